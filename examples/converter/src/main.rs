@@ -1,0 +1,2 @@
+//! Converts Go execution traces to OpenTelemetry spans, from the command line.
+fn main() {}
