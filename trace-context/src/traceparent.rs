@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::blanks::{count_leading, trim};
 use crate::hex;
 use crate::id::{SpanId, TraceId};
 
@@ -120,11 +121,9 @@ impl TraceParent {
     /// [`ParseTraceParentError`] says what is wrong and at which byte of `value`. A receiver then starts a new trace
     /// (rule T2).
     pub const fn from_bytes(value: &[u8]) -> Result<Self, ParseTraceParentError> {
-        let leading = count_leading_blanks(value);
-        let text = trim_blanks(value);
-        match parse_trimmed(text) {
+        match parse_trimmed(trim(value)) {
             Ok(parent) => Ok(parent),
-            Err(error) => Err(error.moved_by(leading)),
+            Err(error) => Err(error.moved_by(count_leading(value))),
         }
     }
 
@@ -206,22 +205,6 @@ const fn parse_trimmed(text: &[u8]) -> Result<TraceParent, ParseTraceParentError
             Ok(TraceParent::new(trace_id, span_id, TraceFlags::from_byte(flags)))
         }
     }
-}
-
-const fn count_leading_blanks(text: &[u8]) -> usize {
-    let mut count = 0;
-    while count < text.len() && matches!(text[count], b' ' | b'\t') {
-        count += 1;
-    }
-    count
-}
-
-/// `text` without the spaces and tabs around it: HTTP's optional white space, and nothing else.
-pub(crate) const fn trim_blanks(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
-    }
-    text
 }
 
 /// Why a text is not a `traceparent`; offsets count bytes from the start of the text.
