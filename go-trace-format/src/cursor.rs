@@ -1,0 +1,141 @@
+//! The hot loop's reader of varints; see "A private cursor" in `ARCHITECTURE.md` for why it is not nom's.
+
+/// The longest varint of 64 bits, in bytes. Go: `binary.MaxVarintLen64`.
+pub(crate) const MAX_VARINT: usize = 10;
+
+/// A place in a run of unsigned LEB128 varints.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
+    data: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Cursor<'a> {
+    #[inline(always)]
+    pub(crate) fn new(data: &'a [u8], position: usize) -> Self {
+        Self { data, position }
+    }
+
+    #[inline(always)]
+    pub(crate) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The next byte.
+    #[inline(always)]
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        let byte = *self.data.get(self.position)?;
+        self.position += 1;
+        Some(byte)
+    }
+
+    /// The next varint, or `None` where it is cut off or over 64 bits. Longer forms than needed are accepted.
+    ///
+    /// Branches on the length beat bit tricks here: on real traces the lengths are predictable
+    /// (`docs/performance.md`).
+    #[inline(always)]
+    pub(crate) fn varint(&mut self) -> Option<u64> {
+        let rest = self.data.get(self.position..)?;
+        let &first = rest.first()?;
+        if first < 0x80 {
+            self.position += 1;
+            return Some(u64::from(first));
+        }
+        let &second = rest.get(1)?;
+        if second < 0x80 {
+            self.position += 2;
+            return Some(u64::from(first & 0x7f) | u64::from(second) << 7);
+        }
+        let &third = rest.get(2)?;
+        if third < 0x80 {
+            self.position += 3;
+            return Some(u64::from(first & 0x7f) | u64::from(second & 0x7f) << 7 | u64::from(third) << 14);
+        }
+        let (value, length) = long_varint(rest)?;
+        self.position += length;
+        Some(value)
+    }
+}
+
+/// A varint of any length at the start of `bytes`, and its length.
+#[inline(never)]
+fn long_varint(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0;
+    for (i, &byte) in bytes.iter().take(MAX_VARINT).enumerate() {
+        if i == MAX_VARINT - 1 && byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte < 0x80 {
+            return Some((value, i + 1));
+        }
+    }
+    None
+}
+
+/// Whether `bytes` hold no run of more than eight bytes with the high bit set.
+///
+/// Then every varint that begins in them ends after at most nine bytes, and only the end of the data can cut
+/// one off. Written so that it compiles to wide vector instructions: it runs over every batch.
+pub(crate) fn only_short_varints(bytes: &[u8]) -> bool {
+    const RUN: usize = MAX_VARINT - 1;
+    let Some(starts) = (bytes.len() + 1).checked_sub(RUN) else { return true };
+    let lanes: [&[u8]; RUN] = core::array::from_fn(|k| &bytes[k..k + starts]);
+    let mut any = 0;
+    for i in 0..starts {
+        any |= lanes.iter().fold(0xff, |all, lane| all & lane[i]);
+    }
+    any & 0x80 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
+        let mut cursor = Cursor::new(bytes, 0);
+        cursor.varint().map(|value| (value, cursor.position()))
+    }
+
+    #[test]
+    fn varints_of_every_length() {
+        for bits in 0..64 {
+            for value in [1_u64 << bits, (1 << bits) - 1, u64::MAX >> bits] {
+                let mut bytes = Vec::new();
+                let mut rest = value;
+                while rest >= 0x80 {
+                    bytes.push(rest as u8 | 0x80);
+                    rest >>= 7;
+                }
+                bytes.push(rest as u8);
+                assert_eq!(varint(&bytes), Some((value, bytes.len())));
+                assert_eq!(varint(&bytes[..bytes.len() - 1]), None);
+            }
+        }
+    }
+
+    #[test]
+    fn padded_varints_count_and_overlong_ones_do_not() {
+        assert_eq!(varint(&[0x85, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]), Some((5, 10)));
+        assert_eq!(
+            varint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
+            Some((u64::MAX, 10))
+        );
+        assert_eq!(varint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02]), None);
+        assert_eq!(varint(&[0x80; 11]), None);
+        assert_eq!(varint(&[]), None);
+    }
+
+    #[test]
+    fn long_runs_are_found_wherever_they_are() {
+        for length in 0..40 {
+            for start in 0..length {
+                for end in start..=length {
+                    let mut bytes = vec![0x7f; length];
+                    bytes[start..end].fill(0x80);
+                    assert_eq!(only_short_varints(&bytes), end - start < 9, "{start}..{end} of {length}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Go 1.26: the end of a generation, said in the stream.
+
+use super::{EventSpec, EventType, structural};
+use crate::header::Version;
+
+pub(super) const EVENTS: &[EventSpec] =
+    &[structural(EventType::EndOfGeneration, "EndOfGeneration", &[], Version::Go126)];

@@ -1,0 +1,212 @@
+//! Time: the trace clock's frequency and the snapshot that ties it to the wall clock.
+//!
+//! Go: `internal/trace.setSyncBatch` and `frequency.mul`.
+
+use core::fmt;
+
+use nom::{IResult, Parser};
+
+use crate::{
+    error::{Parse, Problem},
+    header::Version,
+    spec::{Dialect, EventType},
+    wire::varint,
+};
+
+/// A moment on the trace clock, in nanoseconds since a start that means nothing.
+///
+/// Comparable within one process only. [`Clock::wall_time`] makes wall time of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// A number and nothing more.
+#[allow(clippy::exhaustive_structs)]
+pub struct Time(
+    /// Nanoseconds.
+    pub i64,
+);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A moment on the wall clock, in nanoseconds since 1970-01-01 UTC, leap seconds not counted.
+///
+/// 128 bits hold every value that a trace can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs)]
+pub struct WallTime(
+    /// Nanoseconds.
+    pub i128,
+);
+
+impl WallTime {
+    /// The time as OTLP has it: nanoseconds since the epoch, or `None` before 1970 and after 2554.
+    #[must_use]
+    pub fn unix_nanoseconds(self) -> Option<u64> {
+        u64::try_from(self.0).ok()
+    }
+}
+
+/// One moment as three clocks saw it. Go: `trace.ClockSnapshot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClockSnapshot {
+    /// The trace clock.
+    pub trace: Time,
+    /// The monotonic clock, in nanoseconds since the system started.
+    pub monotonic: u64,
+    /// The wall clock.
+    pub wall: WallTime,
+}
+
+/// The clock of a generation.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Nanoseconds per clock unit.
+    unit: f64,
+    /// Clock units per second, as the trace says it.
+    frequency: u64,
+    snapshot: Option<ClockSnapshot>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::from_frequency(Self::USUAL_FREQUENCY)
+    }
+}
+
+impl Clock {
+    /// Clock units per second of most recordings: a unit of 64 ns.
+    pub const USUAL_FREQUENCY: u64 = 15_625_000;
+
+    fn from_frequency(frequency: u64) -> Self {
+        Self { unit: 1.0 / (frequency as f64 / 1e9), frequency, snapshot: None }
+    }
+
+    /// Clock units per second.
+    #[must_use]
+    pub fn frequency(&self) -> u64 {
+        self.frequency
+    }
+
+    /// The moment at which the trace clock was tied to the others; traces before Go 1.25 have none.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&ClockSnapshot> {
+        self.snapshot.as_ref()
+    }
+
+    /// The time of `units` clock units, rounded down as the reference rounds. Go: `frequency.mul`.
+    #[inline(always)]
+    #[must_use]
+    pub fn time(&self, units: u64) -> Time {
+        // Go's conversions of floats that do not fit, on amd64: `CVTTSD2SQ` gives the lowest integer.
+        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+        let nanoseconds = if units >> 63 == 0 { (units as i64) as f64 } else { units as f64 } * self.unit;
+        if nanoseconds < LIMIT { Time(nanoseconds as i64) } else { Time(i64::MIN) }
+    }
+
+    /// The wall time of a moment on the trace clock, by the generation's snapshot; `None` without one.
+    #[must_use]
+    pub fn wall_time(&self, time: Time) -> Option<WallTime> {
+        let snapshot = self.snapshot?;
+        Some(WallTime(snapshot.wall.0 + i128::from(time.0) - i128::from(snapshot.trace.0)))
+    }
+}
+
+/// Collects what the sync batches of a generation say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ClockBuilder {
+    frequency: Option<u64>,
+    snapshot: Option<Snapshot>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Snapshot {
+    units: u64,
+    monotonic: u64,
+    seconds: u64,
+    nanoseconds: u64,
+}
+
+enum Record {
+    Frequency(u64),
+    Snapshot { time_delta: u64, monotonic: u64, seconds: u64, nanoseconds: u64 },
+}
+
+fn record(dialect: Dialect, has_snapshot: bool) -> impl Fn(&[u8]) -> IResult<&[u8], Record, Parse> {
+    move |input| {
+        let Some((&byte, rest)) = input.split_first() else {
+            return Err(nom::Err::Error(Parse::new(input, Problem::Short)));
+        };
+        match dialect.event_type(byte) {
+            Some(EventType::Frequency) => varint.map(Record::Frequency).parse(rest),
+            Some(EventType::ClockSnapshot) if has_snapshot => (varint, varint, varint, varint)
+                .map(|(time_delta, monotonic, seconds, nanoseconds)| Record::Snapshot {
+                    time_delta,
+                    monotonic,
+                    seconds,
+                    nanoseconds,
+                })
+                .parse(rest),
+            _ => Err(nom::Err::Error(Parse::new(input, Problem::Byte(byte)))),
+        }
+    }
+}
+
+impl ClockBuilder {
+    /// Takes in a sync batch that begins at `time`, in clock units.
+    pub(crate) fn add(
+        &mut self,
+        data: &[u8],
+        time: u64,
+        version: Version,
+        dialect: Dialect,
+    ) -> Result<(), Parse> {
+        // From Go 1.25 on the body opens with a sync event; before, the frequency stands alone.
+        let mut rest = if version.has_sync_batch() { data.get(1..).unwrap_or_default() } else { data };
+        let mut units = time;
+        while !rest.is_empty() {
+            let repeated = Parse::new(rest, Problem::Repeated);
+            let (after, record) = match record(dialect, version.has_sync_batch())(rest) {
+                Ok(record) => record,
+                Err(nom::Err::Error(parse) | nom::Err::Failure(parse)) => return Err(parse),
+                Err(nom::Err::Incomplete(_)) => return Err(Parse::new(rest, Problem::Short)),
+            };
+            match record {
+                // A frequency of 0 counts as none said so far, as it does in the reference, whose unit is
+                // then infinite and not 0: only a second one tells.
+                Record::Frequency(_) if self.frequency.is_some() => return Err(repeated),
+                Record::Frequency(frequency) => self.frequency = Some(frequency),
+                Record::Snapshot { .. } if self.snapshot.is_some() => return Err(repeated),
+                Record::Snapshot { time_delta, monotonic, seconds, nanoseconds } => {
+                    units = units.wrapping_add(time_delta);
+                    self.snapshot = Some(Snapshot { units, monotonic, seconds, nanoseconds });
+                }
+            }
+            rest = after;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has_frequency(&self) -> bool {
+        self.frequency.is_some()
+    }
+
+    pub(crate) fn has_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// The clock; where no frequency was said, with the usual one.
+    pub(crate) fn build(&self) -> Clock {
+        let mut clock = Clock::from_frequency(self.frequency.unwrap_or(Clock::USUAL_FREQUENCY));
+        clock.snapshot = self.snapshot.map(|snapshot| ClockSnapshot {
+            trace: clock.time(snapshot.units),
+            monotonic: snapshot.monotonic,
+            wall: WallTime(
+                i128::from(snapshot.seconds as i64) * 1_000_000_000 + i128::from(snapshot.nanoseconds as i64),
+            ),
+        });
+        clock
+    }
+}

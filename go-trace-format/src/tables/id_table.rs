@@ -1,0 +1,105 @@
+//! A table from ids to places, dense where the ids are.
+
+use crate::tables::Place;
+
+/// Ids and what they stand for. Filled first, then sealed, then asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IdTable {
+    entries: Vec<(u64, Place)>,
+    /// Index into `entries` plus one, by id; empty where the ids are too far apart for it.
+    dense: Vec<u32>,
+}
+
+impl IdTable {
+    pub(crate) fn insert(&mut self, id: u64, place: Place) {
+        self.entries.push((id, place));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.dense.clear();
+    }
+
+    /// Makes the table ready to be asked. Of ids that are taken twice the first stays, and the others are
+    /// told to `duplicate`; so is id 0.
+    pub(crate) fn seal(&mut self, mut duplicate: impl FnMut(u64, Place)) {
+        let highest = self.entries.iter().map(|entry| entry.0).max().unwrap_or(0);
+        let dense = u32::try_from(self.entries.len()).is_ok() && highest / 4 <= self.entries.len() as u64;
+        self.dense.clear();
+        if dense {
+            self.dense.resize(highest as usize + 1, 0);
+            for (i, &(id, place)) in self.entries.iter().enumerate() {
+                match &mut self.dense[id as usize] {
+                    slot @ 0 if id != 0 => *slot = i as u32 + 1,
+                    _ => duplicate(id, place),
+                }
+            }
+        } else {
+            self.entries.sort_by_key(|entry| entry.0);
+            let mut last = 0;
+            self.entries.retain(|&(id, place)| {
+                let taken = id == last;
+                if taken {
+                    duplicate(id, place);
+                }
+                last = id;
+                !taken
+            });
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: u64) -> Option<Place> {
+        if !self.dense.is_empty() {
+            let index = *self.dense.get(usize::try_from(id).ok()?)?;
+            return self.entries.get((index as usize).checked_sub(1)?).map(|entry| entry.1);
+        }
+        self.entries.binary_search_by_key(&id, |entry| entry.0).ok().map(|i| self.entries[i].1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Place)> {
+        self.entries.iter().filter(|entry| entry.0 != 0).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed(ids: &[u64]) -> (IdTable, Vec<u64>) {
+        let mut table = IdTable::default();
+        let mut duplicates = Vec::new();
+        for (i, &id) in ids.iter().enumerate() {
+            table.insert(id, Place::new(i, 1));
+        }
+        table.seal(|id, _| duplicates.push(id));
+        (table, duplicates)
+    }
+
+    #[test]
+    fn dense_and_sparse_ids_are_found() {
+        for ids in [&[1, 2, 3][..], &[5, 1, 9], &[u64::MAX, 7, 1 << 40]] {
+            let (table, duplicates) = sealed(ids);
+            assert!(duplicates.is_empty());
+            for (i, &id) in ids.iter().enumerate() {
+                assert_eq!(table.get(id), Some(Place::new(i, 1)), "{ids:?}");
+            }
+            assert_eq!(table.get(0), None);
+            assert_eq!(table.get(4), None);
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_stays_and_zero_is_taken() {
+        for ids in [&[1, 2, 1, 0][..], &[1 << 40, 3, 1 << 40, 0]] {
+            let (table, mut duplicates) = sealed(ids);
+            duplicates.sort_unstable();
+            assert_eq!(duplicates, [0, ids[0]]);
+            assert_eq!(table.get(ids[0]), Some(Place::new(0, 1)));
+        }
+    }
+}

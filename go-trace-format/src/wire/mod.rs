@@ -1,0 +1,10 @@
+//! Level 1: batches and raw events, with no order among threads and no tables.
+
+mod batch;
+mod raw_event;
+
+pub use batch::{Batch, BatchKind, Batches};
+pub use raw_event::{RawEvent, RawEvents};
+
+pub(crate) use batch::{Item, MAX_HEADER, item, varint};
+pub(crate) use raw_event::{argument_count, decode_arguments};

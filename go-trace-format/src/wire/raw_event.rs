@@ -1,0 +1,119 @@
+//! Raw events: one record of a thread's event stream, its arguments not yet understood.
+//!
+//! Go: `internal/trace.readTimedBaseEvent`.
+
+use crate::{
+    cursor::Cursor,
+    error::Error,
+    spec::{Dialect, EventType, MAX_ARGUMENTS},
+};
+
+/// One event as it stands in a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RawEvent {
+    /// Where its first byte stands in the trace.
+    pub offset: u64,
+    /// Which event.
+    pub event_type: EventType,
+    /// Clock units since the event before it, or since the batch's time.
+    pub time_delta: u64,
+    arguments: [u64; MAX_ARGUMENTS],
+}
+
+impl RawEvent {
+    /// The arguments after the time delta, in the order of the event's [`spec`](EventType::spec).
+    #[inline]
+    #[must_use]
+    pub fn arguments(&self) -> &[u64] {
+        &self.arguments[..argument_count(self.event_type)]
+    }
+}
+
+/// The events of one batch. After an error it ends.
+#[derive(Clone, Debug)]
+pub struct RawEvents<'a> {
+    data: &'a [u8],
+    position: usize,
+    offset: u64,
+    dialect: Dialect,
+}
+
+impl<'a> RawEvents<'a> {
+    pub(crate) fn new(data: &'a [u8], offset: u64, dialect: Dialect) -> Self {
+        Self { data, position: 0, offset, dialect }
+    }
+
+    #[inline(always)]
+    fn read(&mut self) -> Result<RawEvent, Error> {
+        let start = self.position;
+        let byte = self.data[start];
+        let offset = self.offset + start as u64;
+        let event_type = match self.dialect.event_type(byte) {
+            Some(event_type) if IS_TIMED[event_type as usize] => event_type,
+            _ => return Err(Error::InvalidEvent { offset, byte }),
+        };
+        let mut cursor = Cursor::new(self.data, start + 1);
+        let invalid = Error::InvalidVarint { offset };
+        let time_delta = cursor.varint().ok_or(invalid)?;
+        let arguments = decode_arguments(&mut cursor, argument_count(event_type)).ok_or(invalid)?;
+        self.position = cursor.position();
+        Ok(RawEvent { offset, event_type, time_delta, arguments })
+    }
+}
+
+impl Iterator for RawEvents<'_> {
+    type Item = Result<RawEvent, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.position >= self.data.len() {
+            return None;
+        }
+        let event = self.read();
+        if event.is_err() {
+            self.position = self.data.len();
+        }
+        Some(event)
+    }
+}
+
+/// Reads `count` arguments; the places after them stay 0.
+#[inline(always)]
+pub(crate) fn decode_arguments(cursor: &mut Cursor<'_>, count: usize) -> Option<[u64; MAX_ARGUMENTS]> {
+    let mut arguments = [0; MAX_ARGUMENTS];
+    for argument in arguments.iter_mut().take(count) {
+        *argument = cursor.varint()?;
+    }
+    Some(arguments)
+}
+
+/// How many arguments a timed event has, its time delta not counted.
+#[inline(always)]
+pub(crate) fn argument_count(event_type: EventType) -> usize {
+    ARGUMENT_COUNT[event_type as usize] as usize
+}
+
+static IS_TIMED: [bool; 256] = {
+    let mut timed = [false; 256];
+    let mut i = 0;
+    while i < EventType::all().len() {
+        let event_type = EventType::all()[i];
+        timed[event_type as usize] = event_type.spec().timed;
+        i += 1;
+    }
+    timed
+};
+
+static ARGUMENT_COUNT: [u8; 256] = {
+    let mut counts = [0; 256];
+    let mut i = 0;
+    while i < EventType::all().len() {
+        let event_type = EventType::all()[i];
+        if event_type.spec().timed {
+            counts[event_type as usize] = event_type.spec().arguments.len() as u8 - 1;
+        }
+        i += 1;
+    }
+    counts
+};
