@@ -188,6 +188,11 @@ const fn parse_trimmed(text: &[u8]) -> Result<TraceParent, ParseTraceParentError
             return Err(Error::NotHex { offset });
         }
     };
+    match version {
+        0xff => return Err(Error::ForbiddenVersion),
+        0 if text.len() > LENGTH => return Err(Error::TooLong { length: text.len() }),
+        _ => {}
+    }
     let dashes = [TRACE_ID_AT - 1, SPAN_ID_AT - 1, FLAGS_AT - 1, LENGTH];
     let mut index = 0;
     while index < dashes.len() && dashes[index] < text.len() {
@@ -196,12 +201,10 @@ const fn parse_trimmed(text: &[u8]) -> Result<TraceParent, ParseTraceParentError
         }
         index += 1;
     }
-    match (version, TraceId::from_bytes(trace_id), SpanId::from_bytes(span_id)) {
-        (0xff, ..) => Err(Error::ForbiddenVersion),
-        (0, ..) if text.len() > LENGTH => Err(Error::TooLong { length: text.len() }),
-        (_, None, _) => Err(Error::ZeroTraceId),
-        (_, _, None) => Err(Error::ZeroSpanId),
-        (_, Some(trace_id), Some(span_id)) => {
+    match (TraceId::from_bytes(trace_id), SpanId::from_bytes(span_id)) {
+        (None, _) => Err(Error::ZeroTraceId),
+        (_, None) => Err(Error::ZeroSpanId),
+        (Some(trace_id), Some(span_id)) => {
             Ok(TraceParent::new(trace_id, span_id, TraceFlags::from_byte(flags)))
         }
     }
