@@ -55,7 +55,7 @@ fn answer(mut request: Request) {
     let response = match (request.method(), request.url()) {
         (Method::Post, "/test") => match call_others(&mut request) {
             Ok(()) => Response::from_string("null"),
-            Err(error) => Response::from_string(error.to_string()).with_status_code(502),
+            Err((status, error)) => Response::from_string(error.to_string()).with_status_code(status),
         },
         _ => Response::from_string("POST /test is all there is").with_status_code(404),
     };
@@ -64,15 +64,19 @@ fn answer(mut request: Request) {
     }
 }
 
-fn call_others(request: &mut Request) -> Result<(), Box<dyn Error>> {
+/// The error comes with the status to answer with: 400 for what the caller did wrong, 502 for what a called service did.
+fn call_others(request: &mut Request) -> Result<(), (u16, Box<dyn Error>)> {
     let headers =
         request.headers().iter().map(|header| (header.field.as_str().as_str(), header.value.as_str()));
     let context = extract(headers).or_restart(new_trace);
+    let calls = read_calls(request).map_err(|error| (400, error))?;
+    calls.iter().try_for_each(|call| post(call, context.clone())).map_err(|error| (502, error))
+}
 
+fn read_calls(request: &mut Request) -> Result<Vec<Value>, Box<dyn Error>> {
     let mut body = String::new();
     request.as_reader().take(BODY_LIMIT).read_to_string(&mut body)?;
-    let calls: Vec<Value> = serde_json::from_str(&body)?;
-    calls.iter().try_for_each(|call| post(call, context.clone()))
+    Ok(serde_json::from_str(&body)?)
 }
 
 fn post(call: &Value, context: Context) -> Result<(), Box<dyn Error>> {
