@@ -143,7 +143,8 @@ pub fn extract<H: HeaderPair>(headers: impl IntoIterator<Item = H>) -> Extracted
 /// left out: beyond 512 characters, whole entries are dropped (rule T3).
 ///
 /// `traceparent` is set; `tracestate` and `baggage` are set or, where there is nothing to hand on, removed, so that
-/// headers which were forwarded from the incoming request do not pass for this context's.
+/// headers which were forwarded from the incoming request do not pass for this context's. Whoever receives the request
+/// can read all of it: empty [`Context::baggage`] first where the receiver should not know what the application says.
 ///
 /// ```
 /// use trace_context::{Context, TraceParent, inject};

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// One header of a received request. Implemented for pairs of texts or bytes, owned or borrowed, which is what arrays,
-/// vectors, maps and `http::HeaderMap` yield.
+/// vectors, maps and `http::HeaderMap` yield; the headers of other types are mapped to such pairs.
 pub trait HeaderPair {
     /// The name, in any case.
     fn name(&self) -> &[u8];
@@ -35,6 +35,32 @@ impl<H: HeaderPair + ?Sized> HeaderPair for &H {
 
 /// The headers of a request that is about to be sent. Implement it for the request type of your HTTP or messaging
 /// client; it is implemented for the usual collections and, with the feature `http`, for `http::HeaderMap`.
+///
+/// ```
+/// use trace_context::{Context, HeaderSink, inject};
+///
+/// /// A message whose header names are always in lower case.
+/// #[derive(Default)]
+/// struct Message {
+///     properties: Vec<(&'static str, String)>,
+/// }
+///
+/// impl HeaderSink for Message {
+///     fn set(&mut self, name: &'static str, value: String) {
+///         self.remove(name);
+///         self.properties.push((name, value));
+///     }
+///
+///     fn remove(&mut self, name: &'static str) {
+///         self.properties.retain(|(known, _)| *known != name);
+///     }
+/// }
+///
+/// let mut message = Message::default();
+/// inject(&Context::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse()?), &mut message);
+/// assert_eq!(message.properties.len(), 1);
+/// # Ok::<(), trace_context::ParseTraceParentError>(())
+/// ```
 pub trait HeaderSink {
     /// Sets a header and replaces every header whose name differs in case only. `name` is in lower case, and `value` is
     /// printable ASCII.
