@@ -1,0 +1,3 @@
+module example.com/go-recorder
+
+go 1.22
