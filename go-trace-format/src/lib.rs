@@ -8,6 +8,8 @@ mod header;
 pub mod spec;
 mod tables;
 pub mod wire;
+#[cfg(feature = "write")]
+pub mod write;
 
 pub use error::{Error, Violation};
 pub use event::{Event, EventKind};
