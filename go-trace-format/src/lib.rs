@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod cursor;
+mod dump;
 mod error;
 pub mod event;
 mod header;
@@ -11,6 +12,7 @@ pub mod wire;
 #[cfg(feature = "write")]
 pub mod write;
 
+pub use dump::Dumper;
 pub use error::{Error, Violation};
 pub use event::{Event, EventKind};
 pub use header::{HEADER_LENGTH, Version};
