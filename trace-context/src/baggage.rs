@@ -59,7 +59,6 @@ impl Baggage {
     /// member costs only itself; members without any text are skipped and not counted.
     pub fn from_headers<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> ReceivedBaggage {
         let mut received = ReceivedBaggage::default();
-        let mut bytes = 0;
         for value in values {
             for text in value.as_ref().split(|byte| *byte == b',').map(trim) {
                 if text.is_empty() {
@@ -68,11 +67,8 @@ impl Baggage {
                 let members = &mut received.baggage.members;
                 match BaggageMember::parse(text) {
                     Err(_) => received.invalid_members += 1,
-                    Ok(member) if !has_room(members.len(), bytes, &member) => received.excess_members += 1,
-                    Ok(member) => {
-                        bytes += member.text.len() + usize::from(!members.is_empty());
-                        members.push(member);
-                    }
+                    Ok(member) if has_room(members.iter(), &member) => members.push(member),
+                    Ok(_) => received.excess_members += 1,
                 }
             }
         }
@@ -98,11 +94,8 @@ impl Baggage {
     /// # Errors
     /// [`BaggageError::Full`] where there is no room; nothing is changed then.
     pub fn insert(&mut self, member: BaggageMember) -> Result<(), BaggageError> {
-        let kept = self.members.iter().filter(|known| known.key() != member.key());
-        let (count, bytes) = kept.fold((0, 0), |(count, bytes), known| {
-            (count + 1, bytes + known.text.len() + usize::from(count > 0))
-        });
-        if !has_room(count, bytes, &member) {
+        let others = self.members.iter().filter(|known| known.key() != member.key());
+        if !has_room(others, &member) {
             return Err(BaggageError::Full);
         }
         self.remove(member.key());
@@ -133,9 +126,11 @@ impl Baggage {
     }
 }
 
-fn has_room(count: usize, bytes: usize, member: &BaggageMember) -> bool {
-    let comma = usize::from(count > 0);
-    count < Baggage::MAX_MEMBERS && bytes + comma + member.text.len() <= Baggage::MAX_BYTES
+/// Whether one more member fits behind these, each of which is followed by a comma.
+fn has_room<'a>(members: impl Iterator<Item = &'a BaggageMember>, more: &BaggageMember) -> bool {
+    let (count, bytes) = members
+        .fold((1, more.text.len()), |(count, bytes), member| (count + 1, bytes + member.text.len() + 1));
+    count <= Baggage::MAX_MEMBERS && bytes <= Baggage::MAX_BYTES
 }
 
 impl<'a> IntoIterator for &'a Baggage {

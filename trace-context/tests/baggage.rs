@@ -143,6 +143,22 @@ fn t4_8192_bytes_are_propagated() {
 }
 
 #[test]
+fn t4_commas_count() {
+    let member = |number: usize, length: usize| format!("{number:02}={}", "v".repeat(length - 3));
+    let mut members: Vec<_> = (0..64).map(|number| member(number, 127)).collect();
+    members[63] = member(63, 128);
+    assert_eq!(members.join(",").len(), 8192);
+    let joined = members.join(",");
+    assert_read(&[&joined], &joined);
+
+    members[63] = member(63, 129);
+    let received = read(&[&members.join(",")]);
+    assert_eq!((received.baggage.len(), received.excess_members), (63, 1));
+    assert_eq!(received.baggage.clone().set("63", &"v".repeat(125)), Ok(()));
+    assert_eq!(received.baggage.clone().set("63", &"v".repeat(126)), Err(Error::Full));
+}
+
+#[test]
 fn t4_never_part_of_a_member() {
     let value = "v".repeat(4093);
     let received = read(&[&format!("a={value},b={value}xy,c=1")]);
