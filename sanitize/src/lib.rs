@@ -10,6 +10,7 @@ mod godebug;
 mod keys;
 mod sanitizer;
 mod sql;
+mod steps;
 mod text;
 mod token;
 mod url;

@@ -1,9 +1,22 @@
 //! SQL text: rules S1–S15.
 
+mod collapse;
+mod comments;
+mod context;
 mod dialect;
+mod grammar;
+mod keyword;
+mod lexer;
+mod literals;
+mod output;
+mod scan;
+mod unicode;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
+
+use lexer::Lexer;
 
 pub use dialect::{Dialect, ParseDialectError};
 
@@ -98,23 +111,17 @@ impl SqlSanitizer {
     /// Sanitizes one SQL text. Borrowed where nothing had to change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if text.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b' ') {
-            text.into()
-        } else {
-            "?".into()
+        match self.sanitize_bytes(text.as_bytes()) {
+            // Tokens of valid text are valid text: nothing is replaced by U+FFFD here.
+            Cow::Borrowed(kept) => String::from_utf8_lossy(kept),
+            Cow::Owned(changed) => Cow::Owned(into_text(changed)),
         }
     }
 
     /// Sanitizes the bytes of one SQL text. Borrowed where nothing had to change.
     #[must_use]
     pub fn sanitize_bytes<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        match core::str::from_utf8(text) {
-            Ok(text) => match self.sanitize(text) {
-                Cow::Borrowed(text) => text.as_bytes().into(),
-                Cow::Owned(text) => text.into_bytes().into(),
-            },
-            Err(_) => b"?".into(),
-        }
+        Lexer::new(text, self.clone()).run()
     }
 
     /// The operations and targets of an SQL text, in order and as written, in at most 255 characters (rule S15).
@@ -122,4 +129,9 @@ impl SqlSanitizer {
     pub fn summary(&self, text: &str) -> String {
         self.sanitize(text).into_owned()
     }
+}
+
+/// Text of bytes that nearly always are valid UTF-8 already.
+pub(crate) fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

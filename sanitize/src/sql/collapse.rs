@@ -1,0 +1,127 @@
+//! Lists of literals that become one: rule S13.
+
+use super::keyword::Keyword;
+use super::lexer::{Lexer, Previous};
+use super::output::Checkpoint;
+
+/// The group of literals that is being read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Group {
+    None,
+    /// Within `IN (`, of which so far only literals and `?` were seen.
+    InList(List),
+    /// After VALUES.
+    BeforeRows,
+    /// Within the first row, which is kept: the depth of parentheses outside it.
+    FirstRow(usize),
+    /// After a row that is kept, at this place.
+    AfterRow(Checkpoint),
+    /// Within a further row, of which so far only literals were seen.
+    Row(List),
+}
+
+/// Where a list started, and how many literals it has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct List {
+    start: Checkpoint,
+    items: usize,
+}
+
+impl Group {
+    /// Whether what was read last may be left out again.
+    pub(super) fn may_collapse(&self) -> bool {
+        matches!(self, Self::InList(_) | Self::Row(_))
+    }
+
+    /// A literal or a `?` was read.
+    #[inline]
+    pub(super) fn item(&mut self) {
+        match self {
+            Self::None | Self::FirstRow(_) => {}
+            Self::InList(list) | Self::Row(list) => list.items += 1,
+            Self::BeforeRows | Self::AfterRow(_) => *self = Self::None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn comma(&mut self) {
+        if matches!(self, Self::BeforeRows) {
+            *self = Self::None;
+        }
+    }
+
+    /// A token was read that is no literal.
+    #[inline]
+    pub(super) fn other(&mut self) {
+        if !matches!(self, Self::None | Self::FirstRow(_)) {
+            *self = Self::None;
+        }
+    }
+
+    /// NULL or DEFAULT was read, which a row may have.
+    pub(super) fn null(&mut self) {
+        if !matches!(self, Self::Row(_)) {
+            self.other();
+        }
+    }
+}
+
+impl Lexer<'_> {
+    pub(super) fn open_parenthesis(&mut self) {
+        let after_in = self.previous == Previous::Word && self.keyword == Some(Keyword::In);
+        self.pos += 1;
+        self.previous = Previous::Operator;
+        let depth = self.context.open();
+        let list = |start| List { start, items: 0 };
+        self.group = match self.group {
+            _ if after_in && self.options.collapse_in_lists => {
+                Group::InList(list(self.out.checkpoint(self.pos)))
+            }
+            Group::BeforeRows => Group::FirstRow(depth),
+            Group::AfterRow(start) => Group::Row(list(start)),
+            Group::FirstRow(depth) => Group::FirstRow(depth),
+            _ => Group::None,
+        };
+    }
+
+    pub(super) fn close_parenthesis(&mut self) {
+        let depth = self.context.close();
+        match self.group {
+            Group::InList(list) if list.items > 0 => self.collapse_list(list.start),
+            Group::Row(list) if list.items > 0 => return self.leave_row_out(list.start),
+            _ => {}
+        }
+        self.pos += 1;
+        self.previous = Previous::Operand;
+        self.group = match self.group {
+            Group::FirstRow(outside) if outside < depth => self.group,
+            Group::FirstRow(_) => Group::AfterRow(self.out.checkpoint(self.pos)),
+            _ => Group::None,
+        };
+    }
+
+    /// Puts one `?` in the place of the list that ends here, unless that is all it has.
+    fn collapse_list(&mut self, start: Checkpoint) {
+        if self.out.length(self.pos) != self.out.length_at(start) + 1 {
+            self.out.go_back(start);
+            self.out.replace(start.at, self.pos, b'?');
+            self.forget_doubt_since(start);
+        }
+    }
+
+    fn leave_row_out(&mut self, start: Checkpoint) {
+        self.pos += 1;
+        self.previous = Previous::Operand;
+        self.out.go_back(start);
+        self.out.remove(start.at, self.pos);
+        self.forget_doubt_since(start);
+        self.group = Group::AfterRow(self.out.checkpoint(self.pos));
+    }
+
+    /// A doubtful string that was left out with its list can only be dropped with the whole list.
+    fn forget_doubt_since(&mut self, start: Checkpoint) {
+        if self.doubtful.is_some_and(|doubtful| doubtful.at > start.at) {
+            self.doubtful = Some(start);
+        }
+    }
+}

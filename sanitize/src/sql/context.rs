@@ -1,0 +1,263 @@
+//! What the words of a statement say of what follows them: rules S6, S10 and S11.
+
+use core::ops::ControlFlow::Continue;
+
+use memchr::{memchr, memchr3};
+
+use super::grammar::{Class, DoubleQuotes, Has};
+use super::keyword::{Keyword, holds_names, is_modifier, precedes_operand, starts_secret_statement};
+use super::lexer::{Flow, Lexer, Previous};
+use super::scan;
+use super::unicode::Kind;
+use crate::steps;
+
+/// The kind of the statement that is being read, as far as a rule asks for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Statement {
+    /// Its first word is still to come.
+    #[default]
+    Start,
+    /// CREATE or ALTER, of which the kind of object is still to come.
+    Create,
+    /// PASSWORD names a secret in it.
+    Secret,
+    /// CONNECT: `name/password` and USING name secrets too.
+    Connect,
+    Copy,
+    Insert,
+    Other,
+}
+
+/// What is known of the statement so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Context {
+    statement: Statement,
+    /// IDENTIFIED was read.
+    identified: bool,
+    depth: usize,
+    /// One bit for each of the innermost 64 levels of parentheses: SELECT or DELETE was read there. Levels further out are
+    /// forgotten, and with them that a table follows, which masks more.
+    selects: u64,
+    /// The meaning of the last three words, as long as only blanks and comments stand between them.
+    trail: [Option<Keyword>; 3],
+    /// The last word is a FROM after which a table follows.
+    from_table: bool,
+}
+
+impl Context {
+    /// Enters a parenthesis and gives the depth outside it.
+    pub(super) fn open(&mut self) -> usize {
+        self.selects <<= 1;
+        self.depth += 1;
+        self.depth - 1
+    }
+
+    /// Leaves a parenthesis and gives the depth outside it.
+    pub(super) fn close(&mut self) -> usize {
+        self.selects >>= 1;
+        self.depth = self.depth.saturating_sub(1);
+        self.depth
+    }
+
+    /// Whether the statement names a user and a password.
+    pub(super) fn connects(&self) -> bool {
+        self.statement == Statement::Connect
+    }
+
+    /// Whether the last words compare, as in `IS NOT DISTINCT FROM`.
+    fn compares(&self) -> bool {
+        use Keyword::{Distinct, From, Is, Not};
+        matches!(self.trail, [Some(From), Some(Distinct), Some(Is | Not)])
+    }
+}
+
+impl Lexer<'_> {
+    /// Takes note of a bare word that was read, and reads what it announces.
+    pub(super) fn note_word(&mut self, keyword: Option<Keyword>, after_word: bool) -> Flow {
+        let context = &mut self.context;
+        let before = if after_word { context.trail } else { [None; 3] };
+        context.trail = [keyword, before[0], before[1]];
+        if matches!(context.statement, Statement::Start | Statement::Create) {
+            context.statement = statement_after(context.statement, self.word, keyword);
+        }
+        let statement = context.statement;
+        match keyword {
+            Some(Keyword::Select | Keyword::Delete) => context.selects |= 1,
+            Some(Keyword::From) => context.from_table = context.selects & 1 != 0 && !context.compares(),
+            Some(Keyword::Values) if self.options.collapse_values_rows => {
+                self.group = super::collapse::Group::BeforeRows;
+            }
+            Some(Keyword::Identified) => context.identified = true,
+            Some(Keyword::By)
+                if before[0] == Some(Keyword::Identified)
+                    || context.identified && matches!(statement, Statement::Secret | Statement::Create) =>
+            {
+                return self.secret();
+            }
+            Some(Keyword::Password) if matches!(statement, Statement::Secret | Statement::Connect) => {
+                return self.secret();
+            }
+            Some(Keyword::Stdin) if statement == Statement::Copy && before[0] == Some(Keyword::From) => {
+                self.inline_data()
+            }
+            Some(Keyword::Format) if statement == Statement::Insert && self.grammar.inline_formats => {
+                return self.format();
+            }
+            None if statement == Statement::Connect && self.word.eq_ignore_ascii_case(b"using") => {
+                return self.secret();
+            }
+            _ => {}
+        }
+        Continue(())
+    }
+
+    /// Rule S6: whether a double-quoted text right here is the name of a table.
+    pub(super) fn table_follows(&self) -> bool {
+        self.previous == Previous::Word
+            && match self.keyword {
+                Some(Keyword::Target) => true,
+                Some(Keyword::From) => self.context.from_table,
+                _ => false,
+            }
+    }
+
+    /// Rule S10: the value after PASSWORD or IDENTIFIED BY. A quoted string or a placeholder is left to be read as ever.
+    fn secret(&mut self) -> Flow {
+        loop {
+            self.skip_blanks_and_comments()?;
+            match self.text().get(self.pos) {
+                Some(b'=') => self.operator(1),
+                Some(b':') if self.next_is(b'=') => self.operator(2),
+                Some(_) => {
+                    let end = self.word_end(self.pos);
+                    if !self.text()[self.pos..end].eq_ignore_ascii_case(b"values") {
+                        break;
+                    }
+                    self.operator(end - self.pos);
+                }
+                None => return Continue(()),
+            }
+        }
+        if self.starts_harmless_value() { Continue(()) } else { self.drop_statement(self.pos) }
+    }
+
+    /// Whether what stands here is known not to be a password without quotes.
+    fn starts_harmless_value(&self) -> bool {
+        let text = self.text();
+        match text[self.pos] {
+            b'\'' | b';' | b',' | b')' => true,
+            b'"' => self.grammar.double_quotes == DoubleQuotes::String,
+            byte => match self.class(byte) {
+                Class::Word => self
+                    .string_after_word(self.pos, self.word_end(self.pos))
+                    .is_some_and(|quoted| quoted.single),
+                Class::NonAscii => Kind::at(text, self.pos).0 == Kind::Quote,
+                _ => self.placeholder_end(self.pos).is_some_and(|end| {
+                    text.get(end).is_none_or(|&byte| {
+                        matches!(self.class(byte), Class::Blank) || b",;)".contains(&byte)
+                    })
+                }),
+            },
+        }
+    }
+
+    /// The end of a placeholder (rule S5) that starts here.
+    fn placeholder_end(&self, start: usize) -> Option<usize> {
+        let text = self.text();
+        let word_after = |place: usize| Some(self.word_end(place)).filter(|&end| end > place);
+        match (text[start], text.get(start + 1)) {
+            (b'?', _) => Some(self.word_end(start + 1))
+                .filter(|&end| text[start + 1..end].iter().all(u8::is_ascii_digit)),
+            (b'$', Some(b'0'..=b'9')) => word_after(start + 1),
+            (b':', Some(_)) => word_after(start + 1),
+            (b'%', Some(b's')) => Some(start + 2),
+            (b'%', Some(b'(')) => {
+                word_after(start + 2).filter(|&end| text[end..].starts_with(b")s")).map(|end| end + 2)
+            }
+            (b'{', Some(_)) => {
+                let colon = word_after(start + 1).filter(|&end| text.get(end) == Some(&b':'))?;
+                word_after(colon + 1).filter(|&end| text.get(end) == Some(&b'}')).map(|end| end + 1)
+            }
+            _ => None,
+        }
+    }
+
+    /// Replaces the rest of a statement by `?`. The next one is read only if nothing in this one could hide its start.
+    pub(super) fn drop_statement(&mut self, start: usize) -> Flow {
+        let text = self.text();
+        let mut from = start;
+        if text.get(start) == Some(&b'"') {
+            match scan::quoted(text, start + 1, b'"', Has::Unsure) {
+                scan::Quoted { end: Some(end), doubtful: false } => from = end,
+                _ => return self.drop_rest(start),
+            }
+        }
+        let Some(length) = memchr(b';', &text[from..]) else { return self.drop_rest(start) };
+        steps::count(length);
+        let end = from + length;
+        if text[from..end].iter().any(|byte| !byte.is_ascii() || b"'\"`\\#$/-[".contains(byte)) {
+            return self.drop_rest(start);
+        }
+        self.literal(start, end);
+        Continue(())
+    }
+
+    /// Rule S11: data follows the end of the statement or of the line.
+    fn inline_data(&mut self) {
+        if let Some(length) = memchr3(b';', b'\n', b'\r', &self.text()[self.pos..]) {
+            let end = self.pos + length;
+            self.out.stop_at(end + usize::from(self.text()[end] == b';'));
+        }
+    }
+
+    /// Rule S11: data follows the name of the format.
+    fn format(&mut self) -> Flow {
+        self.skip_blanks_and_comments()?;
+        let end = self.word_end(self.pos);
+        let name = &self.text()[self.pos..end];
+        if end > self.pos && (name.eq_ignore_ascii_case(b"values") || !precedes_operand(name)) {
+            self.out.stop_at(end);
+        }
+        Continue(())
+    }
+
+    fn skip_blanks_and_comments(&mut self) -> Flow {
+        while let Some(&byte) = self.text().get(self.pos) {
+            match self.class(byte) {
+                Class::Blank => self.pos += 1,
+                Class::NonAscii => match Kind::at(self.text(), self.pos) {
+                    (Kind::Blank, length) => self.pos += length,
+                    _ => break,
+                },
+                Class::Slash | Class::Hash | Class::Sign => {
+                    if !self.comment()? {
+                        break;
+                    }
+                }
+                _ => break,
+            }
+        }
+        Continue(())
+    }
+}
+
+/// The kind of a statement after one more of its words.
+fn statement_after(statement: Statement, word: &[u8], keyword: Option<Keyword>) -> Statement {
+    if statement == Statement::Create {
+        return match () {
+            () if is_modifier(word) => Statement::Create,
+            () if holds_names(word) => Statement::Other,
+            () => Statement::Secret,
+        };
+    }
+    match keyword {
+        Some(Keyword::Copy) => Statement::Copy,
+        Some(Keyword::Insert) => Statement::Insert,
+        _ if word.eq_ignore_ascii_case(b"create") || word.eq_ignore_ascii_case(b"alter") => Statement::Create,
+        _ if word.eq_ignore_ascii_case(b"connect") || word.eq_ignore_ascii_case(b"conn") => {
+            Statement::Connect
+        }
+        _ if starts_secret_statement(word) => Statement::Secret,
+        _ => Statement::Other,
+    }
+}

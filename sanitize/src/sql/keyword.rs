@@ -1,0 +1,222 @@
+//! The words that matter to the sanitizer.
+
+/// A word with a meaning to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keyword {
+    /// TRUE and FALSE: rule S2.
+    Boolean,
+    In,
+    Values,
+    Select,
+    Delete,
+    Insert,
+    From,
+    /// INTO, UPDATE, JOIN and TABLE: a table follows (rule S6).
+    Target,
+    Is,
+    Not,
+    Distinct,
+    By,
+    With,
+    Identified,
+    Password,
+    Copy,
+    Stdin,
+    Format,
+    /// NULL and DEFAULT: may stand in a row of VALUES.
+    Null,
+}
+
+/// The keywords by length, each shorter than a word of 16 bytes.
+const KEYWORDS: [(&[u8], Keyword); 24] = [
+    (b"in", Keyword::In),
+    (b"by", Keyword::By),
+    (b"is", Keyword::Is),
+    (b"not", Keyword::Not),
+    (b"true", Keyword::Boolean),
+    (b"null", Keyword::Null),
+    (b"from", Keyword::From),
+    (b"into", Keyword::Target),
+    (b"join", Keyword::Target),
+    (b"with", Keyword::With),
+    (b"copy", Keyword::Copy),
+    (b"false", Keyword::Boolean),
+    (b"table", Keyword::Target),
+    (b"stdin", Keyword::Stdin),
+    (b"values", Keyword::Values),
+    (b"select", Keyword::Select),
+    (b"delete", Keyword::Delete),
+    (b"insert", Keyword::Insert),
+    (b"update", Keyword::Target),
+    (b"format", Keyword::Format),
+    (b"default", Keyword::Null),
+    (b"distinct", Keyword::Distinct),
+    (b"password", Keyword::Password),
+    (b"identified", Keyword::Identified),
+];
+
+const LONGEST: usize = 10;
+
+/// For each length, where its keywords start in the table, and which letters they start with.
+const BY_LENGTH: [(usize, u32); LONGEST + 2] = {
+    let mut index = [(0, 0); LONGEST + 2];
+    let mut at = 0;
+    let mut length = 0;
+    while length < index.len() {
+        index[length].0 = at;
+        while at < KEYWORDS.len() && KEYWORDS[at].0.len() == length {
+            index[length].1 |= 1 << (KEYWORDS[at].0[0] & 31);
+            at += 1;
+        }
+        length += 1;
+    }
+    assert!(at == KEYWORDS.len(), "the keywords are sorted by length");
+    index
+};
+
+impl Keyword {
+    #[inline]
+    pub(super) fn of(word: &[u8]) -> Option<Self> {
+        let &(start, letters) = BY_LENGTH[..=LONGEST].get(word.len())?;
+        if letters & (1 << (word.first()? & 31)) == 0 {
+            return None;
+        }
+        let end = BY_LENGTH[word.len() + 1].0;
+        KEYWORDS[start..end]
+            .iter()
+            .find(|(keyword, _)| word.eq_ignore_ascii_case(keyword))
+            .map(|&(_, keyword)| keyword)
+    }
+}
+
+/// Words after which a sign belongs to the number that follows (rule S3): only those that are reserved nearly everywhere, so
+/// that no column has their name.
+const BEFORE_OPERANDS: [&[u8]; 46] = [
+    b"all",
+    b"and",
+    b"any",
+    b"as",
+    b"between",
+    b"by",
+    b"call",
+    b"case",
+    b"check",
+    b"default",
+    b"distinct",
+    b"div",
+    b"else",
+    b"elseif",
+    b"elsif",
+    b"escape",
+    b"except",
+    b"fetch",
+    b"from",
+    b"having",
+    b"if",
+    b"ilike",
+    b"in",
+    b"increment",
+    b"intersect",
+    b"interval",
+    b"into",
+    b"is",
+    b"like",
+    b"limit",
+    b"mod",
+    b"not",
+    b"offset",
+    b"on",
+    b"or",
+    b"regexp",
+    b"return",
+    b"returning",
+    b"rlike",
+    b"select",
+    b"set",
+    b"some",
+    b"then",
+    b"top",
+    b"union",
+    b"values",
+];
+const MORE_BEFORE_OPERANDS: [&[u8]; 7] = [b"when", b"where", b"while", b"with", b"xor", b"using", b"exists"];
+
+/// Whether an operand follows this word.
+pub(super) fn precedes_operand(word: &[u8]) -> bool {
+    is_among(word, &BEFORE_OPERANDS) || is_among(word, &MORE_BEFORE_OPERANDS)
+}
+
+/// The statements in which PASSWORD names a secret (rule S10).
+const SECRET_STATEMENTS: [&[u8]; 11] = [
+    b"create",
+    b"alter",
+    b"connect",
+    b"validate",
+    b"check",
+    b"export",
+    b"import",
+    b"recover",
+    b"set",
+    b"backup",
+    b"restore",
+];
+
+/// Whether a statement that starts with this word may hold a password without quotes.
+pub(super) fn starts_secret_statement(word: &[u8]) -> bool {
+    is_among(word, &SECRET_STATEMENTS)
+}
+
+/// What CREATE and ALTER make that has columns or code, in which PASSWORD is an ordinary name (rule S10).
+const HOLDERS_OF_NAMES: [&[u8]; 12] = [
+    b"table",
+    b"index",
+    b"view",
+    b"procedure",
+    b"proc",
+    b"function",
+    b"trigger",
+    b"type",
+    b"package",
+    b"sequence",
+    b"domain",
+    b"aggregate",
+];
+
+/// Whether an object of this kind has names of its own.
+pub(super) fn holds_names(word: &[u8]) -> bool {
+    is_among(word, &HOLDERS_OF_NAMES)
+}
+
+/// The words between CREATE or ALTER and the kind of the object.
+const MODIFIERS: [&[u8]; 21] = [
+    b"or",
+    b"replace",
+    b"alter",
+    b"unique",
+    b"global",
+    b"local",
+    b"private",
+    b"temp",
+    b"temporary",
+    b"unlogged",
+    b"volatile",
+    b"transient",
+    b"materialized",
+    b"recursive",
+    b"external",
+    b"foreign",
+    b"force",
+    b"bitmap",
+    b"fulltext",
+    b"spatial",
+    b"column",
+];
+
+/// Whether the kind of the object is still to come after this word of a CREATE or ALTER statement.
+pub(super) fn is_modifier(word: &[u8]) -> bool {
+    is_among(word, &MODIFIERS)
+}
+
+fn is_among(word: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
