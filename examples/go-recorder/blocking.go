@@ -53,8 +53,7 @@ func blockInSelect() {
 func blockInMutex() {
 	var lock sync.Mutex
 	lock.Lock()
-	done := make(chan struct{})
-	go func() { lock.Lock(); lock.Unlock(); close(done) }() //nolint:staticcheck // the wait is the point
+	done := takeElsewhere(&lock)
 	pause()
 	lock.Unlock()
 	<-done
@@ -63,11 +62,21 @@ func blockInMutex() {
 func blockInRWMutex() {
 	var lock sync.RWMutex
 	lock.RLock()
-	done := make(chan struct{})
-	go func() { lock.Lock(); lock.Unlock(); close(done) }() //nolint:staticcheck // the wait is the point
+	done := takeElsewhere(&lock)
 	pause()
 	lock.RUnlock()
 	<-done
+}
+
+// takeElsewhere takes the lock and gives it back on another goroutine.
+func takeElsewhere(lock sync.Locker) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		lock.Lock()
+		defer lock.Unlock()
+	}()
+	return done
 }
 
 func blockInCond() {

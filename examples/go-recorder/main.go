@@ -2,14 +2,15 @@
 //
 //	go-recorder -list
 //	go-recorder -scenario tasks -o tasks.trace
+//	go-recorder -scenario http -requests 0 -bytes 100000000 -clients 8 -o large.trace
 //
 // Beside each trace it writes NAME.truth.json: what the program really did and
 // when, measured with the wall clock around each call, so that a reader of
 // traces can be checked against something other than a reader of traces.
 //
-// It builds with every Go from 1.22 on; a scenario that needs a newer Go has
-// a build constraint and is not listed by an older one. The cgo scenario needs
-// CGO_ENABLED=1.
+// It builds for Unix with every Go from 1.22 on; a scenario that needs a newer
+// Go has a build constraint and is not listed by an older one. The cgo scenario
+// needs CGO_ENABLED=1.
 package main
 
 import (
