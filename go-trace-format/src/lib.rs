@@ -1,11 +1,19 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod assemble;
 mod cursor;
 mod dump;
 mod error;
 pub mod event;
+mod generation;
 mod header;
+mod input;
+mod losses;
+mod order;
+mod reader;
+mod salvage;
+mod sequence;
 pub mod spec;
 mod tables;
 pub mod wire;
@@ -15,6 +23,9 @@ pub mod write;
 pub use dump::Dumper;
 pub use error::{Error, Violation};
 pub use event::{Event, EventKind};
+pub use generation::{Events, Generation};
 pub use header::{HEADER_LENGTH, Version};
+pub use losses::{Loss, Losses};
+pub use reader::{Mode, Reader, ReaderOptions};
 pub use spec::{Category, Dialect, EventType};
 pub use tables::{Clock, ClockSnapshot, Frame, Frames, Stack, Tables, Text, Time, WallTime};

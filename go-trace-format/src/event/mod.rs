@@ -19,6 +19,7 @@ pub use network::{
 };
 pub use range::{Range, RangeKind, Scope, Sweep};
 pub use state::{GoroutineState, GoroutineTransition, ProcState, ProcTransition};
+pub(crate) use state::PROC_SYSCALL_ABANDONED;
 pub use user::{Label, Log, Region, Task};
 
 use crate::{

@@ -8,6 +8,8 @@ pub(crate) struct IdTable {
     entries: Vec<(u64, Place)>,
     /// Index into `entries` plus one, by id; empty where the ids are too far apart for it.
     dense: Vec<u32>,
+    /// Every id up to here is in the table.
+    complete: u64,
 }
 
 impl IdTable {
@@ -18,6 +20,7 @@ impl IdTable {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.dense.clear();
+        self.complete = 0;
     }
 
     /// Makes the table ready to be asked. Of ids that are taken twice the first stays, and the others are
@@ -34,6 +37,8 @@ impl IdTable {
                     _ => duplicate(id, place),
                 }
             }
+            let gap = self.dense.iter().skip(1).position(|&slot| slot == 0);
+            self.complete = gap.map_or(highest, |gap| gap as u64);
         } else {
             self.entries.sort_by_key(|entry| entry.0);
             let mut last = 0;
@@ -46,6 +51,12 @@ impl IdTable {
                 !taken
             });
         }
+    }
+
+    /// Whether `id` is 0 or known to be in the table without looking it up. `false` says nothing.
+    #[inline]
+    pub(crate) fn is_complete_to(&self, id: u64) -> bool {
+        id <= self.complete
     }
 
     #[inline]
@@ -61,9 +72,6 @@ impl IdTable {
         self.entries.iter().filter(|entry| entry.0 != 0).copied()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
-    }
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub struct Tables<'a> {
     pub(crate) stacks: Stacks,
     pub(crate) experimental: Vec<ExperimentalData>,
     /// Names that were given in an earlier generation and are said again in this one.
-    pub(crate) inherited: Vec<Arc<[u8]>>,
+    pub(crate) inherited: Arc<Vec<Arc<[u8]>>>,
 }
 
 /// Where a batch of an experiment's own format lies.
@@ -100,7 +100,7 @@ impl<'a> Tables<'a> {
         self.strings.clear();
         self.stacks.clear();
         self.experimental.clear();
-        self.inherited.clear();
+        self.inherited = Arc::default();
         match std::mem::take(&mut self.bytes) {
             Cow::Owned(buffer) => buffer,
             Cow::Borrowed(_) => Vec::new(),

@@ -172,6 +172,11 @@ impl Stacks {
     }
 
     #[inline]
+    pub(crate) fn contains(&self, id: StackId) -> bool {
+        self.stacks.is_complete_to(id.0) || self.get(id).is_some()
+    }
+
+    #[inline]
     pub(crate) fn get(&self, id: StackId) -> Option<Place> {
         if id.0 == 0 { Some(Place::new(0, 0)) } else { self.stacks.get(id.0) }
     }
@@ -182,6 +187,11 @@ impl Stacks {
 
     pub(crate) fn clear(&mut self) {
         self.stacks.clear();
-        self.frames.clear();
+        // Emptying a map costs what it could hold: one that has outgrown its use is dropped.
+        if self.frames.len() < self.frames.capacity() / 8 {
+            self.frames = HashMap::default();
+        } else {
+            self.frames.clear();
+        }
     }
 }

@@ -113,6 +113,11 @@ impl Strings {
     }
 
     #[inline]
+    pub(crate) fn contains(&self, id: StringId) -> bool {
+        self.0.is_complete_to(id.0) || self.get(id).is_some()
+    }
+
+    #[inline]
     pub(crate) fn get(&self, id: StringId) -> Option<Place> {
         if id.0 == 0 { Some(Place::new(0, 0)) } else { self.0.get(id.0) }
     }

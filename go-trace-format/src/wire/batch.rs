@@ -16,6 +16,9 @@ use crate::{
 /// The longest batch header: event byte, experiment and four varints.
 pub(crate) const MAX_HEADER: usize = 2 + 4 * MAX_VARINT;
 
+/// More than the first batch of a trace takes, if it is a sync batch.
+pub(crate) const MAX_SYNC: usize = 2 * MAX_HEADER + 10 * MAX_VARINT;
+
 /// What a batch holds. Go decides by the first byte of the body alone, never by the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

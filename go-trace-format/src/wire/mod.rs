@@ -6,5 +6,5 @@ mod raw_event;
 pub use batch::{Batch, BatchKind, Batches};
 pub use raw_event::{RawEvent, RawEvents};
 
-pub(crate) use batch::{Item, MAX_HEADER, item, varint};
-pub(crate) use raw_event::{argument_count, decode_arguments};
+pub(crate) use batch::{Item, MAX_HEADER, MAX_SYNC, detect, item, item_error, varint};
+pub(crate) use raw_event::{argument_count, decode_arguments, timed_event};

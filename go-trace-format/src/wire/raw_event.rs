@@ -49,10 +49,7 @@ impl<'a> RawEvents<'a> {
         let start = self.position;
         let byte = self.data[start];
         let offset = self.offset + start as u64;
-        let event_type = match self.dialect.event_type(byte) {
-            Some(event_type) if IS_TIMED[event_type as usize] => event_type,
-            _ => return Err(Error::InvalidEvent { offset, byte }),
-        };
+        let event_type = timed_event(self.dialect, byte).ok_or(Error::InvalidEvent { offset, byte })?;
         let mut cursor = Cursor::new(self.data, start + 1);
         let invalid = Error::InvalidVarint { offset };
         let time_delta = cursor.varint().ok_or(invalid)?;
@@ -94,16 +91,31 @@ pub(crate) fn argument_count(event_type: EventType) -> usize {
     ARGUMENT_COUNT[event_type as usize] as usize
 }
 
-static IS_TIMED: [bool; 256] = {
-    let mut timed = [false; 256];
-    let mut i = 0;
-    while i < EventType::all().len() {
-        let event_type = EventType::all()[i];
-        timed[event_type as usize] = event_type.spec().timed;
-        i += 1;
+/// The timed event that a byte of an event stream stands for.
+#[inline(always)]
+pub(crate) fn timed_event(dialect: Dialect, byte: u8) -> Option<EventType> {
+    match dialect {
+        Dialect::Stock => STOCK_EVENTS[byte as usize],
+        Dialect::Fork => FORK_EVENTS[byte as usize],
     }
-    timed
-};
+}
+
+static STOCK_EVENTS: [Option<EventType>; 256] = timed_events(Dialect::Stock);
+static FORK_EVENTS: [Option<EventType>; 256] = timed_events(Dialect::Fork);
+
+const fn timed_events(dialect: Dialect) -> [Option<EventType>; 256] {
+    let mut events = [None; 256];
+    let mut byte = 0;
+    while byte < events.len() {
+        if let Some(event_type) = dialect.event_type(byte as u8) {
+            if event_type.spec().timed {
+                events[byte] = Some(event_type);
+            }
+        }
+        byte += 1;
+    }
+    events
+}
 
 static ARGUMENT_COUNT: [u8; 256] = {
     let mut counts = [0; 256];

@@ -1,0 +1,192 @@
+//! Gathering the batches of a generation, as the reference does it.
+//!
+//! Go: `readGeneration` (Go 1.26 and later) and `readGenerationWithSpill` (before).
+
+use std::collections::BTreeSet;
+
+use crate::{
+    error::Error,
+    generation::Generation,
+    header::Version,
+    input::{Input, Peeked, PeekedKind},
+    losses::Losses,
+    reader::Mode,
+    spec::Dialect,
+    tables::Clock,
+    wire::BatchKind,
+};
+
+/// Cuts the input into generations.
+#[derive(Debug)]
+pub(crate) struct Assembler<'a> {
+    pub(super) input: Input<'a>,
+    pub(super) version: Version,
+    pub(super) dialect: Dialect,
+    mode: Mode,
+    /// The clock of the last generation, for one that has lost its own.
+    pub(super) clock: Clock,
+    /// An error behind a generation that was still good.
+    pending: Option<Error>,
+    /// Whether there was a generation.
+    any: bool,
+    /// Where batches stand that a damaged generation took out of turn.
+    pub(super) taken: BTreeSet<u64>,
+}
+
+impl<'a> Assembler<'a> {
+    /// Reads the header. `dialect` is told by the first batch where it is not given.
+    pub(crate) fn new(mut input: Input<'a>, mode: Mode, dialect: Option<Dialect>) -> Result<Self, Error> {
+        input.grow_to(crate::HEADER_LENGTH)?;
+        let version = Version::parse(input.window())?;
+        input.set_position(crate::HEADER_LENGTH);
+        let dialect = match dialect {
+            Some(dialect) => dialect,
+            None => {
+                // The sync batch is small: a header, two events and their varints.
+                input.grow_to(crate::wire::MAX_SYNC)?;
+                crate::wire::detect(version, input.window())
+            }
+        };
+        let clock = Clock::default();
+        Ok(Self { input, version, dialect, mode, clock, pending: None, any: false, taken: BTreeSet::new() })
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// How many bytes of the trace have been taken in.
+    pub(crate) fn offset(&self) -> u64 {
+        self.input.offset()
+    }
+
+    /// Fills `generation` with the next one; `false` at the end of the trace.
+    pub(crate) fn next(
+        &mut self,
+        generation: &mut Generation<'a>,
+        losses: &mut Losses,
+    ) -> Result<bool, Error> {
+        // The buffer must come back even where there is nothing more to read.
+        let buffer = generation.restart(self.input.offset());
+        self.input.take_back(buffer);
+        generation.set_dialect(self.dialect);
+        let filled = match self.mode {
+            Mode::Salvage => self.salvage(generation, losses)?,
+            Mode::Strict if self.version.has_end_of_generation() => self.read_to_end(generation)?,
+            Mode::Strict => self.read_to_next(generation)?,
+        };
+        if filled {
+            self.any = true;
+            self.seal(generation, losses)?;
+            self.clock = *generation.clock();
+        }
+        Ok(filled)
+    }
+
+    fn seal(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) -> Result<(), Error> {
+        let mut first = None;
+        let number = generation.number();
+        let (mode, base, clock) = (self.mode, self.input.base(), self.clock);
+        generation.seal(self.input.lend(), base, &clock, |error| match mode {
+            Mode::Strict => first = first.or(Some(error)),
+            Mode::Salvage => losses.add(crate::losses::Loss {
+                error,
+                generation: Some(number),
+                thread: None,
+                bytes: 0,
+            }),
+        });
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Adds the batch that was peeked to the generation, and goes past it.
+    pub(super) fn take(&mut self, peeked: &Peeked, generation: &mut Generation<'a>) -> Result<(), Error> {
+        let added = match self.input.batch(peeked, self.dialect) {
+            Some((batch, position)) => generation.add(&batch, position),
+            None => Ok(()),
+        };
+        self.input.consume(peeked);
+        added
+    }
+
+    pub(super) fn is_end(&self, peeked: &Peeked) -> bool {
+        match peeked.kind {
+            PeekedKind::EndOfGeneration => true,
+            PeekedKind::Batch { .. } => self
+                .input
+                .batch(peeked, self.dialect)
+                .is_some_and(|(batch, _)| batch.kind(self.version, self.dialect) == BatchKind::EndOfGeneration),
+        }
+    }
+
+    /// A generation up to the byte that ends it. Go: `readGeneration`.
+    fn read_to_end(&mut self, generation: &mut Generation<'a>) -> Result<bool, Error> {
+        loop {
+            let offset = self.input.offset();
+            let Some(peeked) = self.input.peek(self.dialect)? else {
+                // The reference takes tables alone for nothing at all.
+                return match generation.has_events() {
+                    true => Err(Error::IncompleteGeneration { offset, generation: generation.number() }),
+                    false => Ok(false),
+                };
+            };
+            let number = match peeked.kind {
+                PeekedKind::Batch { generation } => generation,
+                PeekedKind::EndOfGeneration => 0,
+            };
+            if generation.number() == 0 {
+                generation.set_number(number);
+            }
+            if self.is_end(&peeked) {
+                self.input.consume(&peeked);
+                return Ok(true);
+            }
+            if number == 0 {
+                return Err(Error::InvalidGeneration { offset });
+            }
+            let current = generation.number();
+            if number != current {
+                return Err(Error::GenerationsOutOfOrder { offset, generation: current, found: number });
+            }
+            self.take(&peeked, generation)?;
+        }
+    }
+
+    /// A generation up to the first batch of the next. Go: `readGenerationWithSpill`.
+    fn read_to_next(&mut self, generation: &mut Generation<'a>) -> Result<bool, Error> {
+        if let Some(error) = self.pending {
+            return Err(error);
+        }
+        loop {
+            let offset = self.input.offset();
+            let peeked = match self.input.peek(self.dialect) {
+                Ok(Some(peeked)) => peeked,
+                // A trace without a single generation is one that has lost its frequency.
+                Ok(None) => return Ok(generation.number() != 0 || !self.any),
+                Err(error) if generation.number() != 0 => {
+                    // It may be the next generation that is broken.
+                    self.pending = Some(error);
+                    return Ok(true);
+                }
+                Err(error) => return Err(error),
+            };
+            let current = generation.number();
+            match peeked.kind {
+                PeekedKind::EndOfGeneration | PeekedKind::Batch { generation: 0 } => {
+                    return Err(Error::InvalidGeneration { offset });
+                }
+                PeekedKind::Batch { generation: found } if current == 0 => generation.set_number(found),
+                PeekedKind::Batch { generation: found } if found == current.wrapping_add(1) => return Ok(true),
+                PeekedKind::Batch { generation: found } if found != current => {
+                    return Err(Error::GenerationsOutOfOrder { offset, generation: current, found });
+                }
+                PeekedKind::Batch { .. } => {}
+            }
+            self.take(&peeked, generation)?;
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Level 2: one generation, its batches sorted by thread and its tables built.
+//!
+//! Go: `internal/trace/generation.go`. A generation begins with the status of everything in it and needs
+//! nothing of the one before, so that it can be read on its own.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use crate::{
+    cursor::only_short_varints,
+    error::{Error, Parse, Violation},
+    event::{Event, ThreadId},
+    header::Version,
+    losses::Losses,
+    reader::Mode,
+    sequence::Sequencer,
+    spec::{Dialect, EventType},
+    tables::{
+        Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
+    },
+    wire::{Batch, BatchKind},
+};
+
+/// One generation of a trace: a stretch of time that can be read without any other.
+///
+/// Made by [`Generations`](crate::Generations). Its memory is a small multiple of its bytes.
+#[derive(Debug)]
+pub struct Generation<'a> {
+    version: Version,
+    dialect: Dialect,
+    pub(crate) tables: Tables<'a>,
+    /// Where it begins in the trace.
+    start: u64,
+    clock: ClockBuilder,
+    samples: CpuSamples,
+    /// The earliest time of its batches, in clock units; 0 counts as none, as in the reference.
+    earliest: u64,
+    batches: Vec<BatchPlace>,
+    threads: Vec<Stream>,
+    thread_index: HashMap<i64, u32, foldhash::fast::RandomState>,
+}
+
+/// A batch of events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchPlace {
+    pub(crate) place: Place,
+    /// In clock units.
+    pub(crate) time: u64,
+    next: u32,
+    /// See [`only_short_varints`].
+    pub(crate) only_short_varints: bool,
+}
+
+const LAST: u32 = u32::MAX;
+
+impl BatchPlace {
+    /// The thread's next batch.
+    #[inline]
+    pub(crate) fn next(&self) -> Option<u32> {
+        (self.next != LAST).then_some(self.next)
+    }
+}
+
+/// The batches of one thread, as a chain through the list of all.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    thread: i64,
+    first: u32,
+    last: u32,
+}
+
+impl<'a> Generation<'a> {
+    pub(crate) fn new(version: Version, dialect: Dialect) -> Self {
+        Self {
+            version,
+            dialect,
+            tables: Tables::default(),
+            start: 0,
+            clock: ClockBuilder::default(),
+            samples: CpuSamples::default(),
+            earliest: 0,
+            batches: Vec::new(),
+            threads: Vec::new(),
+            thread_index: HashMap::default(),
+        }
+    }
+
+    /// The generation's number. They count from 1 and wrap around to a small number after 2⁶⁴.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.tables.generation
+    }
+
+    /// Where the generation begins in the trace, in bytes.
+    #[must_use]
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// What its events' ids stand for.
+    #[must_use]
+    pub fn tables(&self) -> &Tables<'a> {
+        &self.tables
+    }
+
+    /// Its clock.
+    #[inline]
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.tables.clock
+    }
+
+    /// The time of its earliest batch.
+    #[must_use]
+    pub fn start_time(&self) -> Time {
+        self.clock().time(self.earliest)
+    }
+
+    /// The numbering of its events.
+    #[inline]
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The threads that recorded events in it, in the order of their first batch.
+    pub fn threads(&self) -> impl Iterator<Item = ThreadId> {
+        self.threads.iter().map(|stream| ThreadId(stream.thread))
+    }
+
+    /// Its events in causal order, as if the trace began with it.
+    ///
+    /// No sync event is among them. In [`Mode::Strict`] the first event that the rules reject ends them with
+    /// an error; in [`Mode::Salvage`] there is none, and what is lost is left out.
+    #[must_use]
+    pub fn events(&self, mode: Mode) -> Events<'_> {
+        let mut sequencer = Sequencer::new(self.dialect, mode);
+        let mut losses = Losses::default();
+        let failed = sequencer.open(self, &mut losses).err();
+        Events { generation: self, sequencer, losses, failed, done: false }
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.tables.bytes
+    }
+
+    /// Where a position within the generation's bytes is in the trace.
+    #[inline]
+    pub(crate) fn offset(&self, position: usize) -> u64 {
+        self.tables.base + position as u64
+    }
+
+    #[inline]
+    pub(crate) fn batch(&self, index: u32) -> &BatchPlace {
+        &self.batches[index as usize]
+    }
+
+    /// Each thread that has events, with its first batch.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = (i64, u32)> {
+        self.threads.iter().map(|stream| (stream.thread, stream.first))
+    }
+
+    #[inline]
+    pub(crate) fn sample(&self, index: usize) -> Option<&CpuSample> {
+        self.samples.get(index)
+    }
+
+    /// Whether any batch of events was added.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
+    /// Empties the generation, to be filled with the one that begins at `start`. Gives back the buffer.
+    pub(crate) fn restart(&mut self, start: u64) -> Vec<u8> {
+        self.start = start;
+        self.clock = ClockBuilder::default();
+        self.samples.clear();
+        self.earliest = 0;
+        self.batches.clear();
+        self.threads.clear();
+        // Not emptied but dropped: emptying costs what the largest generation needed.
+        self.thread_index = HashMap::default();
+        self.tables.generation = 0;
+        self.tables.recycle()
+    }
+
+    pub(crate) fn set_dialect(&mut self, dialect: Dialect) {
+        self.dialect = dialect;
+    }
+
+    pub(crate) fn set_number(&mut self, number: u64) {
+        self.tables.generation = number;
+    }
+
+    /// Takes in a batch, whose body begins at `position` of the bytes that [`seal`](Self::seal) will be given.
+    ///
+    /// After an error, what the batch held before it is kept. Go: `processBatch`.
+    pub(crate) fn add(&mut self, batch: &Batch<'_>, position: usize) -> Result<(), Error> {
+        if self.earliest == 0 || batch.time < self.earliest {
+            self.earliest = batch.time;
+        }
+        let data = batch.data;
+        let in_table =
+            |record| move |parse: Parse| table_error(batch.data_offset, data, parse, record);
+        match batch.kind(self.version, self.dialect) {
+            BatchKind::Strings => {
+                self.tables.strings.add(data, position).map_err(in_table(EventType::String))
+            }
+            BatchKind::Stacks => self.tables.stacks.add(data, position).map_err(in_table(EventType::Stack)),
+            BatchKind::CpuSamples => self.samples.add(data, position).map_err(in_table(EventType::CpuSample)),
+            BatchKind::Sync => self
+                .clock
+                .add(data, batch.time, self.version, self.dialect)
+                .map_err(in_table(EventType::Frequency)),
+            BatchKind::Experimental(experiment) => {
+                let place = Place::new(position, data.len());
+                self.tables.experimental.push(ExperimentalData { experiment, thread: batch.thread, place });
+                Ok(())
+            }
+            BatchKind::EndOfGeneration => {
+                let byte = data.first().copied().unwrap_or_default();
+                Err(Error::InvalidEvent { offset: batch.data_offset, byte })
+            }
+            BatchKind::Events => {
+                self.add_events(batch, position);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_events(&mut self, batch: &Batch<'_>, position: usize) {
+        let index = self.batches.len() as u32;
+        self.batches.push(BatchPlace {
+            place: Place::new(position, batch.data.len()),
+            time: batch.time,
+            next: LAST,
+            only_short_varints: only_short_varints(batch.data),
+        });
+        let threads = &mut self.threads;
+        let thread = *self.thread_index.entry(batch.thread.0).or_insert_with(|| {
+            threads.push(Stream { thread: batch.thread.0, first: index, last: index });
+            threads.len() as u32 - 1
+        });
+        let stream = &mut self.threads[thread as usize];
+        if stream.last != index {
+            self.batches[stream.last as usize].next = index;
+            stream.last = index;
+        }
+    }
+
+    /// Makes the generation readable: its bytes, the first of which stands at `base` in the trace, its clock
+    /// and its tables.
+    ///
+    /// Everything that is wrong with it is told to `fault`; a strict reader stops at the first.
+    pub(crate) fn seal(
+        &mut self,
+        bytes: Cow<'a, [u8]>,
+        base: u64,
+        inherited: &Clock,
+        mut fault: impl FnMut(Error),
+    ) {
+        let (offset, generation) = (self.start, self.tables.generation);
+        if !self.clock.has_frequency() {
+            fault(Error::MissingFrequency { offset, generation });
+        } else if self.version.has_sync_batch() && !self.clock.has_snapshot() {
+            fault(Error::MissingClockSnapshot { offset, generation });
+        }
+        self.tables.clock = if self.clock.has_frequency() { self.clock.build() } else { *inherited };
+        self.tables.bytes = bytes;
+        self.tables.base = base;
+        let mut duplicate = |record: EventType, id: u64, position: usize| {
+            fault(Error::DuplicateId { offset: base + position as u64, record, id });
+        };
+        self.tables.strings.seal(|id, position| duplicate(EventType::String, id, position));
+        self.tables.stacks.seal(|id, position| duplicate(EventType::Stack, id, position));
+        if let Some((pc, id)) = self.tables.stacks.frame_without_string(&self.tables.strings) {
+            fault(Error::InvalidFrame { offset, pc, id });
+        }
+        self.samples.seal(&self.tables.clock);
+    }
+}
+
+/// The events of one generation in causal order. See [`Generation::events`].
+#[derive(Debug)]
+pub struct Events<'g> {
+    generation: &'g Generation<'g>,
+    sequencer: Sequencer,
+    losses: Losses,
+    failed: Option<Error>,
+    done: bool,
+}
+
+impl Events<'_> {
+    /// What was lost so far.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+}
+
+impl<'g> Iterator for Events<'g> {
+    type Item = Result<Event<'g>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let next = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.sequencer.next(self.generation, &mut self.losses),
+        };
+        self.done = !matches!(next, Ok(Some(_)));
+        match next {
+            Ok(record) => record.map(|record| Ok(Event { tables: &self.generation.tables, record })),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// The error of an event that the rules reject.
+pub(crate) fn out_of_order(
+    generation: &Generation<'_>,
+    thread: i64,
+    head: (EventType, usize),
+    violation: Violation,
+) -> Error {
+    Error::OutOfOrder {
+        offset: generation.offset(head.1),
+        generation: generation.number(),
+        thread,
+        event_type: head.0,
+        violation,
+    }
+}

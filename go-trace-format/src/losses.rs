@@ -1,0 +1,121 @@
+//! What a damaged trace has lost: said, never silent.
+
+use core::fmt;
+
+use crate::error::Error;
+
+/// How many losses are kept one by one; beyond it they are only counted.
+const KEPT: usize = 1_000;
+
+/// One thing that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loss {
+    /// What was wrong, and where.
+    pub error: Error,
+    /// The generation that it is in, where that is known.
+    pub generation: Option<u64>,
+    /// The thread that it is of, where that is known.
+    pub thread: Option<i64>,
+    /// How many bytes were left out.
+    pub bytes: u64,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)?;
+        let mut separator = " (";
+        let mut part = |f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>| {
+            f.write_str(std::mem::replace(&mut separator, ", "))?;
+            f.write_fmt(text)
+        };
+        if let Some(generation) = self.generation {
+            part(f, format_args!("generation {generation}"))?;
+        }
+        if let Some(thread) = self.thread {
+            part(f, format_args!("thread {thread}"))?;
+        }
+        if self.bytes > 0 {
+            part(f, format_args!("{} bytes left out", self.bytes))?;
+        }
+        if separator == ", " { f.write_str(")") } else { Ok(()) }
+    }
+}
+
+/// Everything that could not be read of a trace.
+///
+/// The first thousand losses are kept one by one, the others are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    kept: Vec<Loss>,
+    count: u64,
+    bytes: u64,
+    contradictions: u64,
+    unresolved: u64,
+}
+
+impl Losses {
+    /// Whether nothing was lost.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many losses there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many bytes were left out.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many events contradicted the events before them. They were delivered all the same.
+    #[must_use]
+    pub fn contradictions(&self) -> u64 {
+        self.contradictions
+    }
+
+    /// How many events name a string or a stack that the trace does not hold. They were delivered without it.
+    #[must_use]
+    pub fn unresolved(&self) -> u64 {
+        self.unresolved
+    }
+
+    /// The losses that were kept one by one, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Loss> {
+        self.kept.iter()
+    }
+
+    pub(crate) fn add(&mut self, loss: Loss) {
+        self.count += 1;
+        self.bytes += loss.bytes;
+        match loss.error {
+            Error::OutOfOrder { .. } | Error::Stuck { .. } => self.contradictions += 1,
+            Error::InvalidString { .. } | Error::InvalidStack { .. } => self.unresolved += 1,
+            _ => {}
+        }
+        if self.kept.len() < KEPT {
+            self.kept.push(loss);
+        }
+    }
+}
+
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing was lost");
+        }
+        write!(f, "{} losses, {} bytes left out", self.count, self.bytes)?;
+        if self.contradictions > 0 {
+            write!(f, ", {} events contradict earlier ones", self.contradictions)?;
+        }
+        if self.unresolved > 0 {
+            write!(f, ", {} events name lost strings or stacks", self.unresolved)?;
+        }
+        Ok(())
+    }
+}

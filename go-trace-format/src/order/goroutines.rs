@@ -1,0 +1,270 @@
+//! The rules of goroutines. Go: `internal/trace/order.go`, `advanceGo…`.
+
+use crate::{
+    error::Violation,
+    event::{GoroutineState, Record},
+    order::{Advance, Goroutine, Need, Order, Outcome, Progress, Step, Thread, procs},
+    spec::EventType,
+};
+
+/// Statuses on the wire. Go: `tracev2.GoStatus`.
+pub(super) const RUNNABLE: u64 = 1;
+pub(super) const RUNNING: u64 = 2;
+pub(super) const SYSCALL: u64 = 3;
+pub(super) const WAITING: u64 = 4;
+
+impl Goroutine {
+    pub(super) fn new(generation: u64, status: u64) -> Self {
+        Self { progress: Progress::new(generation, status), has_notes: false }
+    }
+}
+
+impl Order {
+    /// The current goroutine, which must have `status`.
+    #[inline]
+    fn goroutine_with(&self, step: &Step<'_>, status: u64) -> Result<u32, Violation> {
+        let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
+        if self.goroutines.get(slot).progress.status() == status { Ok(slot) } else { Err(Violation::WrongState) }
+    }
+
+    pub(super) fn remove_goroutine(&mut self, slot: u32) {
+        if self.goroutines.get(slot).has_notes {
+            self.notes.forget(self.goroutines.id(slot));
+        }
+        self.goroutines.remove(slot);
+    }
+
+    #[inline]
+    pub(super) fn go_start(&mut self, step: &mut Step<'_>) -> Outcome {
+        let id = step.argument(0) as i64;
+        let generation = step.tables.generation;
+        let Some(slot) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
+        if !self.goroutines.get(slot).progress.allows(generation, step.argument(1), RUNNABLE) {
+            return Ok(Advance::Wait);
+        }
+        self.require(step, Need::Present, Need::Absent)?;
+        self.goroutines.get_mut(slot).progress.step(RUNNING);
+        self.run_goroutine(step.thread, id, slot);
+        Ok(Advance::Done)
+    }
+
+    /// `GoStop`, `GoBlock` and `GoDestroy`. Go: `advanceGoStopExec`.
+    #[inline]
+    pub(super) fn go_stop(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require_user_code(step)?;
+        let slot = self.goroutine_with(step, RUNNING)?;
+        match step.record.event_type {
+            EventType::GoStop => self.goroutines.get_mut(slot).progress.set_status(RUNNABLE),
+            EventType::GoBlock => self.goroutines.get_mut(slot).progress.set_status(WAITING),
+            _ => self.remove_goroutine(slot),
+        }
+        self.leave_goroutine(step.thread);
+        Ok(Advance::Done)
+    }
+
+    #[inline]
+    pub(super) fn go_unblock(&mut self, step: &mut Step<'_>) -> Outcome {
+        let id = step.argument(0) as i64;
+        let Some(slot) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
+        let progress = &mut self.goroutines.get_mut(slot).progress;
+        if !progress.allows(step.tables.generation, step.argument(1), WAITING) {
+            return Ok(Advance::Wait);
+        }
+        progress.step(RUNNABLE);
+        Ok(Advance::Done)
+    }
+
+    /// `GoCreate` and `GoCreateBlocked`.
+    pub(super) fn go_create(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require(step, Need::Present, Need::Either)?;
+        if let Some(slot) = self.current_goroutine(step) {
+            if self.goroutines.get(slot).progress.status() != RUNNING {
+                return Err(Violation::WrongState);
+            }
+        }
+        let status = if step.record.event_type == EventType::GoCreate { RUNNABLE } else { WAITING };
+        self.create_goroutine(step, status)?;
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn go_create_syscall(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require(step, Need::Either, Need::Absent)?;
+        let slot = self.create_goroutine(step, SYSCALL)?;
+        self.run_goroutine(step.thread, step.argument(0) as i64, slot);
+        Ok(Advance::Done)
+    }
+
+    fn create_goroutine(&mut self, step: &Step<'_>, status: u64) -> Result<u32, Violation> {
+        let id = step.argument(0) as i64;
+        if self.goroutines.look_up(id).is_some() {
+            return Err(Violation::AlreadyExists);
+        }
+        Ok(self.goroutines.insert(id, Goroutine::new(step.tables.generation, status)))
+    }
+
+    /// The end of a callback from C. The thread leaves its proc behind, to be stolen by whoever comes first.
+    pub(super) fn go_destroy_syscall(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require(step, Need::Either, Need::Present)?;
+        let slot = self.goroutine_with(step, SYSCALL)?;
+        self.remove_goroutine(slot);
+        if step.record.proc != Record::NONE {
+            let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
+            let progress = &mut self.procs.get_mut(proc).progress;
+            if progress.status() != procs::SYSCALL {
+                return Err(Violation::WrongState);
+            }
+            progress.set_status(procs::SYSCALL_ABANDONED);
+            self.release_proc(step.thread);
+            // The thread steals its proc from itself first, so that nobody sees it run on without a thread.
+            let destroy = *step.record;
+            step.record.event_type = EventType::ProcSteal;
+            step.record.arguments = [destroy.proc as u64, 0, 0, procs::SYSCALL];
+            self.queue.push(destroy);
+        }
+        self.leave_goroutine(step.thread);
+        Ok(Advance::Done)
+    }
+
+    /// `GoStatus` and `GoStatusStack`.
+    pub(super) fn go_status(&mut self, step: &mut Step<'_>) -> Outcome {
+        let (id, thread, status) = (step.argument(0) as i64, step.argument(1) as i64, step.argument(2));
+        // The reference's status has 8 bits.
+        let status = status & 0xff;
+        let state = GoroutineState::from_status(status).ok_or(Violation::InvalidStatus)?;
+        let generation = step.tables.generation;
+        let (slot, from) = match self.goroutines.look_up(id) {
+            Some(slot) => {
+                let progress = &mut self.goroutines.get_mut(slot).progress;
+                let known = progress.status();
+                if known != status {
+                    if !self.lenient {
+                        return Err(Violation::InconsistentStatus);
+                    }
+                    progress.set_status(status);
+                }
+                progress.restart(generation);
+                (slot, if known == status { state } else { known_state(known) })
+            }
+            None if self.is_initial(step) || self.lenient => {
+                (self.goroutines.insert(id, Goroutine::new(generation, status)), GoroutineState::Undetermined)
+            }
+            None => return Err(Violation::Unknown),
+        };
+        // The state before goes into the upper half of the argument.
+        step.record.arguments[2] = (from as u64) << 32 | status;
+        match status {
+            RUNNING => self.run_goroutine(step.thread, id, slot),
+            SYSCALL => self.bind_syscall(step, id, slot, thread)?,
+            _ => {}
+        }
+        Ok(Advance::Done)
+    }
+
+    /// A goroutine that was in a syscall when the generation began, on a thread that may be another one.
+    fn bind_syscall(&mut self, step: &mut Step<'_>, id: i64, slot: u32, thread: i64) -> Result<(), Violation> {
+        if thread == Record::NONE {
+            return Err(Violation::NeedsThread);
+        }
+        if thread == step.record.thread {
+            if !self.is_initial(step) && step.record.goroutine != id && !self.lenient {
+                return Err(Violation::WrongThread);
+            }
+            self.run_goroutine(step.thread, id, slot);
+            return Ok(());
+        }
+        let index = self.thread(thread) as usize;
+        let Thread { known, goroutine, .. } = self.threads[index];
+        if known && goroutine != id && !self.lenient {
+            return Err(Violation::WrongThread);
+        }
+        if known {
+            step.record.goroutine = id;
+        }
+        self.threads[index].known = true;
+        self.run_goroutine(index, id, slot);
+        step.record.thread = thread;
+        Ok(())
+    }
+
+    /// `GoSwitch` and `GoSwitchDestroy`: one event on the wire, three in the order.
+    pub(super) fn go_switch(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require_user_code(step)?;
+        let current = self.goroutine_with(step, RUNNING)?;
+        let (id, sequence) = (step.argument(0) as i64, step.argument(1));
+        let Some(next) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
+        let progress = &mut self.goroutines.get_mut(next).progress;
+        if !progress.allows(step.tables.generation, sequence, WAITING) {
+            return Ok(Advance::Wait);
+        }
+        progress.step(RUNNING);
+        let switch = *step.record;
+        let leaves = match switch.event_type {
+            EventType::GoSwitch => {
+                self.goroutines.get_mut(current).progress.set_status(WAITING);
+                EventType::GoBlock
+            }
+            _ => {
+                self.remove_goroutine(current);
+                EventType::GoDestroy
+            }
+        };
+        // Popped from the end: the next goroutine is made runnable, this one leaves, the next one starts.
+        self.queue.push(Record {
+            event_type: EventType::GoStart,
+            goroutine: Record::NONE,
+            arguments: [id as u64, sequence, 0, 0],
+            ..switch
+        });
+        self.queue.push(Record { event_type: leaves, arguments: [0; 4], ..switch });
+        self.run_goroutine(step.thread, id, next);
+        Ok(Advance::Done)
+    }
+
+    #[inline]
+    pub(super) fn go_syscall_begin(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require_user_code(step)?;
+        let slot = self.goroutine_with(step, RUNNING)?;
+        let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
+        let progress = &mut self.procs.get_mut(proc).progress;
+        if !progress.precedes(step.tables.generation, step.argument(0)) {
+            return Err(Violation::WrongSequence);
+        }
+        progress.step(procs::SYSCALL);
+        self.goroutines.get_mut(slot).progress.set_status(SYSCALL);
+        Ok(Advance::Done)
+    }
+
+    #[inline]
+    pub(super) fn go_syscall_end(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require_user_code(step)?;
+        let slot = self.goroutine_with(step, SYSCALL)?;
+        let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
+        let progress = &mut self.procs.get_mut(proc).progress;
+        if progress.status() != procs::SYSCALL {
+            return Err(Violation::WrongState);
+        }
+        progress.set_status(procs::RUNNING);
+        self.goroutines.get_mut(slot).progress.set_status(RUNNING);
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn go_syscall_end_blocked(&mut self, step: &mut Step<'_>) -> Outcome {
+        // Its proc must have left the syscall first: stopped or stolen.
+        if step.record.proc != Record::NONE {
+            let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
+            if self.procs.get(proc).progress.status() == procs::SYSCALL {
+                return Ok(Advance::Wait);
+            }
+        }
+        self.require(step, Need::Either, Need::Present)?;
+        let slot = self.goroutine_with(step, SYSCALL)?;
+        self.goroutines.get_mut(slot).progress.set_status(RUNNABLE);
+        self.leave_goroutine(step.thread);
+        Ok(Advance::Done)
+    }
+}
+
+/// The state of a status that was checked when it came in.
+fn known_state(status: u64) -> GoroutineState {
+    GoroutineState::from_status(status).unwrap_or(GoroutineState::Undetermined)
+}

@@ -1,0 +1,377 @@
+//! Causal order: who runs where, and which event may come next.
+//!
+//! Every thread writes its own stream; the streams are merged by time, and an event may go ahead only where the
+//! state that the events before it built up allows it. Go: `internal/trace/order.go`, whose rules these are:
+//! strict mode must accept and reject exactly what it does.
+
+mod annotations;
+mod goroutines;
+mod merge;
+mod names;
+mod procs;
+mod ranges;
+mod reconcile;
+mod slots;
+
+pub(crate) use merge::{EventCursor, Frontier};
+pub(crate) use reconcile::hide_unknown;
+
+use smallvec::SmallVec;
+
+use crate::{
+    error::Violation,
+    event::Record,
+    spec::EventType,
+    tables::Tables,
+};
+use annotations::{GoroutineNotes, Tasks};
+use names::Names;
+use ranges::{Gc, RangeStart};
+use slots::{NO_SLOT, Slots};
+
+/// Whether an event may happen now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advance {
+    /// It has happened.
+    Done,
+    /// It waits for an event of another thread.
+    Wait,
+}
+
+pub(crate) type Outcome = Result<Advance, Violation>;
+
+/// A goroutine's or proc's place in the sequence of its own events.
+///
+/// Status and sequence number share a word, so that one comparison checks both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    generation: u64,
+    word: u64,
+}
+
+impl Progress {
+    const STATUS_BITS: u32 = 3;
+    const STATUS: u64 = (1 << Self::STATUS_BITS) - 1;
+    /// Sequence numbers count a resource's events from 0, so none that counts comes near this.
+    const LIMIT: u64 = 1 << (u64::BITS - Self::STATUS_BITS);
+
+    #[inline]
+    fn new(generation: u64, status: u64) -> Self {
+        Self { generation, word: status }
+    }
+
+    #[inline]
+    fn status(self) -> u64 {
+        self.word & Self::STATUS
+    }
+
+    #[inline]
+    fn set_status(&mut self, status: u64) {
+        self.word = self.word & !Self::STATUS | status;
+    }
+
+    /// Whether the resource has `status` and `sequence` is its next number.
+    #[inline]
+    fn allows(self, generation: u64, sequence: u64, status: u64) -> bool {
+        self.generation == generation
+            && sequence < Self::LIMIT
+            && self.word.wrapping_add(1 << Self::STATUS_BITS) == sequence << Self::STATUS_BITS | status
+    }
+
+    /// Whether `sequence` is the next number, whatever the status.
+    #[inline]
+    fn precedes(self, generation: u64, sequence: u64) -> bool {
+        self.allows(generation, sequence, self.status())
+    }
+
+    /// Goes one number on, and to `status`.
+    #[inline]
+    fn step(&mut self, status: u64) {
+        self.word = (self.word & !Self::STATUS).wrapping_add(1 << Self::STATUS_BITS) | status;
+    }
+
+    /// Begins to count anew.
+    #[inline]
+    fn restart(&mut self, generation: u64) {
+        *self = Self::new(generation, self.status());
+    }
+}
+
+/// What is known of a goroutine. Its regions and ranges are rare and live in [`GoroutineNotes`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Goroutine {
+    progress: Progress,
+    has_notes: bool,
+}
+
+/// What is known of a proc.
+#[derive(Clone, Debug)]
+pub(crate) struct Proc {
+    progress: Progress,
+    ranges: SmallVec<[RangeStart; 1]>,
+    /// The thread that took it last, to look at first.
+    holder: u32,
+}
+
+/// What is known of a thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thread {
+    id: i64,
+    proc: i64,
+    goroutine: i64,
+    proc_slot: u32,
+    goroutine_slot: u32,
+    /// Whether an event of it was tried, or a goroutine's status named it.
+    known: bool,
+}
+
+impl Thread {
+    fn new(id: i64) -> Self {
+        Self {
+            id,
+            proc: Record::NONE,
+            goroutine: Record::NONE,
+            proc_slot: NO_SLOT,
+            goroutine_slot: NO_SLOT,
+            known: false,
+        }
+    }
+}
+
+/// An event on its way through the rules.
+pub(crate) struct Step<'e> {
+    /// The event; its context is set by [`Order::advance`], and its arguments may be rewritten.
+    pub(crate) record: &'e mut Record,
+    /// Index of its thread.
+    pub(crate) thread: usize,
+    /// The tables of its generation.
+    pub(crate) tables: &'e Tables<'e>,
+}
+
+impl Step<'_> {
+    #[inline]
+    fn argument(&self, index: usize) -> u64 {
+        self.record.arguments[index]
+    }
+}
+
+/// What an event's thread must hold, none of it or either.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Absent,
+    Either,
+    Present,
+}
+
+/// The state of the scheduler as the events so far tell it.
+#[derive(Debug)]
+pub(crate) struct Order {
+    goroutines: Slots<Goroutine>,
+    procs: Slots<Proc>,
+    threads: Vec<Thread>,
+    thread_index: std::collections::HashMap<i64, u32, foldhash::fast::RandomState>,
+    notes: GoroutineNotes,
+    tasks: Tasks,
+    names: Names,
+    gc: Gc,
+    /// The first generation of the trace; 0 before there is one.
+    initial_generation: u64,
+    /// Events that follow from the last one, last first.
+    queue: SmallVec<[Record; 2]>,
+    /// The fork's filters may leave scheduling out: then an annotation needs no context and a status may
+    /// contradict what is known.
+    lenient: bool,
+    /// A name that is lost is no reason to reject its event.
+    salvage: bool,
+}
+
+impl Order {
+    pub(crate) fn new(lenient: bool, salvage: bool) -> Self {
+        Self {
+            goroutines: Slots::default(),
+            procs: Slots::default(),
+            threads: Vec::new(),
+            thread_index: Default::default(),
+            notes: GoroutineNotes::default(),
+            tasks: Tasks::default(),
+            names: Names::default(),
+            gc: Gc::default(),
+            initial_generation: 0,
+            queue: SmallVec::new(),
+            lenient,
+            salvage,
+        }
+    }
+
+    /// The names that the next generation's events may speak of though it does not hold them.
+    pub(crate) fn names(&self) -> names::Snapshot {
+        self.names.snapshot()
+    }
+
+    /// Takes along what outlives a generation's string table. To be called before the table goes.
+    pub(crate) fn close_generation(&mut self, tables: &Tables<'_>) {
+        self.tasks.inherit(&mut self.names, tables);
+        self.notes.inherit(&mut self.names, tables);
+    }
+
+    /// The index of a thread, given to [`Step::thread`].
+    pub(crate) fn thread(&mut self, id: i64) -> u32 {
+        let threads = &mut self.threads;
+        *self.thread_index.entry(id).or_insert_with(|| {
+            threads.push(Thread::new(id));
+            threads.len() as u32 - 1
+        })
+    }
+
+    /// The id of a thread by its index.
+    pub(crate) fn thread_id(&self, index: u32) -> i64 {
+        self.threads[index as usize].id
+    }
+
+    /// The next event that follows from the last one.
+    #[inline]
+    pub(crate) fn queued(&mut self) -> Option<Record> {
+        self.queue.pop()
+    }
+
+    /// Tries an event. Go: `ordering.Advance`.
+    #[inline]
+    pub(crate) fn advance(&mut self, step: &mut Step<'_>) -> Outcome {
+        use EventType as E;
+        if self.initial_generation == 0 {
+            self.initial_generation = step.tables.generation;
+        }
+        self.set_context(step);
+        match step.record.event_type {
+            E::GoStart => self.go_start(step),
+            E::GoStop | E::GoBlock | E::GoDestroy => self.go_stop(step),
+            E::GoUnblock => self.go_unblock(step),
+            E::GoSyscallBegin => self.go_syscall_begin(step),
+            E::GoSyscallEnd => self.go_syscall_end(step),
+            E::GoSyscallEndBlocked => self.go_syscall_end_blocked(step),
+            E::ProcStart => self.proc_start(step),
+            E::ProcStop => self.proc_stop(step),
+            E::ProcSteal => self.proc_steal(step),
+            E::ProcStatus => self.proc_status(step),
+            E::GoCreate | E::GoCreateBlocked => self.go_create(step),
+            E::GoCreateSyscall => self.go_create_syscall(step),
+            E::GoDestroySyscall => self.go_destroy_syscall(step),
+            E::GoStatus | E::GoStatusStack => self.go_status(step),
+            E::GoSwitch | E::GoSwitchDestroy => self.go_switch(step),
+            E::HeapAlloc | E::HeapGoal => self.heap_metric(step),
+            E::StwBegin | E::GcMarkAssistBegin => self.goroutine_range_begin(step),
+            E::StwEnd | E::GcMarkAssistEnd => self.goroutine_range_end(step),
+            E::GcMarkAssistActive => self.goroutine_range_active(step),
+            E::GcSweepBegin => self.sweep_begin(step),
+            E::GcSweepActive => self.sweep_active(step),
+            E::GcSweepEnd => self.sweep_end(step),
+            E::GcActive => self.gc_active(step),
+            E::GcBegin => self.gc_begin(step),
+            E::GcEnd => self.gc_end(step),
+            E::ProcsChange | E::GoLabel | E::UserLog => self.annotation(step),
+            E::UserTaskBegin => self.task_begin(step),
+            E::UserTaskEnd => self.task_end(step),
+            E::UserRegionBegin => self.region_begin(step),
+            E::UserRegionEnd => self.region_end(step),
+            E::Span
+            | E::SpanAlloc
+            | E::SpanFree
+            | E::HeapObject
+            | E::HeapObjectAlloc
+            | E::HeapObjectFree
+            | E::GoroutineStack
+            | E::GoroutineStackAlloc
+            | E::GoroutineStackFree => self.alloc_free(step),
+            other if other.to_wire(crate::Dialect::Stock).is_none() => Ok(Advance::Done),
+            _ => Err(Violation::NotOrdered),
+        }
+    }
+
+    /// Gives the event the thread that it is of, with what that thread holds and runs.
+    #[inline]
+    pub(crate) fn set_context(&mut self, step: &mut Step<'_>) {
+        let thread = &mut self.threads[step.thread];
+        thread.known = thread.id != Record::NONE;
+        step.record.thread = thread.id;
+        step.record.proc = thread.proc;
+        step.record.goroutine = thread.goroutine;
+    }
+
+    /// Go: `validateCtx`; every rule here needs a thread.
+    #[inline]
+    fn require(&self, step: &Step<'_>, proc: Need, goroutine: Need) -> Result<(), Violation> {
+        if step.record.thread == Record::NONE {
+            return Err(Violation::NeedsThread);
+        }
+        match (proc, step.record.proc == Record::NONE) {
+            (Need::Present, true) => return Err(Violation::NeedsProc),
+            (Need::Absent, false) => return Err(Violation::NeedsNoProc),
+            _ => {}
+        }
+        match (goroutine, step.record.goroutine == Record::NONE) {
+            (Need::Present, true) => Err(Violation::NeedsGoroutine),
+            (Need::Absent, false) => Err(Violation::NeedsNoGoroutine),
+            _ => Ok(()),
+        }
+    }
+
+    /// The context of user code: thread, proc and goroutine. Go: `userGoReqs`.
+    #[inline]
+    fn require_user_code(&self, step: &Step<'_>) -> Result<(), Violation> {
+        self.require(step, Need::Present, Need::Present)
+    }
+
+    /// As [`require_user_code`](Self::require_user_code), for what the fork may record without its scheduling.
+    #[inline]
+    fn require_annotated_code(&self, step: &Step<'_>) -> Result<(), Violation> {
+        if self.lenient { Ok(()) } else { self.require_user_code(step) }
+    }
+
+    #[inline]
+    fn is_initial(&self, step: &Step<'_>) -> bool {
+        step.tables.generation == self.initial_generation
+    }
+
+    /// The goroutine that the event's thread runs.
+    #[inline]
+    fn current_goroutine(&self, step: &Step<'_>) -> Option<u32> {
+        self.goroutines.find(step.record.goroutine, self.threads[step.thread].goroutine_slot)
+    }
+
+    /// The proc that the event's thread holds.
+    #[inline]
+    fn current_proc(&self, step: &Step<'_>) -> Option<u32> {
+        self.procs.find(step.record.proc, self.threads[step.thread].proc_slot)
+    }
+
+    #[inline]
+    fn run_goroutine(&mut self, thread: usize, id: i64, slot: u32) {
+        let thread = &mut self.threads[thread];
+        if thread.id != Record::NONE {
+            thread.goroutine = id;
+            thread.goroutine_slot = slot;
+        }
+    }
+
+    #[inline]
+    fn leave_goroutine(&mut self, thread: usize) {
+        self.run_goroutine(thread, Record::NONE, NO_SLOT);
+    }
+
+    #[inline]
+    fn hold_proc(&mut self, thread: usize, id: i64, slot: u32) {
+        let state = &mut self.threads[thread];
+        if state.id != Record::NONE {
+            state.proc = id;
+            state.proc_slot = slot;
+            if slot != NO_SLOT {
+                self.procs.get_mut(slot).holder = thread as u32;
+            }
+        }
+    }
+
+    #[inline]
+    fn release_proc(&mut self, thread: usize) {
+        self.hold_proc(thread, Record::NONE, NO_SLOT);
+    }
+}

@@ -1,0 +1,204 @@
+//! The rules of ranges, of the garbage collector and of metrics.
+//!
+//! Go: `internal/trace/order.go`, `rangeState`, `advanceGC…`, `advanceGoRange…`, `advanceHeapMetric`.
+
+use smallvec::SmallVec;
+
+use crate::{
+    error::Violation,
+    order::{Advance, Need, Order, Outcome, Step},
+    spec::EventType,
+};
+
+/// A range under way. Go: `rangeType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RangeStart {
+    /// The event that begins such ranges.
+    start: EventType,
+    /// The string id of why the world is stopped; 0 for the others.
+    reason: u64,
+}
+
+impl RangeStart {
+    /// A range that says no reason.
+    pub(super) const fn of(start: EventType) -> Self {
+        Self { start, reason: 0 }
+    }
+}
+
+/// The ranges under way on one goroutine or proc.
+pub(crate) type Ranges = SmallVec<[RangeStart; 1]>;
+
+fn begin(ranges: &mut Ranges, range: RangeStart) -> Result<(), Violation> {
+    if ranges.contains(&range) {
+        return Err(Violation::RangeAlreadyBegun);
+    }
+    ranges.push(range);
+    Ok(())
+}
+
+fn active(ranges: &mut Ranges, range: RangeStart, initial: bool) -> Result<(), Violation> {
+    match (initial, ranges.contains(&range)) {
+        (true, true) => Err(Violation::RangeAlreadyBegun),
+        (true, false) => {
+            ranges.push(range);
+            Ok(())
+        }
+        (false, true) => Ok(()),
+        (false, false) => Err(Violation::RangeNotBegun),
+    }
+}
+
+fn end(ranges: &mut Ranges, start: EventType) -> Result<RangeStart, Violation> {
+    let index = ranges.iter().position(|range| range.start == start).ok_or(Violation::RangeNotBegun)?;
+    Ok(ranges.swap_remove(index))
+}
+
+/// The garbage collector: whether it runs, and its sequence number. Go: `ordering.gcState`, `gcSeq`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Gc {
+    sequence: u64,
+    phase: Phase,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Undetermined,
+    NotRunning,
+    Running,
+}
+
+impl Gc {
+    fn is_next(&self, sequence: u64) -> bool {
+        sequence == self.sequence.wrapping_add(1)
+    }
+
+    fn set(&mut self, sequence: u64, phase: Phase) {
+        *self = Self { sequence, phase };
+    }
+
+    /// Makes the event's sequence number the next one, and the phase such that the event may happen.
+    pub(super) fn reconcile(&mut self, event_type: EventType, sequence: u64) {
+        let phase = if event_type == EventType::GcBegin { Phase::NotRunning } else { Phase::Running };
+        self.set(sequence.wrapping_sub(1), phase);
+    }
+}
+
+impl Order {
+    pub(super) fn gc_active(&mut self, step: &mut Step<'_>) -> Outcome {
+        let sequence = step.argument(0);
+        if self.is_initial(step) {
+            if self.gc.phase != Phase::Undetermined {
+                return Err(Violation::WrongGcState);
+            }
+            self.gc.set(sequence, Phase::Running);
+            return Ok(Advance::Done);
+        }
+        if !self.gc.is_next(sequence) {
+            return Ok(Advance::Wait);
+        }
+        if self.gc.phase != Phase::Running {
+            return Err(Violation::WrongGcState);
+        }
+        self.require_user_code(step)?;
+        self.gc.set(sequence, Phase::Running);
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn gc_begin(&mut self, step: &mut Step<'_>) -> Outcome {
+        let sequence = step.argument(0);
+        if self.gc.phase != Phase::Undetermined {
+            if !self.gc.is_next(sequence) {
+                return Ok(Advance::Wait);
+            }
+            if self.gc.phase == Phase::Running {
+                return Err(Violation::WrongGcState);
+            }
+            self.require_user_code(step)?;
+        }
+        self.gc.set(sequence, Phase::Running);
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn gc_end(&mut self, step: &mut Step<'_>) -> Outcome {
+        let sequence = step.argument(0);
+        if !self.gc.is_next(sequence) {
+            return Ok(Advance::Wait);
+        }
+        if self.gc.phase != Phase::Running {
+            return Err(Violation::WrongGcState);
+        }
+        self.require_user_code(step)?;
+        self.gc.set(sequence, Phase::NotRunning);
+        Ok(Advance::Done)
+    }
+
+    /// `HeapAlloc` and `HeapGoal`.
+    #[inline]
+    pub(super) fn heap_metric(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require(step, Need::Present, Need::Either)?;
+        Ok(Advance::Done)
+    }
+
+    /// Events of the allocation experiment.
+    #[inline]
+    pub(super) fn alloc_free(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require(step, Need::Either, Need::Either)?;
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn sweep_begin(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require(step, Need::Present, Need::Either)?;
+        let slot = self.current_proc(step).ok_or(Violation::Unknown)?;
+        begin(&mut self.procs.get_mut(slot).ranges, RangeStart::of(EventType::GcSweepBegin))?;
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn sweep_active(&mut self, step: &mut Step<'_>) -> Outcome {
+        let slot = self.procs.look_up(step.argument(0) as i64).ok_or(Violation::Unknown)?;
+        let initial = self.is_initial(step);
+        let range = RangeStart::of(EventType::GcSweepBegin);
+        active(&mut self.procs.get_mut(slot).ranges, range, initial)?;
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn sweep_end(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require(step, Need::Present, Need::Either)?;
+        let slot = self.current_proc(step).ok_or(Violation::Unknown)?;
+        end(&mut self.procs.get_mut(slot).ranges, EventType::GcSweepBegin)?;
+        Ok(Advance::Done)
+    }
+
+    /// `STWBegin` and `GCMarkAssistBegin`.
+    pub(super) fn goroutine_range_begin(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require_user_code(step)?;
+        let start = step.record.event_type;
+        let reason = if start == EventType::StwBegin { step.argument(0) } else { 0 };
+        let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
+        begin(self.goroutine_ranges(slot), RangeStart { start, reason })?;
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn goroutine_range_active(&mut self, step: &mut Step<'_>) -> Outcome {
+        let slot = self.goroutines.look_up(step.argument(0) as i64).ok_or(Violation::Unknown)?;
+        let initial = self.is_initial(step);
+        let range = RangeStart::of(EventType::GcMarkAssistBegin);
+        active(self.goroutine_ranges(slot), range, initial)?;
+        Ok(Advance::Done)
+    }
+
+    /// `STWEnd` and `GCMarkAssistEnd`.
+    pub(super) fn goroutine_range_end(&mut self, step: &mut Step<'_>) -> Outcome {
+        self.require_user_code(step)?;
+        let stop_the_world = step.record.event_type == EventType::StwEnd;
+        let start = if stop_the_world { EventType::StwBegin } else { EventType::GcMarkAssistBegin };
+        let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
+        let range = end(self.goroutine_ranges(slot), start)?;
+        if stop_the_world {
+            // The end says why, too.
+            step.record.arguments[0] = range.reason;
+        }
+        Ok(Advance::Done)
+    }
+}

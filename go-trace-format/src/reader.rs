@@ -1,0 +1,277 @@
+//! Level 3: a whole trace, event by event, one generation in memory at a time.
+//!
+//! Go: `internal/trace/reader.go`.
+
+use std::io::Read;
+
+use crate::{
+    assemble::Assembler,
+    error::Error,
+    event::{Event, Record},
+    generation::Generation,
+    header::Version,
+    input::Input,
+    losses::Losses,
+    sequence::Sequencer,
+    spec::{Dialect, EventType, MAX_ARGUMENTS},
+    tables::Time,
+};
+
+/// What to do with a trace that breaks the rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Read everything that can be read, and keep account of what cannot: [`Reader::losses`].
+    #[default]
+    Salvage,
+    /// Accept and reject exactly what Go's own reader does, after the same events.
+    Strict,
+}
+
+/// How to read a trace.
+///
+/// ```
+/// use go_trace_format::{Dialect, Mode, ReaderOptions};
+///
+/// let options = ReaderOptions::new().mode(Mode::Strict).dialect(Dialect::Stock);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReaderOptions {
+    mode: Mode,
+    dialect: Option<Dialect>,
+}
+
+impl ReaderOptions {
+    /// Salvage, and the dialect told by the trace.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { mode: Mode::Salvage, dialect: None }
+    }
+
+    /// What to do with a trace that breaks the rules.
+    #[must_use]
+    pub const fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Reads the trace in this dialect, whatever it looks like.
+    #[must_use]
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// Reads a trace that is in memory, without copying it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Version::parse`].
+    pub fn read_slice<'a>(&self, trace: &'a [u8]) -> Result<Reader<'a>, Error> {
+        self.open(Input::from_slice(trace))
+    }
+
+    /// Reads a trace from anything that can be read, in large pieces; there is no need to buffer it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Version::parse`], and [`Error::Io`] where the source fails.
+    pub fn read<'a>(&self, source: impl Read + Send + 'a) -> Result<Reader<'a>, Error> {
+        self.open(Input::from_reader(Box::new(source)))
+    }
+
+    fn open<'a>(&self, input: Input<'a>) -> Result<Reader<'a>, Error> {
+        let assembler = Assembler::new(input, self.mode, self.dialect)?;
+        let (version, dialect) = (assembler.version(), assembler.dialect());
+        Ok(Reader {
+            assembler,
+            generation: Generation::new(version, dialect),
+            sequencer: Sequencer::new(dialect, self.mode),
+            losses: Losses::default(),
+            mode: self.mode,
+            syncs: 0,
+            stage: Stage::Between,
+        })
+    }
+}
+
+/// Reads a trace event by event.
+///
+/// The contract for untrusted bytes: no panic, time linear in the input, and memory bounded by a small multiple
+/// of the largest generation's bytes plus what the trace says is still alive (goroutines, open tasks and
+/// regions).
+///
+/// An [`Event`] borrows the reader until the next call:
+///
+/// ```
+/// use go_trace_format::{EventKind, Reader};
+///
+/// # fn main() -> Result<(), go_trace_format::Error> {
+/// # let trace: &[u8] = b"go 1.22 trace\0\0\0";
+/// let mut reader = Reader::from_slice(trace)?;
+/// while let Some(event) = reader.next_event()? {
+///     if let EventKind::TaskBegin(task) = event.kind() {
+///         println!("{} {}", event.time(), task.name);
+///     }
+/// }
+/// if !reader.losses().is_empty() {
+///     eprintln!("{}", reader.losses());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Reader<'a> {
+    assembler: Assembler<'a>,
+    generation: Generation<'a>,
+    sequencer: Sequencer,
+    losses: Losses,
+    mode: Mode,
+    syncs: u64,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// The next generation has to be read.
+    Between,
+    /// In the midst of a generation.
+    Within,
+    /// The next generation could not be read: to be said after a sync event.
+    Failing(Error),
+    /// It was said, and will be again.
+    Failed(Error),
+    Done,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a trace that is in memory, without copying it, in [`Mode::Salvage`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Version::parse`].
+    pub fn from_slice(trace: &'a [u8]) -> Result<Self, Error> {
+        ReaderOptions::new().read_slice(trace)
+    }
+
+    /// Reads a trace from anything that can be read, in [`Mode::Salvage`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Version::parse`], and [`Error::Io`] where the source fails.
+    pub fn new(source: impl Read + Send + 'a) -> Result<Self, Error> {
+        ReaderOptions::new().read(source)
+    }
+
+    /// The version in the header.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.assembler.version()
+    }
+
+    /// The dialect that the trace is read in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.assembler.dialect()
+    }
+
+    /// What is done with a trace that breaks the rules.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What was lost so far. Complete once [`next_event`](Self::next_event) has given `None`.
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// How many bytes of the trace have been taken in, for a progress bar.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.assembler.offset()
+    }
+
+    /// The generation that the last event is of.
+    #[must_use]
+    pub fn generation(&self) -> &Generation<'a> {
+        &self.generation
+    }
+
+    /// The next event, or `None` at the end.
+    ///
+    /// A sync event comes before the first event of each generation and at the end of the trace.
+    ///
+    /// # Errors
+    ///
+    /// In [`Mode::Strict`] at the first breach of the rules, and again on each further call. In
+    /// [`Mode::Salvage`] only [`Error::Io`] where the source fails.
+    #[inline]
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
+        let record = match self.stage {
+            Stage::Within => match self.sequencer.next(&self.generation, &mut self.losses) {
+                Ok(Some(record)) => Some(record),
+                Ok(None) => self.next_generation()?,
+                Err(error) => return Err(self.fail(error)),
+            },
+            _ => self.next_generation()?,
+        };
+        Ok(record.map(|record| Event { tables: &self.generation.tables, record }))
+    }
+
+    #[cold]
+    fn fail(&mut self, error: Error) -> Error {
+        self.stage = Stage::Failed(error);
+        error
+    }
+
+    /// Goes on to the next generation, and gives the sync event that stands before it or at the end.
+    #[cold]
+    fn next_generation(&mut self) -> Result<Option<Record>, Error> {
+        match self.stage {
+            Stage::Failing(error) | Stage::Failed(error) => return Err(self.fail(error)),
+            Stage::Done => return Ok(None),
+            Stage::Within => self.sequencer.order().close_generation(&self.generation.tables),
+            Stage::Between => {}
+        }
+        let last = self.sequencer.last_time();
+        match self.assembler.next(&mut self.generation, &mut self.losses) {
+            Ok(true) => {
+                self.generation.tables.inherited = self.sequencer.order().names();
+                if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
+                    return Err(self.fail(error));
+                }
+                self.stage = Stage::Within;
+                Ok(Some(self.sync(self.generation.start_time(), true)))
+            }
+            Ok(false) => {
+                self.stage = Stage::Done;
+                Ok(Some(self.sync(last, false)))
+            }
+            // The reference says where the trace ends before it says why.
+            Err(error) => {
+                self.stage = Stage::Failing(error);
+                Ok(Some(self.sync(last, false)))
+            }
+        }
+    }
+
+    fn sync(&mut self, raw_time: Time, has_generation: bool) -> Record {
+        self.syncs += 1;
+        let mut arguments = [0; MAX_ARGUMENTS];
+        arguments[0] = self.syncs;
+        arguments[1] = u64::from(has_generation);
+        Record {
+            event_type: EventType::Sync,
+            time: self.sequencer.squash(raw_time),
+            raw_time,
+            thread: Record::NONE,
+            proc: Record::NONE,
+            goroutine: Record::NONE,
+            arguments,
+            offset: self.generation.start(),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Gathering the batches of a generation from a damaged or cut trace.
+//!
+//! Where the reference gives up, this goes on: it finds the next batch behind damage, takes generations that
+//! have no end, brings together batches that other generations' stand between, and says what it lost.
+
+use crate::{
+    assemble::Assembler,
+    error::Error,
+    generation::Generation,
+    input::{Parsed, PeekedKind},
+    losses::{Loss, Losses},
+    spec::{EventType, MAX_BATCH_SIZE},
+    wire::{MAX_HEADER, timed_event},
+};
+
+/// How many batches behind the first of another generation are looked at for stragglers of this one; as many
+/// again as the generation has itself, so that all looking ahead stays linear.
+const LOOK_AHEAD: usize = 64;
+
+/// How many bytes may be passed over before something is done with what there is: damage is never held in
+/// memory for long.
+const MAX_DAMAGE: u64 = 1 << 20;
+
+impl<'a> Assembler<'a> {
+    /// What can be had of the next generation; `false` at the end of the trace. Fails only where the source
+    /// does.
+    pub(super) fn salvage(
+        &mut self,
+        generation: &mut Generation<'a>,
+        losses: &mut Losses,
+    ) -> Result<bool, Error> {
+        let (mut batches, mut damage) = (0, 0);
+        loop {
+            let peeked = match self.input.peek(self.dialect) {
+                Ok(Some(peeked)) => peeked,
+                Ok(None) => {
+                    self.note_end(generation, batches, losses);
+                    return Ok(batches > 0);
+                }
+                Err(error @ Error::Io { .. }) => return Err(error),
+                Err(error) => {
+                    let lost = self.resynchronize(generation.number())?;
+                    note(losses, error, generation, lost);
+                    damage += lost;
+                    if batches > 0 && damage > MAX_DAMAGE {
+                        return Ok(true);
+                    }
+                    if batches == 0 {
+                        // Nothing is kept yet, so that what was passed over need not be, either.
+                        self.input.take_back(Vec::new());
+                    }
+                    continue;
+                }
+            };
+            if self.taken.remove(&self.input.offset()) {
+                self.input.consume(&peeked);
+                continue;
+            }
+            if self.is_end(&peeked) {
+                self.input.consume(&peeked);
+                if batches > 0 {
+                    return Ok(true);
+                }
+                continue;
+            }
+            let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
+            if batches > 0 && found != generation.number() {
+                self.take_stragglers(generation, LOOK_AHEAD + batches, losses);
+                return Ok(true);
+            }
+            generation.set_number(found);
+            batches += 1;
+            if let Err(error) = self.take(&peeked, generation) {
+                note(losses, error, generation, 0);
+            }
+        }
+    }
+
+    fn note_end(&self, generation: &Generation<'_>, batches: usize, losses: &mut Losses) {
+        let offset = self.input.offset();
+        let rest = self.input.window().len() as u64;
+        if rest > 0 {
+            note(losses, Error::TruncatedBatch { offset }, generation, rest);
+        }
+        if batches > 0 && self.version.has_end_of_generation() {
+            let error = Error::IncompleteGeneration { offset, generation: generation.number() };
+            note(losses, error, generation, 0);
+        }
+    }
+
+    /// Takes the generation's batches out of what follows, where another generation has begun. Says what is
+    /// wrong where that is not how a generation ends.
+    fn take_stragglers(&mut self, generation: &mut Generation<'a>, look_ahead: usize, losses: &mut Losses) {
+        let number = generation.number();
+        let mut position = self.input.position();
+        let mut disorder = None;
+        for _ in 0..look_ahead {
+            let Parsed::Item(peeked) = self.input.parse(position, self.dialect) else { break };
+            let offset = self.input.offset_of(position);
+            position += peeked.length;
+            let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
+            if found != number {
+                // Before Go 1.26 the next generation's first batch is the only sign of an end.
+                let is_sign = !self.version.has_end_of_generation() && found == number.wrapping_add(1);
+                if disorder.is_none() && !is_sign {
+                    disorder = Some((offset, found));
+                }
+            } else if !self.taken.contains(&offset) {
+                self.taken.insert(offset);
+                disorder = disorder.or(Some((offset, found)));
+                let here = self.input.position();
+                if let Err(error) = self.take(&peeked, generation) {
+                    note(losses, error, generation, 0);
+                }
+                self.input.set_position(here);
+            }
+        }
+        if let Some((offset, found)) = disorder {
+            let error = Error::GenerationsOutOfOrder { offset, generation: number, found };
+            note(losses, error, generation, 0);
+        }
+    }
+
+    /// Goes on to the next place where a batch may begin: how many bytes were passed over.
+    fn resynchronize(&mut self, current: u64) -> Result<u64, Error> {
+        /// What it takes to judge a place: a whole batch, and how the next one begins.
+        const SIGHT: usize = MAX_HEADER + MAX_BATCH_SIZE + 1;
+        let start = self.input.offset();
+        self.input.set_position(self.input.position() + 1);
+        loop {
+            self.input.grow_to(SIGHT)?;
+            let passed = self.input.offset() - start;
+            if self.input.window().is_empty() || passed > MAX_DAMAGE || self.is_plausible(current) {
+                return Ok(passed);
+            }
+            let window = self.input.window();
+            let dialect = self.dialect;
+            let next = window.iter().skip(1).position(|&byte| begins_item(dialect.event_type(byte)));
+            let skip = next.map_or(window.len(), |next| next + 1);
+            self.input.set_position(self.input.position() + skip);
+        }
+    }
+
+    /// Whether what is at the place looks like a batch, and what follows it does.
+    fn is_plausible(&self, current: u64) -> bool {
+        let position = self.input.position();
+        let Parsed::Item(peeked) = self.input.parse(position, self.dialect) else { return false };
+        let Some((batch, _)) = self.input.batch(&peeked, self.dialect) else {
+            // One byte is too little to tell an end by.
+            return false;
+        };
+        let near = current == 0 || batch.generation.wrapping_sub(current) <= 1;
+        let opens = batch.experiment.0 != 0
+            || batch.data.first().is_some_and(|&byte| {
+                timed_event(self.dialect, byte).is_some() || opens_table(self.dialect.event_type(byte))
+            });
+        let after = self.input.byte_at(position + peeked.length);
+        let follows = after.is_none_or(|byte| begins_item(self.dialect.event_type(byte)));
+        batch.generation != 0 && near && opens && follows
+    }
+}
+
+fn begins_item(event_type: Option<EventType>) -> bool {
+    use EventType as E;
+    matches!(event_type, Some(E::EventBatch | E::ExperimentalBatch | E::EndOfGeneration))
+}
+
+fn opens_table(event_type: Option<EventType>) -> bool {
+    use EventType as E;
+    matches!(event_type, Some(E::Strings | E::Stacks | E::CpuSamples | E::Sync | E::Frequency))
+}
+
+fn note(losses: &mut Losses, error: Error, generation: &Generation<'_>, bytes: u64) {
+    let number = generation.number();
+    losses.add(Loss { error, generation: (number != 0).then_some(number), thread: None, bytes });
+}
