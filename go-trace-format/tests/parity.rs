@@ -54,4 +54,3 @@ fn compare(recording: &Recording, reference: &[String], reader: Result<Reader<'_
     assert_eq!(failure, None, "{}: after {} events", recording.name(), printed.len());
     assert_eq!(printed.len(), reference.len(), "{}: number of events", recording.name());
 }
-

@@ -52,7 +52,8 @@ pub(crate) fn sort_samples_of_one_time(ours: &mut [Printed], theirs: &mut [Strin
     let mut start = 0;
     while start < length {
         let moment = ours[start].sampled_at;
-        let run = ours[start..length].iter().take_while(|event| moment.is_some() && event.sampled_at == moment);
+        let run =
+            ours[start..length].iter().take_while(|event| moment.is_some() && event.sampled_at == moment);
         let end = start + run.count().max(1);
         sort_but_for_times(ours[start..end].iter_mut().map(|event| &mut event.text));
         sort_but_for_times(theirs[start..end].iter_mut());

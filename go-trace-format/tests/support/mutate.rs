@@ -290,10 +290,8 @@ impl Parts {
         let start = at.index(bytes.len());
         let length = bytes[start..].iter().take(10).take_while(|&&byte| byte >= 0x80).count() + 1;
         let end = (start + length).min(bytes.len());
-        let former = bytes[start..end]
-            .iter()
-            .rev()
-            .fold(0_u64, |number, byte| number << 7 | u64::from(byte & 0x7f));
+        let former =
+            bytes[start..end].iter().rev().fold(0_u64, |number, byte| number << 7 | u64::from(byte & 0x7f));
         let mut number = Vec::new();
         put_varint(&mut number, value.of(former));
         bytes.splice(start..end, number);

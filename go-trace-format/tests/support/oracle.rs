@@ -50,7 +50,8 @@ impl Oracle {
             output.status.success().then(|| text.trim().to_owned())
         };
         let version = output(&["env", "GOVERSION"])?;
-        let minor: u32 = version.strip_prefix("go1.")?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        let minor: u32 =
+            version.strip_prefix("go1.")?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
         let goroot = output(&["env", "GOROOT"])?;
         // Prints the command that it would run, and builds it.
         let tool = output(&["tool", "-n", "trace"])?;

@@ -54,7 +54,8 @@ fn record<'a>(
         }
         EventType::String => {
             let (key, data) = more.next().and_then(|line| line.split_once('=')).ok_or("no data")?;
-            let text = literal::unquote(data.trim()).filter(|_| key.trim() == "data").ok_or("malformed data")?;
+            let text =
+                literal::unquote(data.trim()).filter(|_| key.trim() == "data").ok_or("malformed data")?;
             trace.record(&RawRecord::String { id: arguments[0], text: &text })
         }
         _ => trace.record(&RawRecord::Plain { event_type, arguments: &arguments }),
