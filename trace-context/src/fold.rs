@@ -191,8 +191,10 @@ impl Found {
         match self {
             Self::One(known) if known == id => self,
             Self::One(known) => Self::Several([known.min(id), known.max(id)]),
-            Self::Several([first, second]) if id == first || id > second => Self::Several([first, second]),
-            Self::Several([first, _]) => Self::Several([first.min(id), first.max(id)]),
+            Self::Several([first, second]) if id < second && id != first => {
+                Self::Several([first.min(id), first.max(id)])
+            }
+            Self::Several(_) => self,
         }
     }
 }

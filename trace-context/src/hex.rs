@@ -29,12 +29,9 @@ const fn digit(text: &[u8], at: usize) -> Result<u8, usize> {
     }
 }
 
-/// Writes `bytes` as lower-case digits in one piece, without allocating.
-pub(crate) fn write(bytes: &[u8], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Writes `bytes` as lower-case digits, without allocating.
+pub(crate) fn write<const N: usize>(bytes: &[u8; N], formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        let pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-        formatter.write_str(core::str::from_utf8(&pair).map_err(|_| fmt::Error)?)?;
-    }
-    Ok(())
+    let pairs = bytes.map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    formatter.pad(core::str::from_utf8(pairs.as_flattened()).map_err(|_| fmt::Error)?)
 }

@@ -178,7 +178,10 @@ fn t4_set_replaces_every_member_with_the_key() {
     assert_eq!(baggage.set("a", "é, ü;\"\\%"), Ok(()));
     assert_eq!(baggage.to_string(), "b=2,a=%C3%A9%2C%20%C3%BC%3B%22%5C%25");
     assert_eq!(baggage.get("a").as_deref(), Some("é, ü;\"\\%"));
+    let keys: Vec<_> = (&baggage).into_iter().map(BaggageMember::key).collect();
+    assert_eq!(keys, ["b", "a"]);
     assert_eq!((baggage.remove("a"), baggage.remove("a")), (1, 0));
+    assert_eq!((baggage.len(), baggage.is_empty()), (1, false));
 }
 
 #[test]
@@ -220,4 +223,22 @@ fn t4_errors_say_what_and_where() {
     assert_eq!(error("a=1;p/q=1"), Error::KeyCharacter { offset: 4 });
     assert_eq!(error("a=1;p=\""), Error::ValueCharacter { offset: 6 });
     assert_eq!(error("a=1,b=2"), Error::ValueCharacter { offset: 2 });
+
+    let messages = [
+        (Error::NoEquals, "the baggage member has no '=' between key and value"),
+        (Error::EmptyKey { offset: 4 }, "the key at byte 4 of the baggage member is empty"),
+        (
+            Error::KeyCharacter { offset: 4 },
+            "the key at byte 4 of the baggage member has a byte that no HTTP token has; keys are ASCII letters, digits \
+             and !#$%&'*+-.^_`|~",
+        ),
+        (
+            Error::ValueCharacter { offset: 6 },
+            "the value at byte 6 of the baggage member has a byte that has to be percent-encoded",
+        ),
+        (Error::Full, "the baggage would have more than 64 members or 8192 bytes"),
+    ];
+    for (error, message) in messages {
+        assert_eq!(error.to_string(), message);
+    }
 }

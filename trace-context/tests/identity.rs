@@ -20,6 +20,7 @@ fn a_fold_is_the_high_half_xor_the_low_half() {
     assert_eq!(Fold::of(id(0xff00, 0x0ff0)), Some(fold(0xf0f0)));
     assert_eq!(Fold::of(id(0, 7)), Some(fold(7)), "a 64-bit id folds to itself");
     assert_eq!(fold(0xf0f0).to_string(), "000000000000f0f0");
+    assert_eq!(format!("{:?}", fold(0xf0f0)), "Fold(000000000000f0f0)");
 }
 
 #[test]
@@ -43,6 +44,7 @@ fn client_and_server_of_two_processes_meet_in_the_stand_in() {
 #[test]
 fn the_index_finds_the_full_id() {
     let mut index = FoldIndex::new();
+    assert_eq!((index.len(), index.is_empty()), (0, true));
     assert_eq!(index.resolve(fold(3)), Resolution::Unknown);
     assert_eq!(index.insert(id(1, 2)), Resolution::Known(id(1, 2)));
     assert_eq!(index.insert(id(1, 2)), Resolution::Known(id(1, 2)), "again");
@@ -50,6 +52,8 @@ fn the_index_finds_the_full_id() {
     assert_eq!(index.replace(fold(3).stand_in()), id(1, 2));
     assert_eq!(index.replace(id(8, 9)), id(8, 9), "a real id stays");
     assert_eq!(index.replace(fold(4).stand_in()), fold(4).stand_in(), "an unknown one too");
+    index.extend([id(1, 2), id(8, 9), id(8, 10)]);
+    assert_eq!((index.len(), index.is_empty()), (3, false));
 }
 
 #[test]
@@ -110,6 +114,9 @@ fn messages_are_bytes_and_bad_ones_are_told() {
         assert_eq!(read(category, b"\xff\xfe"), Err(error));
     }
     assert_eq!(error.to_string(), "not a traceparent: 2 bytes are fewer than the 55 it has");
+    let error = LogCarrierError::DatadogLength { length: 9 };
+    assert_eq!(error.to_string(), "a datadog.uint64_span_id has 8 bytes, but the message has 9");
+    assert_eq!(LogCarrierError::DatadogZero.to_string(), "a datadog.uint64_span_id of 0 is no id");
 }
 
 #[test]

@@ -25,6 +25,14 @@ fn t1_exactly_one_header() {
 }
 
 #[test]
+fn t2_the_reason_of_a_restart_can_be_told() {
+    let reason = |headers: &[(&str, &str)]| extract(headers).parent.expect_err("a restart").to_string();
+    assert_eq!(reason(&[]), "the request has no traceparent header");
+    assert_eq!(reason(&[("traceparent", VALID); 2]), "the request has more than one traceparent header");
+    assert_eq!(reason(&[("traceparent", "00")]), "not a traceparent: 2 bytes are fewer than the 55 it has");
+}
+
+#[test]
 fn t1_header_names_compare_without_case() {
     for name in ["traceparent", "TraceParent", "TRACEPARENT", "tRACEPARENt"] {
         assert!(extract([(name, VALID)]).parent.is_ok());

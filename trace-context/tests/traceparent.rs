@@ -152,12 +152,34 @@ fn t1_ids_show_themselves_in_hexadecimal() {
     let parent = parse(VALID).expect("valid");
     assert_eq!(format!("{:?}", parent.trace_id()), "TraceId(0af7651916cd43dd8448eb211c80319c)");
     assert_eq!(format!("{:?}", parent.span_id()), "SpanId(b7ad6b7169203331)");
+    assert_eq!(format!("{:<18}|", parent.span_id()), "b7ad6b7169203331  |");
 }
 
 #[test]
 fn t1_errors_say_what_and_where() {
-    let message = |text: &str| parse(text).expect_err("invalid").to_string();
-    assert_eq!(message("00-"), "not a traceparent: 3 bytes are fewer than the 55 it has");
-    assert_eq!(message(&with(4, "X")), "not a traceparent: byte 4 is not a digit (0-9, a-f)");
-    assert_eq!(message(&with(0, "ff")), "not a traceparent: version ff is forbidden");
+    let messages = [
+        ("00-".to_owned(), "3 bytes are fewer than the 55 it has"),
+        (format!("{VALID}-0"), "version 00 has exactly 55 bytes, not 57"),
+        (with(4, "X"), "byte 4 is not a digit (0-9, a-f)"),
+        (with(35, "X"), "byte 35 is not the dash between two fields"),
+        (with(0, "ff"), "version ff is forbidden"),
+        (with(3, &"0".repeat(32)), "the trace id is all zeros"),
+        (with(36, &"0".repeat(16)), "the span id is all zeros"),
+    ];
+    for (text, message) in messages {
+        let error = parse(&text).expect_err("invalid").to_string();
+        assert_eq!(error, format!("not a traceparent: {message}"));
+    }
+}
+
+#[test]
+fn t1_errors_of_ids_say_what_and_where() {
+    let messages = [
+        ("12", "an id of 16 hexadecimal digits was expected, but the text has 2 bytes"),
+        ("00000000000000G0", "byte 14 of the id is not a lower-case hexadecimal digit (0-9, a-f)"),
+        ("0000000000000000", "the id is all zeros, which W3C Trace Context forbids"),
+    ];
+    for (text, message) in messages {
+        assert_eq!(text.parse::<SpanId>().expect_err("invalid").to_string(), message);
+    }
 }

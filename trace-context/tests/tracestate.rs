@@ -169,6 +169,7 @@ fn t3_entries_are_found_and_removed() {
     assert_eq!(state.get("b"), None);
     assert_eq!(state.remove("b"), None);
     assert_eq!(state.to_string(), "a=1");
+    assert_eq!((state.len(), state.is_empty()), (1, false));
 }
 
 #[test]
@@ -199,4 +200,24 @@ fn t3_then_entries_go_from_the_end() {
     assert_eq!(state.to_string(), "a=1,b=2");
     assert_eq!(state.shorten(0), 2);
     assert!(state.is_empty());
+}
+
+#[test]
+fn t3_errors_say_what_and_where() {
+    let messages = [
+        ("a", "there is no '=' between key and value"),
+        ("=1", "the key is empty"),
+        ("aB=1", "byte 1 of the key is none of a-z, 0-9 and, from the second byte on, _ - * / @"),
+        ("a=", "the value is empty"),
+        ("a=1=", "byte 1 of the value is no printable ASCII character, or ',' or '=', or a space at the end"),
+    ];
+    for (text, message) in messages {
+        let error = read(&["x=1", text]).expect_err("invalid").to_string();
+        assert_eq!(error, format!("member 1 of the tracestate: {message}"));
+    }
+    assert_eq!(Error::TooManyMembers.to_string(), "the tracestate has more than 32 members");
+    assert_eq!(Problem::LongKey.to_string(), "the key has more than 256 characters");
+    assert_eq!(Problem::LongValue.to_string(), "the value has more than 256 characters");
+    let error = TraceState::new().set("", "1").expect_err("invalid");
+    assert_eq!(error.to_string(), "not an entry of a tracestate: the key is empty");
 }
