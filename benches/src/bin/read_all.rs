@@ -1,0 +1,124 @@
+//! Reads a whole trace and checksums every argument of every event: what `benches/compare/run` measures.
+//!
+//! `read_all ordered FILE` takes the events in causal order, strictly, as Go's reader gives them; `read_all raw FILE` as
+//! they stand in the file, thread by thread.
+
+use std::{env, error::Error, fmt, fs::File, io::Read, process::ExitCode};
+
+use go_trace_format::{
+    HEADER_LENGTH, Mode, ReaderOptions,
+    wire::{BatchKind, Batches},
+};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let read = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["ordered", path] => File::open(path).map_err(Into::into).and_then(ordered),
+        ["raw", path] => File::open(path).map_err(Into::into).and_then(raw),
+        _ => Err("usage: read_all ordered|raw FILE".into()),
+    };
+    match read {
+        Ok(total) => {
+            println!("{total}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("read_all: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What was read.
+#[derive(Default)]
+struct Total {
+    events: u64,
+    checksum: u64,
+}
+
+impl Total {
+    #[inline]
+    fn add(&mut self, time: u64, arguments: &[u64]) {
+        // A match on the number of arguments and not a loop over them: decoding has just branched on the same number,
+        // so that the processor predicts this one.
+        let sum = match *arguments {
+            [] => 0,
+            [a] => a,
+            [a, b] => a ^ b,
+            [a, b, c] => a ^ b ^ c,
+            ref more => more.iter().fold(0, |sum, argument| sum ^ argument),
+        };
+        self.events += 1;
+        self.checksum = self.checksum.wrapping_add(time ^ sum);
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} events, checksum {:016x}", self.events, self.checksum)
+    }
+}
+
+fn ordered(file: File) -> Result<Total, Box<dyn Error>> {
+    let mut total = Total::default();
+    let mut reader = ReaderOptions::new().mode(Mode::Strict).read(file)?;
+    while let Some(event) = reader.next_event()? {
+        total.add(event.time().0 as u64, event.arguments());
+    }
+    Ok(total)
+}
+
+/// Reads piece by piece into one buffer, which always begins with the trace's header, so that each piece is a trace.
+fn raw(mut file: File) -> Result<Total, Box<dyn Error>> {
+    let mut total = Total::default();
+    let mut buffer = vec![0; 1 << 20];
+    let mut filled = read_full(&mut file, &mut buffer)?;
+    let dialect = Batches::new(&buffer[..filled])?.dialect();
+    loop {
+        let at_end = filled < buffer.len();
+        let used = add_piece(&mut total, Batches::new(&buffer[..filled])?.with_dialect(dialect), at_end)?;
+        if at_end {
+            return Ok(total);
+        }
+        let used = used.unwrap_or(filled);
+        buffer.copy_within(used..filled, HEADER_LENGTH);
+        let kept = HEADER_LENGTH + filled - used;
+        filled = kept + read_full(&mut file, &mut buffer[kept..])?;
+    }
+}
+
+/// Adds a piece's events. Gives where the batch begins that the piece cuts off, if it does.
+fn add_piece(
+    total: &mut Total,
+    batches: Batches<'_>,
+    at_end: bool,
+) -> Result<Option<usize>, go_trace_format::Error> {
+    let (version, dialect) = (batches.version(), batches.dialect());
+    for batch in batches {
+        let batch = match batch {
+            Err(go_trace_format::Error::TruncatedBatch { offset }) if !at_end => {
+                return Ok(Some(offset as usize));
+            }
+            batch => batch?,
+        };
+        if batch.kind(version, dialect) == BatchKind::Events {
+            for event in batch.events(dialect) {
+                let event = event?;
+                total.add(event.time_delta, event.arguments());
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Fills the buffer, or as much of it as there are bytes.
+fn read_full(file: &mut File, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}
