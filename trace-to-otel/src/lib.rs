@@ -1,2 +1,38 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Rooms
+//!
+//! An event goes through these from the top to the bottom, and no room looks back at an earlier one:
+//!
+//! | module | does |
+//! |---|---|
+//! | `mapper` | tells the events apart, keeps the state and the counts |
+//! | `timeline`, `clock` | know how far the trace is, and what the wall clock said |
+//! | `spans::{task, region, log}` | open and close the spans of one kind of event each |
+//! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
+//! | `text` | sanitizes names and messages, finds places in the source |
+//! | `resource`, `span` | what goes out, and the trait of those who take it |
+//! | `otlp::json` | encodes |
+//!
+//! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,
+//! connect}` for their spans, `anatomy` for how a span's time splits, `metrics`, `volume` for sampling and caps,
+//! `correlate` for ids across processes, `otlp::{protobuf, http, grpc}` for sending, `sdk` for OpenTelemetry's own.
 #![forbid(unsafe_code)]
+
+mod attribute;
+mod clock;
+mod identity;
+mod mapper;
+#[cfg(feature = "json")]
+pub mod otlp;
+mod resource;
+mod span;
+mod spans;
+mod text;
+mod timeline;
+
+pub use mapper::{Counters, Limits, Mapper, MapperOptions};
+pub use resource::{Resource, ResourceError};
+pub use span::{
+    Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, SpanSink, Status, UnixTime, Value,
+};

@@ -1,0 +1,178 @@
+//! Who a span is: ids made from stable facts, and contexts that the program itself wrote down (mapping rules,
+//! "Identity").
+//!
+//! An id is the XXH3 hash (128 bits, seed 0) of 13 numbers of 64 bits, little-endian: what is made (a trace or a
+//! span), which scope, the generation's number, 1 or 0 for with or without clock snapshot, the snapshot's trace,
+//! monotonic and wall time (the latter as two numbers, low half first), the event's raw time, thread, goroutine
+//! and task, and 1 or 0 for whether the event is the span's begin. Thread and goroutine are −1 where unknown. A
+//! trace id is the whole hash, a span id its lower half, 1 stands for 0.
+//!
+//! Two events of one thread never have the same time, and a thread's id is unique on its machine, so that the
+//! facts tell spans apart. They say nothing of files, of the conversion, or of where a snapshot begins.
+
+use core::num::{NonZeroU64, NonZeroU128};
+
+use go_trace_format::{
+    Event,
+    event::{TaskId, ThreadId},
+};
+use trace_context::{LogContext, SpanId, TraceFlags, TraceId, TraceParent};
+use twox_hash::XxHash3_128;
+
+use crate::{
+    span::{Link, Parent, Scope},
+    timeline::Origin,
+};
+
+const NUMBERS: usize = 13;
+
+/// What the ids of a span are made from: the event by which it became known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts([u64; NUMBERS - 1]);
+
+impl Facts {
+    pub(crate) fn new(scope: Scope, origin: Origin, event: &Event<'_>, task: TaskId, is_begin: bool) -> Self {
+        let (trace, monotonic, wall) = match origin.snapshot {
+            Some(snapshot) => (snapshot.trace.0 as u64, snapshot.monotonic, snapshot.wall.0),
+            None => (0, 0, 0),
+        };
+        Self([
+            scope as u64,
+            origin.generation,
+            u64::from(origin.snapshot.is_some()),
+            trace,
+            monotonic,
+            wall as u64,
+            (wall >> 64) as u64,
+            event.raw_time().0 as u64,
+            event.thread().map_or(-1, |ThreadId(id)| id) as u64,
+            event.goroutine().map_or(-1, |goroutine| goroutine.0) as u64,
+            task.0,
+            u64::from(is_begin),
+        ])
+    }
+
+    fn hash(&self, made: u64) -> u128 {
+        let mut bytes = [0; NUMBERS * 8];
+        let numbers = core::iter::once(made).chain(self.0);
+        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
+        }
+        XxHash3_128::oneshot(&bytes)
+    }
+
+    /// The id of the trace whose root the span is.
+    fn trace_id(&self) -> TraceId {
+        NonZeroU128::new(self.hash(0)).unwrap_or(NonZeroU128::MIN).into()
+    }
+
+    fn span_id(&self) -> SpanId {
+        NonZeroU64::new(self.hash(1) as u64).unwrap_or(NonZeroU64::MIN).into()
+    }
+}
+
+/// A span's place among all spans of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpanContext {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    pub(crate) flags: TraceFlags,
+}
+
+/// A span's place together with what it is tied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) context: SpanContext,
+    pub(crate) parent: Option<Parent>,
+    pub(crate) link: Option<Link>,
+}
+
+/// What is known of a span's identity by itself: without its local parent, whose own context may still change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity {
+    facts: Facts,
+    own: Option<Own>,
+    remote_parent: Option<TraceParent>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Own {
+    Context(TraceParent),
+    SpanId(SpanId),
+}
+
+impl Identity {
+    pub(crate) fn new(facts: Facts) -> Self {
+        Self { facts, own: None, remote_parent: None }
+    }
+
+    /// Takes what a log of the span says. The first one counts, as children may have been told it already; says
+    /// whether this is it.
+    pub(crate) fn learn(&mut self, said: LogContext) -> bool {
+        let (place, own) = match said {
+            LogContext::RemoteParent(parent) => {
+                let is_first = self.remote_parent.is_none();
+                self.remote_parent.get_or_insert(parent);
+                return is_first;
+            }
+            LogContext::Own(context) => (&mut self.own, Own::Context(context)),
+            LogContext::OwnSpanId(id) => (&mut self.own, Own::SpanId(id)),
+            _ => return false,
+        };
+        let is_first = place.is_none();
+        place.get_or_insert(own);
+        is_first
+    }
+
+    /// The span's place under its local parent, if it has one.
+    pub(crate) fn place(&self, local_parent: Option<SpanContext>) -> Placed {
+        let context = self.context(local_parent);
+        if let Some(remote) = self.remote_parent {
+            let remote = SpanContext::from(remote);
+            if remote.trace_id == context.trace_id {
+                let link = local_parent.filter(|parent| parent.span_id != remote.span_id).map(Link::from);
+                return Placed { context, parent: Some(remote.as_parent(true)), link };
+            }
+        }
+        match local_parent {
+            // A program that gives the same context to two spans means one by both.
+            Some(parent) if parent.span_id == context.span_id => Placed { context, parent: None, link: None },
+            Some(parent) if parent.trace_id == context.trace_id => {
+                Placed { context, parent: Some(parent.as_parent(false)), link: None }
+            }
+            other => Placed { context, parent: None, link: other.map(Link::from) },
+        }
+    }
+
+    fn context(&self, local_parent: Option<SpanContext>) -> SpanContext {
+        if let Some(Own::Context(own)) = self.own {
+            return own.into();
+        }
+        let span_id = match self.own {
+            Some(Own::SpanId(id)) => id,
+            _ => self.facts.span_id(),
+        };
+        match self.remote_parent.map(SpanContext::from).or(local_parent) {
+            Some(parent) => SpanContext { span_id, ..parent },
+            None => SpanContext { trace_id: self.facts.trace_id(), span_id, flags: TraceFlags::SAMPLED },
+        }
+    }
+}
+
+impl SpanContext {
+    fn as_parent(self, is_remote: bool) -> Parent {
+        Parent { span_id: self.span_id, is_remote }
+    }
+}
+
+impl From<TraceParent> for SpanContext {
+    fn from(parent: TraceParent) -> Self {
+        Self { trace_id: parent.trace_id(), span_id: parent.span_id(), flags: parent.flags() }
+    }
+}
+
+impl From<SpanContext> for Link {
+    fn from(context: SpanContext) -> Self {
+        Self { trace_id: context.trace_id, span_id: context.span_id, flags: context.flags }
+    }
+}

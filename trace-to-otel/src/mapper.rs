@@ -1,0 +1,289 @@
+//! Events in, spans out.
+
+use std::sync::Arc;
+
+use go_trace_format::{Event, EventKind, EventType, event::TaskId};
+use sanitize::Sanitizer;
+
+use crate::{
+    identity::{Facts, Identity, SpanContext},
+    span::{Scope, SpanSink, UnixTime},
+    spans::{Ending, OpenSpan, Regions, Tasks},
+    text::{CodeLocations, Texts},
+    timeline::{Continuity, Timeline},
+};
+
+/// How a [`Mapper`] maps.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MapperOptions {
+    /// What every name and message goes through on its way out (rule L1).
+    pub sanitizer: Sanitizer,
+    /// Whether logs become span events. Logs that carry a span's context are read anyway.
+    pub logs: bool,
+    /// Whether spans go out whose own context says that they are not sampled.
+    pub unsampled: bool,
+    /// The wall time of the first event of a trace that holds no clock snapshots, as before Go 1.25.
+    ///
+    /// 1970 unless set: wrong for everyone to see, but the same on every run.
+    pub base_time: UnixTime,
+    /// How much is kept in memory.
+    pub limits: Limits,
+}
+
+impl Default for MapperOptions {
+    fn default() -> Self {
+        Self {
+            sanitizer: Sanitizer::new(),
+            logs: true,
+            unsampled: false,
+            base_time: UnixTime(0),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How much a [`Mapper`] keeps in memory. What a limit keeps out is counted in [`Counters`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Open tasks. Above it the oldest go out as if the trace ended.
+    pub open_tasks: usize,
+    /// Tasks of which the context is remembered: those that have ended, for children that begin later, and those
+    /// that began before the trace.
+    pub remembered_tasks: usize,
+    /// Open regions. Above it new ones are dropped.
+    pub open_regions: usize,
+    /// Events of one open span. Above it new ones are dropped.
+    pub events_per_span: usize,
+    /// Events of all open spans. Above it new ones are dropped.
+    pub pending_events: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            open_tasks: 1 << 18,
+            remembered_tasks: 1 << 16,
+            open_regions: 1 << 18,
+            events_per_span: 1 << 10,
+            pending_events: 1 << 18,
+        }
+    }
+}
+
+/// What a [`Mapper`] has made, and what it could not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Spans that went out.
+    pub spans: u64,
+    /// Those of them that lack their start or their end.
+    pub incomplete_spans: u64,
+    /// Those of them whose start and end were taken for a pair though others would have fitted as well.
+    pub assumed_pairs: u64,
+    /// Those of them that went out early, because of a limit on open spans.
+    pub evicted_spans: u64,
+    /// Spans that a limit has kept out.
+    pub dropped_spans: u64,
+    /// Spans held back because their own context says that they are not sampled.
+    pub unsampled_spans: u64,
+    /// Events that a limit has kept out of their spans.
+    pub dropped_events: u64,
+    /// Logs in no region and of no task that was open.
+    pub unattached_logs: u64,
+    /// Logs that should carry a span's context, but do not: they went out as ordinary ones.
+    pub invalid_contexts: u64,
+    /// Contexts that came for a span that had one already.
+    pub repeated_contexts: u64,
+    /// Ends of tasks that had ended before. Go allows it.
+    pub repeated_task_ends: u64,
+}
+
+impl Counters {
+    /// What did not become of the trace what it might have, in words, each with how often: nothing that is 0.
+    pub fn losses(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        [
+            (self.dropped_spans, "spans dropped: too many were open"),
+            (self.evicted_spans, "spans ended early: too many were open"),
+            (self.dropped_events, "span events dropped: their spans had too many"),
+            (self.unsampled_spans, "spans held back: their context says not sampled"),
+            (self.assumed_pairs, "regions whose begin and end may belong to others"),
+            (self.unattached_logs, "logs outside of any open task or region"),
+            (self.invalid_contexts, "logs with a malformed context"),
+            (self.repeated_contexts, "contexts for spans that had one already"),
+        ]
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+    }
+}
+
+/// Turns the events of a trace into spans.
+///
+/// It takes events in the order of a [`Reader`](go_trace_format::Reader) and hands each span to a [`SpanSink`] as
+/// soon as it is finished: inner ones before outer ones. It lives on over the generations of a trace and over
+/// the traces that follow on each other, such as a process's snapshots without the generations that they share; a
+/// span that is open in between stays one. Where generations are missing, what is open goes out as incomplete.
+///
+/// The same events give the same spans, ids included, on every run and every machine. Memory is bounded by
+/// [`Limits`], time is linear in the events.
+#[derive(Debug)]
+pub struct Mapper {
+    pub(crate) options: MapperOptions,
+    pub(crate) timeline: Timeline,
+    pub(crate) texts: Texts,
+    pub(crate) code: CodeLocations,
+    pub(crate) tasks: Tasks,
+    pub(crate) regions: Regions,
+    /// Events that open spans hold.
+    pub(crate) pending_events: usize,
+    pub(crate) counters: Counters,
+}
+
+impl Default for Mapper {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Mapper {
+    /// A mapper with the default options.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_options(MapperOptions::default())
+    }
+
+    /// A mapper with options.
+    #[must_use]
+    pub fn with_options(options: MapperOptions) -> Self {
+        Self {
+            timeline: Timeline::new(options.base_time),
+            texts: Texts::new(options.sanitizer.clone()),
+            code: CodeLocations::default(),
+            tasks: Tasks::default(),
+            regions: Regions::default(),
+            pending_events: 0,
+            counters: Counters::default(),
+            options,
+        }
+    }
+
+    /// What has been made so far, and what could not be.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whether wall times are approximate: the trace holds no clock snapshots, and [`MapperOptions::base_time`]
+    /// stands in for them.
+    #[must_use]
+    pub fn is_approximate(&self) -> bool {
+        self.timeline.is_approximate()
+    }
+
+    /// Takes the next event, and hands on the spans that it finishes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    pub fn event<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        use EventType as E;
+        // Most events are none of these: they are told apart before anything is decoded.
+        match event.event_type() {
+            // Of the next generation, perhaps of another trace: its time is not the clock's under way.
+            E::Sync => {}
+            E::UserTaskBegin
+            | E::UserTaskEnd
+            | E::UserRegionBegin
+            | E::UserRegionEnd
+            | E::UserLog
+            | E::GoDestroy
+            | E::GoDestroySyscall => self.timeline.note(event),
+            _ => {
+                self.timeline.note(event);
+                return Ok(());
+            }
+        }
+        match event.kind() {
+            EventKind::Sync(sync) if sync.generation.is_some() => self.begin_generation(event, sink),
+            EventKind::TaskBegin(task) => self.task_begin(event, task, sink),
+            EventKind::TaskEnd(task) => self.task_end(event, task, sink),
+            EventKind::RegionBegin(region) => self.region_begin(event, region, sink),
+            EventKind::RegionEnd(region) => self.region_end(event, region, sink),
+            EventKind::Log(log) => {
+                self.log(event, log);
+                Ok(())
+            }
+            EventKind::Goroutine(transition) => match transition.goroutine {
+                Some(goroutine) => self.goroutine_end(event, goroutine, sink),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends what is open, as nothing more will come, and hands it on. The mapper is then as new, but for what it
+    /// has counted.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    pub fn finish<S: SpanSink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        self.close(sink)?;
+        self.forget_tasks();
+        let counters = self.counters;
+        let options = core::mem::take(&mut self.options);
+        *self = Self { counters, ..Self::with_options(options) };
+        Ok(())
+    }
+
+    fn begin_generation<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        if self.timeline.continuity(event.generation()) == Continuity::Gap {
+            self.close(sink)?;
+        }
+        self.timeline.begin_generation(event);
+        self.code.begin_generation();
+        Ok(())
+    }
+
+    fn close<S: SpanSink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        let ending = Ending::unseen(self.timeline.latest());
+        self.finish_regions(ending, sink)?;
+        self.finish_tasks(ending, sink)
+    }
+
+    pub(crate) fn facts(&self, scope: Scope, event: &Event<'_>, task: TaskId, is_begin: bool) -> Facts {
+        Facts::new(scope, self.timeline.origin(), event, task, is_begin)
+    }
+
+    /// The span that an event opens.
+    pub(crate) fn open_span(
+        &mut self,
+        identity: Identity,
+        name: Arc<str>,
+        event: &Event<'_>,
+        task: TaskId,
+    ) -> OpenSpan {
+        let code = self.code.of_top_user_frame(event.stack());
+        OpenSpan::new(identity, name, self.timeline.time(event), task, event, code)
+    }
+
+    pub(crate) fn emit<S: SpanSink>(
+        &mut self,
+        scope: Scope,
+        span: OpenSpan,
+        parent: Option<SpanContext>,
+        ending: Ending,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.pending_events -= span.pending_events();
+        let placed = span.placed(parent);
+        if !placed.context.flags.is_sampled() && !self.options.unsampled {
+            self.counters.unsampled_spans += 1;
+            return Ok(());
+        }
+        self.counters.spans += 1;
+        self.counters.incomplete_spans += u64::from(ending.missing.is_some());
+        sink.take(span.finish(scope, placed, ending))
+    }
+}

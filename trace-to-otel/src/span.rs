@@ -1,0 +1,246 @@
+//! The lean span between mapping and encoding, and who takes it.
+
+use core::fmt;
+use std::{borrow::Cow, convert::Infallible, sync::Arc};
+
+use trace_context::{SpanId, TraceFlags, TraceId};
+
+/// A moment on the wall clock as OTLP has it: nanoseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// A number and nothing more.
+#[allow(clippy::exhaustive_structs)]
+pub struct UnixTime(
+    /// Nanoseconds.
+    pub u64,
+);
+
+/// A finished span. Its fields are those of OTLP's `Span` (`opentelemetry/proto/trace/v1/trace.proto`).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Span {
+    /// The trace that it belongs to.
+    pub trace_id: TraceId,
+    /// Its id.
+    pub span_id: SpanId,
+    /// The flags of its trace.
+    pub flags: TraceFlags,
+    /// The span that it is part of; none for the root of a trace.
+    pub parent: Option<Parent>,
+    /// What in a Go trace it stands for.
+    pub scope: Scope,
+    /// Which side of a call it is.
+    pub kind: SpanKind,
+    /// Its name, sanitized.
+    pub name: Arc<str>,
+    /// When it began.
+    pub start: UnixTime,
+    /// When it ended; never before `start`.
+    pub end: UnixTime,
+    /// What else is known of it.
+    pub attributes: Vec<Attribute>,
+    /// What happened in it, in the order of the trace.
+    pub events: Vec<SpanEvent>,
+    /// How many events a limit has kept out.
+    pub dropped_events: u32,
+    /// Spans that it has to do with, other than its parent.
+    pub links: Vec<Link>,
+    /// How it ended.
+    pub status: Status,
+}
+
+impl Span {
+    /// How long it took, in nanoseconds.
+    #[must_use]
+    pub fn duration(&self) -> u64 {
+        self.end.0.saturating_sub(self.start.0)
+    }
+
+    /// The value of the attribute `key`.
+    #[must_use]
+    pub fn attribute(&self, key: &str) -> Option<&Value> {
+        self.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
+    }
+}
+
+/// The parent of a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Parent {
+    /// Its id.
+    pub span_id: SpanId,
+    /// Whether it is a span of another process.
+    pub is_remote: bool,
+}
+
+/// Another span that a span has to do with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Link {
+    /// The trace of the other span.
+    pub trace_id: TraceId,
+    /// The id of the other span.
+    pub span_id: SpanId,
+    /// The flags of the other span's trace.
+    pub flags: TraceFlags,
+}
+
+/// What in a Go trace a span stands for; the instrumentation scope that it goes out under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Scope {
+    /// A user task. Go: `runtime/trace.NewTask`.
+    Task,
+    /// A user region. Go: `runtime/trace.StartRegion`.
+    Region,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 2] = [Self::Task, Self::Region];
+
+    /// The name of the instrumentation scope.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Task => "gotrace.task",
+            Self::Region => "gotrace.region",
+        }
+    }
+}
+
+/// Which side of a call a span is. OTLP: `Span.SpanKind`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SpanKind {
+    /// Neither: something within a process.
+    #[default]
+    Internal,
+    /// The side that answers.
+    Server,
+    /// The side that asks.
+    Client,
+}
+
+impl SpanKind {
+    /// OTLP's number for it.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Server => 2,
+            Self::Client => 3,
+        }
+    }
+}
+
+/// How a span ended. OTLP: `Status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// Nobody has said.
+    #[default]
+    Unset,
+    /// It failed.
+    Error,
+}
+
+impl Status {
+    /// OTLP's number for it.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Unset => 0,
+            Self::Error => 2,
+        }
+    }
+}
+
+/// A moment within a span.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SpanEvent {
+    /// When.
+    pub time: UnixTime,
+    /// What it is called; for a log its category, sanitized.
+    pub name: Arc<str>,
+    /// What else is known of it.
+    pub attributes: Vec<Attribute>,
+}
+
+/// A key and its value.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Attribute {
+    /// The key: of OpenTelemetry's semantic conventions, or one under `gotrace.`.
+    pub key: Cow<'static, str>,
+    /// The value.
+    pub value: Value,
+}
+
+impl Attribute {
+    /// A key with its value.
+    pub fn new(key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        Self { key: key.into(), value: value.into() }
+    }
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value {
+    /// A text, sanitized where the program chose it.
+    Text(Arc<str>),
+    /// A number.
+    Integer(i64),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Integer(number) => fmt::Display::fmt(number, f),
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(text: Arc<str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+/// Whatever takes finished spans: an encoder, an exporter, a list.
+pub trait SpanSink {
+    /// Why a span could not be taken.
+    type Error;
+
+    /// Takes one span.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the sink from taking it. The span is lost then, and so may others be that the same event
+    /// finishes: a caller that goes on afterwards has to count on that.
+    fn take(&mut self, span: Span) -> Result<(), Self::Error>;
+}
+
+/// Keeps the spans.
+impl SpanSink for Vec<Span> {
+    type Error = Infallible;
+
+    fn take(&mut self, span: Span) -> Result<(), Infallible> {
+        self.push(span);
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! Logs, as events of the span that they were written in. Go: `runtime/trace.Log`.
+
+use go_trace_format::{
+    Event,
+    event::{Log, TaskId},
+};
+use trace_context::LogCarrier;
+
+use crate::{
+    attribute,
+    mapper::Mapper,
+    span::{Attribute, SpanEvent},
+};
+
+impl Mapper {
+    pub(crate) fn log(&mut self, event: &Event<'_>, log: Log<'_>) {
+        let carrier = LogCarrier::from_category(log.category.as_bytes());
+        if carrier.is_none() && !self.options.logs {
+            return;
+        }
+        self.mention(event, log.task);
+        let target = match self.regions.annotate(event.goroutine(), log.task) {
+            None if log.task == TaskId::BACKGROUND => None,
+            None => self.tasks.annotate(log.task),
+            region => region,
+        };
+        let Some((identity, notes)) = target else {
+            self.counters.unattached_logs += 1;
+            return;
+        };
+        match carrier.map(|carrier| carrier.read(log.message.as_bytes())) {
+            Some(Ok(said)) => {
+                self.counters.repeated_contexts += u64::from(!identity.learn(said));
+                return;
+            }
+            Some(Err(_)) => self.counters.invalid_contexts += 1,
+            None => {}
+        }
+        let limits = &self.options.limits;
+        if notes.events.len() >= limits.events_per_span || self.pending_events >= limits.pending_events {
+            notes.dropped = notes.dropped.saturating_add(1);
+            self.counters.dropped_events += 1;
+            return;
+        }
+        self.pending_events += 1;
+        notes.events.push(SpanEvent {
+            time: self.timeline.time(event),
+            name: self.texts.name(log.category, "(no category)"),
+            attributes: vec![Attribute::new(attribute::LOG_MESSAGE, self.texts.message(log.message))],
+        });
+    }
+}

@@ -1,0 +1,89 @@
+//! Texts of the program on their way out: sanitized (rule L1), and each name once in memory.
+
+use std::{collections::HashMap, sync::Arc};
+
+use go_trace_format::{Frame, Stack, Text};
+use sanitize::Sanitizer;
+
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Sanitizes texts and remembers the names among them.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    sanitizer: Sanitizer,
+    names: FastMap<Box<[u8]>, Arc<str>>,
+}
+
+impl Texts {
+    /// Programs use few names. Where one puts a number into each of them the memory must not grow.
+    const MOST_NAMES: usize = 4096;
+
+    pub(crate) fn new(sanitizer: Sanitizer) -> Self {
+        Self { sanitizer, names: FastMap::default() }
+    }
+
+    /// The sanitized name; `otherwise` for an empty one, which OTLP takes for none.
+    pub(crate) fn name(&mut self, text: Text<'_>, otherwise: &str) -> Arc<str> {
+        let bytes = text.as_bytes();
+        if let Some(known) = self.names.get(bytes) {
+            return Arc::clone(known);
+        }
+        if text.is_lost() {
+            return "(name lost)".into();
+        }
+        if text.is_empty() {
+            return otherwise.into();
+        }
+        let name: Arc<str> = self.sanitizer.text(bytes).into();
+        if self.names.len() == Self::MOST_NAMES {
+            self.names.clear();
+        }
+        self.names.insert(bytes.into(), Arc::clone(&name));
+        name
+    }
+
+    /// The sanitized text.
+    pub(crate) fn message(&self, text: Text<'_>) -> Arc<str> {
+        if text.is_lost() { "(message lost)".into() } else { self.sanitizer.text(text.as_bytes()).into() }
+    }
+}
+
+/// A place in the program's source.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CodeLocation {
+    pub(crate) function: Arc<str>,
+    pub(crate) file: Arc<str>,
+    pub(crate) line: i64,
+}
+
+/// The places in the source that a generation's stacks begin with, by program counter.
+#[derive(Debug, Default)]
+pub(crate) struct CodeLocations(FastMap<u64, Arc<CodeLocation>>);
+
+impl CodeLocations {
+    /// The place of the innermost frame that is not the runtime's, which is where the program asked for the span.
+    pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
+        let frame = stack?.frames().find(|frame| !is_of_runtime(frame.function.as_bytes()))?;
+        let location = self.0.entry(frame.pc).or_insert_with(|| Arc::new(CodeLocation::of(&frame)));
+        Some(Arc::clone(location))
+    }
+
+    /// Program counters of the next generation may be another program's.
+    pub(crate) fn begin_generation(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl CodeLocation {
+    fn of(frame: &Frame<'_>) -> Self {
+        Self {
+            function: frame.function.to_string_lossy().into(),
+            file: frame.file.to_string_lossy().into(),
+            line: i64::try_from(frame.line).unwrap_or(0),
+        }
+    }
+}
+
+fn is_of_runtime(function: &[u8]) -> bool {
+    function.starts_with(b"runtime.") || function.starts_with(b"runtime/")
+}

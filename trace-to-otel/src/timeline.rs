@@ -1,0 +1,100 @@
+//! How far the trace has come: its generation, its beginning and its latest moment.
+
+use go_trace_format::{ClockSnapshot, Event, Time};
+
+use crate::{clock::WallClock, span::UnixTime};
+
+/// The generation in which something happened, as its own bytes tell it.
+///
+/// Snapshots of one process that overlap hold the same generations byte for byte, so that what is derived from
+/// this does not depend on where a snapshot begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) generation: u64,
+    pub(crate) snapshot: Option<ClockSnapshot>,
+}
+
+/// How a generation follows on what was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Continuity {
+    /// As the next one, or as the first of all.
+    Next,
+    /// With generations missing between, or as the beginning of another trace.
+    Gap,
+}
+
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    clock: WallClock,
+    origin: Option<Origin>,
+    /// The earliest moment since the beginning or the last gap.
+    begin: UnixTime,
+    /// The latest moment of the generation on the trace clock.
+    latest_in_generation: Time,
+    /// The latest moment of the generations before.
+    latest: UnixTime,
+}
+
+impl Timeline {
+    pub(crate) fn new(base: UnixTime) -> Self {
+        Self {
+            clock: WallClock::new(base),
+            origin: None,
+            begin: UnixTime(0),
+            latest_in_generation: Time(i64::MIN),
+            latest: UnixTime(0),
+        }
+    }
+
+    /// Notes that an event happened.
+    #[inline]
+    pub(crate) fn note(&mut self, event: &Event<'_>) {
+        self.latest_in_generation = self.latest_in_generation.max(event.raw_time());
+    }
+
+    /// What the generation that `event` opens is to what came before.
+    pub(crate) fn continuity(&self, generation: u64) -> Continuity {
+        match self.origin {
+            Some(origin) if origin.generation.checked_add(1) != Some(generation) => Continuity::Gap,
+            _ => Continuity::Next,
+        }
+    }
+
+    /// Goes over to the generation that `event` opens.
+    pub(crate) fn begin_generation(&mut self, event: &Event<'_>) {
+        let continuity = self.continuity(event.generation());
+        let is_first = self.origin.is_none();
+        self.latest = self.latest();
+        self.clock.begin_generation(event);
+        self.origin = Some(Origin {
+            generation: event.generation(),
+            snapshot: event.tables().clock().snapshot().copied(),
+        });
+        self.latest_in_generation = event.raw_time();
+        if is_first || continuity == Continuity::Gap {
+            self.begin = self.time(event);
+            self.latest = self.begin;
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin.unwrap_or_default()
+    }
+
+    pub(crate) fn begin(&self) -> UnixTime {
+        self.begin
+    }
+
+    pub(crate) fn latest(&self) -> UnixTime {
+        self.latest.max(self.clock.unix_time(self.latest_in_generation))
+    }
+
+    /// When an event of the generation under way happened.
+    pub(crate) fn time(&self, event: &Event<'_>) -> UnixTime {
+        self.clock.unix_time(event.raw_time())
+    }
+
+    pub(crate) fn is_approximate(&self) -> bool {
+        self.clock.is_approximate()
+    }
+}
