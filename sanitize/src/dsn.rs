@@ -1,19 +1,30 @@
 //! Connection strings: rule U6.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 
-use crate::SensitiveKeys;
+use crate::edit::{Edit, REDACTED, then};
+use crate::{SensitiveKeys, UrlSanitizer, steps};
 
 /// Removes the secrets of a connection string, with the default keys of [`DsnSanitizer`].
+///
+/// ```
+/// assert_eq!(sanitize::dsn("bob:hunter2@tcp(db:3306)/shop?timeout=1s"), "tcp(db:3306)/shop");
+/// assert_eq!(sanitize::dsn("host=db user=bob password='hun ter2'"), "host=db user=bob password=REDACTED");
+/// ```
 #[must_use]
 pub fn dsn(text: &str) -> Cow<'_, str> {
-    DsnSanitizer::new().sanitize(text.as_bytes())
+    DsnSanitizer::new().sanitize(text)
 }
 
 /// The sanitizer of connection strings.
+///
+/// It knows URLs (as [`UrlSanitizer`] reads them), the form `user:password@net(address)/name` of Go's MySQL driver, pairs
+/// `key=value` separated by blanks or semicolons, and Oracle's `user/password@host`. What has no known form becomes `REDACTED`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DsnSanitizer {
     keys: SensitiveKeys,
+    url: UrlSanitizer,
 }
 
 impl DsnSanitizer {
@@ -26,14 +37,213 @@ impl DsnSanitizer {
     /// Sets the keys whose values are replaced.
     #[must_use]
     pub fn with_keys(mut self, keys: SensitiveKeys) -> Self {
+        self.url = self.url.with_keys(keys.clone());
         self.keys = keys;
         self
     }
 
-    /// Sanitizes one connection string. The result is valid UTF-8 and borrowed where nothing had to change.
+    /// Sets how connection strings that are URLs are sanitized.
+    #[must_use]
+    pub fn with_url(mut self, url: UrlSanitizer) -> Self {
+        self.url = url;
+        self
+    }
+
+    /// Sanitizes one connection string. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where
+    /// nothing had to change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        let _ = text;
-        "REDACTED".into()
+        then(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text.trim()))
+    }
+
+    fn sanitize_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        steps::count(text.len());
+        if is_url(text) {
+            return self.url.sanitize(text);
+        }
+        if is_pairs(text) {
+            return self.pairs(text);
+        }
+        address(text)
+    }
+
+    /// Replaces the values of sensitive keys in `key=value` pairs.
+    fn pairs<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut edit = Edit::new(text);
+        let style = Style::of(text);
+        let mut place = 0;
+        let mut redacted = false;
+        while let Some(pair) = Pair::next(text, place, style) {
+            steps::count(pair.end - place);
+            let value = &text[pair.value..pair.end];
+            if pair.key.is_empty() {
+                // Not a pair: perhaps the rest of a value.
+                edit.replace(pair.start, pair.end, if redacted { "" } else { REDACTED });
+            } else if self.keys.contains(pair.key.as_bytes()) || value.contains('@') {
+                if style == Style::Mixed || !pair.closed {
+                    edit.replace(pair.value, text.len(), REDACTED);
+                    break;
+                }
+                edit.replace(pair.value, pair.end, REDACTED);
+                redacted = true;
+            } else {
+                redacted = false;
+            }
+            place = pair.end;
+        }
+        edit.finish()
+    }
+}
+
+/// Whether a connection string is a URL.
+fn is_url(text: &str) -> bool {
+    let scheme =
+        text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+    let wrapped = ["jdbc", "file"].iter().any(|known| text[..scheme].eq_ignore_ascii_case(known));
+    match text[scheme..].strip_prefix(':') {
+        Some(rest) => scheme > 0 && (wrapped || rest.starts_with("//")),
+        None => text.starts_with("//"),
+    }
+}
+
+/// Whether a text starts with a key and `=`.
+fn is_pairs(text: &str) -> bool {
+    let key = text.find('=').map(|equals| &text[..equals]);
+    key.is_some_and(|key| !key.contains(['@', '/', '(', '?', '\\']))
+}
+
+/// What separates the pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Blanks,
+    Semicolons,
+    /// Either: the end of a value is in doubt.
+    Mixed,
+}
+
+impl Style {
+    fn of(text: &str) -> Self {
+        if !text.contains(';') {
+            return Self::Blanks;
+        }
+        // With semicolons, keys may have blanks in them and values may have `=`, but a pair is not within a pair.
+        let has_inner = |piece: &str| {
+            piece.split_once('=').is_some_and(|(_, value)| {
+                value.trim_end_matches('=').trim().contains('=') && value.trim().contains(' ')
+            })
+        };
+        if text.split(';').any(has_inner) { Self::Mixed } else { Self::Semicolons }
+    }
+
+    fn separates(self, byte: u8) -> bool {
+        match self {
+            Self::Blanks => byte.is_ascii_whitespace(),
+            Self::Semicolons => byte == b';',
+            Self::Mixed => byte == b';' || byte.is_ascii_whitespace(),
+        }
+    }
+}
+
+/// One `key=value` pair, or what stands in the place of one.
+struct Pair<'a> {
+    start: usize,
+    key: &'a str,
+    value: usize,
+    end: usize,
+    /// Its quotes are closed, and how they are is not in doubt.
+    closed: bool,
+}
+
+impl<'a> Pair<'a> {
+    /// The next pair at or after a place.
+    fn next(text: &'a str, from: usize, style: Style) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let blank = |byte: &u8| byte.is_ascii_whitespace();
+        let start = from + bytes[from..].iter().position(|byte| !blank(byte) && !style.separates(*byte))?;
+        let word = start
+            + bytes[start..]
+                .iter()
+                .position(|&byte| byte == b'=' || style.separates(byte))
+                .unwrap_or(bytes.len() - start);
+        // Blanks may stand around the `=`.
+        let equals = word + bytes[word..].iter().take_while(|byte| blank(byte)).count();
+        if bytes.get(equals) != Some(&b'=') {
+            return Some(Self { start, key: "", value: start, end: word, closed: true });
+        }
+        let value = equals + 1 + bytes[equals + 1..].iter().take_while(|byte| blank(byte)).count();
+        let value =
+            if bytes.get(value).is_some_and(|&byte| style.separates(byte)) { equals + 1 } else { value };
+        let (quoted, closed) = quoted_end(bytes, value);
+        let rest = bytes[quoted..].iter().position(|&byte| style.separates(byte));
+        let end = rest.map_or(bytes.len(), |rest| quoted + rest);
+        Some(Self { start, key: text[start..word].trim(), value, end, closed })
+    }
+}
+
+/// The end of the quoted text that starts at a place, or the place itself, and whether it is closed for sure.
+fn quoted_end(bytes: &[u8], start: usize) -> (usize, bool) {
+    let closing = match bytes.get(start) {
+        Some(&quote @ (b'\'' | b'"')) => quote,
+        Some(b'{') => b'}',
+        _ => return (start, true),
+    };
+    let mut place = start + 1;
+    while let Some(found) = memchr::memchr2(closing, b'\\', &bytes[place..]) {
+        place += found + 1;
+        match (bytes[place - 1], bytes.get(place)) {
+            // Escaped for some, closed for others.
+            (b'\\', Some(&next)) if next == closing => return (bytes.len(), false),
+            (b'\\', Some(b'\\')) => place += 1,
+            (b'\\', _) => {}
+            (_, Some(&next)) if next == closing => place += 1,
+            _ => return (place, true),
+        }
+    }
+    (bytes.len(), false)
+}
+
+/// Sanitizes what is neither a URL nor pairs: credentials before an address, or an address alone.
+fn address(text: &str) -> Cow<'_, str> {
+    let name = text.rfind('/').unwrap_or(0);
+    let at = match (text[..name].rfind('@'), text[name..].rfind('@')) {
+        (before, None) => before,
+        (_, Some(last)) if !text[name..name + last].contains('?') => Some(name + last),
+        (Some(before), Some(_)) => Some(before),
+        // user/pass?word@host
+        (None, Some(_)) => return REDACTED.into(),
+    };
+    let address = &text[at.map_or(0, |at| at + 1)..];
+    let address = &address[..address.find(['?', '#']).unwrap_or(address.len())];
+    let kept = kept_address(address, at.is_some());
+    if kept.is_empty() && !text.is_empty() { REDACTED.into() } else { kept.into() }
+}
+
+/// As much of an address as cannot be taken for credentials: `net(address)/name`, `host:port/name`, `//host/name`, a path, a host.
+fn kept_address(address: &str, after_credentials: bool) -> &str {
+    let in_name = |character: char| character.is_alphanumeric() || "-_.".contains(character);
+    let host = address.find(|character| !in_name(character)).unwrap_or(address.len());
+    let rest = &address[host..];
+    let port = rest
+        .strip_prefix(':')
+        .map(|port| port.bytes().take_while(u8::is_ascii_digit).count())
+        .filter(|&digits| digits > 0);
+    match rest.as_bytes().first() {
+        _ if address == ":memory:" => address,
+        Some(b'(') => address,
+        Some(b'/') if host == 0 => address,
+        Some(b'[') if host == 0 && rest.contains(']') => address,
+        Some(b':') => match port {
+            Some(digits)
+                if digits <= 5
+                    && matches!(rest.as_bytes().get(digits + 1), None | Some(b'/' | b' ' | b',')) =>
+            {
+                address
+            }
+            _ if after_credentials => &address[..host],
+            _ => "",
+        },
+        None => address,
+        Some(_) if after_credentials => &address[..host],
+        Some(_) => "",
     }
 }

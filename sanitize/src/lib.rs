@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod dsn;
+mod edit;
 mod filter;
 mod godebug;
 mod keys;

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::edit::then;
 use crate::{Dialect, DsnSanitizer, SensitiveKeys, SqlSanitizer, TextSanitizer, TokenPrefixes, UrlSanitizer};
 
 /// What a text is, and so which rules sanitize it.
@@ -87,10 +88,14 @@ impl Sanitizer {
         self.map(|rules| rules.sql = sql)
     }
 
-    /// Sets the options for URLs.
+    /// Sets the options for URLs, also for those in connection strings and in free text.
     #[must_use]
     pub fn with_url(self, url: UrlSanitizer) -> Self {
-        self.map(|rules| rules.url = url)
+        self.map(|rules| {
+            rules.dsn = rules.dsn.clone().with_url(url.clone());
+            rules.text = rules.text.clone().with_url(url.clone()).with_dsn(rules.dsn.clone());
+            rules.url = url;
+        })
     }
 
     /// Sets the keys whose values are secret, for URLs, connection strings and free text alike.
@@ -103,10 +108,13 @@ impl Sanitizer {
         })
     }
 
-    /// Sets the prefixes by which secret tokens are known in free text.
+    /// Sets the prefixes by which secret tokens are known, in free text and in paths that are scrubbed.
     #[must_use]
     pub fn with_token_prefixes(self, prefixes: TokenPrefixes) -> Self {
-        self.map(|rules| rules.text = rules.text.clone().with_token_prefixes(prefixes))
+        self.map(|rules| {
+            rules.url = rules.url.clone().with_token_prefixes(prefixes.clone());
+            rules.text = rules.text.clone().with_token_prefixes(prefixes);
+        })
     }
 
     /// Adds a rule of the user's own for one kind of text. Rules of one stage run in the order in which they were added.
@@ -174,17 +182,6 @@ impl Sanitizer {
         let text =
             if replaced { apply(Stage::Instead, text) } else { then(text, |text| built_in(text.as_bytes())) };
         apply(Stage::After, text)
-    }
-}
-
-/// Applies a rule to a text that may be owned already, borrowing where nothing changes.
-fn then<'a>(text: Cow<'a, str>, rule: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a, str> {
-    match text {
-        Cow::Borrowed(text) => rule(text),
-        Cow::Owned(text) => match rule(&text) {
-            Cow::Borrowed(same) if core::ptr::eq(same, text.as_str()) => Cow::Owned(text),
-            changed => Cow::Owned(changed.into_owned()),
-        },
     }
 }
 

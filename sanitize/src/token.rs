@@ -4,12 +4,19 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// The prefixes by which a secret token is known wherever it stands, such as `ghp_` or `AKIA`.
+///
+/// ```
+/// use sanitize::{TextSanitizer, TokenPrefixes};
+///
+/// let text = TextSanitizer::new().with_token_prefixes(TokenPrefixes::default().with_prefix("acme_"));
+/// assert_eq!(text.sanitize("got acme_0123 and ghp_abcdef"), "got REDACTED and REDACTED");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPrefixes {
     prefixes: Vec<String>,
 }
 
-/// The default prefixes.
+/// The default prefixes. `eyJ` starts the JSON object of a JWT.
 const DEFAULT: [&str; 40] = [
     "ghp_",
     "gho_",
@@ -53,6 +60,9 @@ const DEFAULT: [&str; 40] = [
     "eyJ",
 ];
 
+/// A prefix alone is a word; a token goes on for at least so many bytes.
+const SHORTEST: usize = 4;
+
 impl Default for TokenPrefixes {
     /// The prefixes of the tokens of well-known services.
     fn default() -> Self {
@@ -67,10 +77,23 @@ impl TokenPrefixes {
         Self { prefixes: Vec::new() }
     }
 
-    /// Adds a prefix.
+    /// Adds a prefix. A token has at least four more bytes.
     #[must_use]
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefixes.push(prefix.into());
         self
     }
+
+    /// Whether a text starts with a token.
+    pub(crate) fn start(&self, text: &str) -> bool {
+        self.prefixes
+            .iter()
+            .any(|prefix| text.starts_with(prefix.as_str()) && token_end(text) >= prefix.len() + SHORTEST)
+    }
+}
+
+/// The length of the run of bytes that a token may have.
+pub(crate) fn token_end(text: &str) -> usize {
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.~+/=".contains(&byte);
+    text.bytes().take_while(|&byte| in_token(byte)).count()
 }

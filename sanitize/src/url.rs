@@ -1,20 +1,40 @@
 //! URLs: rules U1–U5, U7 and U8.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::SensitiveKeys;
+use crate::TokenPrefixes;
+use crate::edit::{Edit, REDACTED, then};
+use crate::steps;
 
 /// Removes user information, parameters, query and fragment of a URL, with the default options of [`UrlSanitizer`].
+///
+/// ```
+/// assert_eq!(sanitize::url("https://bob:hunter2@example.com/cart;id=7?token=x#y"), "https://example.com/cart");
+/// ```
 #[must_use]
 pub fn url(text: &str) -> Cow<'_, str> {
-    UrlSanitizer::new().sanitize(text.as_bytes())
+    UrlSanitizer::new().sanitize(text)
 }
 
 /// The URL sanitizer with its options.
+///
+/// ```
+/// use sanitize::{UrlMode, UrlSanitizer};
+///
+/// let redact = UrlSanitizer::new().with_mode(UrlMode::Redact);
+/// assert_eq!(
+///     redact.sanitize("https://bob:hunter2@example.com/cart?page=2&sig=abc"),
+///     "https://REDACTED:REDACTED@example.com/cart?page=2&sig=REDACTED",
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct UrlSanitizer {
     mode: UrlMode,
     keys: SensitiveKeys,
+    tokens: TokenPrefixes,
     scrub_path: bool,
 }
 
@@ -29,6 +49,14 @@ pub enum UrlMode {
     /// become `REDACTED`.
     Redact,
 }
+
+/// The schemes whose authority needs no slashes before it (rule U3).
+const SPECIAL: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
+/// The schemes that another URL follows (rule U5).
+const WRAPPERS: [&str; 4] = ["jdbc", "view-source", "feed", "blob"];
+/// Schemes without authority in which an `@` separates no user information (rule U5).
+const OPAQUE: [&str; 11] =
+    ["mailto", "data", "javascript", "tel", "sip", "sips", "sms", "acct", "xmpp", "urn", "news"];
 
 impl UrlSanitizer {
     /// Remove mode, the default keys, paths kept.
@@ -51,7 +79,15 @@ impl UrlSanitizer {
         self
     }
 
-    /// Whether values in the path, such as ids, e-mail addresses and tokens, are replaced (rule U7). Off by default.
+    /// Sets the prefixes by which tokens are known in a path that is scrubbed (rule U7).
+    #[must_use]
+    pub fn with_token_prefixes(mut self, prefixes: TokenPrefixes) -> Self {
+        self.tokens = prefixes;
+        self
+    }
+
+    /// Whether segments of the path that are values, such as ids, e-mail addresses and tokens, are replaced (rule U7). Off by
+    /// default.
     #[must_use]
     pub fn scrub_path(mut self, on: bool) -> Self {
         self.scrub_path = on;
@@ -61,7 +97,265 @@ impl UrlSanitizer {
     /// Sanitizes one URL. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where nothing had to change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        let _ = text;
-        "REDACTED".into()
+        then(readable(text.as_ref()), |text| self.sanitize_readable(text))
     }
+
+    /// Sanitizes a URL that has nothing to be trimmed or ignored.
+    fn sanitize_readable<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut edit = Edit::new(text);
+        let mut start = 0;
+        // Each turn moves on by a wrapping scheme, or by user information that a URL follows, which can be no second time.
+        loop {
+            steps::count(1);
+            match Shape::of(&text[start..]) {
+                Shape::Wrapped(length) => start += length,
+                Shape::Opaque(length) => {
+                    edit.replace(start + length, text.len(), REDACTED);
+                    break;
+                }
+                Shape::Path(length) => {
+                    self.path(&mut edit, text, start + length);
+                    break;
+                }
+                Shape::Authority(length) => {
+                    self.authority(&mut edit, text, start + length, is_special(&text[start..]));
+                    break;
+                }
+                Shape::Bare => {
+                    let authority = start + authority_end(&text[start..]);
+                    match text[start..authority].rfind('@') {
+                        Some(at) if Shape::of(&text[start + at + 1..]) != Shape::Bare => {
+                            edit.remove(start, start + at + 1);
+                            start += at + 1;
+                        }
+                        _ => {
+                            self.authority(&mut edit, text, start, false);
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        edit.finish()
+    }
+
+    /// Sanitizes what follows the slashes before an authority: rule U3.
+    fn authority(&self, edit: &mut Edit<'_>, text: &str, start: usize, special: bool) {
+        let mut end = start + authority_end(&text[start..]);
+        let mut host = text[start..end].rfind('@').map_or(start, |at| start + at + 1);
+        let (_, valid_port) = split_port(&text[host..end]);
+        // A password with a slash, a question mark or a number sign ends the authority too early.
+        if !valid_port || text[host..end].contains("%40") {
+            if let Some(at) = text[end..].rfind('@') {
+                host = end + at + 1;
+                end = host + authority_end(&text[host..]);
+            }
+        }
+        // No client takes an escaped `@` for a host's.
+        if let Some(at) = text[host..end].rfind("%40") {
+            host += at + 3;
+        }
+        steps::count(end - start);
+        if !special && text[start..host].contains(';') {
+            // The `@` may belong to a `;` parameter: jdbc:sqlserver://host;password=a@b.
+            return edit.replace(start, text.len(), REDACTED);
+        }
+        if host > start {
+            edit.replace(start, host, if self.mode == UrlMode::Redact { "REDACTED:REDACTED@" } else { "" });
+        }
+        let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
+        let (name, valid_port) = split_port(&text[host..parameters]);
+        if !valid_port {
+            edit.remove(host + name.len(), parameters);
+        }
+        self.path(edit, text, parameters);
+    }
+
+    /// Sanitizes path, query and fragment: rules U1, U2 and U7.
+    fn path(&self, edit: &mut Edit<'_>, text: &str, start: usize) {
+        let end = text[start..].find(['?', '#']).map_or(text.len(), |found| start + found);
+        steps::count(text.len() - start);
+        let mut place = start;
+        for segment in text[start..end].split_inclusive(['/', '\\']) {
+            let whole = segment.strip_suffix(['/', '\\']).unwrap_or(segment);
+            let name = whole.find(';').unwrap_or(whole.len());
+            if self.scrub_path && self.is_value(&whole[..name]) {
+                edit.replace(place, place + name, REDACTED);
+            }
+            match self.mode {
+                UrlMode::Remove => edit.remove(place + name, place + whole.len()),
+                UrlMode::Redact => self.pairs(edit, text, place + name, place + whole.len()),
+            }
+            place += segment.len();
+        }
+        match self.mode {
+            UrlMode::Remove => edit.remove(end, text.len()),
+            UrlMode::Redact => {
+                let fragment = text[end..].find('#').map_or(text.len(), |found| end + found);
+                self.pairs(edit, text, end, fragment);
+                self.pairs(edit, text, fragment, text.len());
+            }
+        }
+    }
+
+    /// Redacts the values of sensitive keys in the pairs of a query, a fragment or a path segment.
+    fn pairs(&self, edit: &mut Edit<'_>, text: &str, start: usize, end: usize) {
+        let mut place = start;
+        let mut redacted = false;
+        for piece in text[start..end].split_inclusive(['&', ';']) {
+            let pair = piece.strip_suffix(['&', ';']).unwrap_or(piece);
+            match pair.find('=') {
+                Some(equals) if self.is_secret_pair(pair) => {
+                    edit.replace(place + equals + 1, place + pair.len(), REDACTED);
+                    redacted = true;
+                }
+                Some(_) => redacted = false,
+                // May be the rest of a value that holds a separator.
+                None if redacted => edit.remove(place, place + pair.len()),
+                None => {}
+            }
+            place += piece.len();
+        }
+    }
+
+    /// Whether any key in a pair is sensitive, also one in a URL that is the value.
+    fn is_secret_pair(&self, pair: &str) -> bool {
+        let decoded = percent_decoded(pair);
+        let mut keys = decoded.split(|byte| *byte == b'=');
+        let Some(value) = keys.next_back() else { return false };
+        let is_secret = |key: &[u8]| {
+            let name =
+                key.iter().rposition(|byte| b"?&;#/ ".contains(byte)).map_or(key, |found| &key[found + 1..]);
+            self.keys.contains(name)
+        };
+        keys.any(is_secret)
+            || memchr::memchr(b'@', &decoded).is_some() && memchr::memmem::find(value, b"//").is_some()
+    }
+
+    /// Whether a segment of a path is a value rather than a name: rule U7.
+    fn is_value(&self, segment: &str) -> bool {
+        let bytes = segment.as_bytes();
+        let digits = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+        let hexadecimal =
+            bytes.len() >= 16 && bytes.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
+        let address = segment.contains('@') || segment.contains("%40");
+        digits || hexadecimal || address || self.tokens.start(segment)
+    }
+}
+
+/// What a URL is made of, as its first bytes tell; with how many of them are kept as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// A scheme that another URL follows.
+    Wrapped(usize),
+    /// A scheme that anything may follow.
+    Opaque(usize),
+    /// An authority follows.
+    Authority(usize),
+    /// A path follows.
+    Path(usize),
+    /// Starts with a host, user information or a name.
+    Bare,
+}
+
+impl Shape {
+    fn of(text: &str) -> Self {
+        let scheme = scheme(text);
+        let after = scheme.map_or(0, |scheme| scheme.len() + 1);
+        let rest = &text[after..];
+        let slashes = rest.bytes().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
+        let is = |names: &[&str]| {
+            scheme.is_some_and(|scheme| names.iter().any(|name| scheme.eq_ignore_ascii_case(name)))
+        };
+        if is(&SPECIAL) {
+            return Self::Authority(after + slashes);
+        }
+        if slashes >= 2 {
+            return Self::Authority(after + 2);
+        }
+        match scheme {
+            None if slashes == 1 || text.starts_with(['?', '#']) => Self::Path(0),
+            None => Self::Bare,
+            Some(_) if is(&WRAPPERS) => Self::Wrapped(after),
+            Some(_) if is(&OPAQUE) => Self::Opaque(after),
+            Some(_) if is(&["file"]) => Self::Path(after),
+            Some(_) => {
+                let authority = &text[..authority_end(text)];
+                if authority.contains('@') || split_port(authority).1 {
+                    Self::Bare
+                } else {
+                    Self::Opaque(after)
+                }
+            }
+        }
+    }
+}
+
+/// The scheme of a URL, without its colon.
+fn scheme(text: &str) -> Option<&str> {
+    let length =
+        text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+    let starts = text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
+    (starts && text.as_bytes().get(length) == Some(&b':')).then(|| &text[..length])
+}
+
+fn is_special(start: &str) -> bool {
+    scheme(start).is_some_and(|scheme| SPECIAL.iter().any(|special| scheme.eq_ignore_ascii_case(special)))
+}
+
+/// The length of the authority that a text starts with.
+fn authority_end(text: &str) -> usize {
+    text.find(['/', '\\', '?', '#']).unwrap_or(text.len())
+}
+
+/// The hosts of an authority without the port of the last one, and whether every port is a number.
+fn split_port(hosts: &str) -> (&str, bool) {
+    let mut name = hosts.len();
+    let mut start = 0;
+    let mut valid = true;
+    for host in hosts.split(',') {
+        let bracket = if host.starts_with('[') { host.find(']').unwrap_or(0) } else { 0 };
+        if let Some(colon) = host[bracket..].find(':') {
+            let port = &host[bracket + colon + 1..];
+            if valid && !(port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())) {
+                valid = false;
+                name = start + bracket + colon;
+            }
+        }
+        start += host.len() + 1;
+    }
+    (&hosts[..name], valid)
+}
+
+/// Text of bytes as rule U4 reads it: without control characters and blanks at its ends, and without tabs and line ends in it.
+fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    let trimmed = |byte: &u8| *byte > b' ';
+    let start = bytes.iter().position(trimmed).unwrap_or(bytes.len());
+    let end = bytes.iter().rposition(trimmed).map_or(start, |last| last + 1);
+    let ignored = |character: char| matches!(character, '\t' | '\r' | '\n');
+    match String::from_utf8_lossy(&bytes[start..end]) {
+        text if text.contains(ignored) => {
+            Cow::Owned(text.chars().filter(|&character| !ignored(character)).collect())
+        }
+        text => text,
+    }
+}
+
+/// The bytes that a text stands for where `%` and two hexadecimal digits, and `+`, are escapes.
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut place = 0;
+    while let Some(&byte) = bytes.get(place) {
+        let escaped =
+            (byte == b'%').then(|| digit(bytes.get(place + 1)).zip(digit(bytes.get(place + 2)))).flatten();
+        place += if escaped.is_some() { 3 } else { 1 };
+        decoded.push(match escaped {
+            Some((high, low)) => (high * 16 + low) as u8,
+            None if byte == b'+' => b' ',
+            None => byte,
+        });
+    }
+    decoded
 }

@@ -15,11 +15,11 @@ impl Lexer<'_> {
         match (rest[0], rest.get(1)) {
             (b'/', Some(b'*')) => self.block_comment()?,
             (b'/', Some(b'/')) if self.grammar.slashes != Has::No => {
-                self.line_comment(self.grammar.slashes == Has::Unsure)?
+                self.line_comment(self.grammar.slashes == Has::Unsure)?;
             }
             (b'-', Some(b'-')) => return self.dashes(),
             (b'#', _) if self.grammar.hash != Hash::Operator => {
-                self.line_comment(self.grammar.hash == Hash::Unsure)?
+                self.line_comment(self.grammar.hash == Hash::Unsure)?;
             }
             _ => return Continue(false),
         }

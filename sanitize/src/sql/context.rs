@@ -98,7 +98,7 @@ impl Lexer<'_> {
                 return self.secret();
             }
             Some(Keyword::Stdin) if statement == Statement::Copy && before[0] == Some(Keyword::From) => {
-                self.inline_data()
+                self.inline_data();
             }
             Some(Keyword::Format) if statement == Statement::Insert && self.grammar.inline_formats => {
                 return self.format();

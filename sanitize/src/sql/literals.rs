@@ -61,9 +61,9 @@ impl Lexer<'_> {
             return Continue(());
         }
         if keyword == Some(Keyword::Null) {
-            self.group.null()
+            self.group.null();
         } else {
-            self.group.other()
+            self.group.other();
         }
         let after_word = self.previous == Previous::Word;
         self.pos = end;

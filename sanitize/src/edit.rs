@@ -1,0 +1,56 @@
+//! A text of which pieces are replaced, borrowed as long as none is.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+/// What stands in the place of a secret in URLs, connection strings and free text, as OpenTelemetry's conventions have it.
+pub(crate) const REDACTED: &str = "REDACTED";
+
+/// The changes of one text, made from its begin to its end.
+#[derive(Debug)]
+pub(crate) struct Edit<'a> {
+    text: &'a str,
+    changed: String,
+    /// Where the text starts that is not copied yet.
+    pending: usize,
+}
+
+impl<'a> Edit<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self { text, changed: String::new(), pending: 0 }
+    }
+
+    /// Puts another text in the place of a piece. What lies before the end of an earlier piece is left alone.
+    pub(crate) fn replace(&mut self, start: usize, end: usize, by: &str) {
+        let start = start.max(self.pending);
+        if end < start || &self.text[start..end] == by {
+            return;
+        }
+        self.changed.push_str(&self.text[self.pending..start]);
+        self.changed.push_str(by);
+        self.pending = end;
+    }
+
+    pub(crate) fn remove(&mut self, start: usize, end: usize) {
+        self.replace(start, end, "");
+    }
+
+    pub(crate) fn finish(mut self) -> Cow<'a, str> {
+        if self.changed.is_empty() {
+            return Cow::Borrowed(&self.text[self.pending..]);
+        }
+        self.changed.push_str(&self.text[self.pending..]);
+        Cow::Owned(self.changed)
+    }
+}
+
+/// Applies a change to a text that may be owned already, and keeps what nothing changes as it is.
+pub(crate) fn then<'a>(text: Cow<'a, str>, change: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => change(text),
+        Cow::Owned(text) => match change(&text) {
+            Cow::Borrowed(same) if core::ptr::eq(same, text.as_str()) => Cow::Owned(text),
+            changed => Cow::Owned(changed.into_owned()),
+        },
+    }
+}
