@@ -25,6 +25,13 @@ fn t1_exactly_one_header() {
 }
 
 #[test]
+fn other_headers_are_not_read() {
+    let headers = [("traceparent", VALID), ("accept", "a=1"), ("x-baggage", "b=2"), ("tracestates", "c=3")];
+    let context = extract(headers).or_restart(new_trace);
+    assert_eq!(context, Context::new(VALID.parse().expect("valid")));
+}
+
+#[test]
 fn t2_the_reason_of_a_restart_can_be_told() {
     let reason = |headers: &[(&str, &str)]| extract(headers).parent.expect_err("a restart").to_string();
     assert_eq!(reason(&[]), "the request has no traceparent header");
