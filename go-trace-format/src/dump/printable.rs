@@ -1,6 +1,6 @@
 //! Which characters Go prints as they are: `strconv.IsPrint` of go1.27.3, Unicode 17.0.0.
 //!
-//! Written by `fuzz/differential/printable.go`.
+//! Written by `printable.go` beside this file.
 
 /// Whether Go's `%q` leaves the character as it is.
 pub(super) fn is_printable(character: char) -> bool {

@@ -1,7 +1,7 @@
 // Printable writes the table of go-trace-format/src/dump/printable.rs: which runes the running toolchain's
 // strconv.Quote leaves as they are.
 //
-//	go run fuzz/differential/printable.go > go-trace-format/src/dump/printable.rs
+//	go run go-trace-format/src/dump/printable.go > go-trace-format/src/dump/printable.rs
 //	cargo fmt -p go-trace-format
 package main
 
@@ -33,7 +33,7 @@ func main() {
 		checksum.Write([]byte{bit})
 	}
 	fmt.Printf("//! Which characters Go prints as they are: `strconv.IsPrint` of %s, Unicode %s.\n", runtime.Version(), unicode.Version)
-	fmt.Print("//!\n//! Written by `fuzz/differential/printable.go`.\n\n")
+	fmt.Print("//!\n//! Written by `printable.go` beside this file.\n\n")
 	fmt.Print("/// Whether Go's `%q` leaves the character as it is.\n")
 	fmt.Print("pub(super) fn is_printable(character: char) -> bool {\n")
 	fmt.Print("FLIPS.partition_point(|&flip| flip <= u32::from(character)) % 2 == 1\n}\n\n")
