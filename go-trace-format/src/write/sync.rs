@@ -42,8 +42,7 @@ impl SyncBatch {
     /// The batch's body.
     pub(super) fn body(&self, format: Format) -> Result<Body, WriteError> {
         let mut body = Body::with_format(format);
-        let mut push =
-            |event_type, arguments: &[u64]| body.push(&RawRecord::Plain { event_type, arguments });
+        let mut push = |event_type, arguments: &[u64]| body.push(&RawRecord::Plain { event_type, arguments });
         if format.version.has_sync_batch() {
             push(EventType::Sync, &[])?;
         }

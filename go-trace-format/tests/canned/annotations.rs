@@ -14,7 +14,7 @@ fn running(write: impl FnOnce(&mut Script)) -> Vec<u8> {
     })
 }
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = tasks();
     cases.extend(regions());
     cases.extend(the_rest());
@@ -43,9 +43,7 @@ fn tasks() -> Vec<Case> {
                 s.on(0, E::UserTaskEnd, &[1, 1]);
             })
         }),
-        accepted("task ends that began before the trace", || {
-            running(|s| s.on(0, E::UserTaskEnd, &[44, 1]))
-        }),
+        accepted("task ends that began before the trace", || running(|s| s.on(0, E::UserTaskEnd, &[44, 1]))),
         accepted("task ends on another thread, twice", || {
             script(|s| {
                 let name = s.text("twice");
@@ -187,7 +185,9 @@ fn the_rest() -> Vec<Case> {
             s.bytes()
         }),
         rejected("metric without a proc", "expected a proc", || script(|s| s.on(0, E::HeapGoal, &[1]))),
-        rejected("allocation without a thread", "expected a thread", || script(|s| s.on(-1, E::SpanFree, &[1]))),
+        rejected("allocation without a thread", "expected a thread", || {
+            script(|s| s.on(-1, E::SpanFree, &[1]))
+        }),
         rejected("log without a proc", "expected a proc", || {
             script(|s| {
                 s.on(0, E::GoStatus, &[1, 0, 2]);

@@ -10,7 +10,7 @@ use crate::script::{
     proc, rejected, script,
 };
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = statuses();
     cases.extend(scheduling());
     cases.extend(switches());
@@ -333,13 +333,17 @@ fn callbacks() -> Vec<Case> {
                 s.on(7, E::HeapAlloc, &[1]);
             })
         }),
-        rejected("goroutine is created in a syscall on a thread whose proc runs", "expected proc 0 in state", || {
-            script(|s| {
-                s.on(7, E::ProcStatus, &[0, proc::RUNNING]);
-                s.on(7, E::GoCreateSyscall, &[5]);
-                s.on(7, E::GoSyscallEnd, &[]);
-            })
-        }),
+        rejected(
+            "goroutine is created in a syscall on a thread whose proc runs",
+            "expected proc 0 in state",
+            || {
+                script(|s| {
+                    s.on(7, E::ProcStatus, &[0, proc::RUNNING]);
+                    s.on(7, E::GoCreateSyscall, &[5]);
+                    s.on(7, E::GoSyscallEnd, &[]);
+                })
+            },
+        ),
         rejected("goroutine that exists is created in a syscall", "already exists", || {
             script(|s| {
                 s.on(7, E::GoStatus, &[5, NONE, WAITING]);

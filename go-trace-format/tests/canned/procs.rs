@@ -11,7 +11,7 @@ use crate::script::{
     rejected, script,
 };
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = starting_and_stopping();
     cases.extend(stealing());
     cases.extend(statuses());

@@ -6,7 +6,7 @@ use go_trace_format::EventType as E;
 
 use crate::script::{Case, NONE, Script, accepted, goroutine::WAITING, proc, rejected, script};
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = stopping_the_world();
     cases.extend(sweeping_and_assisting());
     cases.extend(collecting());

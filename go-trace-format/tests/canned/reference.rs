@@ -41,7 +41,9 @@ fn canned_traces_are_read_as_go_reads_them() {
     let mut rejected = 0;
     for (name, archive) in &cases {
         let texts = txtar::parse(archive);
-        let [("expect", expected), ("trace", text)] = &texts[..] else { panic!("{name}: not as Go has them") };
+        let [("expect", expected), ("trace", text)] = &texts[..] else {
+            panic!("{name}: not as Go has them")
+        };
         let trace = raw_text::encode(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let (difference, error) = compare(&oracle, &trace);
         if let Err(difference) = difference {

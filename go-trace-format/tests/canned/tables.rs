@@ -10,10 +10,10 @@ use go_trace_format::{
 
 use crate::{
     framing::Raw,
-    script::{Case, accepted, proc, rejected},
+    script::{Case, accepted, proc, rejected, unnoticed},
 };
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = strings();
     cases.extend(stacks());
     cases.extend(samples());
@@ -64,8 +64,14 @@ fn strings() -> Vec<Case> {
         }),
         rejected("string id 0", "", || with(0, 0, &[&[4, 5, 0, 1, b'a']])),
         rejected("string id twice", "", || with(0, 0, &[&[4, 5, 1, 1, b'a', 5, 1, 1, b'a']])),
+        unnoticed("string is cut before its id", || with(0, 0, &[&[4, 5]])),
+        unnoticed("string is cut before its length", || with(0, 0, &[&[4, 5, 1]])),
+        rejected("string is cut inside its length", "", || with(0, 0, &[&[4, 5, 1, 0x80]])),
         rejected("string is cut", "", || with(0, 0, &[&[4, 5, 1, 3, b'a']])),
         rejected("stack among the strings", "expected string event", || with(0, 0, &[&[4, 3, 1, 0]])),
+        rejected("string id of more than 64 bits", "", || {
+            with(0, 0, &[&[4, 5, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0]])
+        }),
         rejected("event names a string that does not exist", "", || with(7, 0, &[])),
     ]
 }
@@ -81,7 +87,9 @@ fn stacks() -> Vec<Case> {
         }),
         accepted("stack as deep as may be", || {
             let mut table = vec![2, 3, 1, 0x80, 1];
-            table.extend((0..128).flat_map(|pc| if pc < 127 { vec![pc, 1, 2, pc] } else { vec![pc, 2, 1, 0] }));
+            table.extend(
+                (0..128).flat_map(|pc| if pc < 127 { vec![pc, 1, 2, pc] } else { vec![pc, 2, 1, 0] }),
+            );
             with(0, 1, &[NAMES, &table])
         }),
         rejected("stack too deep", "invalid stack size", || {
@@ -91,6 +99,9 @@ fn stacks() -> Vec<Case> {
         }),
         rejected("stack id 0", "", || with(0, 0, &[NAMES, &[2, 3, 0, 0]])),
         rejected("stack id twice", "", || with(0, 0, &[NAMES, &[2, 3, 1, 0, 3, 1, 0]])),
+        unnoticed("stack is cut before its id", || with(0, 0, &[NAMES, &[2, 3]])),
+        unnoticed("stack is cut before its length", || with(0, 0, &[NAMES, &[2, 3, 1]])),
+        rejected("stack is cut inside its id", "", || with(0, 0, &[NAMES, &[2, 3, 0x80]])),
         rejected("stack is cut", "", || with(0, 0, &[NAMES, &[2, 3, 1, 1, 10, 1]])),
         rejected("string among the stacks", "expected stack event", || with(0, 0, &[NAMES, &[2, 5, 1, 0]])),
         rejected("frame names a function that does not exist", "invalid func string", || {
@@ -134,7 +145,7 @@ fn samples() -> Vec<Case> {
             raw.end();
             raw.finish()
         }),
-        rejected("CPU sample is cut", "", || {
+        unnoticed("CPU sample is cut", || {
             let mut raw = Raw::new(Version::Go126);
             raw.sync(1);
             raw.bytes(1, -1, &[E::CpuSamples as u8, E::CpuSample as u8, 1, 2]);
@@ -145,7 +156,11 @@ fn samples() -> Vec<Case> {
             let mut raw = Raw::new(Version::Go126);
             raw.bytes(1, -1, &[4, 5, 1, 1, b'a']);
             raw.sync(1);
-            raw.batch(1, 0, &[(E::ProcStatus, &[1, 0, 1]), (E::GoStatus, &[1, 1, 0, 2]), (E::GoLabel, &[1, 1])]);
+            raw.batch(
+                1,
+                0,
+                &[(E::ProcStatus, &[1, 0, 1]), (E::GoStatus, &[1, 1, 0, 2]), (E::GoLabel, &[1, 1])],
+            );
             raw.end();
             raw.finish()
         }),
@@ -154,7 +169,10 @@ fn samples() -> Vec<Case> {
             raw.sync(1);
             for opening in [E::Strings, E::Stacks, E::CpuSamples] {
                 raw.trace
-                    .record(&RawRecord::Plain { event_type: E::EventBatch, arguments: &[1, u64::MAX, 100, 1] })
+                    .record(&RawRecord::Plain {
+                        event_type: E::EventBatch,
+                        arguments: &[1, u64::MAX, 100, 1],
+                    })
                     .unwrap();
                 raw.trace.record(&RawRecord::Plain { event_type: opening, arguments: &[] }).unwrap();
             }

@@ -1,7 +1,7 @@
 //! Go's string literals.
 
 /// The bytes of a quoted literal. Go: `strconv.Unquote`.
-pub fn unquote(literal: &str) -> Option<Vec<u8>> {
+pub(crate) fn unquote(literal: &str) -> Option<Vec<u8>> {
     if let Some(raw) = literal.strip_prefix('`') {
         return Some(raw.strip_suffix('`')?.into());
     }

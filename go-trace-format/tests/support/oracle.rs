@@ -8,18 +8,18 @@ use std::{
 };
 
 /// `go tool trace -d=parsed` of an installed Go that reads every version of the format.
-pub struct Oracle {
+pub(crate) struct Oracle {
     tool: PathBuf,
     goroot: PathBuf,
 }
 
 /// What Go made of a trace.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The events, one after the other.
-    pub dump: String,
+    pub(crate) dump: String,
     /// Why it stopped before the end, if it did.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
 }
 
 /// The oldest Go whose reader knows Go 1.26's traces.
@@ -29,7 +29,7 @@ impl Oracle {
     /// Finds Go: `$GOROOT/bin/go`, or `go` on the path.
     ///
     /// Without one, says that `what` is not compared and gives `None`; with `REQUIRE_GO` set, fails.
-    pub fn find(what: &str) -> Option<Self> {
+    pub(crate) fn find(what: &str) -> Option<Self> {
         let oracle = env::var_os("GOROOT")
             .map(|root| Path::new(&root).join("bin/go"))
             .into_iter()
@@ -60,12 +60,12 @@ impl Oracle {
 
     /// The root of the installation, with Go's source in it.
     #[allow(dead_code, reason = "not every test looks into Go's source")]
-    pub fn goroot(&self) -> &Path {
+    pub(crate) fn goroot(&self) -> &Path {
         &self.goroot
     }
 
     /// Has Go read a trace.
-    pub fn read(&self, trace: &[u8]) -> Reading {
+    pub(crate) fn read(&self, trace: &[u8]) -> Reading {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("oracle-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -11,7 +11,7 @@ use go_trace_format::{
 use crate::literal;
 
 /// The trace that `text` describes, or what is wrong with it.
-pub fn encode(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn encode(text: &str) -> Result<Vec<u8>, String> {
     let mut lines = text.lines().filter(|line| !without_comment(line).trim().is_empty());
     let header = lines.next().ok_or("no header")?;
     let version = without_comment(header)

@@ -3,7 +3,7 @@
 use go_trace_format::{Dumper, Error, Mode, ReaderOptions};
 
 /// The dump of the events up to the end of the trace or to an error, and the error.
-pub fn read(trace: &[u8]) -> (String, Option<Error>) {
+pub(crate) fn read(trace: &[u8]) -> (String, Option<Error>) {
     let mut dumper = Dumper::new(Vec::new(), |_, text| text.into());
     let error = ReaderOptions::new()
         .mode(Mode::Strict)

@@ -1,7 +1,7 @@
 //! Several texts in one file, each after a line `-- name --`. Go: `internal/txtar`.
 
 /// The texts with their names, in order. What stands before the first is left out.
-pub fn parse(archive: &str) -> Vec<(&str, String)> {
+pub(crate) fn parse(archive: &str) -> Vec<(&str, String)> {
     let mut files: Vec<(&str, String)> = Vec::new();
     for line in archive.split_inclusive('\n') {
         let name = line.trim_end().strip_prefix("-- ").and_then(|rest| rest.strip_suffix(" --"));
