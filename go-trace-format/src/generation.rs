@@ -136,7 +136,7 @@ impl<'a> Generation<'a> {
         let mut sequencer = Sequencer::new(self.dialect, mode);
         let mut losses = Losses::default();
         let failed = sequencer.open(self, &mut losses).err();
-        Events { generation: self, sequencer, losses, failed, done: false }
+        Events { generation: self, sequencer, losses, failed }
     }
 
     #[inline]
@@ -287,7 +287,6 @@ pub struct Events<'g> {
     sequencer: Sequencer,
     losses: Losses,
     failed: Option<Error>,
-    done: bool,
 }
 
 impl Events<'_> {
@@ -296,24 +295,24 @@ impl Events<'_> {
     pub fn losses(&self) -> &Losses {
         &self.losses
     }
-}
 
-impl<'g> Iterator for Events<'g> {
-    type Item = Result<Event<'g>, Error>;
-
+    /// The next event, or `None` at the end of the generation.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::next_event`](crate::Reader::next_event).
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
         }
-        let next = match self.failed.take() {
-            Some(error) => Err(error),
-            None => self.sequencer.next(self.generation, &mut self.losses),
-        };
-        self.done = !matches!(next, Ok(Some(_)));
-        match next {
-            Ok(record) => record.map(|record| Ok(Event { tables: &self.generation.tables, record })),
-            Err(error) => Some(Err(error)),
+        match self.sequencer.next(self.generation, &mut self.losses) {
+            Ok(true) => Ok(Some(Event { tables: &self.generation.tables, record: self.sequencer.record() })),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.failed = Some(error);
+                Err(error)
+            }
         }
     }
 }

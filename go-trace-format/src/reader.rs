@@ -7,13 +7,13 @@ use std::io::Read;
 use crate::{
     assemble::Assembler,
     error::Error,
-    event::{Event, Record},
+    event::Event,
     generation::Generation,
     header::Version,
     input::Input,
     losses::Losses,
     sequence::Sequencer,
-    spec::{Dialect, EventType, MAX_ARGUMENTS},
+    spec::{Dialect, MAX_ARGUMENTS},
     tables::Time,
 };
 
@@ -210,15 +210,17 @@ impl<'a> Reader<'a> {
     /// [`Mode::Salvage`] only [`Error::Io`] where the source fails.
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        let record = match self.stage {
-            Stage::Within => match self.sequencer.next(&self.generation, &mut self.losses) {
-                Ok(Some(record)) => Some(record),
-                Ok(None) => self.next_generation()?,
-                Err(error) => return Err(self.fail(error)),
-            },
-            _ => self.next_generation()?,
+        let within = matches!(self.stage, Stage::Within);
+        let found = match within && self.advance()? {
+            true => true,
+            false => self.next_generation()?,
         };
-        Ok(record.map(|record| Event { tables: &self.generation.tables, record }))
+        Ok(found.then(|| Event { tables: &self.generation.tables, record: self.sequencer.record() }))
+    }
+
+    #[inline]
+    fn advance(&mut self) -> Result<bool, Error> {
+        self.sequencer.next(&self.generation, &mut self.losses).map_err(|error| self.fail(error))
     }
 
     #[cold]
@@ -227,12 +229,12 @@ impl<'a> Reader<'a> {
         error
     }
 
-    /// Goes on to the next generation, and gives the sync event that stands before it or at the end.
+    /// Goes on to the next generation, to the sync event that stands before it or at the end.
     #[cold]
-    fn next_generation(&mut self) -> Result<Option<Record>, Error> {
+    fn next_generation(&mut self) -> Result<bool, Error> {
         match self.stage {
             Stage::Failing(error) | Stage::Failed(error) => return Err(self.fail(error)),
-            Stage::Done => return Ok(None),
+            Stage::Done => return Ok(false),
             Stage::Within => self.sequencer.order().close_generation(&self.generation.tables),
             Stage::Between => {}
         }
@@ -244,34 +246,26 @@ impl<'a> Reader<'a> {
                     return Err(self.fail(error));
                 }
                 self.stage = Stage::Within;
-                Ok(Some(self.sync(self.generation.start_time(), true)))
+                self.sync(self.generation.start_time(), true);
             }
             Ok(false) => {
                 self.stage = Stage::Done;
-                Ok(Some(self.sync(last, false)))
+                self.sync(last, false);
             }
             // The reference says where the trace ends before it says why.
             Err(error) => {
                 self.stage = Stage::Failing(error);
-                Ok(Some(self.sync(last, false)))
+                self.sync(last, false);
             }
         }
+        Ok(true)
     }
 
-    fn sync(&mut self, raw_time: Time, has_generation: bool) -> Record {
+    fn sync(&mut self, raw_time: Time, has_generation: bool) {
         self.syncs += 1;
         let mut arguments = [0; MAX_ARGUMENTS];
         arguments[0] = self.syncs;
         arguments[1] = u64::from(has_generation);
-        Record {
-            event_type: EventType::Sync,
-            time: self.sequencer.squash(raw_time),
-            raw_time,
-            thread: Record::NONE,
-            proc: Record::NONE,
-            goroutine: Record::NONE,
-            arguments,
-            offset: self.generation.start(),
-        }
+        self.sequencer.sync(raw_time, arguments, self.generation.start());
     }
 }

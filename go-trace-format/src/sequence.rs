@@ -7,7 +7,7 @@ use crate::{
     event::{Record, StackId, StringId},
     generation::{Generation, out_of_order},
     losses::{Loss, Losses},
-    order::{Advance, EventCursor, Frontier, Order, Step, hide_unknown},
+    order::{Advance, EventCursor, Frontier, Loaded, Order, Step, hide_unknown},
     reader::Mode,
     spec::{ArgumentKind, Dialect, EventType, MAX_ARGUMENTS},
     tables::Time,
@@ -21,6 +21,8 @@ pub(crate) struct Sequencer {
     frontier: Frontier,
     next_sample: usize,
     last_time: Time,
+    /// The event that was delivered last. It stays in one place: copies of it would cost more than its making.
+    record: Record,
 }
 
 impl Sequencer {
@@ -31,7 +33,14 @@ impl Sequencer {
             frontier: Frontier::default(),
             next_sample: 0,
             last_time: Time(0),
+            record: Record::EMPTY,
         }
+    }
+
+    /// The event that was delivered last.
+    #[inline]
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
     }
 
     pub(crate) fn order(&mut self) -> &mut Order {
@@ -44,74 +53,77 @@ impl Sequencer {
         self.frontier.clear();
         for (thread, first) in generation.streams() {
             let mut cursor = EventCursor::new(self.order.thread(thread), Some(first));
-            let loaded = cursor.load_first(generation);
-            if self.survive(loaded, &mut cursor, generation, losses)? {
+            let mut loaded = cursor.load_first(generation);
+            while loaded == Loaded::Malformed {
+                self.give_up_batch(&mut cursor, generation, losses)?;
+                loaded = cursor.load_first(generation);
+            }
+            if loaded == Loaded::Event {
                 self.frontier.insert(cursor);
             }
         }
         Ok(())
     }
 
-    /// Passes on whether a cursor was loaded. In salvage mode, gives up batches until one is.
-    fn survive(
+    /// A malformed event: the end in strict mode. In salvage mode the rest of its batch is left out.
+    fn give_up_batch(
         &self,
-        loaded: Result<bool, Error>,
         cursor: &mut EventCursor,
         generation: &Generation<'_>,
         losses: &mut Losses,
-    ) -> Result<bool, Error> {
-        let mut loaded = loaded;
-        while let (Mode::Salvage, Err(error)) = (self.mode, loaded) {
-            losses.add(Loss {
-                error,
-                generation: Some(generation.number()),
-                thread: Some(self.order.thread_id(cursor.thread)),
-                bytes: cursor.skip_batch() as u64,
-            });
-            loaded = cursor.load_first(generation);
+    ) -> Result<(), Error> {
+        let error = cursor.fault(generation);
+        if self.mode == Mode::Strict {
+            return Err(error);
         }
-        loaded
+        losses.add(Loss {
+            error,
+            generation: Some(generation.number()),
+            thread: Some(self.order.thread_id(cursor.thread)),
+            bytes: cursor.skip_batch() as u64,
+        });
+        Ok(())
     }
 
-    /// The next event of the generation that was opened, or `None` at its end.
+    /// Goes on to the next event of the generation that was opened; `false` at its end.
     #[inline]
-    pub(crate) fn next(
-        &mut self,
-        generation: &Generation<'_>,
-        losses: &mut Losses,
-    ) -> Result<Option<Record>, Error> {
-        let record = match self.order.queued() {
-            Some(record) => record,
-            None => match self.pick(generation, losses)? {
-                Some(record) => record,
-                None => return Ok(None),
-            },
+    pub(crate) fn next(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
+        let found = match self.order.queued() {
+            Some(record) => {
+                self.record = record;
+                true
+            }
+            None => self.pick(generation, losses)?,
         };
-        self.finish(record, generation, losses).map(Some)
+        if found {
+            self.finish(generation, losses)?;
+        }
+        Ok(found)
     }
 
     /// Checks what the event names and makes its time later than the last one's.
     #[inline]
-    pub(crate) fn finish(
-        &mut self,
-        mut record: Record,
-        generation: &Generation<'_>,
-        losses: &mut Losses,
-    ) -> Result<Record, Error> {
-        if let Err(error) = validate_ids(&record, generation) {
+    fn finish(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
+        if let Err(error) = validate_ids(&self.record, generation) {
             if self.mode == Mode::Strict {
                 return Err(error);
             }
-            let thread = Some(record.thread);
+            let thread = Some(self.record.thread);
             losses.add(Loss { error, generation: Some(generation.number()), thread, bytes: 0 });
         }
-        record.time = self.squash(record.time);
-        Ok(record)
+        self.record.time = self.squash(self.record.time);
+        Ok(())
+    }
+
+    /// Makes a sync event the last one delivered.
+    pub(crate) fn sync(&mut self, raw_time: Time, arguments: [u64; MAX_ARGUMENTS], offset: u64) {
+        let time = self.squash(raw_time);
+        self.record = Record { time, raw_time, arguments, offset, ..Record::EMPTY };
     }
 
     /// The time of the next event of the whole trace. Go: the deferred function of `Reader.ReadEvent`.
     #[inline]
-    pub(crate) fn squash(&mut self, time: Time) -> Time {
+    fn squash(&mut self, time: Time) -> Time {
         self.last_time = if time <= self.last_time { Time(self.last_time.0.wrapping_add(1)) } else { time };
         self.last_time
     }
@@ -121,12 +133,12 @@ impl Sequencer {
     }
 
     #[inline]
-    fn pick(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<Option<Record>, Error> {
+    fn pick(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
         let first = self.frontier.first_time();
         if let Some(sample) = generation.sample(self.next_sample) {
             if first.is_none_or(|time| sample.time.0 < time) {
                 self.next_sample += 1;
-                return Ok(Some(Record {
+                self.record = Record {
                     event_type: EventType::CpuSample,
                     time: sample.time,
                     raw_time: sample.time,
@@ -135,25 +147,26 @@ impl Sequencer {
                     goroutine: sample.goroutine,
                     arguments: [sample.stack, 0, 0, 0],
                     offset: generation.offset(sample.start),
-                }));
+                };
+                return Ok(true);
             }
         }
         if first.is_none() {
-            return Ok(None);
+            return Ok(false);
         }
-        if let Some(record) = self.try_advance(0, generation, losses)? {
-            return Ok(Some(record));
+        if !self.try_advance(0, generation, losses)? {
+            self.pick_another(generation, losses)?;
         }
-        self.pick_another(generation, losses).map(Some)
+        Ok(true)
     }
 
     /// The head waits: the first other thread, in the order of time, whose event may happen.
     #[cold]
-    fn pick_another(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<Record, Error> {
+    fn pick_another(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
         self.frontier.sort();
         for place in 1..self.frontier.len() {
-            if let Some(record) = self.try_advance(place, generation, losses)? {
-                return Ok(record);
+            if self.try_advance(place, generation, losses)? {
+                return Ok(());
             }
         }
         let cursor = self.frontier.cursor(0);
@@ -172,61 +185,50 @@ impl Sequencer {
     }
 
     /// Lets the event of a thread happen if it may now. Go: `tryAdvance` in `Reader.ReadEvent`.
-    #[inline]
+    #[inline(always)]
     fn try_advance(
         &mut self,
         place: usize,
         generation: &Generation<'_>,
         losses: &mut Losses,
-    ) -> Result<Option<Record>, Error> {
+    ) -> Result<bool, Error> {
         let cursor = self.frontier.cursor(place);
         let thread = cursor.thread as usize;
-        let (mut record, after) = cursor.record(generation);
-        let mut step = Step { record: &mut record, thread, tables: &generation.tables };
-        match self.order.advance(&mut step) {
+        let cursor = cursor.read(generation, &mut self.record);
+        let mut step = Step { record: &mut self.record, thread, tables: &generation.tables, cursor };
+        let outcome = self.order.advance(&mut step);
+        let after = step.cursor.position();
+        match outcome {
             Ok(Advance::Done) => {}
-            Ok(Advance::Wait) => return Ok(None),
-            Err(violation) => return self.violated(place, violation, generation, losses).map(Some),
+            Ok(Advance::Wait) => return Ok(false),
+            Err(violation) => return self.violated(place, violation, generation, losses).map(|()| true),
         }
-        self.move_on(place, after, generation, losses)?;
+        if self.frontier.move_on(place, generation, after) == Loaded::Malformed {
+            self.move_past(place, generation, losses)?;
+        }
         if self.mode == Mode::Salvage {
-            hide_unknown(&mut record);
+            hide_unknown(&mut self.record);
         }
-        Ok(Some(record))
+        Ok(true)
     }
 
-    #[inline]
-    fn move_on(
-        &mut self,
-        place: usize,
-        after: usize,
-        generation: &Generation<'_>,
-        losses: &mut Losses,
-    ) -> Result<(), Error> {
-        match self.frontier.move_on(place, generation, after) {
-            Err(error) if self.mode == Mode::Salvage => self.move_past(place, error, generation, losses),
-            other => other,
-        }
-    }
-
-    /// Gives up the rest of a batch, and goes on with the next.
+    /// Goes on behind a malformed event.
     #[cold]
     fn move_past(
         &mut self,
         place: usize,
-        error: Error,
         generation: &Generation<'_>,
         losses: &mut Losses,
     ) -> Result<(), Error> {
-        let cursor = self.frontier.cursor(place);
-        losses.add(Loss {
-            error,
-            generation: Some(generation.number()),
-            thread: Some(self.order.thread_id(cursor.thread)),
-            bytes: cursor.skip_batch() as u64,
-        });
-        let end = cursor.batch_end();
-        self.move_on(place, end, generation, losses)
+        loop {
+            let mut cursor = self.frontier.cursor(place).clone();
+            self.give_up_batch(&mut cursor, generation, losses)?;
+            let end = cursor.batch_end();
+            *self.frontier.cursor(place) = cursor;
+            if self.frontier.move_on(place, generation, end) != Loaded::Malformed {
+                return Ok(());
+            }
+        }
     }
 
     #[cold]
@@ -236,7 +238,7 @@ impl Sequencer {
         violation: Violation,
         generation: &Generation<'_>,
         losses: &mut Losses,
-    ) -> Result<Record, Error> {
+    ) -> Result<(), Error> {
         let cursor = self.frontier.cursor(place);
         let head = cursor.head();
         let error = out_of_order(generation, self.order.thread_id(cursor.thread), head, violation);
@@ -254,36 +256,54 @@ impl Sequencer {
         error: Error,
         generation: &Generation<'_>,
         losses: &mut Losses,
-    ) -> Result<Record, Error> {
+    ) -> Result<(), Error> {
         let cursor = self.frontier.cursor(place);
         let thread = cursor.thread as usize;
-        let (mut record, after) = cursor.record(generation);
+        let cursor = cursor.read(generation, &mut self.record);
         losses.add(Loss {
             error,
             generation: Some(generation.number()),
             thread: Some(self.order.thread_id(thread as u32)),
             bytes: 0,
         });
-        let mut step = Step { record: &mut record, thread, tables: &generation.tables };
+        let mut step = Step { record: &mut self.record, thread, tables: &generation.tables, cursor };
+        step.decode_all();
+        let after = step.cursor.position();
         self.order.set_context(&mut step);
         self.order.reconcile(&step);
+        step.cursor = cursor;
         // Where even that does not help, the event stands for itself.
         let _ = self.order.advance(&mut step);
-        self.move_on(place, after, generation, losses)?;
-        hide_unknown(&mut record);
-        Ok(record)
+        if self.frontier.move_on(place, generation, after) == Loaded::Malformed {
+            self.move_past(place, generation, losses)?;
+        }
+        hide_unknown(&mut self.record);
+        Ok(())
     }
 }
 
 /// Whether the strings and stacks that an event names exist. Go: `Event.validateTableIDs`.
-#[inline]
+#[inline(always)]
 fn validate_ids(record: &Record, generation: &Generation<'_>) -> Result<(), Error> {
+    let kinds = &TABLE_ARGUMENTS[record.event_type as usize];
+    // Nearly always all ids up to some number exist, and then no table is asked and nothing branches.
+    let tables = &generation.tables;
+    let limits = [u64::MAX, tables.strings.complete(), tables.stacks.complete()];
+    let within = |(kind, &id): (&TableArgument, &u64)| id <= limits[*kind as usize];
+    if kinds.iter().zip(&record.arguments).map(within).fold(true, |all, one| all & one) {
+        return Ok(());
+    }
+    look_ids_up(record, generation)
+}
+
+#[inline(never)]
+fn look_ids_up(record: &Record, generation: &Generation<'_>) -> Result<(), Error> {
     let kinds = &TABLE_ARGUMENTS[record.event_type as usize];
     for (kind, &id) in kinds.iter().zip(&record.arguments) {
         let known = match kind {
-            TableArgument::None => continue,
-            TableArgument::String => generation.tables.strings.contains(StringId(id)),
-            TableArgument::Stack => generation.tables.stacks.contains(StackId(id)),
+            TableArgument::None => true,
+            TableArgument::String => generation.tables.strings.get(StringId(id)).is_some(),
+            TableArgument::Stack => generation.tables.stacks.get(StackId(id)).is_some(),
         };
         if !known {
             return Err(unknown_id(record, *kind, id));
@@ -304,9 +324,9 @@ fn unknown_id(record: &Record, kind: TableArgument, id: u64) -> Error {
 /// Which table an argument is an id of.
 #[derive(Clone, Copy)]
 enum TableArgument {
-    None,
-    String,
-    Stack,
+    None = 0,
+    String = 1,
+    Stack = 2,
 }
 
 static TABLE_ARGUMENTS: [[TableArgument; MAX_ARGUMENTS]; 256] = {

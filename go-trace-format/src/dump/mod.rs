@@ -74,6 +74,11 @@ where
         self.output.write_all(self.line.as_bytes())
     }
 
+    /// What is written to.
+    pub fn output(&self) -> &W {
+        &self.output
+    }
+
     /// The output, as it was given.
     pub fn into_inner(self) -> W {
         self.output

@@ -29,11 +29,11 @@ use crate::{
 
 /// One event of a trace.
 ///
-/// It is valid until the reader goes on. Copy what must live longer.
+/// Two pointers, valid until the reader goes on. Copy what must live longer.
 #[derive(Clone, Copy)]
 pub struct Event<'t> {
     pub(crate) tables: &'t Tables<'t>,
-    pub(crate) record: Record,
+    pub(crate) record: &'t Record,
 }
 
 /// What the ordering hands out: everything of an event but the tables.
@@ -55,6 +55,18 @@ pub(crate) struct Record {
 
 impl Record {
     pub(crate) const NONE: i64 = -1;
+
+    /// A record to be filled in.
+    pub(crate) const EMPTY: Self = Self {
+        event_type: EventType::Sync,
+        time: Time(0),
+        raw_time: Time(0),
+        thread: Self::NONE,
+        proc: Self::NONE,
+        goroutine: Self::NONE,
+        arguments: [0; MAX_ARGUMENTS],
+        offset: 0,
+    };
 }
 
 /// What an event says, typed. Go: `trace.EventKind` with the accessors of `trace.Event`.
@@ -234,7 +246,7 @@ impl<'t> Event<'t> {
     /// Some are not as on the wire: where the reference keeps a former state in one, it is there too.
     #[inline]
     #[must_use]
-    pub fn arguments(&self) -> &[u64; MAX_ARGUMENTS] {
+    pub fn arguments(&self) -> &'t [u64; MAX_ARGUMENTS] {
         &self.record.arguments
     }
 

@@ -22,7 +22,7 @@ impl Goroutine {
 impl Order {
     /// The current goroutine, which must have `status`.
     #[inline]
-    fn goroutine_with(&self, step: &Step<'_>, status: u64) -> Result<u32, Violation> {
+    fn goroutine_with(&mut self, step: &Step<'_>, status: u64) -> Result<u32, Violation> {
         let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
         if self.goroutines.get(slot).progress.status() == status { Ok(slot) } else { Err(Violation::WrongState) }
     }

@@ -52,45 +52,61 @@ impl EventCursor {
         }
     }
 
-    /// Goes on to the event that begins at `position`, or to the first of the next batch that has one. `false`
-    /// at the end of the stream. Go: `batchCursor.nextEvent`.
+    /// Goes on to the event that begins at `position`, or to the first of the next batch that has one.
     ///
-    /// A malformed event is an error; the cursor then stands at it.
-    #[inline]
-    fn load(&mut self, generation: &Generation<'_>, position: usize) -> Result<bool, Error> {
+    /// Go: `batchCursor.nextEvent`.
+    #[inline(always)]
+    fn load(&mut self, generation: &Generation<'_>, position: usize) -> Loaded {
         let mut position = position;
-        while position == self.end {
-            let Some(batch) = self.next_batch else { return Ok(false) };
-            let batch = generation.batch(batch);
-            self.next_batch = batch.next();
-            position = batch.place.start();
-            self.end = position + batch.place.length();
-            self.safe_end = if batch.only_short_varints { self.end.saturating_sub(MAX_EVENT) } else { 0 };
-            self.time = 0;
-            if position != self.end {
-                self.time = generation.clock().time(batch.time).0;
+        if position == self.end {
+            match self.next_batch(generation) {
+                Some(start) => position = start,
+                None => return Loaded::End,
             }
         }
         self.event = position;
-        let bytes = &generation.bytes()[..self.end];
-        let mut cursor = Cursor::new(bytes, position);
-        let byte = cursor.byte().unwrap_or_default();
-        let Some(event_type) = timed_event(generation.dialect(), byte) else {
-            return Err(Error::InvalidEvent { offset: generation.offset(position), byte });
-        };
-        let invalid = || Error::InvalidVarint { offset: generation.offset(position) };
-        let delta = cursor.varint().ok_or_else(invalid)?;
+        let mut cursor = Cursor::new(&generation.bytes()[..self.end], position);
+        let event_type = cursor.byte().and_then(|byte| timed_event(generation.dialect(), byte));
+        let (Some(event_type), Some(delta)) = (event_type, cursor.varint()) else { return Loaded::Malformed };
         self.event_type = event_type;
         self.arguments = cursor.position();
         if position >= self.safe_end && decode_arguments(&mut cursor, argument_count(event_type)).is_none() {
-            return Err(invalid());
+            return Loaded::Malformed;
         }
         self.time = self.time.wrapping_add(generation.clock().time(delta).0);
-        Ok(true)
+        Loaded::Event
+    }
+
+    /// Where the first event of the next batch that has one begins.
+    #[inline(never)]
+    fn next_batch(&mut self, generation: &Generation<'_>) -> Option<usize> {
+        loop {
+            let batch = generation.batch(self.next_batch?);
+            self.next_batch = batch.next();
+            let start = batch.place.start();
+            self.end = start + batch.place.length();
+            self.safe_end = if batch.only_short_varints { self.end.saturating_sub(MAX_EVENT) } else { 0 };
+            if start != self.end {
+                self.time = generation.clock().time(batch.time).0;
+                return Some(start);
+            }
+        }
+    }
+
+    /// What is wrong with the event that the cursor stands at, after it was found malformed.
+    #[cold]
+    pub(crate) fn fault(&self, generation: &Generation<'_>) -> Error {
+        let offset = generation.offset(self.event);
+        match generation.bytes().get(self.event) {
+            Some(&byte) if timed_event(generation.dialect(), byte).is_none() => {
+                Error::InvalidEvent { offset, byte }
+            }
+            _ => Error::InvalidVarint { offset },
+        }
     }
 
     /// Loads the next batch's first event: at the beginning, and after a batch was given up.
-    pub(crate) fn load_first(&mut self, generation: &Generation<'_>) -> Result<bool, Error> {
+    pub(crate) fn load_first(&mut self, generation: &Generation<'_>) -> Loaded {
         self.load(generation, self.end)
     }
 
@@ -104,29 +120,31 @@ impl EventCursor {
         self.end - std::mem::replace(&mut self.event, self.end)
     }
 
-    /// The next event with its arguments, and where the event after it begins.
-    #[inline]
-    pub(crate) fn record(&self, generation: &Generation<'_>) -> (Record, usize) {
-        let mut cursor = Cursor::new(&generation.bytes()[..self.end], self.arguments);
-        // Well-formed: `load` checked it, or the batch has no room for anything else.
-        let arguments = decode_arguments(&mut cursor, argument_count(self.event_type)).unwrap_or_default();
-        let record = Record {
-            event_type: self.event_type,
-            time: Time(self.time),
-            raw_time: Time(self.time),
-            thread: Record::NONE,
-            proc: Record::NONE,
-            goroutine: Record::NONE,
-            arguments,
-            offset: generation.offset(self.event),
-        };
-        (record, cursor.position())
+    /// Writes the next event into `record`, but for its arguments and context: where its arguments stand.
+    #[inline(always)]
+    pub(crate) fn read<'g>(&self, generation: &'g Generation<'_>, record: &mut Record) -> Cursor<'g> {
+        record.event_type = self.event_type;
+        record.time = Time(self.time);
+        record.raw_time = Time(self.time);
+        record.offset = generation.offset(self.event);
+        Cursor::new(&generation.bytes()[..self.end], self.arguments)
     }
 
     /// The next event, for an error's sake.
     pub(crate) fn head(&self) -> (EventType, usize) {
         (self.event_type, self.event)
     }
+}
+
+/// What a cursor found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loaded {
+    /// An event.
+    Event,
+    /// The end of the stream.
+    End,
+    /// Something that is no event: see [`EventCursor::fault`]. The cursor stands at it.
+    Malformed,
 }
 
 /// The threads that have events left, as a binary heap by the time of their next one.
@@ -175,24 +193,21 @@ impl Frontier {
     /// Moves the thread at a place of the heap on to the event that begins at `position`.
     ///
     /// Go: the second half of `tryAdvance` in `Reader.ReadEvent`.
-    #[inline]
-    pub(crate) fn move_on(
-        &mut self,
-        place: usize,
-        generation: &Generation<'_>,
-        position: usize,
-    ) -> Result<(), Error> {
+    #[inline(always)]
+    pub(crate) fn move_on(&mut self, place: usize, generation: &Generation<'_>, position: usize) -> Loaded {
         let cursor = &mut self.cursors[self.heap[place].cursor as usize];
-        if cursor.load(generation, position)? {
-            self.heap[place].time = cursor.time;
-            // Most often the thread that was first stays first.
-            if self.sift_up(place) == place {
-                self.sift_down(place);
+        let loaded = cursor.load(generation, position);
+        match loaded {
+            Loaded::Event => {
+                self.heap[place].time = cursor.time;
+                if self.sift_up(place) == place {
+                    self.sift_down(place);
+                }
             }
-        } else {
-            self.remove(place);
+            Loaded::End => self.remove(place),
+            Loaded::Malformed => {}
         }
-        Ok(())
+        loaded
     }
 
     /// Sorts the heap by time; it stays a heap. Go: `Reader.ReadEvent`, where the head cannot advance.

@@ -13,16 +13,18 @@ mod ranges;
 mod reconcile;
 mod slots;
 
-pub(crate) use merge::{EventCursor, Frontier};
+pub(crate) use merge::{EventCursor, Frontier, Loaded};
 pub(crate) use reconcile::hide_unknown;
 
 use smallvec::SmallVec;
 
 use crate::{
+    cursor::Cursor,
     error::Violation,
     event::Record,
     spec::EventType,
     tables::Tables,
+    wire::{argument_count, decode_arguments},
 };
 use annotations::{GoroutineNotes, Tasks};
 use names::Names;
@@ -146,9 +148,25 @@ pub(crate) struct Step<'e> {
     pub(crate) thread: usize,
     /// The tables of its generation.
     pub(crate) tables: &'e Tables<'e>,
+    /// Where its arguments stand, and after it advanced the event that follows.
+    pub(crate) cursor: Cursor<'e>,
 }
 
 impl Step<'_> {
+    /// Decodes the arguments. To be called once, with the number that the event has: a constant where the
+    /// event is, so that there is no loop.
+    #[inline(always)]
+    fn decode<const COUNT: usize>(&mut self) {
+        // Well-formed: the merge has checked it, or the batch has no room for anything else.
+        self.record.arguments = decode_arguments(&mut self.cursor, COUNT).unwrap_or_default();
+    }
+
+    /// Decodes the arguments, however many there are.
+    pub(crate) fn decode_all(&mut self) {
+        let count = argument_count(self.record.event_type);
+        self.record.arguments = decode_arguments(&mut self.cursor, count).unwrap_or_default();
+    }
+
     #[inline]
     fn argument(&self, index: usize) -> u64 {
         self.record.arguments[index]
@@ -242,48 +260,57 @@ impl Order {
             self.initial_generation = step.tables.generation;
         }
         self.set_context(step);
-        match step.record.event_type {
-            E::GoStart => self.go_start(step),
-            E::GoStop | E::GoBlock | E::GoDestroy => self.go_stop(step),
-            E::GoUnblock => self.go_unblock(step),
-            E::GoSyscallBegin => self.go_syscall_begin(step),
-            E::GoSyscallEnd => self.go_syscall_end(step),
-            E::GoSyscallEndBlocked => self.go_syscall_end_blocked(step),
-            E::ProcStart => self.proc_start(step),
-            E::ProcStop => self.proc_stop(step),
-            E::ProcSteal => self.proc_steal(step),
-            E::ProcStatus => self.proc_status(step),
-            E::GoCreate | E::GoCreateBlocked => self.go_create(step),
-            E::GoCreateSyscall => self.go_create_syscall(step),
-            E::GoDestroySyscall => self.go_destroy_syscall(step),
-            E::GoStatus | E::GoStatusStack => self.go_status(step),
-            E::GoSwitch | E::GoSwitchDestroy => self.go_switch(step),
-            E::HeapAlloc | E::HeapGoal => self.heap_metric(step),
-            E::StwBegin | E::GcMarkAssistBegin => self.goroutine_range_begin(step),
-            E::StwEnd | E::GcMarkAssistEnd => self.goroutine_range_end(step),
-            E::GcMarkAssistActive => self.goroutine_range_active(step),
-            E::GcSweepBegin => self.sweep_begin(step),
-            E::GcSweepActive => self.sweep_active(step),
-            E::GcSweepEnd => self.sweep_end(step),
-            E::GcActive => self.gc_active(step),
-            E::GcBegin => self.gc_begin(step),
-            E::GcEnd => self.gc_end(step),
-            E::ProcsChange | E::GoLabel | E::UserLog => self.annotation(step),
-            E::UserTaskBegin => self.task_begin(step),
-            E::UserTaskEnd => self.task_end(step),
-            E::UserRegionBegin => self.region_begin(step),
-            E::UserRegionEnd => self.region_end(step),
-            E::Span
-            | E::SpanAlloc
-            | E::SpanFree
-            | E::HeapObject
-            | E::HeapObjectAlloc
-            | E::HeapObjectFree
-            | E::GoroutineStack
-            | E::GoroutineStackAlloc
-            | E::GoroutineStackFree => self.alloc_free(step),
-            other if other.to_wire(crate::Dialect::Stock).is_none() => Ok(Advance::Done),
-            _ => Err(Violation::NotOrdered),
+        /// Decodes the arguments of an event and applies its rule.
+        macro_rules! rules {
+            ($($($event:ident)|+ => $rule:ident,)*) => {
+                match step.record.event_type {
+                    $($(E::$event => {
+                        step.decode::<{ argument_count(E::$event) }>();
+                        self.$rule(step)
+                    })+)*
+                    other => {
+                        step.decode_all();
+                        // The fork's additions say nothing of who runs where.
+                        let added = other.to_wire(crate::Dialect::Stock).is_none();
+                        if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) }
+                    }
+                }
+            };
+        }
+        rules! {
+            GoStart => go_start,
+            GoStop | GoBlock | GoDestroy => go_stop,
+            GoUnblock => go_unblock,
+            GoSyscallBegin => go_syscall_begin,
+            GoSyscallEnd => go_syscall_end,
+            GoSyscallEndBlocked => go_syscall_end_blocked,
+            GoCreate | GoCreateBlocked => go_create,
+            GoCreateSyscall => go_create_syscall,
+            GoDestroySyscall => go_destroy_syscall,
+            GoStatus | GoStatusStack => go_status,
+            GoSwitch | GoSwitchDestroy => go_switch,
+            ProcStart => proc_start,
+            ProcStop => proc_stop,
+            ProcSteal => proc_steal,
+            ProcStatus => proc_status,
+            HeapAlloc | HeapGoal => heap_metric,
+            StwBegin | GcMarkAssistBegin => goroutine_range_begin,
+            StwEnd | GcMarkAssistEnd => goroutine_range_end,
+            GcMarkAssistActive => goroutine_range_active,
+            GcSweepBegin => sweep_begin,
+            GcSweepActive => sweep_active,
+            GcSweepEnd => sweep_end,
+            GcActive => gc_active,
+            GcBegin => gc_begin,
+            GcEnd => gc_end,
+            ProcsChange | GoLabel | UserLog => annotation,
+            UserTaskBegin => task_begin,
+            UserTaskEnd => task_end,
+            UserRegionBegin => region_begin,
+            UserRegionEnd => region_end,
+            Span | SpanAlloc | SpanFree => alloc_free,
+            HeapObject | HeapObjectAlloc | HeapObjectFree => alloc_free,
+            GoroutineStack | GoroutineStackAlloc | GoroutineStackFree => alloc_free,
         }
     }
 
@@ -334,13 +361,13 @@ impl Order {
 
     /// The goroutine that the event's thread runs.
     #[inline]
-    fn current_goroutine(&self, step: &Step<'_>) -> Option<u32> {
+    fn current_goroutine(&mut self, step: &Step<'_>) -> Option<u32> {
         self.goroutines.find(step.record.goroutine, self.threads[step.thread].goroutine_slot)
     }
 
     /// The proc that the event's thread holds.
     #[inline]
-    fn current_proc(&self, step: &Step<'_>) -> Option<u32> {
+    fn current_proc(&mut self, step: &Step<'_>) -> Option<u32> {
         self.procs.find(step.record.proc, self.threads[step.thread].proc_slot)
     }
 

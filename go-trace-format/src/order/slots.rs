@@ -13,7 +13,13 @@ pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
     index: HashMap<i64, u32, foldhash::fast::RandomState>,
+    /// The slot that was found last for an id, by the id's low bits; a guess, to be checked.
+    recent: Vec<u32>,
 }
+
+/// How many slots are remembered. Goroutine ids are handed out in order, so that those which live together
+/// mostly fall on different places.
+const RECENT: usize = 1 << 10;
 
 #[derive(Clone, Debug)]
 struct Slot<T> {
@@ -24,23 +30,38 @@ struct Slot<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::default() }
+        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::default(), recent: vec![NO_SLOT; RECENT] }
     }
 }
 
 impl<T> Slots<T> {
     /// The slot of `id`; `hint` is looked at first.
-    #[inline]
-    pub(crate) fn find(&self, id: i64, hint: u32) -> Option<u32> {
-        match self.slots.get(hint as usize) {
-            Some(slot) if slot.id == id && slot.live => Some(hint),
-            _ => self.look_up(id),
-        }
+    #[inline(always)]
+    pub(crate) fn find(&mut self, id: i64, hint: u32) -> Option<u32> {
+        if self.is(hint, id) { Some(hint) } else { self.look_up(id) }
     }
 
-    #[inline]
-    pub(crate) fn look_up(&self, id: i64) -> Option<u32> {
-        self.index.get(&id).copied()
+    #[inline(always)]
+    pub(crate) fn look_up(&mut self, id: i64) -> Option<u32> {
+        let guess = self.recent[Self::place(id)];
+        if self.is(guess, id) { Some(guess) } else { self.search(id) }
+    }
+
+    #[inline(always)]
+    fn is(&self, slot: u32, id: i64) -> bool {
+        self.slots.get(slot as usize).is_some_and(|slot| slot.id == id && slot.live)
+    }
+
+    #[inline(always)]
+    fn place(id: i64) -> usize {
+        id as usize % RECENT
+    }
+
+    #[inline(never)]
+    fn search(&mut self, id: i64) -> Option<u32> {
+        let slot = self.index.get(&id).copied()?;
+        self.recent[Self::place(id)] = slot;
+        Some(slot)
     }
 
     #[inline]
@@ -72,6 +93,7 @@ impl<T> Slots<T> {
             }
         };
         self.index.insert(id, place);
+        self.recent[Self::place(id)] = place;
         place
     }
 

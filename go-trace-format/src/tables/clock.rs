@@ -65,6 +65,8 @@ pub struct ClockSnapshot {
 pub struct Clock {
     /// Nanoseconds per clock unit.
     unit: f64,
+    /// The same as a whole number, where it is one; 0 otherwise.
+    whole_unit: u32,
     /// Clock units per second, as the trace says it.
     frequency: u64,
     snapshot: Option<ClockSnapshot>,
@@ -80,8 +82,15 @@ impl Clock {
     /// Clock units per second of most recordings: a unit of 64 ns.
     pub const USUAL_FREQUENCY: u64 = 15_625_000;
 
+    /// Up to this many whole nanoseconds a unit, and this many units, integers and floats give the same time:
+    /// neither the units nor the product is rounded in 53 bits.
+    const EXACT_UNIT: u32 = 1 << 10;
+    const EXACT_UNITS: u64 = 1 << 43;
+
     fn from_frequency(frequency: u64) -> Self {
-        Self { unit: 1.0 / (frequency as f64 / 1e9), frequency, snapshot: None }
+        let unit = 1.0 / (frequency as f64 / 1e9);
+        let whole_unit = if unit.fract() == 0.0 && unit <= f64::from(Self::EXACT_UNIT) { unit as u32 } else { 0 };
+        Self { unit, whole_unit, frequency, snapshot: None }
     }
 
     /// Clock units per second.
@@ -100,6 +109,13 @@ impl Clock {
     #[inline(always)]
     #[must_use]
     pub fn time(&self, units: u64) -> Time {
+        if self.whole_unit != 0 && units < Self::EXACT_UNITS {
+            return Time((units * u64::from(self.whole_unit)) as i64);
+        }
+        self.rounded_time(units)
+    }
+
+    fn rounded_time(&self, units: u64) -> Time {
         // Go's conversions of floats that do not fit, on amd64: `CVTTSD2SQ` gives the lowest integer.
         const LIMIT: f64 = 9_223_372_036_854_775_808.0;
         let nanoseconds = if units >> 63 == 0 { (units as i64) as f64 } else { units as f64 } * self.unit;

@@ -53,10 +53,10 @@ impl IdTable {
         }
     }
 
-    /// Whether `id` is 0 or known to be in the table without looking it up. `false` says nothing.
+    /// Every id from 1 up to here is in the table; more may be.
     #[inline]
-    pub(crate) fn is_complete_to(&self, id: u64) -> bool {
-        id <= self.complete
+    pub(crate) fn complete(&self) -> u64 {
+        self.complete
     }
 
     #[inline]

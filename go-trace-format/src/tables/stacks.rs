@@ -171,9 +171,10 @@ impl Stacks {
             .min()
     }
 
+    /// Every id up to here is in the table.
     #[inline]
-    pub(crate) fn contains(&self, id: StackId) -> bool {
-        self.stacks.is_complete_to(id.0) || self.get(id).is_some()
+    pub(crate) fn complete(&self) -> u64 {
+        self.stacks.complete()
     }
 
     #[inline]

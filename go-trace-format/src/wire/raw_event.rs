@@ -87,7 +87,7 @@ pub(crate) fn decode_arguments(cursor: &mut Cursor<'_>, count: usize) -> Option<
 
 /// How many arguments a timed event has, its time delta not counted.
 #[inline(always)]
-pub(crate) fn argument_count(event_type: EventType) -> usize {
+pub(crate) const fn argument_count(event_type: EventType) -> usize {
     ARGUMENT_COUNT[event_type as usize] as usize
 }
 
