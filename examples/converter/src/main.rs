@@ -1,2 +1,44 @@
 //! Converts Go execution traces to OpenTelemetry spans, from the command line.
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod cli;
+mod dump;
+mod info;
+mod input;
+mod otlp;
+mod read;
+mod render;
+mod report;
+mod spans;
+
+use std::{io, process::ExitCode};
+
+use clap::Parser;
+
+use cli::{Cli, Verb};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has had enough of it, as `head` has.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.verb.unwrap_or(Verb::Spans(cli.spans)) {
+        Verb::Spans(arguments) => spans::run(&arguments),
+        Verb::Otlp(arguments) => otlp::run(&arguments),
+        Verb::Dump(arguments) => dump::run(&arguments),
+        Verb::Info(arguments) => info::run(&arguments),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,160 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use go_trace_format::{Dialect, Mode, ReaderOptions};
+use trace_to_otel::UnixTime;
+
+/// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
+///
+/// Reads traces of Go 1.22 and newer, stock or of the flight-recorder fork, plain or compressed with gzip or
+/// Zstandard; `-` is standard input. Without a verb, it does what `spans` does.
+///
+/// What a damaged trace has lost is told on standard error, and is no failure unless --strict is given. The exit
+/// status is 0 when all was done, 1 when something failed, 2 for a wrong command line.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+    #[command(flatten)]
+    pub(crate) spans: SpansArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Shows the spans as trees, with wall-clock times and durations.
+    Spans(SpansArguments),
+    /// Writes the spans as OTLP JSON lines, for a collector's otlpjsonfile receiver.
+    Otlp(OtlpArguments),
+    /// Prints every event, byte for byte as `TZ=UTC go tool trace -d=parsed` does.
+    ///
+    /// As Go's own reader it stops at the first inconsistency, with exit status 1, after all events before it.
+    Dump(DumpArguments),
+    /// Reads the whole trace and tells what is in it.
+    Info(InfoArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpansArguments {
+    /// Trace files; `-` is standard input [default: a bundled recording].
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) mapping: Mapping,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OtlpArguments {
+    /// Trace files; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where to write the lines; `-` is standard output.
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+    /// The resource's service.name [default: $OTEL_SERVICE_NAME, or $OTEL_RESOURCE_ATTRIBUTES, or flightrecorder].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service_name: Option<String>,
+    /// A further attribute of the resource; may be given again and again.
+    #[arg(long = "resource", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(crate) resource: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) mapping: Mapping,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DumpArguments {
+    /// The trace file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Prints URLs, paths, SQL and hosts of the fork's events as they were recorded, secrets included.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Which toolchain wrote the trace [default: told by the trace].
+    #[arg(long, value_enum)]
+    dialect: Option<DialectName>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoArguments {
+    /// The trace file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Tells it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// How to read.
+#[derive(Debug, Args)]
+pub(crate) struct Reading {
+    /// Fails where Go's own reader would, instead of salvaging what can be read.
+    #[arg(long)]
+    strict: bool,
+    /// Which toolchain wrote the trace [default: told by the trace].
+    #[arg(long, value_enum)]
+    dialect: Option<DialectName>,
+}
+
+/// How to make spans.
+#[derive(Debug, Args)]
+pub(crate) struct Mapping {
+    /// When a trace without a clock began (Go 1.24 and older), as 2026-11-23T15:04:05Z
+    /// [default: when the file was last modified].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) base_time: Option<UnixTime>,
+    /// Leaves log messages out.
+    #[arg(long)]
+    pub(crate) no_logs: bool,
+    /// Keeps spans whose own trace context says that they are not sampled.
+    #[arg(long)]
+    pub(crate) unsampled: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DialectName {
+    Stock,
+    Fork,
+}
+
+impl Reading {
+    pub(crate) fn options(&self) -> ReaderOptions {
+        let mode = if self.strict { Mode::Strict } else { Mode::Salvage };
+        with_dialect(ReaderOptions::new().mode(mode), self.dialect)
+    }
+}
+
+impl DumpArguments {
+    pub(crate) fn options(&self) -> ReaderOptions {
+        with_dialect(ReaderOptions::new().mode(Mode::Strict), self.dialect)
+    }
+}
+
+fn with_dialect(options: ReaderOptions, dialect: Option<DialectName>) -> ReaderOptions {
+    match dialect {
+        Some(DialectName::Stock) => options.dialect(Dialect::Stock),
+        Some(DialectName::Fork) => options.dialect(Dialect::Fork),
+        None => options,
+    }
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+fn time(text: &str) -> Result<UnixTime, String> {
+    let time: jiff::Timestamp =
+        text.parse().map_err(|error| format!("{error}; write 2026-11-23T15:04:05Z"))?;
+    let nanoseconds = u64::try_from(time.as_nanosecond());
+    nanoseconds.map(UnixTime).map_err(|_| "it has to lie between 1970 and 2554".to_owned())
+}

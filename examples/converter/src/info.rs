@@ -1,0 +1,204 @@
+//! `info`: what is in a trace.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    io::{self, BufWriter, Write},
+};
+
+use go_trace_format::{
+    Event, EventKind, EventType, Reader, Time, Version, WallTime,
+    event::{GoroutineId, ThreadId},
+};
+use serde::Serialize;
+use trace_to_otel::UnixTime;
+
+use crate::{
+    cli::InfoArguments,
+    input::{Input, Progress},
+    read::Trace,
+    render::text::{Duration, date_and_time},
+};
+
+pub(crate) fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
+    let input = Input::open(&arguments.file, Progress::Shown)?;
+    let mut trace = Trace::open(input, arguments.reading.options())?;
+    let mut counts = Counts::default();
+    trace.for_each_event(|event| {
+        counts.count(event);
+        Ok(())
+    })?;
+    let info = Info::new(&trace.name, &trace.reader, counts);
+    let mut output = BufWriter::new(io::stdout().lock());
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut output, &info)?;
+        writeln!(output)?;
+    } else {
+        info.write(&mut output)?;
+    }
+    output.flush()?;
+    trace.report_losses();
+    Ok(())
+}
+
+/// What is counted event by event.
+struct Counts {
+    events: [u64; 256],
+    generations: BTreeSet<u64>,
+    threads: HashSet<ThreadId>,
+    goroutines: HashSet<GoroutineId>,
+    times: Option<(Time, Time)>,
+    wall_times: Option<(WallTime, WallTime)>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            events: [0; 256],
+            generations: BTreeSet::new(),
+            threads: HashSet::new(),
+            goroutines: HashSet::new(),
+            times: None,
+            wall_times: None,
+        }
+    }
+}
+
+impl Counts {
+    fn count(&mut self, event: &Event<'_>) {
+        match event.kind() {
+            // The reader's own, not the program's.
+            EventKind::Sync(sync) => {
+                self.generations.extend(sync.generation);
+                return;
+            }
+            EventKind::Goroutine(transition) => self.goroutines.extend(transition.goroutine),
+            _ => {}
+        }
+        self.events[event.event_type() as usize] += 1;
+        self.threads.extend(event.thread());
+        self.goroutines.extend(event.goroutine());
+        extend(&mut self.times, event.raw_time());
+        if let Some(time) = event.wall_time() {
+            extend(&mut self.wall_times, time);
+        }
+    }
+}
+
+/// Widens a span of time so that it holds one more moment.
+fn extend<T: Copy + Ord>(span: &mut Option<(T, T)>, time: T) {
+    *span = Some(span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+}
+
+#[derive(Serialize)]
+struct Info<'a> {
+    file: &'a str,
+    /// The header's version.
+    header: String,
+    dialect: &'static str,
+    /// The Go releases that write this header.
+    go_version: &'static str,
+    bytes: u64,
+    generations: BTreeSet<u64>,
+    events: u64,
+    /// By the names of Go's `internal/trace/tracev2`.
+    events_by_kind: BTreeMap<&'static str, u64>,
+    threads: usize,
+    goroutines: usize,
+    #[serde(rename = "duration_nanoseconds")]
+    duration: u64,
+    wall_clock: Option<WallClock>,
+    losses: LossInfo,
+}
+
+#[derive(Serialize)]
+struct WallClock {
+    start_unix_nanoseconds: u64,
+    end_unix_nanoseconds: u64,
+}
+
+#[derive(Serialize)]
+struct LossInfo {
+    count: u64,
+    bytes: u64,
+    /// The first of them.
+    details: Vec<String>,
+}
+
+impl<'a> Info<'a> {
+    fn new(file: &'a str, reader: &Reader<'_>, counts: Counts) -> Self {
+        let kinds = EventType::all().iter().map(|&kind| (kind.spec().name, counts.events[kind as usize]));
+        let losses = reader.losses();
+        Self {
+            file,
+            header: reader.version().to_string(),
+            dialect: reader.dialect().name(),
+            go_version: written_by(reader.version()),
+            bytes: reader.bytes_read(),
+            generations: counts.generations,
+            events: counts.events.iter().sum(),
+            events_by_kind: kinds.filter(|&(_, count)| count > 0).collect(),
+            threads: counts.threads.len(),
+            goroutines: counts.goroutines.len(),
+            duration: counts.times.map_or(0, |(first, last)| last.0.abs_diff(first.0)),
+            wall_clock: counts.wall_times.and_then(|(first, last)| {
+                Some(WallClock {
+                    start_unix_nanoseconds: first.unix_nanoseconds()?,
+                    end_unix_nanoseconds: last.unix_nanoseconds()?,
+                })
+            }),
+            losses: LossInfo {
+                count: losses.count(),
+                bytes: losses.bytes(),
+                details: losses.iter().map(ToString::to_string).collect(),
+            },
+        }
+    }
+
+    fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        let wall_clock = match &self.wall_clock {
+            Some(clock) => format!(
+                "{} to {} UTC",
+                date_and_time(UnixTime(clock.start_unix_nanoseconds)),
+                date_and_time(UnixTime(clock.end_unix_nanoseconds)),
+            ),
+            None => "not in the trace".to_owned(),
+        };
+        writeln!(output, "file         {}", self.file)?;
+        writeln!(output, "header       {}, written by {}", self.header, self.go_version)?;
+        writeln!(output, "dialect      {}", self.dialect)?;
+        writeln!(output, "bytes        {}", self.bytes)?;
+        writeln!(output, "wall clock   {wall_clock}")?;
+        writeln!(output, "duration     {}", Duration(self.duration))?;
+        writeln!(output, "generations  {}", self.generation_numbers())?;
+        writeln!(output, "threads      {}", self.threads)?;
+        writeln!(output, "goroutines   {}", self.goroutines)?;
+        writeln!(output, "losses       {}", self.losses.count)?;
+        writeln!(output, "events       {}", self.events)?;
+        let mut kinds: Vec<_> = self.events_by_kind.iter().collect();
+        kinds.sort_by(|(_, one), (_, other)| other.cmp(one));
+        for (name, count) in kinds {
+            writeln!(output, "  {count:>9}  {name}")?;
+        }
+        Ok(())
+    }
+
+    fn generation_numbers(&self) -> String {
+        let count = self.generations.len();
+        match (self.generations.first(), self.generations.last()) {
+            (Some(first), Some(last)) if first == last => format!("1 (number {first})"),
+            (Some(first), Some(last)) => format!("{count} (numbers {first} to {last})"),
+            _ => "0".to_owned(),
+        }
+    }
+}
+
+/// The Go releases whose traces have this header.
+fn written_by(version: Version) -> &'static str {
+    match version {
+        Version::Go122 => "Go 1.22",
+        Version::Go123 => "Go 1.23 or 1.24",
+        Version::Go125 => "Go 1.25",
+        Version::Go126 => "Go 1.26 or 1.27",
+        _ => "an unknown release",
+    }
+}

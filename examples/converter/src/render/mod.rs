@@ -1,0 +1,4 @@
+//! What people look at.
+
+pub(crate) mod text;
+pub(crate) mod tree;

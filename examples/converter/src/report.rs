@@ -1,0 +1,48 @@
+//! What is told on standard error.
+
+use anstyle::{AnsiColor, Style};
+use go_trace_format::Losses;
+use trace_to_otel::Counters;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// More losses than these are only counted.
+const MOST_LOSSES: usize = 10;
+
+pub(crate) fn error(error: &anyhow::Error) {
+    anstream::eprintln!("{ERROR}error:{ERROR:#} {error:#}");
+}
+
+pub(crate) fn warning(name: &str, text: impl std::fmt::Display) {
+    anstream::eprintln!("{WARNING}warning:{WARNING:#} {name}: {text}");
+}
+
+/// What the trace has lost.
+pub(crate) fn losses(name: &str, losses: &Losses) {
+    if losses.is_empty() {
+        return;
+    }
+    warning(name, losses);
+    for loss in losses.iter().take(MOST_LOSSES) {
+        anstream::eprintln!("  {loss}");
+    }
+    let others = losses.count().saturating_sub(MOST_LOSSES as u64);
+    if others > 0 {
+        anstream::eprintln!("  and {others} more");
+    }
+}
+
+/// What the mapping could not make of it.
+pub(crate) fn counters(name: &str, counters: &Counters) {
+    for (count, what) in counters.losses() {
+        warning(name, format_args!("{count} {what}"));
+    }
+}
+
+pub(crate) fn no_clock(name: &str) {
+    warning(
+        name,
+        "holds no wall clock, and nobody knows when it was written: its times count from 1970; see --base-time",
+    );
+}
