@@ -124,6 +124,12 @@ fn t1_flags_are_set_and_cleared_one_by_one() {
     assert_eq!(both.to_byte(), 3);
     assert_eq!(both.with_sampled(false), TraceFlags::RANDOM);
     assert_eq!(both.with_random(false), TraceFlags::SAMPLED);
+    assert_eq!(both.with_sampled(true).with_random(true), both, "setting a set flag changes nothing");
+    let told = |flags: TraceFlags| (flags.is_sampled(), flags.is_random());
+    assert_eq!(told(both), (true, true));
+    assert_eq!(told(TraceFlags::NONE), (false, false));
+    assert_eq!(told(TraceFlags::SAMPLED), (true, false));
+    assert_eq!(told(TraceFlags::RANDOM), (false, true));
     let parent = parse(VALID).expect("valid").with_flags(both);
     assert!(parent.flags().is_sampled() && parent.flags().is_random());
 }
