@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use crate::edit::{Edit, REDACTED, then};
+use crate::url::is_special;
 use crate::{SensitiveKeys, UrlSanitizer, steps};
 
 /// Removes the secrets of a connection string, with the default keys of [`DsnSanitizer`].
@@ -53,7 +54,8 @@ impl DsnSanitizer {
     /// nothing had to change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        then(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text.trim()))
+        let clean = then(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text.trim()));
+        then(clean, |clean| clean.trim().into())
     }
 
     fn sanitize_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -64,7 +66,8 @@ impl DsnSanitizer {
         if is_pairs(text) {
             return self.pairs(text);
         }
-        address(text)
+        let address = address(text);
+        if is_url(address) { self.url.sanitize(address) } else { address.into() }
     }
 
     /// Replaces the values of sensitive keys in `key=value` pairs.
@@ -99,9 +102,10 @@ impl DsnSanitizer {
 fn is_url(text: &str) -> bool {
     let scheme =
         text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
-    let wrapped = ["jdbc", "file"].iter().any(|known| text[..scheme].eq_ignore_ascii_case(known));
+    let known =
+        is_special(text) || ["jdbc", "file"].iter().any(|known| text[..scheme].eq_ignore_ascii_case(known));
     match text[scheme..].strip_prefix(':') {
-        Some(rest) => scheme > 0 && (wrapped || rest.starts_with("//")),
+        Some(rest) => scheme > 0 && (known || rest.starts_with("//")),
         None => text.starts_with("//"),
     }
 }
@@ -203,19 +207,19 @@ fn quoted_end(bytes: &[u8], start: usize) -> (usize, bool) {
 }
 
 /// Sanitizes what is neither a URL nor pairs: credentials before an address, or an address alone.
-fn address(text: &str) -> Cow<'_, str> {
+fn address(text: &str) -> &str {
     let name = text.rfind('/').unwrap_or(0);
     let at = match (text[..name].rfind('@'), text[name..].rfind('@')) {
         (before, None) => before,
         (_, Some(last)) if !text[name..name + last].contains('?') => Some(name + last),
         (Some(before), Some(_)) => Some(before),
         // user/pass?word@host
-        (None, Some(_)) => return REDACTED.into(),
+        (None, Some(_)) => return REDACTED,
     };
     let address = &text[at.map_or(0, |at| at + 1)..];
     let address = &address[..address.find(['?', '#']).unwrap_or(address.len())];
     let kept = kept_address(address, at.is_some());
-    if kept.is_empty() && !text.is_empty() { REDACTED.into() } else { kept.into() }
+    if kept.is_empty() && !text.is_empty() { REDACTED } else { kept }
 }
 
 /// As much of an address as cannot be taken for credentials: `net(address)/name`, `host:port/name`, `//host/name`, a path, a host.

@@ -9,6 +9,8 @@ mod edit;
 mod filter;
 mod godebug;
 mod keys;
+#[cfg(test)]
+mod linear;
 mod sanitizer;
 mod sql;
 mod steps;

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use crate::edit::{Edit, REDACTED, then};
 use crate::token::token_end;
+use crate::url::is_special;
 use crate::{DsnSanitizer, SensitiveKeys, TokenPrefixes, UrlSanitizer, steps};
 
 /// Removes the secrets of a free text, such as a log message or a name, with the default options of [`TextSanitizer`].
@@ -75,7 +76,7 @@ impl TextSanitizer {
     }
 
     fn sanitize_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut scan = Scan { rules: self, text, edit: Edit::new(text), place: 0 };
+        let mut scan = Scan::new(self, text);
         scan.run();
         scan.edit.finish()
     }
@@ -94,11 +95,25 @@ struct Scan<'a, 'r> {
     text: &'a str,
     edit: Edit<'a>,
     place: usize,
+    /// The last word that was searched for an `@`.
+    word: Word,
 }
 
-impl Scan<'_, '_> {
+/// What is known of a word, a run without blanks.
+#[derive(Clone, Copy, Default)]
+struct Word {
+    end: usize,
+    last_at: Option<usize>,
+}
+
+impl<'a, 'r> Scan<'a, 'r> {
+    fn new(rules: &'r TextSanitizer, text: &'a str) -> Self {
+        Self { rules, text, edit: Edit::new(text), place: 0, word: Word::default() }
+    }
+
     fn run(&mut self) {
         while let Some(character) = self.text[self.place..].chars().next() {
+            steps::count(1);
             if character.is_whitespace() || is_mark(character) {
                 self.place += character.len_utf8();
             } else {
@@ -109,19 +124,33 @@ impl Scan<'_, '_> {
         }
     }
 
-    /// The end of the segment that starts at a place. A quote between two letters does not end it: a password may have one.
-    fn segment_end(&self, start: usize) -> usize {
-        let mut before = 'a';
-        for (offset, character) in self.text[start..].char_indices() {
-            let after = || {
-                self.text[start + offset + 1..].chars().next().is_none_or(|after| !after.is_alphanumeric())
-            };
-            if character.is_whitespace() || is_mark(character) && (!before.is_alphanumeric() || after()) {
-                return start + offset;
+    /// The end of the segment that starts at a place.
+    fn segment_end(&mut self, start: usize) -> usize {
+        let text = &self.text[start..];
+        let mut end = text.len();
+        let mut before = ':';
+        for (place, character) in text.char_indices() {
+            if character.is_whitespace()
+                || is_mark(character) && (opens(before) || closes(&text[place + 1..]))
+            {
+                end = place;
+                break;
             }
             before = character;
         }
-        self.text.len()
+        if may_cut_credentials(&text[..end], before) { self.with_address(start + end) } else { start + end }
+    }
+
+    /// The end of the word, if there is an `@` in it behind an end.
+    fn with_address(&mut self, end: usize) -> usize {
+        if end >= self.word.end {
+            let length = self.word_end(end) - end;
+            self.word = Word {
+                end: end + length,
+                last_at: self.text[end..end + length].rfind('@').map(|at| end + at),
+            };
+        }
+        if self.word.last_at.is_some_and(|at| at > end) { self.word.end } else { end }
     }
 
     /// Sanitizes one segment, and what its keys say of the text behind it.
@@ -130,22 +159,45 @@ impl Scan<'_, '_> {
         if self.text[start..].starts_with(PRIVATE_KEY) {
             return self.private_key(start);
         }
-        let url = segment.find("://").map(|slashes| start + scheme_start(&segment[..slashes]));
-        if url.is_none() {
-            if let Some((credentials, address)) = credentials(segment) {
-                self.edit.remove(start + credentials, start + address);
-                self.place = start + address;
+        let url =
+            segment.find("://").map(|slashes| (start + scheme_start(&segment[..slashes]), start + slashes));
+        // A scheme that is a sensitive key has a value instead.
+        let url =
+            url.filter(|&(scheme, slashes)| !self.has_secret_key(scheme, slashes)).map(|(scheme, _)| scheme);
+        if let (None, Some((credentials, address))) = (url, credentials(segment)) {
+            if self.has_secret_key(start, start + address) {
+                // The `@` may belong to the value of the key.
+                return self.redact(start + credentials, self.word_end(end));
             }
+            self.edit.remove(start + credentials, start + address);
+            self.place = start + address;
         }
         self.names(url.unwrap_or(end));
         if let Some(url) = url.filter(|&url| self.place <= url) {
             let clean = self.rules.url.sanitize(&self.text[url..end]);
             // A path may go on where the writer thought that the URL had ended.
-            let mut rest = Scan { rules: self.rules, text: &clean, edit: Edit::new(&clean), place: 0 };
+            let mut rest = Scan::new(self.rules, &clean);
             rest.names(clean.len());
             self.edit.replace(url, end, &rest.edit.finish());
         }
         self.place = self.place.max(end);
+    }
+
+    /// Whether a sensitive key and its value start within a piece of the text.
+    fn has_secret_key(&self, start: usize, end: usize) -> bool {
+        let mut place = start;
+        while place < end {
+            let name_end = self.name_end(place, end);
+            let name = &self.text[place..name_end];
+            if !name.is_empty()
+                && self.value_after(name, name_end).is_some()
+                && self.rules.keys.contains(name.as_bytes())
+            {
+                return true;
+            }
+            place = name_end + self.text[name_end..].chars().next().map_or(1, char::len_utf8);
+        }
+        false
     }
 
     /// Replaces the values of sensitive keys, and tokens, from the current place up to an end.
@@ -161,7 +213,11 @@ impl Scan<'_, '_> {
             } else if let Some(value) =
                 self.value_after(name, name_end).filter(|_| self.rules.keys.contains(name.as_bytes()))
             {
-                let (value, value_end) = self.value_range(name, value);
+                let (value, mut value_end) = self.value_range(name, value);
+                // What looks like a value may be a key, and the value follow it.
+                while let Some(next) = self.value_after("", value_end) {
+                    value_end = self.value_range("", next).1;
+                }
                 self.redact(value, value_end);
             } else {
                 self.place = name_end;
@@ -191,7 +247,7 @@ impl Scan<'_, '_> {
     fn credentials_after(&mut self, scheme: &str) {
         let rest = &self.text[self.place..];
         let blanks = rest.len() - rest.trim_start_matches([' ', '\t']).len();
-        let end = self.word_end(self.place + blanks);
+        let end = self.value_end(self.place + blanks);
         let word = &self.text[self.place + blanks..end];
         let prose = word.len() < 12 && word.bytes().all(|byte| byte.is_ascii_lowercase());
         if blanks > 0 && !word.is_empty() && (scheme.eq_ignore_ascii_case("bearer") || !prose) {
@@ -203,6 +259,16 @@ impl Scan<'_, '_> {
         let end =
             self.text[start..].find(char::is_whitespace).map_or(self.text.len(), |length| start + length);
         steps::count(end - start);
+        end
+    }
+
+    /// The end of a value without quotes: of a word, and of the next one where the first only names it.
+    fn value_end(&self, start: usize) -> usize {
+        let mut end = self.word_end(start);
+        while self.text[start..end].ends_with([':', '=']) && end < self.text.len() {
+            let blanks = self.text[end..].len() - self.text[end..].trim_start().len();
+            end = self.word_end(end + blanks);
+        }
         end
     }
 
@@ -233,8 +299,8 @@ impl Scan<'_, '_> {
         let escaped = bytes[value..].starts_with(b"\\\"");
         let open = value + usize::from(escaped);
         let Some(&quote @ (b'"' | b'\'' | b'`')) = bytes.get(open) else {
-            let header = HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header));
-            return (value, if header { self.line_end(value) } else { self.word_end(value) });
+            let header = HEADERS.iter().any(|header| ends_with(name, header));
+            return (value, if header { self.line_end(value) } else { self.value_end(value) });
         };
         let mut place = open + 1;
         while let Some(found) = memchr::memchr2(quote, b'\\', &bytes[place..]) {
@@ -251,9 +317,50 @@ impl Scan<'_, '_> {
     }
 }
 
+/// Whether a name ends with another, in any letter case.
+fn ends_with(name: &str, end: &str) -> bool {
+    name.len()
+        .checked_sub(end.len())
+        .and_then(|start| name.get(start..))
+        .is_some_and(|last| last.eq_ignore_ascii_case(end))
+}
+
 /// Whether a character separates segments besides blanks.
 fn is_mark(character: char) -> bool {
     matches!(character, '"' | '\'' | '`' | '<' | '>')
+}
+
+/// Whether a segment that ends at a quote, with a character before it, may have the begin of credentials: a password may start
+/// with a quote, as in `user:"word@host`.
+fn may_cut_credentials(segment: &str, before: char) -> bool {
+    match segment.find("://") {
+        Some(slashes) => {
+            let authority = &segment[slashes + 3..];
+            authority.contains(':') && !authority.contains(['/', '\\', '?', '#'])
+        }
+        None => {
+            let named =
+                segment.rfind(':').is_some_and(|colon| segment[..colon].contains(char::is_alphanumeric));
+            named
+                && (opens(before)
+                    || is_special(segment)
+                    || segment.contains("//")
+                    || segment.contains("\\\\"))
+        }
+    }
+}
+
+/// Whether a quote after this character is an opening one.
+fn opens(before: char) -> bool {
+    is_mark(before) || ":=,;([{\\".contains(before)
+}
+
+/// Whether a quote before this text is a closing one.
+fn closes(after: &str) -> bool {
+    after
+        .chars()
+        .next()
+        .is_none_or(|after| after.is_whitespace() || is_mark(after) || ":,;)]}".contains(after))
 }
 
 /// Where the scheme starts that a text before `://` ends with.

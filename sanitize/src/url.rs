@@ -97,7 +97,9 @@ impl UrlSanitizer {
     /// Sanitizes one URL. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where nothing had to change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        then(readable(text.as_ref()), |text| self.sanitize_readable(text))
+        let clean = then(readable(text.as_ref()), |text| self.sanitize_readable(text));
+        // User information may have hidden blanks from the trimming.
+        then(clean, |clean| clean.trim_matches(|character| character <= ' ').into())
     }
 
     /// Sanitizes a URL that has nothing to be trimmed or ignored.
@@ -299,7 +301,8 @@ fn scheme(text: &str) -> Option<&str> {
     (starts && text.as_bytes().get(length) == Some(&b':')).then(|| &text[..length])
 }
 
-fn is_special(start: &str) -> bool {
+/// Whether a text starts with a scheme whose authority needs no slashes before it.
+pub(crate) fn is_special(start: &str) -> bool {
     scheme(start).is_some_and(|scheme| SPECIAL.iter().any(|special| scheme.eq_ignore_ascii_case(special)))
 }
 

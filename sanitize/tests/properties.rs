@@ -337,7 +337,8 @@ proptest! {
         for clean in [sanitize::url(&url), sanitize::dsn(&url), sanitize::text(&url)] {
             prop_assert!(!clean.contains(SECRET), "{url} became {clean}");
         }
-        let redacted = UrlSanitizer::new().with_mode(UrlMode::Redact).sanitize(&format!("{scheme}{user}:{before}{SECRET}@{host}"));
+        let credentials = format!("{scheme}{user}:{before}{SECRET}@{host}");
+        let redacted = UrlSanitizer::new().with_mode(UrlMode::Redact).sanitize(&credentials);
         prop_assert!(!redacted.contains(SECRET), "{url} became {redacted}");
     }
 

@@ -103,7 +103,7 @@ impl Lexer<'_> {
     /// Puts one `?` in the place of the list that ends here, unless that is all it has.
     fn collapse_list(&mut self, start: Checkpoint) {
         if self.out.length(self.pos) != self.out.length_at(start) + 1 {
-            self.out.go_back(start);
+            self.go_back(start);
             self.out.replace(start.at, self.pos, b'?');
             self.forget_doubt_since(start);
         }
@@ -112,7 +112,7 @@ impl Lexer<'_> {
     fn leave_row_out(&mut self, start: Checkpoint) {
         self.pos += 1;
         self.previous = Previous::Operand;
-        self.out.go_back(start);
+        self.go_back(start);
         self.out.remove(start.at, self.pos);
         self.forget_doubt_since(start);
         self.group = Group::AfterRow(self.out.checkpoint(self.pos));

@@ -92,7 +92,7 @@ impl<'a> Lexer<'a> {
     fn read(&mut self) -> Flow {
         while let Some(&byte) = self.text().get(self.pos) {
             if self.options.max_output != usize::MAX {
-                self.check_limit()?;
+                self.check_limit();
             }
             steps::count(1);
             match self.class(byte) {
@@ -143,17 +143,13 @@ impl<'a> Lexer<'a> {
         self.text().get(self.pos + 1) == Some(&byte)
     }
 
-    /// Rule S14: remembers the last place up to which the output fits, and ends it there.
-    fn check_limit(&mut self) -> Flow {
+    /// Rule S14: remembers the last place up to which the output fits. Reading goes on, as what follows may make an earlier string
+    /// doubtful.
+    fn check_limit(&mut self) {
         // A list may still shrink; it is looked at again behind its end.
-        if self.group.may_collapse() {
-            return Continue(());
+        if !self.group.may_collapse() && self.out.length(self.pos) <= self.options.max_output {
+            self.fits = self.out.checkpoint(self.pos);
         }
-        if self.out.length(self.pos) > self.options.max_output {
-            return Break(());
-        }
-        self.fits = self.out.checkpoint(self.pos);
-        Continue(())
     }
 
     /// Replaces a literal.
@@ -179,9 +175,17 @@ impl<'a> Lexer<'a> {
         self.previous = Previous::Operator;
     }
 
+    /// Forgets what was read since a checkpoint.
+    pub(super) fn go_back(&mut self, to: Checkpoint) {
+        self.out.go_back(to);
+        if self.fits.at > to.at {
+            self.fits = to;
+        }
+    }
+
     /// Replaces everything from a checkpoint on by one `?`: rules S8 and S9.
     pub(super) fn drop_from<T>(&mut self, from: Checkpoint) -> ControlFlow<(), T> {
-        self.out.go_back(from);
+        self.go_back(from);
         self.out.replace(from.at, self.text().len(), b'?');
         Break(())
     }

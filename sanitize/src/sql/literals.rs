@@ -280,11 +280,9 @@ impl Lexer<'_> {
     pub(super) fn dollar(&mut self) -> Flow {
         let (text, start) = (self.text(), self.pos);
         if self.starts_number(start) || text.get(start + 1).is_some_and(u8::is_ascii_digit) {
-            let end = self.number_end(start + 1);
-            if self.grammar.money || !is_placeholder_number(&text[start + 1..end]) {
-                self.literal(start, end);
-            } else {
-                self.operand(end - start);
+            match self.placeholder_number_end(start + 1).filter(|_| !self.grammar.money) {
+                Some(end) => self.operand(end - start),
+                None => self.number(start, start + 1),
             }
             return Continue(());
         }
@@ -327,12 +325,27 @@ impl Lexer<'_> {
             self.previous = Previous::Operand;
             return;
         }
-        let end = self.number_end(start + 1);
-        if is_placeholder_number(&self.text()[start + 1..end]) {
-            self.operand(end - start);
-        } else {
-            self.literal(start, end);
+        match self.placeholder_number_end(start + 1) {
+            Some(end) => self.operand(end - start),
+            None => self.number(start, start + 1),
         }
+    }
+
+    /// The end of the number of a placeholder: rule S5.
+    fn placeholder_number_end(&self, start: usize) -> Option<usize> {
+        let text = self.text();
+        let digits = text[start..]
+            .iter()
+            .take(PLACEHOLDER_DIGITS + 1)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let end = start + digits;
+        let goes_on = match text.get(end) {
+            Some(b'.') => text.get(end + 1).is_some_and(u8::is_ascii_digit),
+            Some(_) => self.word_end(end) > end,
+            None => false,
+        };
+        (digits <= PLACEHOLDER_DIGITS && !goes_on).then_some(end)
     }
 
     pub(super) fn colon(&mut self) {
@@ -342,7 +355,6 @@ impl Lexer<'_> {
             Some(byte) if byte.is_ascii_digit() => {}
             _ => return self.operator(1),
         }
-        let end = self.number_end(start + 1);
         let adjacent = start > 0 && self.class(text[start - 1]) != Class::Blank;
         let in_slice = self.brackets > 0
             || match self.previous {
@@ -352,11 +364,11 @@ impl Lexer<'_> {
             };
         if in_slice {
             self.operator(1);
-            self.literal(start + 1, end);
-        } else if is_placeholder_number(&text[start + 1..end]) {
-            self.operand(end - start);
-        } else {
-            self.literal(start, end);
+            return self.number(start + 1, start + 1);
+        }
+        match self.placeholder_number_end(start + 1) {
+            Some(end) => self.operand(end - start),
+            None => self.number(start, start + 1),
         }
     }
 
@@ -447,9 +459,4 @@ fn is_uuid(text: &[u8]) -> bool {
 fn is_duration(word: &[u8]) -> bool {
     matches!(word, [b'P' | b'p', rest @ ..]
         if rest.iter().any(u8::is_ascii_digit) && rest.iter().all(|byte| byte.is_ascii_digit() || b"ymwdthsYMWDTHS".contains(byte)))
-}
-
-/// Whether the number of a placeholder is short enough and nothing but digits (rule S5).
-fn is_placeholder_number(number: &[u8]) -> bool {
-    number.len() <= PLACEHOLDER_DIGITS && number.iter().all(u8::is_ascii_digit)
 }

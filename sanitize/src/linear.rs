@@ -1,0 +1,157 @@
+//! Rules S14 and U8: the work grows with the length of a text and no faster, whatever the text is.
+
+extern crate std;
+
+use std::format;
+use std::string::String;
+
+use crate::{Dialect, SqlSanitizer, UrlMode, UrlSanitizer, dsn, sql, steps, text};
+
+/// Pieces that make a careless sanitizer look at the rest of the text again and again, each for nothing.
+const PIECES: [&str; 58] = [
+    "'",
+    "''",
+    "\"",
+    "`",
+    "[",
+    "]",
+    "[[",
+    "(",
+    ")",
+    "((",
+    "{",
+    "/*",
+    "/*/",
+    "*/",
+    "/*!",
+    "--",
+    "-- ",
+    "#",
+    "//",
+    "\n--",
+    "\n#",
+    "$",
+    "$$",
+    "$a$",
+    "$a$ $b$ ",
+    "q'[",
+    "q'",
+    "'''",
+    "\"\"\"",
+    "\\",
+    "\\'",
+    "'\\' ",
+    "1.",
+    "1e+",
+    "?1",
+    ":1",
+    "@",
+    ".",
+    "IN (1",
+    "IN (",
+    "VALUES (1),",
+    "(1),",
+    "a.",
+    "\"a\".",
+    "\"a\" .",
+    "\"a\"  ",
+    "IDENTIFIED BY ",
+    "SET PASSWORD = ",
+    "COPY t FROM STDIN ",
+    "INSERT FORMAT ",
+    "‘",
+    "’",
+    "550e8400-",
+    "abcdef12-",
+    "\u{200b}",
+    "é",
+    "http://",
+    "a=",
+];
+
+/// What stands once before many pieces.
+const STARTS: [&str; 9] = ["", "'", "SELECT ", "CREATE USER u ", "[", "/*! ", "x IN (", "$", "http://u:p"];
+
+/// More pieces of URLs, connection strings and messages.
+const LOCATIONS: [&str; 24] = [
+    "@",
+    ":",
+    "/",
+    "//",
+    "://",
+    "a@",
+    "a:",
+    "a@b:",
+    "jdbc:",
+    "u@jdbc:",
+    "?",
+    "&",
+    ";",
+    "a=b&",
+    "token",
+    "token ",
+    "token=",
+    "token: ",
+    "token=\"",
+    "Bearer ",
+    "-----BEGIN ",
+    "\"a\":",
+    "eyJ",
+    "u:\"",
+];
+
+/// The work for a text of many pieces must not be more than this many times its length.
+const PER_BYTE: usize = 12;
+const REPEATS: [usize; 2] = [400, 1_600];
+
+fn check(name: &str, text: &str, work: impl FnOnce(&str)) {
+    let steps = steps::counted(|| work(text));
+    assert!(steps > 0 || text.is_empty(), "{name} counts nothing");
+    assert!(steps <= PER_BYTE * text.len() + 64, "{name}: {steps} steps for {} bytes", text.len());
+}
+
+fn repeated(start: &str, piece: &str) -> impl Iterator<Item = String> {
+    REPEATS.map(|times| format!("{start}{}", piece.repeat(times))).into_iter()
+}
+
+#[test]
+fn s14_work_is_linear() {
+    for dialect in Dialect::ALL {
+        let starts = if dialect == Dialect::Generic { &STARTS[..] } else { &STARTS[..2] };
+        for (start, piece) in starts.iter().flat_map(|start| PIECES.iter().map(move |piece| (start, piece))) {
+            for text in repeated(start, piece) {
+                let name = format!("{dialect} {start}{piece}");
+                check(&name, &text, |text| drop(sql(text, dialect)));
+                let options = SqlSanitizer::new(dialect).collapse_values_rows(true).max_output(100);
+                check(&name, &text, |text| drop(options.sanitize(text)));
+            }
+        }
+    }
+}
+
+#[test]
+fn s14_work_is_linear_where_pieces_alternate() {
+    for (one, other) in PIECES.iter().flat_map(|one| PIECES.iter().map(move |other| (one, other))) {
+        let pieces = format!("{one}{other}");
+        for dialect in [Dialect::Generic, Dialect::MySql, Dialect::MsSql, Dialect::Postgres] {
+            let text = pieces.repeat(600);
+            check(&format!("{dialect} {pieces}"), &text, |text| drop(sql(text, dialect)));
+        }
+    }
+}
+
+#[test]
+fn u8_work_is_linear() {
+    let redact = UrlSanitizer::new().with_mode(UrlMode::Redact).scrub_path(true);
+    let pieces = || PIECES.iter().chain(&LOCATIONS);
+    for (start, piece) in
+        STARTS.iter().chain(&LOCATIONS).flat_map(|start| pieces().map(move |piece| (start, piece)))
+    {
+        for input in repeated(start, piece) {
+            let name = format!("{start}{piece}");
+            check(&format!("url {name}"), &input, |input| drop(redact.sanitize(input)));
+            check(&format!("dsn {name}"), &input, |input| drop(dsn(input)));
+            check(&format!("text {name}"), &input, |input| drop(text(input)));
+        }
+    }
+}
