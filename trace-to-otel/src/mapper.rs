@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use go_trace_format::{Event, EventKind, EventType, event::TaskId};
+use go_trace_format::{
+    Category, Event, EventKind, EventType,
+    event::{GoroutineId, TaskId},
+};
 use sanitize::Sanitizer;
 
 use crate::{
     identity::{Facts, Identity, SpanContext},
     span::{Scope, SpanSink, UnixTime},
-    spans::{Ending, OpenSpan, Regions, Tasks},
+    spans::{Ending, OpenSpan, Place, Regions, Tasks},
     text::{CodeLocations, Texts},
     timeline::{Continuity, Timeline},
 };
@@ -135,6 +138,8 @@ pub struct Mapper {
     pub(crate) code: CodeLocations,
     pub(crate) tasks: Tasks,
     pub(crate) regions: Regions,
+    /// Whether the trace tells which goroutine runs where.
+    has_scheduling: bool,
     /// Events that open spans hold.
     pub(crate) pending_events: usize,
     pub(crate) counters: Counters,
@@ -162,6 +167,7 @@ impl Mapper {
             code: CodeLocations::default(),
             tasks: Tasks::default(),
             regions: Regions::default(),
+            has_scheduling: false,
             pending_events: 0,
             counters: Counters::default(),
             options,
@@ -199,8 +205,9 @@ impl Mapper {
             | E::UserLog
             | E::GoDestroy
             | E::GoDestroySyscall => self.timeline.note(event),
-            _ => {
+            other => {
                 self.timeline.note(event);
+                self.has_scheduling = self.has_scheduling || is_of_scheduling(other);
                 return Ok(());
             }
         }
@@ -264,8 +271,25 @@ impl Mapper {
         event: &Event<'_>,
         task: TaskId,
     ) -> OpenSpan {
-        let code = self.code.of_top_user_frame(event.stack());
-        OpenSpan::new(identity, name, self.timeline.time(event), task, event, code)
+        let place = Place {
+            goroutine: self.goroutine(event),
+            thread: event.thread(),
+            code: self.code.of_top_user_frame(event.stack()),
+        };
+        OpenSpan::new(identity, name, self.timeline.time(event), task, place)
+    }
+
+    /// The span of which an event is all that was seen: it began before the trace, who knows where.
+    pub(crate) fn unstarted_span(&self, identity: Identity, name: Arc<str>, task: TaskId) -> OpenSpan {
+        OpenSpan::new(identity, name, self.timeline.begin(), task, Place::default())
+    }
+
+    /// The goroutine that an event happened on.
+    ///
+    /// Where the fork's filter keeps scheduling out, a thread's goroutine is known from the beginning of a
+    /// generation only, and may have gone long ago.
+    pub(crate) fn goroutine(&self, event: &Event<'_>) -> Option<GoroutineId> {
+        event.goroutine().filter(|_| self.has_scheduling)
     }
 
     pub(crate) fn emit<S: SpanSink>(
@@ -286,4 +310,11 @@ impl Mapper {
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
         sink.take(span.finish(scope, placed, ending))
     }
+}
+
+/// Whether an event is one that the fork's filter leaves out together with scheduling.
+fn is_of_scheduling(event_type: EventType) -> bool {
+    use EventType as E;
+    let is_structural = matches!(event_type, E::Sync | E::ProcStatus | E::GoStatus | E::GoStatusStack);
+    !is_structural && event_type.spec().category == Category::Core
 }

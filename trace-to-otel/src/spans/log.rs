@@ -19,7 +19,7 @@ impl Mapper {
             return;
         }
         self.mention(event, log.task);
-        let target = match self.regions.annotate(event.goroutine(), log.task) {
+        let target = match self.regions.annotate(self.goroutine(event), log.task) {
             None if log.task == TaskId::BACKGROUND => None,
             None => self.tasks.annotate(log.task),
             region => region,

@@ -9,10 +9,7 @@ pub(crate) use task::Tasks;
 
 use std::sync::Arc;
 
-use go_trace_format::{
-    Event,
-    event::{GoroutineId, TaskId, ThreadId},
-};
+use go_trace_format::event::{GoroutineId, TaskId, ThreadId};
 use opentelemetry_semantic_conventions::attribute::{
     CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER, THREAD_ID,
 };
@@ -31,12 +28,18 @@ pub(crate) struct OpenSpan {
     name: Arc<str>,
     start: UnixTime,
     task: TaskId,
-    goroutine: Option<GoroutineId>,
-    thread: Option<ThreadId>,
-    code: Option<Arc<CodeLocation>>,
+    place: Place,
     /// The local parent's context as it was at the begin: for when the parent is forgotten.
     parent_at_begin: Option<SpanContext>,
     notes: Notes,
+}
+
+/// Where a span began, as far as the trace tells.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    pub(crate) goroutine: Option<GoroutineId>,
+    pub(crate) thread: Option<ThreadId>,
+    pub(crate) code: Option<Arc<CodeLocation>>,
 }
 
 /// What was logged in a span.
@@ -78,20 +81,9 @@ impl OpenSpan {
         name: Arc<str>,
         start: UnixTime,
         task: TaskId,
-        event: &Event<'_>,
-        code: Option<Arc<CodeLocation>>,
+        place: Place,
     ) -> Self {
-        Self {
-            identity,
-            name,
-            start,
-            task,
-            goroutine: event.goroutine(),
-            thread: event.thread(),
-            code,
-            parent_at_begin: None,
-            notes: Notes::default(),
-        }
+        Self { identity, name, start, task, place, parent_at_begin: None, notes: Notes::default() }
     }
 
     /// The number of events that the span holds back.
@@ -125,7 +117,7 @@ impl OpenSpan {
 
     fn attributes(&self, ending: Ending) -> Vec<Attribute> {
         let mut attributes = Vec::with_capacity(8);
-        if let Some(code) = &self.code {
+        if let Some(code) = &self.place.code {
             attributes.push(Attribute::new(CODE_FUNCTION_NAME, Arc::clone(&code.function)));
             attributes.push(Attribute::new(CODE_FILE_PATH, Arc::clone(&code.file)));
             if code.line != 0 {
@@ -136,10 +128,10 @@ impl OpenSpan {
             // Ids are counted up from 1.
             attributes.push(Attribute::new(attribute::TASK_ID, self.task.0 as i64));
         }
-        if let Some(GoroutineId(id)) = self.goroutine {
+        if let Some(GoroutineId(id)) = self.place.goroutine {
             attributes.push(Attribute::new(attribute::GOROUTINE_ID, id));
         }
-        if let Some(ThreadId(id)) = self.thread {
+        if let Some(ThreadId(id)) = self.place.thread {
             attributes.push(Attribute::new(THREAD_ID, id));
         }
         match ending.missing {

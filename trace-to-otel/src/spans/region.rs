@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 
 use go_trace_format::{
     Event,
-    event::{GoroutineId, Region, TaskId},
+    event::{GoroutineId, Region, TaskId, ThreadId},
 };
 
 use crate::{
@@ -123,12 +123,13 @@ impl Regions {
             .map(|above| above + 1)
     }
 
-    /// Takes out the loose region that this is the end of, and says whether there was more than one to choose from.
+    /// Takes out the loose region that this is the end of, and says whether there was more than one to choose
+    /// from. The latest is taken then, of those that began on the same thread if there are such.
     fn take_loose(&mut self, ended: &Ended<'_>) -> Option<(Loose, bool)> {
-        let mut fitting = self.loose.iter().enumerate().rev().filter(|(_, loose)| ended.is(&loose.span));
-        let (latest, _) = fitting.next()?;
-        let is_assumed = fitting.next().is_some();
-        self.loose.remove(latest).map(|loose| (loose, is_assumed))
+        let fitting = || self.loose.iter().enumerate().filter(|(_, loose)| ended.is(&loose.span));
+        let (chosen, _) = fitting().max_by_key(|(_, loose)| loose.span.place.thread == ended.thread)?;
+        let is_assumed = fitting().nth(1).is_some();
+        self.loose.remove(chosen).map(|loose| (loose, is_assumed))
     }
 }
 
@@ -137,6 +138,7 @@ struct Ended<'a> {
     task: TaskId,
     /// None where the name is lost.
     name: Option<&'a str>,
+    thread: Option<ThreadId>,
 }
 
 impl Ended<'_> {
@@ -159,7 +161,7 @@ impl Mapper {
         let name = self.texts.name(region.name, UNNAMED);
         let mut span = self.open_span(identity, name, event, region.task);
         span.parent_at_begin = self.tasks.context(region.task);
-        let Some(goroutine) = event.goroutine() else {
+        let Some(goroutine) = span.place.goroutine else {
             return self.loosen(Loose { span, parent: None, abandoned: None }, sink);
         };
         let most = self.options.limits.open_regions;
@@ -181,15 +183,19 @@ impl Mapper {
         region: Region<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        if event.goroutine().is_some_and(|goroutine| self.regions.drop_end(goroutine)) {
+        let goroutine = self.goroutine(event);
+        if goroutine.is_some_and(|goroutine| self.regions.drop_end(goroutine)) {
             return Ok(());
         }
         let end = Ending::seen(self.timeline.time(event));
         let name = self.texts.name(region.name, UNNAMED);
-        let ended = Ended { task: region.task, name: (!region.name.is_lost()).then_some(&*name) };
-        let nested = event
-            .goroutine()
-            .and_then(|goroutine| Some((goroutine, self.regions.depth_of(goroutine, &ended)?)));
+        let ended = Ended {
+            task: region.task,
+            name: (!region.name.is_lost()).then_some(&*name),
+            thread: event.thread(),
+        };
+        let nested =
+            goroutine.and_then(|goroutine| Some((goroutine, self.regions.depth_of(goroutine, &ended)?)));
         if let Some((goroutine, count)) = nested {
             return self.end_nested(goroutine, count, end, sink);
         }
@@ -202,8 +208,8 @@ impl Mapper {
         }
         self.mention(event, region.task);
         let identity = Identity::new(self.facts(Scope::Region, event, region.task, false));
-        let mut span = self.open_span(identity, name, event, region.task);
-        span.start = self.timeline.begin();
+        let mut span = self.unstarted_span(identity, name, region.task);
+        span.place.goroutine = goroutine;
         let parent = self.tasks.context(region.task);
         let end = Ending { missing: Some(Missing::Start), ..end };
         self.emit(Scope::Region, span, parent, end, sink)

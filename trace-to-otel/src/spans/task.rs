@@ -145,8 +145,7 @@ impl Mapper {
             None => (Identity::new(self.facts(Scope::Task, event, task.id, false)), Notes::default()),
         };
         let name = self.texts.name(task.name, "(unknown task)");
-        let mut span = self.open_span(identity, name, event, task.id);
-        span.start = self.timeline.begin();
+        let mut span = self.unstarted_span(identity, name, task.id);
         span.notes = notes;
         let ending = Ending { missing: Some(Missing::Start), ..Ending::seen(end) };
         self.finish_task(span, None, ending, sink)

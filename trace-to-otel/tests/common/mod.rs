@@ -1,0 +1,51 @@
+//! The recordings in `testdata`, and their spans.
+
+// Each test binary uses a part of this.
+#![allow(dead_code)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use go_trace_format::Reader;
+use trace_to_otel::{Counters, Mapper, MapperOptions, Span};
+
+/// The releases that `testdata` has recordings of.
+pub const RELEASES: [&str; 6] = ["go1.22", "go1.23", "go1.24", "go1.25", "go1.26", "go1.27"];
+
+pub fn testdata(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(name)
+}
+
+pub fn read(name: &str) -> Vec<u8> {
+    fs::read(testdata(name)).unwrap_or_else(|error| panic!("testdata/{name}: {error}"))
+}
+
+/// The spans of a recording.
+pub fn spans_of(name: &str, options: MapperOptions) -> (Vec<Span>, Counters) {
+    spans_of_bytes(&read(name), options)
+}
+
+/// The spans of a trace, and what the mapper has counted.
+pub fn spans_of_bytes(trace: &[u8], options: MapperOptions) -> (Vec<Span>, Counters) {
+    let mut spans = Vec::new();
+    let mut mapper = Mapper::with_options(options);
+    feed(&mut mapper, trace, 0, &mut spans);
+    let Ok(()) = mapper.finish(&mut spans);
+    (spans, *mapper.counters())
+}
+
+/// Hands the mapper those generations of a trace that come after `last`; gives the number of the last one.
+pub fn feed(mapper: &mut Mapper, trace: &[u8], mut last: u64, spans: &mut Vec<Span>) -> u64 {
+    let first = last;
+    let mut reader = Reader::from_slice(trace).expect("a trace");
+    while let Some(event) = reader.next_event().expect("slices can be read") {
+        if event.generation() > first {
+            let Ok(()) = mapper.event(&event, spans);
+            last = last.max(event.generation());
+        }
+    }
+    assert!(reader.losses().is_empty(), "{}", reader.losses());
+    last
+}

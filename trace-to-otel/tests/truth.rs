@@ -1,0 +1,298 @@
+//! The spans of the recordings in `testdata` against what the recorded program says that it did.
+
+mod common;
+
+use std::collections::HashMap;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+use trace_to_otel::{Mapper, MapperOptions, Scope, Span, SpanEvent, UnixTime, Value};
+
+/// By how much the trace's clock and the program's may disagree, in nanoseconds (`testdata/README.md`).
+const TOLERANCE: u64 = 1_000;
+/// What the runtime cuts names and messages to.
+const LONGEST: usize = 1024;
+
+#[derive(Deserialize)]
+struct Truth {
+    files: Vec<String>,
+    #[serde(default)]
+    tasks: Vec<TaskTruth>,
+    #[serde(default)]
+    regions: Vec<RegionTruth>,
+    #[serde(default)]
+    logs: Vec<LogTruth>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Window {
+    after: u64,
+    before: u64,
+}
+
+#[derive(Deserialize)]
+struct TaskTruth {
+    id: u64,
+    parent: Option<u64>,
+    name: Text,
+    begin_goroutine: Option<i64>,
+    begin: Option<Window>,
+    end: Option<Window>,
+    #[serde(default)]
+    more_ends: Vec<Window>,
+}
+
+#[derive(Deserialize)]
+struct RegionTruth {
+    id: u64,
+    task: Option<u64>,
+    name: Text,
+    enclosing: Option<u64>,
+    begin_goroutine: Option<i64>,
+    begin: Option<Window>,
+    end: Option<Window>,
+}
+
+#[derive(Deserialize)]
+struct LogTruth {
+    task: Option<u64>,
+    region: Option<u64>,
+    category: Text,
+    message: Text,
+    at: Window,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Plain(String),
+    Bytes { base64: String },
+}
+
+impl Text {
+    /// As it comes out of the trace: cut, sanitized, with a stand-in for an empty name.
+    fn expected(&self, if_empty: &str) -> String {
+        let mut bytes = match self {
+            Self::Plain(text) => text.clone().into_bytes(),
+            Self::Bytes { base64 } => STANDARD.decode(base64).expect("base64"),
+        };
+        bytes.truncate(LONGEST);
+        let sanitized = sanitize::Sanitizer::new().text(&bytes).into_owned();
+        if sanitized.is_empty() { if_empty.to_owned() } else { sanitized }
+    }
+}
+
+impl Window {
+    fn holds(self, time: UnixTime, tolerance: u64) -> bool {
+        (self.after - tolerance..=self.before + tolerance).contains(&time.0)
+    }
+}
+
+/// A recording's truth, and its spans, each of which must be found once.
+struct Check {
+    name: String,
+    truth: Truth,
+    tolerance: u64,
+    spans: Vec<Option<Span>>,
+    /// The spans found, by the truth's ids.
+    tasks: HashMap<u64, Span>,
+    regions: HashMap<u64, Span>,
+}
+
+impl Check {
+    fn run(self) {
+        self.tasks().regions().nesting().nothing_else().logs();
+    }
+
+    fn tasks(mut self) -> Self {
+        for task in std::mem::take(&mut self.truth.tasks) {
+            // Nobody tells the name of a task that began before.
+            let name = match task.begin {
+                Some(_) => task.name.expected("(unnamed task)"),
+                None => "(unknown task)".to_owned(),
+            };
+            let span = self.take(Scope::Task, &name, task.begin, task.end, task.begin_goroutine);
+            self.tasks.insert(task.id, span);
+            self.truth.tasks.push(task);
+        }
+        self
+    }
+
+    fn regions(mut self) -> Self {
+        for region in std::mem::take(&mut self.truth.regions) {
+            let name = region.name.expected("(unnamed region)");
+            let span = self.take(Scope::Region, &name, region.begin, region.end, region.begin_goroutine);
+            self.regions.insert(region.id, span);
+            self.truth.regions.push(region);
+        }
+        self
+    }
+
+    /// Parents, and with them the trace's id.
+    fn nesting(self) -> Self {
+        let children = self
+            .truth
+            .tasks
+            .iter()
+            .map(|task| (&self.tasks[&task.id], task.parent.map(|parent| &self.tasks[&parent])))
+            .chain(self.truth.regions.iter().map(|region| {
+                let task = region.task.map(|task| &self.tasks[&task]);
+                (&self.regions[&region.id], region.enclosing.map(|outer| &self.regions[&outer]).or(task))
+            }));
+        for (child, parent) in children {
+            let found = child.parent.filter(|parent| !parent.is_remote).map(|parent| parent.span_id);
+            assert_eq!(found, parent.map(|parent| parent.span_id), "{}: parent of {child:#?}", self.name);
+            if let Some(parent) = parent {
+                assert_eq!(child.trace_id, parent.trace_id, "{}: trace of {child:#?}", self.name);
+            }
+        }
+        self
+    }
+
+    fn nothing_else(self) -> Self {
+        let others: Vec<_> = self.spans.iter().flatten().collect();
+        assert!(others.is_empty(), "{}: nobody has made {others:#?}", self.name);
+        self
+    }
+
+    /// Logs in the innermost region of their task, or else in their task; none elsewhere.
+    fn logs(self) {
+        let mut found = 0;
+        for log in &self.truth.logs {
+            let Some(span) = self.span_of(log) else { continue };
+            let category = log.category.expected("(no category)");
+            let message: Value = log.message.expected("").as_str().into();
+            let is_it = |event: &&SpanEvent| {
+                *event.name == *category
+                    && event.attributes[0].value == message
+                    && log.at.holds(event.time, self.tolerance)
+            };
+            let event = span.events.iter().find(is_it);
+            let event = event.unwrap_or_else(|| panic!("{}: no {category:?} in {span:#?}", self.name));
+            assert_eq!(event.attributes[0].key, "gotrace.log.message");
+            found += 1;
+        }
+        let all: usize = self.tasks.values().chain(self.regions.values()).map(|span| span.events.len()).sum();
+        assert_eq!(all, found, "{}: more events than logs", self.name);
+    }
+
+    fn span_of(&self, log: &LogTruth) -> Option<&Span> {
+        let mut region = log.region;
+        while let Some(id) = region {
+            let truth = self.truth.regions.iter().find(|truth| truth.id == id).expect("the region");
+            if truth.task == log.task {
+                return Some(&self.regions[&id]);
+            }
+            region = truth.enclosing;
+        }
+        let task = self.truth.tasks.iter().find(|truth| Some(truth.id) == log.task)?;
+        // Nothing can be added to a span that is gone.
+        let is_late = task.end.is_some_and(|end| end.before < log.at.after);
+        (!is_late).then(|| &self.tasks[&task.id])
+    }
+
+    /// The span of one call, which is then no other's.
+    fn take(
+        &mut self,
+        scope: Scope,
+        name: &str,
+        begin: Option<Window>,
+        end: Option<Window>,
+        goroutine: Option<i64>,
+    ) -> Span {
+        let tolerance = self.tolerance;
+        let is_it = |span: &Span| {
+            let incomplete = match (begin, end) {
+                (None, _) => Some("start".into()),
+                (_, None) => Some("end".into()),
+                _ => None,
+            };
+            span.scope == scope
+                && *span.name == *name
+                && begin.is_none_or(|begin| begin.holds(span.start, tolerance))
+                && end.is_none_or(|end| end.holds(span.end, tolerance))
+                && span.attribute("gotrace.incomplete") == incomplete.as_ref()
+                && goroutine.is_none_or(|id| span.attribute("gotrace.goroutine.id") == Some(&id.into()))
+        };
+        let found =
+            self.spans.iter_mut().find(|span| span.as_ref().is_some_and(is_it)).and_then(Option::take);
+        found.unwrap_or_else(|| {
+            let all: Vec<_> =
+                self.spans.iter().flatten().map(|span| (&span.name, span.start, span.end)).collect();
+            panic!("{}: no {scope:?} {name:?} of {begin:?} to {end:?} in {all:#?}", self.name)
+        })
+    }
+}
+
+fn truth_of(release: &str, scenario: &str) -> Truth {
+    let truth = common::read(&format!("{release}/{scenario}.truth.json"));
+    serde_json::from_slice(&truth).expect("the truth as the recorder writes it")
+}
+
+fn check_recording(release: &str, scenario: &str) {
+    let truth = truth_of(release, scenario);
+    let name = format!("{release}/{}", truth.files[truth.files.len() - 1]);
+    let (base_time, tolerance) = match release {
+        "go1.22" | "go1.23" | "go1.24" => aligned(&name, &truth),
+        _ => (UnixTime(0), TOLERANCE),
+    };
+    let (spans, counters) = common::spans_of(&name, options(base_time));
+    assert_eq!(counters.spans, spans.len() as u64);
+    let repeated: usize = truth.tasks.iter().map(|task| task.more_ends.len()).sum();
+    assert_eq!(counters.repeated_task_ends, repeated as u64, "{name}");
+    let check = Check {
+        name,
+        truth,
+        tolerance,
+        spans: spans.into_iter().map(Some).collect(),
+        tasks: HashMap::new(),
+        regions: HashMap::new(),
+    };
+    check.run();
+}
+
+fn options(base_time: UnixTime) -> MapperOptions {
+    let mut options = MapperOptions::default();
+    options.base_time = base_time;
+    options.unsampled = true;
+    options
+}
+
+/// The base time of a trace without wall clock: with it, one span is where the truth says. Only where the others are
+/// then tells something. Gives the tolerance too.
+fn aligned(name: &str, truth: &Truth) -> (UnixTime, u64) {
+    const GUESS: u64 = 1 << 60;
+    let tasks = truth.tasks.iter().map(|task| (&task.name, task.begin_goroutine, task.begin));
+    let regions = truth.regions.iter().map(|region| (&region.name, region.begin_goroutine, region.begin));
+    let begins = tasks.chain(regions).filter_map(|(name, goroutine, begin)| Some((name, goroutine?, begin?)));
+    let (anchor, goroutine, begin) =
+        begins.min_by_key(|(_, _, begin)| begin.before - begin.after).expect("a begin");
+    let (anchor, goroutine) = (anchor.expected(""), Value::from(goroutine));
+    let (spans, _) = common::spans_of(name, options(UnixTime(GUESS)));
+    let anchor = spans
+        .iter()
+        .filter(|span| *span.name == *anchor && span.attribute("gotrace.goroutine.id") == Some(&goroutine))
+        .min_by_key(|span| span.start);
+    let after_base = anchor.expect("the span").start.0 - GUESS;
+    (UnixTime(begin.after - after_base), begin.before - begin.after + TOLERANCE)
+}
+
+macro_rules! recordings {
+    ($($scenario:ident)*) => {$(
+        #[test]
+        fn $scenario() {
+            for release in common::RELEASES {
+                check_recording(release, stringify!($scenario));
+            }
+        }
+    )*};
+}
+
+recordings!(tasks regions logs generations cgo cpu);
+
+#[test]
+fn flight_recorder_beside_a_whole_trace() {
+    for release in ["go1.25", "go1.26", "go1.27"] {
+        check_recording(release, "flight-whole");
+    }
+}
