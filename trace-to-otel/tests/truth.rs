@@ -83,8 +83,8 @@ impl Text {
 }
 
 impl Window {
-    fn holds(self, time: UnixTime, tolerance: u64) -> bool {
-        (self.after - tolerance..=self.before + tolerance).contains(&time.0)
+    fn holds(self, time: UnixTime) -> bool {
+        (self.after - TOLERANCE..=self.before + TOLERANCE).contains(&time.0)
     }
 }
 
@@ -92,7 +92,6 @@ impl Window {
 struct Check {
     name: String,
     truth: Truth,
-    tolerance: u64,
     spans: Vec<Option<Span>>,
     /// The spans found, by the truth's ids.
     tasks: HashMap<u64, Span>,
@@ -163,9 +162,7 @@ impl Check {
             let category = log.category.expected("(no category)");
             let message: Value = log.message.expected("").as_str().into();
             let is_it = |event: &&SpanEvent| {
-                *event.name == *category
-                    && event.attributes[0].value == message
-                    && log.at.holds(event.time, self.tolerance)
+                *event.name == *category && event.attributes[0].value == message && log.at.holds(event.time)
             };
             let event = span.events.iter().find(is_it);
             let event = event.unwrap_or_else(|| panic!("{}: no {category:?} in {span:#?}", self.name));
@@ -200,7 +197,6 @@ impl Check {
         end: Option<Window>,
         goroutine: Option<i64>,
     ) -> Span {
-        let tolerance = self.tolerance;
         let is_it = |span: &Span| {
             let incomplete = match (begin, end) {
                 (None, _) => Some("start".into()),
@@ -209,8 +205,8 @@ impl Check {
             };
             span.scope == scope
                 && *span.name == *name
-                && begin.is_none_or(|begin| begin.holds(span.start, tolerance))
-                && end.is_none_or(|end| end.holds(span.end, tolerance))
+                && begin.is_none_or(|begin| begin.holds(span.start))
+                && end.is_none_or(|end| end.holds(span.end))
                 && span.attribute("gotrace.incomplete") == incomplete.as_ref()
                 && goroutine.is_none_or(|id| span.attribute("gotrace.goroutine.id") == Some(&id.into()))
         };
@@ -232,9 +228,9 @@ fn truth_of(release: &str, scenario: &str) -> Truth {
 fn check_recording(release: &str, scenario: &str) {
     let truth = truth_of(release, scenario);
     let name = format!("{release}/{}", truth.files[truth.files.len() - 1]);
-    let (base_time, tolerance) = match release {
+    let base_time = match release {
         "go1.22" | "go1.23" | "go1.24" => aligned(&name, &truth),
-        _ => (UnixTime(0), TOLERANCE),
+        _ => UnixTime(0),
     };
     let (spans, counters) = common::spans_of(&name, options(base_time));
     assert_eq!(counters.spans, spans.len() as u64);
@@ -243,7 +239,6 @@ fn check_recording(release: &str, scenario: &str) {
     let check = Check {
         name,
         truth,
-        tolerance,
         spans: spans.into_iter().map(Some).collect(),
         tasks: HashMap::new(),
         regions: HashMap::new(),
@@ -258,23 +253,35 @@ fn options(base_time: UnixTime) -> MapperOptions {
     options
 }
 
-/// The base time of a trace without wall clock: with it, one span is where the truth says. Only where the others are
-/// then tells something. Gives the tolerance too.
-fn aligned(name: &str, truth: &Truth) -> (UnixTime, u64) {
+/// The base time of a trace without wall clock, with which all begins are where the truth says: as only one number is
+/// chosen, they are checked all the same.
+fn aligned(name: &str, truth: &Truth) -> UnixTime {
     const GUESS: u64 = 1 << 60;
+    let (spans, _) = common::spans_of(name, options(UnixTime(GUESS)));
     let tasks = truth.tasks.iter().map(|task| (&task.name, task.begin_goroutine, task.begin));
     let regions = truth.regions.iter().map(|region| (&region.name, region.begin_goroutine, region.begin));
-    let begins = tasks.chain(regions).filter_map(|(name, goroutine, begin)| Some((name, goroutine?, begin?)));
-    let (anchor, goroutine, begin) =
-        begins.min_by_key(|(_, _, begin)| begin.before - begin.after).expect("a begin");
-    let (anchor, goroutine) = (anchor.expected(""), Value::from(goroutine));
-    let (spans, _) = common::spans_of(name, options(UnixTime(GUESS)));
-    let anchor = spans
-        .iter()
-        .filter(|span| *span.name == *anchor && span.attribute("gotrace.goroutine.id") == Some(&goroutine))
-        .min_by_key(|span| span.start);
-    let after_base = anchor.expect("the span").start.0 - GUESS;
-    (UnixTime(begin.after - after_base), begin.before - begin.after + TOLERANCE)
+    // What has one name on one goroutine begins in the order of the truth.
+    let mut begins: HashMap<_, Vec<Window>> = HashMap::new();
+    for (name, goroutine, begin) in tasks.chain(regions) {
+        if let (Some(goroutine), Some(begin)) = (goroutine, begin) {
+            begins.entry((name.expected(""), goroutine)).or_default().push(begin);
+        }
+    }
+    let (mut earliest, mut latest) = (0, u64::MAX);
+    for ((name, goroutine), mut windows) in begins {
+        let goroutine = Value::from(goroutine);
+        let is_it =
+            |span: &&Span| *span.name == *name && span.attribute("gotrace.goroutine.id") == Some(&goroutine);
+        let mut starts: Vec<_> = spans.iter().filter(is_it).map(|span| span.start.0 - GUESS).collect();
+        starts.sort_unstable();
+        windows.sort_by_key(|window| window.after);
+        for (window, start) in windows.into_iter().zip(starts) {
+            earliest = earliest.max(window.after - start);
+            latest = latest.min(window.before - start);
+        }
+    }
+    assert!(earliest <= latest + 2 * TOLERANCE, "{name}: {earliest} > {latest}");
+    UnixTime(earliest.midpoint(latest))
 }
 
 macro_rules! recordings {
