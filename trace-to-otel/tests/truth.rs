@@ -99,6 +99,11 @@ struct Check {
 }
 
 impl Check {
+    fn new(name: String, truth: Truth, spans: Vec<Span>) -> Self {
+        let spans = spans.into_iter().map(Some).collect();
+        Self { name, truth, spans, tasks: HashMap::new(), regions: HashMap::new() }
+    }
+
     fn run(self) {
         self.tasks().regions().nesting().nothing_else().logs();
     }
@@ -227,7 +232,7 @@ fn truth_of(release: &str, scenario: &str) -> Truth {
 
 fn check_recording(release: &str, scenario: &str) {
     let truth = truth_of(release, scenario);
-    let name = format!("{release}/{}", truth.files[truth.files.len() - 1]);
+    let name = format!("{release}/{scenario}.trace");
     let base_time = match release {
         "go1.22" | "go1.23" | "go1.24" => aligned(&name, &truth),
         _ => UnixTime(0),
@@ -236,14 +241,7 @@ fn check_recording(release: &str, scenario: &str) {
     assert_eq!(counters.spans, spans.len() as u64);
     let repeated: usize = truth.tasks.iter().map(|task| task.more_ends.len()).sum();
     assert_eq!(counters.repeated_task_ends, repeated as u64, "{name}");
-    let check = Check {
-        name,
-        truth,
-        spans: spans.into_iter().map(Some).collect(),
-        tasks: HashMap::new(),
-        regions: HashMap::new(),
-    };
-    check.run();
+    Check::new(name, truth, spans).run();
 }
 
 fn options(base_time: UnixTime) -> MapperOptions {
@@ -301,5 +299,21 @@ recordings!(tasks regions logs generations cgo cpu);
 fn flight_recorder_beside_a_whole_trace() {
     for release in ["go1.25", "go1.26", "go1.27"] {
         check_recording(release, "flight-whole");
+    }
+}
+
+/// What is open at the end of one snapshot ends in a later one, and is one span.
+#[test]
+fn overlapping_snapshots_of_one_process() {
+    for release in ["go1.25", "go1.26", "go1.27"] {
+        let truth = truth_of(release, "flight");
+        let mut mapper = Mapper::with_options(options(UnixTime(0)));
+        let mut spans = Vec::new();
+        let mut last = 0;
+        for file in &truth.files {
+            last = common::feed(&mut mapper, &common::read(&format!("{release}/{file}")), last, &mut spans);
+        }
+        let Ok(()) = mapper.finish(&mut spans);
+        Check::new(format!("{release}/flight"), truth, spans).run();
     }
 }
