@@ -57,6 +57,72 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// How many bytes a [`Window`] shows: a power of two, and enough for any event.
+pub(crate) const WINDOW: usize = 64;
+
+/// An event and what follows it, in a fixed number of bytes, so that reading it checks no bounds.
+///
+/// For events that are known to be well-formed; on others it reads nonsense, and nothing worse.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window<'a> {
+    bytes: &'a [u8; WINDOW],
+    position: usize,
+}
+
+impl<'a> Window<'a> {
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'a [u8; WINDOW], position: usize) -> Self {
+        Self { bytes, position }
+    }
+
+    /// How many bytes have been read.
+    #[inline(always)]
+    pub(crate) fn position(&self) -> usize {
+        self.position
+    }
+
+    #[inline(always)]
+    fn at(&self, ahead: usize) -> u8 {
+        self.bytes[(self.position + ahead) % WINDOW]
+    }
+
+    #[inline(always)]
+    pub(crate) fn byte(&mut self) -> u8 {
+        let byte = self.at(0);
+        self.position += 1;
+        byte
+    }
+
+    /// The next varint: see [`Cursor::varint`].
+    #[inline(always)]
+    pub(crate) fn varint(&mut self) -> u64 {
+        let first = u64::from(self.at(0));
+        if first < 0x80 {
+            self.position += 1;
+            return first;
+        }
+        let second = u64::from(self.at(1));
+        if second < 0x80 {
+            self.position += 2;
+            return (first & 0x7f) | second << 7;
+        }
+        let third = u64::from(self.at(2));
+        if third < 0x80 {
+            self.position += 3;
+            return (first & 0x7f) | (second & 0x7f) << 7 | third << 14;
+        }
+        self.long_varint()
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> u64 {
+        let rest: [u8; MAX_VARINT] = core::array::from_fn(|ahead| self.at(ahead));
+        let (value, length) = long_varint(&rest).unwrap_or_default();
+        self.position += length;
+        value
+    }
+}
+
 /// A varint of any length at the start of `bytes`, and its length.
 #[inline(never)]
 fn long_varint(bytes: &[u8]) -> Option<(u64, usize)> {

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     cursor::only_short_varints,
-    error::{Error, Parse, Violation},
+    error::{Error, Parse},
     event::{Event, ThreadId},
     header::Version,
     losses::Losses,
@@ -314,21 +314,5 @@ impl Events<'_> {
                 Err(error)
             }
         }
-    }
-}
-
-/// The error of an event that the rules reject.
-pub(crate) fn out_of_order(
-    generation: &Generation<'_>,
-    thread: i64,
-    head: (EventType, usize),
-    violation: Violation,
-) -> Error {
-    Error::OutOfOrder {
-        offset: generation.offset(head.1),
-        generation: generation.number(),
-        thread,
-        event_type: head.0,
-        violation,
     }
 }

@@ -3,15 +3,25 @@
 //! Go: `Reader.ReadEvent`, steps 4 to 8.
 
 use crate::{
-    error::{Error, Violation},
-    event::{Record, StackId, StringId},
-    generation::{Generation, out_of_order},
+    cursor::WINDOW,
+    error::Error,
+    event::Record,
+    generation::Generation,
     losses::{Loss, Losses},
-    order::{Advance, EventCursor, Frontier, Loaded, Order, Step, hide_unknown},
+    order::{
+        Advance, Attempt, EventCursor, Frontier, IdLimits, Loaded, Order, Source, Step, unknown_ids,
+    },
     reader::Mode,
-    spec::{ArgumentKind, Dialect, EventType, MAX_ARGUMENTS},
+    spec::{Dialect, EventType, MAX_ARGUMENTS},
     tables::Time,
 };
+
+/// How many events are put in order at once. Enough to keep the state of the merge in registers for a while,
+/// and few enough for the first-level cache.
+const BUFFER: usize = 64;
+
+/// How many events may follow from one.
+const FOLLOWERS: usize = 2;
 
 /// Merges the threads of one generation after the other.
 #[derive(Debug)]
@@ -21,8 +31,14 @@ pub(crate) struct Sequencer {
     frontier: Frontier,
     next_sample: usize,
     last_time: Time,
-    /// The event that was delivered last. It stays in one place: copies of it would cost more than its making.
-    record: Record,
+    /// Events in order. They stay where they are made: to move one costs more than to make it.
+    buffer: Box<[Record]>,
+    /// How many of them are ready.
+    ready: usize,
+    /// How many of them have been delivered.
+    delivered: usize,
+    /// What comes after them, if it is an error.
+    failed: Option<Error>,
 }
 
 impl Sequencer {
@@ -33,30 +49,39 @@ impl Sequencer {
             frontier: Frontier::default(),
             next_sample: 0,
             last_time: Time(0),
-            record: Record::EMPTY,
+            buffer: vec![Record::EMPTY; BUFFER + FOLLOWERS].into(),
+            ready: 0,
+            delivered: 0,
+            failed: None,
         }
     }
 
     /// The event that was delivered last.
     #[inline]
     pub(crate) fn record(&self) -> &Record {
-        &self.record
+        &self.buffer[self.delivered - 1]
     }
 
     pub(crate) fn order(&mut self) -> &mut Order {
         &mut self.order
     }
 
+    pub(crate) fn last_time(&self) -> Time {
+        self.last_time
+    }
+
     /// Begins with the events of a generation. Go: `Reader.installGen`.
     pub(crate) fn open(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
+        let source = Source::new(generation);
         self.next_sample = 0;
         self.frontier.clear();
+        self.order.open_generation(generation.number());
         for (thread, first) in generation.streams() {
             let mut cursor = EventCursor::new(self.order.thread(thread), Some(first));
-            let mut loaded = cursor.load_first(generation);
+            let mut loaded = cursor.load_next_batch(&source);
             while loaded == Loaded::Malformed {
-                self.give_up_batch(&mut cursor, generation, losses)?;
-                loaded = cursor.load_first(generation);
+                give_up_batch(&mut cursor, &self.order, self.mode, &source, losses)?;
+                loaded = cursor.load_next_batch(&source);
             }
             if loaded == Loaded::Event {
                 self.frontier.insert(cursor);
@@ -65,286 +90,283 @@ impl Sequencer {
         Ok(())
     }
 
-    /// A malformed event: the end in strict mode. In salvage mode the rest of its batch is left out.
-    fn give_up_batch(
-        &self,
-        cursor: &mut EventCursor,
-        generation: &Generation<'_>,
-        losses: &mut Losses,
-    ) -> Result<(), Error> {
-        let error = cursor.fault(generation);
-        if self.mode == Mode::Strict {
-            return Err(error);
-        }
-        losses.add(Loss {
-            error,
-            generation: Some(generation.number()),
-            thread: Some(self.order.thread_id(cursor.thread)),
-            bytes: cursor.skip_batch() as u64,
-        });
-        Ok(())
+    /// Makes a sync event the one that was delivered last.
+    pub(crate) fn sync(&mut self, raw_time: Time, arguments: [u64; MAX_ARGUMENTS], offset: u64) {
+        let time = squash(&mut self.last_time, raw_time);
+        self.buffer[0] = Record { time, raw_time, arguments, offset, ..Record::EMPTY };
+        (self.ready, self.delivered) = (1, 1);
     }
 
     /// Goes on to the next event of the generation that was opened; `false` at its end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
-        let found = match self.order.queued() {
-            Some(record) => {
-                self.record = record;
-                true
-            }
-            None => self.pick(generation, losses)?,
-        };
-        if found {
-            self.finish(generation, losses)?;
-        }
-        Ok(found)
-    }
-
-    /// Checks what the event names and makes its time later than the last one's.
-    #[inline]
-    fn finish(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
-        if let Err(error) = validate_ids(&self.record, generation) {
-            if self.mode == Mode::Strict {
-                return Err(error);
-            }
-            let thread = Some(self.record.thread);
-            losses.add(Loss { error, generation: Some(generation.number()), thread, bytes: 0 });
-        }
-        self.record.time = self.squash(self.record.time);
-        Ok(())
-    }
-
-    /// Makes a sync event the last one delivered.
-    pub(crate) fn sync(&mut self, raw_time: Time, arguments: [u64; MAX_ARGUMENTS], offset: u64) {
-        let time = self.squash(raw_time);
-        self.record = Record { time, raw_time, arguments, offset, ..Record::EMPTY };
-    }
-
-    /// The time of the next event of the whole trace. Go: the deferred function of `Reader.ReadEvent`.
-    #[inline]
-    fn squash(&mut self, time: Time) -> Time {
-        self.last_time = if time <= self.last_time { Time(self.last_time.0.wrapping_add(1)) } else { time };
-        self.last_time
-    }
-
-    pub(crate) fn last_time(&self) -> Time {
-        self.last_time
-    }
-
-    #[inline]
-    fn pick(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
-        let first = self.frontier.first_time();
-        if let Some(sample) = generation.sample(self.next_sample) {
-            if first.is_none_or(|time| sample.time.0 < time) {
-                self.next_sample += 1;
-                self.record = Record {
-                    event_type: EventType::CpuSample,
-                    time: sample.time,
-                    raw_time: sample.time,
-                    thread: sample.thread,
-                    proc: sample.proc,
-                    goroutine: sample.goroutine,
-                    arguments: [sample.stack, 0, 0, 0],
-                    offset: generation.offset(sample.start),
-                };
-                return Ok(true);
-            }
-        }
-        if first.is_none() {
+        if self.delivered == self.ready && !self.refill(generation, losses)? {
             return Ok(false);
         }
-        if !self.try_advance(0, generation, losses)? {
-            self.pick_another(generation, losses)?;
-        }
+        self.delivered += 1;
         Ok(true)
     }
 
-    /// The head waits: the first other thread, in the order of time, whose event may happen.
+    #[inline(never)]
+    fn refill(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        (self.ready, self.delivered) = (0, 0);
+        if let Err(error) = self.fill(generation, losses) {
+            self.failed = Some(error);
+            // What was in order before the error is delivered before it.
+            if self.ready == 0 {
+                return Err(error);
+            }
+        }
+        Ok(self.ready > 0)
+    }
+
+    /// Puts events in order until the buffer is full or the generation ends.
+    fn fill(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
+        let source = Source::new(generation);
+        while self.ready < BUFFER {
+            let sample = generation.sample(self.next_sample);
+            match (self.frontier.first_time(), sample) {
+                (None, None) => return Ok(()),
+                (first, Some(sample)) if first.is_none_or(|first| sample.time.0 < first) => {
+                    self.buffer[self.ready] = Record {
+                        event_type: EventType::CpuSample,
+                        time: squash(&mut self.last_time, sample.time),
+                        raw_time: sample.time,
+                        thread: sample.thread,
+                        proc: sample.proc,
+                        goroutine: sample.goroutine,
+                        arguments: [sample.stack, 0, 0, 0],
+                        offset: generation.offset(sample.start),
+                    };
+                    self.ready += 1;
+                    self.next_sample += 1;
+                }
+                (_, sample) => {
+                    let bound = self.frontier.bound();
+                    let bound = sample.map_or(bound, |sample| bound.min(sample.time.0));
+                    self.run_head(bound, &source, losses)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the first thread's events in order, up to the one that is later than `bound`: until then it stays
+    /// the first, and nothing else has to be looked at.
+    fn run_head(&mut self, bound: i64, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
+        let Self { order, frontier, buffer, ready, last_time, mode, .. } = self;
+        let cursor = frontier.cursor(0);
+        let thread = cursor.thread as usize;
+        let limits = IdLimits::of(&source.generation.tables);
+        let mut tail = [0; WINDOW];
+        let (mut attempt, mut loaded) = (None, None);
+        order.meet(thread);
+        for record in &mut buffer[*ready..BUFFER] {
+            cursor.describe(source.generation, record);
+            let window = cursor.window(source.bytes, &mut tail);
+            let tried = order.advance(record, thread, &source.generation.tables, &limits, window);
+            if tried.outcome != Ok(Advance::Done) {
+                attempt = Some(tried);
+                break;
+            }
+            let next = cursor.load(source, cursor.position() + tried.length);
+            if next != Loaded::Event {
+                (attempt, loaded) = (Some(tried), Some(next));
+                break;
+            }
+            if !tried.ids_known {
+                look_ids_up(record, source.generation, *mode, losses)?;
+            }
+            order.hide_stand_ins(record);
+            record.time = squash(last_time, record.time);
+            *ready += 1;
+            if cursor.time() > bound {
+                break;
+            }
+        }
+        if loaded.is_none() {
+            frontier.update(0);
+        }
+        match attempt {
+            Some(attempt) if !self.conclude(0, attempt, loaded, source, losses)? => {
+                self.run_another(source, losses)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The head waits: the first other thread, in the order of time, whose event may happen. Go:
+    /// `Reader.ReadEvent`, where `tryAdvance` of the head gives `false`.
     #[cold]
-    fn pick_another(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
+    fn run_another(&mut self, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
         self.frontier.sort();
         for place in 1..self.frontier.len() {
-            if self.try_advance(place, generation, losses)? {
+            if self.try_one(place, source, losses)? {
                 return Ok(());
             }
         }
         let cursor = self.frontier.cursor(0);
-        let (event_type, position) = cursor.head();
-        let thread = self.order.thread_id(cursor.thread);
         let error = Error::Stuck {
-            offset: generation.offset(position),
-            generation: generation.number(),
-            thread,
-            event_type,
+            offset: source.generation.offset(cursor.position()),
+            generation: source.generation.number(),
+            thread: self.order.thread_id(cursor.thread),
+            event_type: cursor.event_type(),
         };
-        match self.mode {
-            Mode::Strict => Err(error),
-            Mode::Salvage => self.force(0, error, generation, losses),
-        }
+        self.force(0, error, source, losses)
     }
 
-    /// Lets the event of a thread happen if it may now. Go: `tryAdvance` in `Reader.ReadEvent`.
-    #[inline(always)]
-    fn try_advance(
+    /// Lets the next event of a thread happen if it may. Go: `tryAdvance` in `Reader.ReadEvent`.
+    fn try_one(&mut self, place: usize, source: &Source<'_>, losses: &mut Losses) -> Result<bool, Error> {
+        let attempt = self.attempt(place, source);
+        self.conclude(place, attempt, None, source, losses)
+    }
+
+    #[cold]
+    fn attempt(&mut self, place: usize, source: &Source<'_>) -> Attempt {
+        let Self { order, frontier, buffer, ready, .. } = self;
+        let cursor = frontier.cursor(place);
+        let thread = cursor.thread as usize;
+        let record = &mut buffer[*ready];
+        order.meet(thread);
+        cursor.describe(source.generation, record);
+        let mut tail = [0; WINDOW];
+        let window = cursor.window(source.bytes, &mut tail);
+        let tables = &source.generation.tables;
+        order.advance(record, thread, tables, &IdLimits::of(tables), window)
+    }
+
+    /// What follows from an attempt: the thread moves on and the event is ready, or, with `false`, it waits.
+    /// `loaded` is what the cursor found behind the event, if it has been moved there.
+    #[cold]
+    fn conclude(
         &mut self,
         place: usize,
-        generation: &Generation<'_>,
+        attempt: Attempt,
+        loaded: Option<Loaded>,
+        source: &Source<'_>,
         losses: &mut Losses,
     ) -> Result<bool, Error> {
-        let cursor = self.frontier.cursor(place);
-        let thread = cursor.thread as usize;
-        let cursor = cursor.read(generation, &mut self.record);
-        let mut step = Step { record: &mut self.record, thread, tables: &generation.tables, cursor };
-        let outcome = self.order.advance(&mut step);
-        let after = step.cursor.position();
-        match outcome {
-            Ok(Advance::Done) => {}
+        match attempt.outcome {
+            Ok(Advance::Done | Advance::Several) => {}
             Ok(Advance::Wait) => return Ok(false),
-            Err(violation) => return self.violated(place, violation, generation, losses).map(|()| true),
+            Err(violation) => {
+                let cursor = self.frontier.cursor(place);
+                let error = Error::OutOfOrder {
+                    offset: source.generation.offset(cursor.position()),
+                    generation: source.generation.number(),
+                    thread: self.order.thread_id(cursor.thread),
+                    event_type: cursor.event_type(),
+                    violation,
+                };
+                return self.force(place, error, source, losses).map(|()| true);
+            }
         }
-        if self.frontier.move_on(place, generation, after) == Loaded::Malformed {
-            self.move_past(place, generation, losses)?;
+        let Self { order, frontier, buffer, ready, last_time, mode, .. } = self;
+        let cursor = frontier.cursor(place);
+        let mut loaded =
+            loaded.unwrap_or_else(|| cursor.load(source, cursor.position() + attempt.length));
+        while loaded == Loaded::Malformed {
+            give_up_batch(cursor, order, *mode, source, losses)?;
+            loaded = cursor.load_next_batch(source);
         }
-        if self.mode == Mode::Salvage {
-            hide_unknown(&mut self.record);
+        match loaded {
+            Loaded::Event => frontier.update(place),
+            _ => frontier.remove(place),
         }
-        Ok(true)
-    }
-
-    /// Goes on behind a malformed event.
-    #[cold]
-    fn move_past(
-        &mut self,
-        place: usize,
-        generation: &Generation<'_>,
-        losses: &mut Losses,
-    ) -> Result<(), Error> {
         loop {
-            let mut cursor = self.frontier.cursor(place).clone();
-            self.give_up_batch(&mut cursor, generation, losses)?;
-            let end = cursor.batch_end();
-            *self.frontier.cursor(place) = cursor;
-            if self.frontier.move_on(place, generation, end) != Loaded::Malformed {
-                return Ok(());
+            let record = &mut buffer[*ready];
+            look_ids_up(record, source.generation, *mode, losses)?;
+            order.hide_stand_ins(record);
+            record.time = squash(last_time, record.time);
+            *ready += 1;
+            match order.queued() {
+                Some(follower) => buffer[*ready] = follower,
+                None => return Ok(true),
             }
         }
     }
 
-    #[cold]
-    fn violated(
-        &mut self,
-        place: usize,
-        violation: Violation,
-        generation: &Generation<'_>,
-        losses: &mut Losses,
-    ) -> Result<(), Error> {
-        let cursor = self.frontier.cursor(place);
-        let head = cursor.head();
-        let error = out_of_order(generation, self.order.thread_id(cursor.thread), head, violation);
-        match self.mode {
-            Mode::Strict => Err(error),
-            Mode::Salvage => self.force(place, error, generation, losses),
-        }
-    }
-
-    /// Lets the event of a thread happen whatever is known: what is known is corrected.
+    /// In salvage mode, lets the next event of a thread happen whatever is known: what is known is corrected.
     #[cold]
     fn force(
         &mut self,
         place: usize,
         error: Error,
-        generation: &Generation<'_>,
+        source: &Source<'_>,
         losses: &mut Losses,
     ) -> Result<(), Error> {
-        let cursor = self.frontier.cursor(place);
-        let thread = cursor.thread as usize;
-        let cursor = cursor.read(generation, &mut self.record);
+        if self.mode == Mode::Strict {
+            return Err(error);
+        }
+        let Self { order, frontier, buffer, ready, .. } = self;
+        let cursor = frontier.cursor(place);
         losses.add(Loss {
             error,
-            generation: Some(generation.number()),
-            thread: Some(self.order.thread_id(thread as u32)),
+            generation: Some(source.generation.number()),
+            thread: Some(order.thread_id(cursor.thread)),
             bytes: 0,
         });
-        let mut step = Step { record: &mut self.record, thread, tables: &generation.tables, cursor };
-        step.decode_all();
-        let after = step.cursor.position();
-        self.order.set_context(&mut step);
-        self.order.reconcile(&step);
-        step.cursor = cursor;
-        // Where even that does not help, the event stands for itself.
-        let _ = self.order.advance(&mut step);
-        if self.frontier.move_on(place, generation, after) == Loaded::Malformed {
-            self.move_past(place, generation, losses)?;
+        let thread = cursor.thread as usize;
+        let record = &mut buffer[*ready];
+        cursor.describe(source.generation, record);
+        record.arguments = cursor.arguments(source.bytes);
+        order.set_context(record, thread);
+        order.reconcile(&Step { record, thread, tables: &source.generation.tables });
+        let mut attempt = self.attempt(place, source);
+        if !matches!(attempt.outcome, Ok(Advance::Done | Advance::Several)) {
+            // Where even that does not help, the event stands for itself.
+            attempt.outcome = Ok(Advance::Done);
         }
-        hide_unknown(&mut self.record);
-        Ok(())
+        self.conclude(place, attempt, None, source, losses).map(|_| ())
     }
 }
 
-/// Whether the strings and stacks that an event names exist. Go: `Event.validateTableIDs`.
+/// The time of the next event of the whole trace. Go: the deferred function of `Reader.ReadEvent`.
 #[inline(always)]
-fn validate_ids(record: &Record, generation: &Generation<'_>) -> Result<(), Error> {
-    let kinds = &TABLE_ARGUMENTS[record.event_type as usize];
-    // Nearly always all ids up to some number exist, and then no table is asked and nothing branches.
-    let tables = &generation.tables;
-    let limits = [u64::MAX, tables.strings.complete(), tables.stacks.complete()];
-    let within = |(kind, &id): (&TableArgument, &u64)| id <= limits[*kind as usize];
-    if kinds.iter().zip(&record.arguments).map(within).fold(true, |all, one| all & one) {
-        return Ok(());
-    }
-    look_ids_up(record, generation)
+fn squash(last: &mut Time, time: Time) -> Time {
+    *last = if time <= *last { Time(last.0.wrapping_add(1)) } else { time };
+    *last
 }
 
-#[inline(never)]
-fn look_ids_up(record: &Record, generation: &Generation<'_>) -> Result<(), Error> {
-    let kinds = &TABLE_ARGUMENTS[record.event_type as usize];
-    for (kind, &id) in kinds.iter().zip(&record.arguments) {
-        let known = match kind {
-            TableArgument::None => true,
-            TableArgument::String => generation.tables.strings.get(StringId(id)).is_some(),
-            TableArgument::Stack => generation.tables.stacks.get(StackId(id)).is_some(),
-        };
-        if !known {
-            return Err(unknown_id(record, *kind, id));
-        }
+/// A malformed event: the end in strict mode. In salvage mode the rest of its batch is left out.
+#[cold]
+fn give_up_batch(
+    cursor: &mut EventCursor,
+    order: &Order,
+    mode: Mode,
+    source: &Source<'_>,
+    losses: &mut Losses,
+) -> Result<(), Error> {
+    let error = cursor.fault(source.generation);
+    if mode == Mode::Strict {
+        return Err(error);
     }
+    losses.add(Loss {
+        error,
+        generation: Some(source.generation.number()),
+        thread: Some(order.thread_id(cursor.thread)),
+        bytes: cursor.skip_batch() as u64,
+    });
     Ok(())
 }
 
+/// Checks whether the strings and stacks that an event names exist. Go: `Event.validateTableIDs`.
 #[cold]
-fn unknown_id(record: &Record, kind: TableArgument, id: u64) -> Error {
-    let Record { offset, event_type, .. } = *record;
-    match kind {
-        TableArgument::Stack => Error::InvalidStack { offset, event_type, id },
-        _ => Error::InvalidString { offset, event_type, id },
-    }
-}
-
-/// Which table an argument is an id of.
-#[derive(Clone, Copy)]
-enum TableArgument {
-    None = 0,
-    String = 1,
-    Stack = 2,
-}
-
-static TABLE_ARGUMENTS: [[TableArgument; MAX_ARGUMENTS]; 256] = {
-    let mut table = [[TableArgument::None; MAX_ARGUMENTS]; 256];
-    let mut i = 0;
-    while i < EventType::all().len() {
-        let spec = EventType::all()[i].spec();
-        let mut argument = 1;
-        // A CPU sample's stack is never checked, neither here nor in the reference.
-        while spec.timed && argument < spec.arguments.len() {
-            table[spec.event_type as usize][argument - 1] = match spec.arguments[argument].kind {
-                ArgumentKind::String => TableArgument::String,
-                ArgumentKind::Stack | ArgumentKind::OtherStack => TableArgument::Stack,
-                ArgumentKind::TimeDelta | ArgumentKind::Value => TableArgument::None,
-            };
-            argument += 1;
+fn look_ids_up(
+    record: &Record,
+    generation: &Generation<'_>,
+    mode: Mode,
+    losses: &mut Losses,
+) -> Result<(), Error> {
+    for error in unknown_ids(record, &generation.tables) {
+        if mode == Mode::Strict {
+            return Err(error);
         }
-        i += 1;
+        let thread = Some(record.thread);
+        losses.add(Loss { error, generation: Some(generation.number()), thread, bytes: 0 });
     }
-    table
-};
+    Ok(())
+}

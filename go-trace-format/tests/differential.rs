@@ -22,9 +22,8 @@ use proptest::{
 };
 
 use support::{
-    Recording,
     dump::{exact, print, sort_samples_of_one_time, split},
-    mutate::{Mutation, apply, damaged},
+    mutate::damage,
 };
 
 /// How Go's reader ended.
@@ -47,8 +46,8 @@ fn damaged_recordings() {
     let verdicts = RefCell::new([0; 3]);
     let mut runner =
         TestRunner::new(Config { max_shrink_iters: 2_000, failure_persistence: None, ..Config::default() });
-    let result = runner.run(&damaged(&recordings), |(recording, mutations)| {
-        let trace = damage(&recordings[recording], &mutations);
+    let result = runner.run(&damage(&recordings), |damage| {
+        let trace = damage.apply(&recordings);
         fs::write(&file, &trace)?;
         let output = Command::new(&tool).arg("-d=parsed").arg(&file).env("TZ", "UTC").output()?;
         let verdict = compare(&trace, &output)?;
@@ -63,17 +62,9 @@ fn damaged_recordings() {
     eprintln!("Go accepted {accepted} traces, rejected {rejected} and panicked on {undefined}");
     match result {
         Ok(()) => fs::remove_file(&file).expect("the file written last"),
-        Err(TestError::Fail(reason, (recording, mutations))) => {
-            let recording = &recordings[recording];
-            fs::write(&file, damage(recording, &mutations)).expect("the smallest case");
-            panic!("{}: {} with {mutations:?}: {reason}", file.display(), recording.name());
-        }
+        Err(TestError::Fail(reason, damage)) => panic!("{}: {reason}", damage.report(&recordings, &file)),
         Err(error) => panic!("{error}"),
     }
-}
-
-fn damage(recording: &Recording, mutations: &[Mutation]) -> Vec<u8> {
-    apply(&recording.bytes, mutations)
 }
 
 fn compare(trace: &[u8], output: &Output) -> Result<Verdict, TestCaseError> {

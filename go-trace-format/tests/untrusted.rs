@@ -6,12 +6,12 @@ use go_trace_format::{
     Dumper, Error, EventKind, Losses, Mode, Reader, ReaderOptions,
     wire::{BatchKind, Batches},
 };
-use proptest::prelude::*;
-
-use support::{
-    Pieces, Recording,
-    mutate::{Mutation, apply, damaged},
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestError, TestRunner},
 };
+
+use support::{Pieces, Recording, mutate::damage};
 
 /// What reading came to.
 #[derive(Debug, PartialEq)]
@@ -19,10 +19,8 @@ struct Outcome {
     dump: Vec<u8>,
     /// Where in the dump each event begins.
     starts: Vec<usize>,
-    /// Where in the dump the last generation begins.
-    last_generation: usize,
-    /// Events that threads wrote, and not made up by the reader or taken from a table.
-    written: usize,
+    /// Where in the trace the events stand that threads wrote, in order.
+    written: Vec<u64>,
     error: Option<Error>,
     losses: Losses,
 }
@@ -37,16 +35,13 @@ impl Outcome {
 fn read(reader: Result<Reader<'_>, Error>) -> Result<Outcome, Error> {
     let mut reader = reader?;
     let mut dumper = Dumper::new(Vec::new(), |_, text| text.into());
-    let (mut starts, mut last_generation, mut written) = (Vec::new(), 0, 0);
+    let (mut starts, mut written) = (Vec::new(), Vec::new());
     let error = loop {
         match reader.next_event() {
             Ok(Some(event)) => {
-                let start = dumper.output().len();
-                starts.push(start);
-                match event.kind() {
-                    EventKind::Sync(sync) if sync.generation.is_some() => last_generation = start,
-                    EventKind::Sync(_) | EventKind::CpuSample => {}
-                    _ => written += 1,
+                starts.push(dumper.output().len());
+                if !matches!(event.kind(), EventKind::Sync(_) | EventKind::CpuSample) {
+                    written.push(event.offset());
                 }
                 dumper.write(&event).expect("a Vec takes everything");
             }
@@ -59,8 +54,9 @@ fn read(reader: Result<Reader<'_>, Error>) -> Result<Outcome, Error> {
         None => assert!(reader.next_event().expect("no error after the end").is_none()),
         Some(error) => assert_eq!(reader.next_event().err(), Some(error)),
     }
+    written.sort_unstable();
     let losses = reader.losses().clone();
-    Ok(Outcome { dump: dumper.into_inner(), starts, last_generation, written, error, losses })
+    Ok(Outcome { dump: dumper.into_inner(), starts, written, error, losses })
 }
 
 /// Compares outcomes; says where they part.
@@ -84,15 +80,16 @@ fn options(mode: Mode) -> ReaderOptions {
     ReaderOptions::new().mode(mode)
 }
 
-/// How many events the threads' batches hold, up to the first damage to the frames.
-fn events_on_the_wire(trace: &[u8]) -> usize {
-    let Ok(batches) = Batches::new(trace) else { return 0 };
+/// Where the events of the threads' batches stand, up to the first damage to the frames.
+fn events_on_the_wire(trace: &[u8]) -> Vec<u64> {
+    let Ok(batches) = Batches::new(trace) else { return Vec::new() };
     let (version, dialect) = (batches.version(), batches.dialect());
     batches
         .map_while(Result::ok)
-        .filter(|batch| batch.generation != 0 && batch.kind(version, dialect) == BatchKind::Events)
-        .map(|batch| batch.events(dialect).map_while(Result::ok).count())
-        .sum()
+        .filter(|batch| batch.kind(version, dialect) == BatchKind::Events)
+        .flat_map(|batch| batch.events(dialect).map_while(Result::ok))
+        .map(|event| event.offset)
+        .collect()
 }
 
 fn check(trace: &[u8]) -> Result<(), TestCaseError> {
@@ -100,7 +97,7 @@ fn check(trace: &[u8]) -> Result<(), TestCaseError> {
     let salvaged = read(options(Mode::Salvage).read_slice(trace));
     let in_pieces = |mode| read(options(mode).read(Pieces::new(trace)));
     same(&strict, &in_pieces(Mode::Strict), "strict, slice and pieces")?;
-    // X
+    same(&salvaged, &in_pieces(Mode::Salvage), "salvage, slice and pieces")?;
     let (strict, salvaged) = match (strict, salvaged) {
         (Ok(strict), Ok(salvaged)) => (strict, salvaged),
         (strict, salvaged) => {
@@ -111,18 +108,16 @@ fn check(trace: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(salvaged.error, None);
     // An event takes two bytes and becomes three at most.
     prop_assert!(salvaged.starts.len() <= 3 * trace.len() / 2);
-    let on_the_wire = events_on_the_wire(trace);
-    prop_assert!(salvaged.written >= on_the_wire, "{} of {on_the_wire} events", salvaged.written);
+    let lost = events_on_the_wire(trace).into_iter().find(|at| salvaged.written.binary_search(at).is_err());
+    prop_assert_eq!(lost, None, "an event that can be read");
     match strict.error {
         Some(error) => {
-            if !matches!(error, Error::InvalidGeneration { .. }) { prop_assert!(!salvaged.losses.is_empty(), "lost in silence: {error}"); }
-            // Of the generation that is damaged salvage may find more.
-            let sure = strict.last_generation;
-            prop_assert!(salvaged.dump.get(..sure) == strict.dump.get(..sure), "before the damage");
+            prop_assert!(!salvaged.losses.is_empty(), "lost in silence: {error}");
+            prop_assert!(salvaged.written.len() >= strict.written.len(), "less than strict reading gives");
         }
         None => {
-            let _ = salvaged.losses.iter().all(|l| matches!(l.error, Error::GenerationsOutOfOrder { .. })) || { prop_assert!(false, "{}", salvaged.losses.iter().next().unwrap()); true };
-            let mut salvaged = salvaged; salvaged.losses = strict.losses.clone(); same(&Ok(strict), &Ok(salvaged), "strict and salvage")?;
+            prop_assert!(salvaged.losses.is_empty(), "{}", salvaged.losses);
+            same(&Ok(strict), &Ok(salvaged), "strict and salvage of a sound trace")?;
         }
     }
     Ok(())
@@ -137,19 +132,31 @@ fn small_recordings() -> Vec<Recording> {
 }
 
 #[test]
+fn sound_recordings() {
+    for recording in support::testdata() {
+        check(&recording.bytes).unwrap_or_else(|error| panic!("{}: {error}", recording.name()));
+    }
+}
+
+/// Of a cut trace everything before the cut is read, but for what is in the batch that is cut.
+#[test]
+fn cut_recordings() {
+    for recording in small_recordings() {
+        for eighth in 1..8 {
+            let cut = &recording.bytes[..recording.bytes.len() * eighth / 8];
+            check(cut).unwrap_or_else(|error| panic!("{eighth}/8 of {}: {error}", recording.name()));
+        }
+    }
+}
+
+#[test]
 fn damaged_recordings() {
     let recordings = small_recordings();
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
-    let outcome = runner.run(&damaged(&recordings), |(recording, mutations): (usize, Vec<Mutation>)| {
-        check(&apply(&recordings[recording].bytes, &mutations))
-    });
-    if let Err(proptest::test_runner::TestError::Fail(reason, (recording, mutations))) = &outcome {
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let result = runner.run(&damage(&recordings), |damage| check(&damage.apply(&recordings)));
+    if let Err(TestError::Fail(reason, damage)) = &result {
         let file = std::env::temp_dir().join("untrusted.trace");
-        std::fs::write(&file, apply(&recordings[*recording].bytes, mutations)).expect("the smallest case");
-        panic!("{}: {} with {mutations:?}: {reason}", file.display(), recordings[*recording].name());
+        panic!("{}: {reason}", damage.report(&recordings, &file));
     }
-    outcome.expect("every case to be tried");
+    result.expect("every case to be tried");
 }

@@ -21,7 +21,7 @@ impl Goroutine {
 
 impl Order {
     /// The current goroutine, which must have `status`.
-    #[inline]
+    #[inline(always)]
     fn goroutine_with(&mut self, step: &Step<'_>, status: u64) -> Result<u32, Violation> {
         let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
         if self.goroutines.get(slot).progress.status() == status { Ok(slot) } else { Err(Violation::WrongState) }
@@ -34,7 +34,7 @@ impl Order {
         self.goroutines.remove(slot);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn go_start(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
         let generation = step.tables.generation;
@@ -48,21 +48,36 @@ impl Order {
         Ok(Advance::Done)
     }
 
-    /// `GoStop`, `GoBlock` and `GoDestroy`. Go: `advanceGoStopExec`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn go_stop(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require_user_code(step)?;
-        let slot = self.goroutine_with(step, RUNNING)?;
-        match step.record.event_type {
-            EventType::GoStop => self.goroutines.get_mut(slot).progress.set_status(RUNNABLE),
-            EventType::GoBlock => self.goroutines.get_mut(slot).progress.set_status(WAITING),
-            _ => self.remove_goroutine(slot),
-        }
-        self.leave_goroutine(step.thread);
+        let slot = self.stop_running(step)?;
+        self.goroutines.get_mut(slot).progress.set_status(RUNNABLE);
         Ok(Advance::Done)
     }
 
-    #[inline]
+    #[inline(always)]
+    pub(super) fn go_block(&mut self, step: &mut Step<'_>) -> Outcome {
+        let slot = self.stop_running(step)?;
+        self.goroutines.get_mut(slot).progress.set_status(WAITING);
+        Ok(Advance::Done)
+    }
+
+    pub(super) fn go_destroy(&mut self, step: &mut Step<'_>) -> Outcome {
+        let slot = self.stop_running(step)?;
+        self.remove_goroutine(slot);
+        Ok(Advance::Done)
+    }
+
+    /// The running goroutine leaves its thread: its slot. Go: `advanceGoStopExec`.
+    #[inline(always)]
+    fn stop_running(&mut self, step: &Step<'_>) -> Result<u32, Violation> {
+        self.require_user_code(step)?;
+        let slot = self.goroutine_with(step, RUNNING)?;
+        self.leave_goroutine(step.thread);
+        Ok(slot)
+    }
+
+    #[inline(always)]
     pub(super) fn go_unblock(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
         let Some(slot) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
@@ -122,7 +137,7 @@ impl Order {
             self.queue.push(destroy);
         }
         self.leave_goroutine(step.thread);
-        Ok(Advance::Done)
+        Ok(if self.queue.is_empty() { Advance::Done } else { Advance::Several })
     }
 
     /// `GoStatus` and `GoStatusStack`.
@@ -217,10 +232,10 @@ impl Order {
         });
         self.queue.push(Record { event_type: leaves, arguments: [0; 4], ..switch });
         self.run_goroutine(step.thread, id, next);
-        Ok(Advance::Done)
+        Ok(Advance::Several)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn go_syscall_begin(&mut self, step: &mut Step<'_>) -> Outcome {
         self.require_user_code(step)?;
         let slot = self.goroutine_with(step, RUNNING)?;
@@ -234,7 +249,7 @@ impl Order {
         Ok(Advance::Done)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn go_syscall_end(&mut self, step: &mut Step<'_>) -> Outcome {
         self.require_user_code(step)?;
         let slot = self.goroutine_with(step, SYSCALL)?;

@@ -4,17 +4,14 @@
 //! makes of it, so the heap here must make the same moves.
 
 use crate::{
-    cursor::Cursor,
+    cursor::{Cursor, WINDOW, Window},
     error::Error,
     event::Record,
     generation::Generation,
     spec::{EventType, MAX_ARGUMENTS},
-    tables::Time,
-    wire::{argument_count, decode_arguments, timed_event},
+    tables::{Clock, Time},
+    wire::{EventTable, argument_count, decode_arguments, timed_event, timed_events_of, window_arguments},
 };
-
-/// The most bytes that one event may take: its number, and five varints.
-const MAX_EVENT: usize = 1 + (1 + MAX_ARGUMENTS) * crate::cursor::MAX_VARINT;
 
 /// A thread's place in its stream: its next event, and what follows.
 #[derive(Clone, Debug)]
@@ -23,58 +20,94 @@ pub(crate) struct EventCursor {
     pub(crate) thread: u32,
     /// The next event.
     event_type: EventType,
-    /// The next event's time; in the heap, too.
+    /// How many bytes its number and time delta take.
+    head_length: u8,
+    /// Its time.
     time: i64,
-    /// Where the next event begins in the generation's bytes.
+    /// Where it begins in the generation's bytes.
     event: usize,
-    /// Where its arguments begin.
-    arguments: usize,
     /// Where the current batch ends.
     end: usize,
-    /// Events that begin before here cannot be malformed: their varints are short and end within the batch.
+    /// Events that begin before here are well-formed, except perhaps for their number, and a [`Window`] shows
+    /// all of them.
     safe_end: usize,
     /// The next batch of the thread.
     next_batch: Option<u32>,
 }
 
 impl EventCursor {
-    /// A cursor before the first event of a thread; [`load`](Self::load) it before anything else.
+    /// A cursor before the first event of a thread; [`load_first`](Self::load_first) it before anything else.
     pub(crate) fn new(thread: u32, first_batch: Option<u32>) -> Self {
         Self {
             thread,
             event_type: EventType::Sync,
+            head_length: 0,
             time: 0,
             event: 0,
-            arguments: 0,
             end: 0,
             safe_end: 0,
             next_batch: first_batch,
         }
     }
 
+    /// The time of the next event.
+    #[inline(always)]
+    pub(crate) fn time(&self) -> i64 {
+        self.time
+    }
+
     /// Goes on to the event that begins at `position`, or to the first of the next batch that has one.
     ///
     /// Go: `batchCursor.nextEvent`.
     #[inline(always)]
-    fn load(&mut self, generation: &Generation<'_>, position: usize) -> Loaded {
-        let mut position = position;
-        if position == self.end {
-            match self.next_batch(generation) {
-                Some(start) => position = start,
+    pub(crate) fn load(&mut self, source: &Source<'_>, position: usize) -> Loaded {
+        self.event = position;
+        match source.bytes.get(position..).and_then(<[u8]>::first_chunk) {
+            Some(bytes) if position < self.safe_end => {
+                let mut window = Window::new(bytes, 0);
+                let Some(event_type) = source.events[window.byte() as usize] else { return Loaded::Malformed };
+                let delta = window.varint();
+                self.set(event_type, delta, window.position(), source)
+            }
+            _ => self.load_carefully(source),
+        }
+    }
+
+    #[inline(always)]
+    fn set(&mut self, event_type: EventType, delta: u64, head_length: usize, source: &Source<'_>) -> Loaded {
+        self.event_type = event_type;
+        self.head_length = head_length as u8;
+        self.time = self.time.wrapping_add(source.clock.time(delta).0);
+        Loaded::Event
+    }
+
+    /// As [`load`](Self::load), near the end of a batch and wherever an event may be malformed.
+    #[inline(never)]
+    fn load_carefully(&mut self, source: &Source<'_>) -> Loaded {
+        if self.event == self.end {
+            match self.next_batch(source.generation) {
+                Some(start) => self.event = start,
                 None => return Loaded::End,
             }
         }
-        self.event = position;
-        let mut cursor = Cursor::new(&generation.bytes()[..self.end], position);
-        let event_type = cursor.byte().and_then(|byte| timed_event(generation.dialect(), byte));
+        let mut cursor = Cursor::new(&source.bytes[..self.end], self.event);
+        let event_type = cursor.byte().and_then(|byte| source.events[byte as usize]);
         let (Some(event_type), Some(delta)) = (event_type, cursor.varint()) else { return Loaded::Malformed };
-        self.event_type = event_type;
-        self.arguments = cursor.position();
-        if position >= self.safe_end && decode_arguments(&mut cursor, argument_count(event_type)).is_none() {
-            return Loaded::Malformed;
+        let head_length = cursor.position() - self.event;
+        match decode_arguments(&mut cursor, argument_count(event_type)) {
+            Some(_) => self.set(event_type, delta, head_length, source),
+            None => Loaded::Malformed,
         }
-        self.time = self.time.wrapping_add(generation.clock().time(delta).0);
-        Loaded::Event
+    }
+
+    /// The bytes of the next event and what follows it; near the end of a batch, copied to `tail`.
+    #[inline(always)]
+    pub(crate) fn window<'w>(&self, bytes: &'w [u8], tail: &'w mut [u8; WINDOW]) -> Window<'w> {
+        let window = match bytes.get(self.event..).and_then(<[u8]>::first_chunk) {
+            Some(window) => window,
+            None => copy_tail(&bytes[self.event..], tail),
+        };
+        Window::new(window, self.head_length as usize)
     }
 
     /// Where the first event of the next batch that has one begins.
@@ -85,7 +118,7 @@ impl EventCursor {
             self.next_batch = batch.next();
             let start = batch.place.start();
             self.end = start + batch.place.length();
-            self.safe_end = if batch.only_short_varints { self.end.saturating_sub(MAX_EVENT) } else { 0 };
+            self.safe_end = if batch.only_short_varints { self.end.saturating_sub(WINDOW) } else { 0 };
             if start != self.end {
                 self.time = generation.clock().time(batch.time).0;
                 return Some(start);
@@ -106,13 +139,8 @@ impl EventCursor {
     }
 
     /// Loads the next batch's first event: at the beginning, and after a batch was given up.
-    pub(crate) fn load_first(&mut self, generation: &Generation<'_>) -> Loaded {
-        self.load(generation, self.end)
-    }
-
-    /// Where the current batch ends.
-    pub(crate) fn batch_end(&self) -> usize {
-        self.end
+    pub(crate) fn load_next_batch(&mut self, source: &Source<'_>) -> Loaded {
+        self.load(source, self.end)
     }
 
     /// Gives up the rest of the current batch: how many bytes it is.
@@ -120,19 +148,53 @@ impl EventCursor {
         self.end - std::mem::replace(&mut self.event, self.end)
     }
 
-    /// Writes the next event into `record`, but for its arguments and context: where its arguments stand.
+    /// The next event's arguments as on the wire.
+    pub(crate) fn arguments(&self, bytes: &[u8]) -> [u64; MAX_ARGUMENTS] {
+        let mut tail = [0; WINDOW];
+        window_arguments(&mut self.window(bytes, &mut tail), argument_count(self.event_type))
+    }
+
+    /// Where the next event begins.
     #[inline(always)]
-    pub(crate) fn read<'g>(&self, generation: &'g Generation<'_>, record: &mut Record) -> Cursor<'g> {
+    pub(crate) fn position(&self) -> usize {
+        self.event
+    }
+
+    /// Writes the next event into `record`, but for its arguments and context.
+    #[inline(always)]
+    pub(crate) fn describe(&self, generation: &Generation<'_>, record: &mut Record) {
         record.event_type = self.event_type;
         record.time = Time(self.time);
         record.raw_time = Time(self.time);
         record.offset = generation.offset(self.event);
-        Cursor::new(&generation.bytes()[..self.end], self.arguments)
     }
 
-    /// The next event, for an error's sake.
-    pub(crate) fn head(&self) -> (EventType, usize) {
-        (self.event_type, self.event)
+    /// The next event's type.
+    pub(crate) fn event_type(&self) -> EventType {
+        self.event_type
+    }
+}
+
+/// Copies the last bytes of a generation.
+#[inline(never)]
+fn copy_tail<'w>(bytes: &[u8], tail: &'w mut [u8; WINDOW]) -> &'w [u8; WINDOW] {
+    tail[..bytes.len()].copy_from_slice(bytes);
+    tail
+}
+
+/// What cursors read from, its parts at hand.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'g> {
+    pub(crate) generation: &'g Generation<'g>,
+    pub(crate) bytes: &'g [u8],
+    pub(crate) events: &'static EventTable,
+    pub(crate) clock: Clock,
+}
+
+impl<'g> Source<'g> {
+    pub(crate) fn new(generation: &'g Generation<'g>) -> Self {
+        let events = timed_events_of(generation.dialect());
+        Self { generation, bytes: generation.bytes(), events, clock: *generation.clock() }
     }
 }
 
@@ -190,24 +252,19 @@ impl Frontier {
         self.sift_up(self.heap.len() - 1);
     }
 
-    /// Moves the thread at a place of the heap on to the event that begins at `position`.
-    ///
-    /// Go: the second half of `tryAdvance` in `Reader.ReadEvent`.
-    #[inline(always)]
-    pub(crate) fn move_on(&mut self, place: usize, generation: &Generation<'_>, position: usize) -> Loaded {
-        let cursor = &mut self.cursors[self.heap[place].cursor as usize];
-        let loaded = cursor.load(generation, position);
-        match loaded {
-            Loaded::Event => {
-                self.heap[place].time = cursor.time;
-                if self.sift_up(place) == place {
-                    self.sift_down(place);
-                }
-            }
-            Loaded::End => self.remove(place),
-            Loaded::Malformed => {}
+    /// How late the first thread's events may be while it stays the first. Go: `min3`.
+    #[inline]
+    pub(crate) fn bound(&self) -> i64 {
+        self.heap.iter().skip(1).take(2).map(|entry| entry.time).min().unwrap_or(i64::MAX)
+    }
+
+    /// Puts the thread at a place of the heap where it belongs after its cursor has moved. Go: `heapUpdate`.
+    #[inline]
+    pub(crate) fn update(&mut self, place: usize) {
+        self.heap[place].time = self.cursors[self.heap[place].cursor as usize].time;
+        if self.sift_up(place) == place {
+            self.sift_down(place);
         }
-        loaded
     }
 
     /// Sorts the heap by time; it stays a heap. Go: `Reader.ReadEvent`, where the head cannot advance.
@@ -216,7 +273,7 @@ impl Frontier {
     }
 
     /// Go: `heapRemove`.
-    fn remove(&mut self, place: usize) {
+    pub(crate) fn remove(&mut self, place: usize) {
         let mut place = place;
         while place > 0 {
             self.heap.swap(place, (place - 1) / 2);

@@ -6,6 +6,7 @@
 
 mod annotations;
 mod goroutines;
+mod ids;
 mod merge;
 mod names;
 mod procs;
@@ -13,18 +14,18 @@ mod ranges;
 mod reconcile;
 mod slots;
 
-pub(crate) use merge::{EventCursor, Frontier, Loaded};
-pub(crate) use reconcile::hide_unknown;
+pub(crate) use ids::{IdLimits, unknown_ids};
+pub(crate) use merge::{EventCursor, Frontier, Loaded, Source};
 
 use smallvec::SmallVec;
 
 use crate::{
-    cursor::Cursor,
+    cursor::Window,
     error::Violation,
     event::Record,
     spec::EventType,
     tables::Tables,
-    wire::{argument_count, decode_arguments},
+    wire::{argument_count, window_arguments},
 };
 use annotations::{GoroutineNotes, Tasks};
 use names::Names;
@@ -36,6 +37,8 @@ use slots::{NO_SLOT, Slots};
 pub(crate) enum Advance {
     /// It has happened.
     Done,
+    /// It has happened, and others follow from it: see [`Order::queued`].
+    Several,
     /// It waits for an event of another thread.
     Wait,
 }
@@ -148,29 +151,23 @@ pub(crate) struct Step<'e> {
     pub(crate) thread: usize,
     /// The tables of its generation.
     pub(crate) tables: &'e Tables<'e>,
-    /// Where its arguments stand, and after it advanced the event that follows.
-    pub(crate) cursor: Cursor<'e>,
 }
 
 impl Step<'_> {
-    /// Decodes the arguments. To be called once, with the number that the event has: a constant where the
-    /// event is, so that there is no loop.
     #[inline(always)]
-    fn decode<const COUNT: usize>(&mut self) {
-        // Well-formed: the merge has checked it, or the batch has no room for anything else.
-        self.record.arguments = decode_arguments(&mut self.cursor, COUNT).unwrap_or_default();
-    }
-
-    /// Decodes the arguments, however many there are.
-    pub(crate) fn decode_all(&mut self) {
-        let count = argument_count(self.record.event_type);
-        self.record.arguments = decode_arguments(&mut self.cursor, count).unwrap_or_default();
-    }
-
-    #[inline]
     fn argument(&self, index: usize) -> u64 {
         self.record.arguments[index]
     }
+}
+
+/// What became of trying an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) outcome: Outcome,
+    /// How many bytes the event takes.
+    pub(crate) length: usize,
+    /// Whether all that it names is within the [`IdLimits`].
+    pub(crate) ids_known: bool,
 }
 
 /// What an event's thread must hold, none of it or either.
@@ -199,6 +196,8 @@ pub(crate) struct Order {
     /// The fork's filters may leave scheduling out: then an annotation needs no context and a status may
     /// contradict what is known.
     lenient: bool,
+    /// Whether procs or goroutines were made up: see [`hide_stand_ins`](Self::hide_stand_ins).
+    stand_ins: bool,
     /// A name that is lost is no reason to reject its event.
     salvage: bool,
 }
@@ -217,6 +216,7 @@ impl Order {
             initial_generation: 0,
             queue: SmallVec::new(),
             lenient,
+            stand_ins: false,
             salvage,
         }
     }
@@ -224,6 +224,20 @@ impl Order {
     /// The names that the next generation's events may speak of though it does not hold them.
     pub(crate) fn names(&self) -> names::Snapshot {
         self.names.snapshot()
+    }
+
+    /// Begins with a generation. Go: the first lines of `ordering.Advance`.
+    pub(crate) fn open_generation(&mut self, generation: u64) {
+        if self.initial_generation == 0 {
+            self.initial_generation = generation;
+        }
+    }
+
+    /// A thread's event is about to be tried: from now on others may name the thread.
+    #[inline(always)]
+    pub(crate) fn meet(&mut self, thread: usize) {
+        let thread = &mut self.threads[thread];
+        thread.known = thread.id != Record::NONE;
     }
 
     /// Takes along what outlives a generation's string table. To be called before the table goes.
@@ -252,34 +266,48 @@ impl Order {
         self.queue.pop()
     }
 
-    /// Tries an event. Go: `ordering.Advance`.
-    #[inline]
-    pub(crate) fn advance(&mut self, step: &mut Step<'_>) -> Outcome {
+    /// Tries the event whose arguments stand in the window, and decodes them on the way. Go:
+    /// `ordering.Advance`.
+    #[inline(always)]
+    pub(crate) fn advance(
+        &mut self,
+        record: &mut Record,
+        thread: usize,
+        tables: &Tables<'_>,
+        limits: &IdLimits,
+        window: Window<'_>,
+    ) -> Attempt {
         use EventType as E;
-        if self.initial_generation == 0 {
-            self.initial_generation = step.tables.generation;
-        }
-        self.set_context(step);
-        /// Decodes the arguments of an event and applies its rule.
+        self.set_context(record, thread);
+        /// Decodes the arguments of an event and applies its rule. Each arm knows how many arguments there are
+        /// and which of them are ids, and has a step of its own, which stays in registers.
         macro_rules! rules {
             ($($($event:ident)|+ => $rule:ident,)*) => {
-                match step.record.event_type {
+                match record.event_type {
                     $($(E::$event => {
-                        step.decode::<{ argument_count(E::$event) }>();
-                        self.$rule(step)
+                        let mut window = window;
+                        record.arguments = window_arguments(&mut window, argument_count(E::$event));
+                        let ids_known = limits.hold(E::$event, &record.arguments);
+                        let outcome = self.$rule(&mut Step { record, thread, tables });
+                        Attempt { outcome, length: window.position(), ids_known }
                     })+)*
                     other => {
-                        step.decode_all();
+                        let mut window = window;
+                        record.arguments = window_arguments(&mut window, argument_count(other));
+                        let ids_known = limits.hold(other, &record.arguments);
                         // The fork's additions say nothing of who runs where.
                         let added = other.to_wire(crate::Dialect::Stock).is_none();
-                        if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) }
+                        let outcome = if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) };
+                        Attempt { outcome, length: window.position(), ids_known }
                     }
                 }
             };
         }
         rules! {
             GoStart => go_start,
-            GoStop | GoBlock | GoDestroy => go_stop,
+            GoStop => go_stop,
+            GoBlock => go_block,
+            GoDestroy => go_destroy,
             GoUnblock => go_unblock,
             GoSyscallBegin => go_syscall_begin,
             GoSyscallEnd => go_syscall_end,
@@ -315,17 +343,16 @@ impl Order {
     }
 
     /// Gives the event the thread that it is of, with what that thread holds and runs.
-    #[inline]
-    pub(crate) fn set_context(&mut self, step: &mut Step<'_>) {
-        let thread = &mut self.threads[step.thread];
-        thread.known = thread.id != Record::NONE;
-        step.record.thread = thread.id;
-        step.record.proc = thread.proc;
-        step.record.goroutine = thread.goroutine;
+    #[inline(always)]
+    pub(crate) fn set_context(&self, record: &mut Record, thread: usize) {
+        let thread = &self.threads[thread];
+        record.thread = thread.id;
+        record.proc = thread.proc;
+        record.goroutine = thread.goroutine;
     }
 
     /// Go: `validateCtx`; every rule here needs a thread.
-    #[inline]
+    #[inline(always)]
     fn require(&self, step: &Step<'_>, proc: Need, goroutine: Need) -> Result<(), Violation> {
         if step.record.thread == Record::NONE {
             return Err(Violation::NeedsThread);
@@ -343,7 +370,7 @@ impl Order {
     }
 
     /// The context of user code: thread, proc and goroutine. Go: `userGoReqs`.
-    #[inline]
+    #[inline(always)]
     fn require_user_code(&self, step: &Step<'_>) -> Result<(), Violation> {
         self.require(step, Need::Present, Need::Present)
     }
@@ -360,18 +387,18 @@ impl Order {
     }
 
     /// The goroutine that the event's thread runs.
-    #[inline]
+    #[inline(always)]
     fn current_goroutine(&mut self, step: &Step<'_>) -> Option<u32> {
         self.goroutines.find(step.record.goroutine, self.threads[step.thread].goroutine_slot)
     }
 
     /// The proc that the event's thread holds.
-    #[inline]
+    #[inline(always)]
     fn current_proc(&mut self, step: &Step<'_>) -> Option<u32> {
         self.procs.find(step.record.proc, self.threads[step.thread].proc_slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn run_goroutine(&mut self, thread: usize, id: i64, slot: u32) {
         let thread = &mut self.threads[thread];
         if thread.id != Record::NONE {
@@ -380,12 +407,12 @@ impl Order {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn leave_goroutine(&mut self, thread: usize) {
         self.run_goroutine(thread, Record::NONE, NO_SLOT);
     }
 
-    #[inline]
+    #[inline(always)]
     fn hold_proc(&mut self, thread: usize, id: i64, slot: u32) {
         let state = &mut self.threads[thread];
         if state.id != Record::NONE {
@@ -397,7 +424,7 @@ impl Order {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn release_proc(&mut self, thread: usize) {
         self.hold_proc(thread, Record::NONE, NO_SLOT);
     }

@@ -18,17 +18,21 @@ fn unknown(thread: usize) -> i64 {
     i64::MIN + thread as i64
 }
 
-/// Leaves out of the event what only stands in for something that is not known.
-pub(crate) fn hide_unknown(record: &mut Record) {
-    for id in [&mut record.goroutine, &mut record.proc] {
-        if *id < UNKNOWN_END {
-            *id = Record::NONE;
+impl Order {
+    /// Leaves out of an event what only stands in for something that is not known.
+    #[inline(always)]
+    pub(crate) fn hide_stand_ins(&self, record: &mut Record) {
+        if self.stand_ins {
+            for id in [&mut record.goroutine, &mut record.proc] {
+                if *id < UNKNOWN_END {
+                    *id = Record::NONE;
+                }
+            }
         }
     }
-}
 
-impl Order {
-    /// Corrects what is known so that the event, which did not advance, does at its next try.
+    /// Corrects what is known so that the event, which did not advance, does at its next try. Its arguments
+    /// must be as on the wire.
     pub(crate) fn reconcile(&mut self, step: &Step<'_>) {
         use EventType as E;
         let argument = |index: usize| step.argument(index);
@@ -159,6 +163,7 @@ impl Order {
         let known = (proc != Record::NONE).then(|| self.procs.find(proc, proc_slot)).flatten();
         let generation = step.tables.generation;
         let stand_in = unknown(step.thread);
+        self.stand_ins = true;
         let slot = known
             .or_else(|| self.procs.look_up(stand_in))
             .unwrap_or_else(|| self.procs.insert(stand_in, Proc::new(generation, status)));
@@ -172,6 +177,7 @@ impl Order {
         let known =
             (goroutine != Record::NONE).then(|| self.goroutines.find(goroutine, goroutine_slot)).flatten();
         let id = if goroutine == Record::NONE { unknown(step.thread) } else { goroutine };
+        self.stand_ins = true;
         let generation = step.tables.generation;
         let slot = known.or_else(|| self.goroutines.look_up(id)).unwrap_or_else(|| {
             self.goroutines.insert(id, Goroutine::new(generation, status))

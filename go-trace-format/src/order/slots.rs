@@ -64,12 +64,12 @@ impl<T> Slots<T> {
         Some(slot)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, slot: u32) -> &T {
         &self.slots[slot as usize].value
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get_mut(&mut self, slot: u32) -> &mut T {
         &mut self.slots[slot as usize].value
     }

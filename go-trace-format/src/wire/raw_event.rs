@@ -3,7 +3,7 @@
 //! Go: `internal/trace.readTimedBaseEvent`.
 
 use crate::{
-    cursor::Cursor,
+    cursor::{Cursor, WINDOW, Window, only_short_varints},
     error::Error,
     spec::{Dialect, EventType, MAX_ARGUMENTS},
 };
@@ -35,26 +35,42 @@ impl RawEvent {
 pub struct RawEvents<'a> {
     data: &'a [u8],
     position: usize,
+    /// Events that begin before here cannot be malformed, except by their number.
+    safe_end: usize,
     offset: u64,
-    dialect: Dialect,
+    events: &'static EventTable,
 }
 
 impl<'a> RawEvents<'a> {
     pub(crate) fn new(data: &'a [u8], offset: u64, dialect: Dialect) -> Self {
-        Self { data, position: 0, offset, dialect }
+        let safe_end = if only_short_varints(data) { data.len().saturating_sub(WINDOW) } else { 0 };
+        Self { data, position: 0, safe_end, offset, events: timed_events_of(dialect) }
     }
 
     #[inline(always)]
     fn read(&mut self) -> Result<RawEvent, Error> {
-        let start = self.position;
-        let byte = self.data[start];
-        let offset = self.offset + start as u64;
-        let event_type = timed_event(self.dialect, byte).ok_or(Error::InvalidEvent { offset, byte })?;
-        let mut cursor = Cursor::new(self.data, start + 1);
-        let invalid = Error::InvalidVarint { offset };
-        let time_delta = cursor.varint().ok_or(invalid)?;
-        let arguments = decode_arguments(&mut cursor, argument_count(event_type)).ok_or(invalid)?;
-        self.position = cursor.position();
+        let offset = self.offset + self.position as u64;
+        let byte = self.data[self.position];
+        let Some(event_type) = self.events[byte as usize] else {
+            return Err(Error::InvalidEvent { offset, byte });
+        };
+        let count = argument_count(event_type);
+        let (time_delta, arguments) = match self.data[self.position..].first_chunk() {
+            Some(window) if self.position < self.safe_end => {
+                let mut window = Window::new(window, 1);
+                let decoded = (window.varint(), window_arguments(&mut window, count));
+                self.position += window.position();
+                decoded
+            }
+            _ => {
+                let mut cursor = Cursor::new(self.data, self.position + 1);
+                let invalid = Error::InvalidVarint { offset };
+                let time_delta = cursor.varint().ok_or(invalid)?;
+                let arguments = decode_arguments(&mut cursor, count).ok_or(invalid)?;
+                self.position = cursor.position();
+                (time_delta, arguments)
+            }
+        };
         Ok(RawEvent { offset, event_type, time_delta, arguments })
     }
 }
@@ -75,6 +91,16 @@ impl Iterator for RawEvents<'_> {
     }
 }
 
+/// Reads `count` arguments of a well-formed event; the places after them stay 0.
+#[inline(always)]
+pub(crate) fn window_arguments(window: &mut Window<'_>, count: usize) -> [u64; MAX_ARGUMENTS] {
+    let mut arguments = [0; MAX_ARGUMENTS];
+    for argument in arguments.iter_mut().take(count) {
+        *argument = window.varint();
+    }
+    arguments
+}
+
 /// Reads `count` arguments; the places after them stay 0.
 #[inline(always)]
 pub(crate) fn decode_arguments(cursor: &mut Cursor<'_>, count: usize) -> Option<[u64; MAX_ARGUMENTS]> {
@@ -91,19 +117,27 @@ pub(crate) const fn argument_count(event_type: EventType) -> usize {
     ARGUMENT_COUNT[event_type as usize] as usize
 }
 
-/// The timed event that a byte of an event stream stands for.
+/// The timed event that each byte of an event stream stands for.
+pub(crate) type EventTable = [Option<EventType>; 256];
+
+/// The timed events of a dialect.
 #[inline(always)]
-pub(crate) fn timed_event(dialect: Dialect, byte: u8) -> Option<EventType> {
+pub(crate) fn timed_events_of(dialect: Dialect) -> &'static EventTable {
     match dialect {
-        Dialect::Stock => STOCK_EVENTS[byte as usize],
-        Dialect::Fork => FORK_EVENTS[byte as usize],
+        Dialect::Stock => &STOCK_EVENTS,
+        Dialect::Fork => &FORK_EVENTS,
     }
 }
 
-static STOCK_EVENTS: [Option<EventType>; 256] = timed_events(Dialect::Stock);
-static FORK_EVENTS: [Option<EventType>; 256] = timed_events(Dialect::Fork);
+/// The timed event that a byte of an event stream stands for.
+pub(crate) fn timed_event(dialect: Dialect, byte: u8) -> Option<EventType> {
+    timed_events_of(dialect)[byte as usize]
+}
 
-const fn timed_events(dialect: Dialect) -> [Option<EventType>; 256] {
+static STOCK_EVENTS: EventTable = timed_events(Dialect::Stock);
+static FORK_EVENTS: EventTable = timed_events(Dialect::Fork);
+
+const fn timed_events(dialect: Dialect) -> EventTable {
     let mut events = [None; 256];
     let mut byte = 0;
     while byte < events.len() {

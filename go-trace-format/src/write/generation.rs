@@ -33,7 +33,7 @@ use crate::{
 ///
 /// let mut trace = Writer::new(Vec::new(), Version::Go126, Dialect::Stock)?;
 /// let wall = WallTime(1_764_000_000_000_000_000);
-/// let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 1_000).with_snapshot(64_000, wall);
+/// let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 1_000).with_snapshot(1_000, 64_000, wall);
 /// let mut generation = trace.generation(1, sync)?;
 /// let name = generation.string(b"checkout")?;
 /// let stack = generation.stack([Frame::new(0x1000, b"main.main", b"main.go", 12)])?;

@@ -14,6 +14,8 @@
 mod error;
 mod generation;
 mod record;
+#[cfg(feature = "arbitrary")]
+mod scenario;
 mod sync;
 mod tables;
 mod writer;
@@ -21,5 +23,7 @@ mod writer;
 pub use error::WriteError;
 pub use generation::GenerationWriter;
 pub use record::{Body, RawRecord};
+#[cfg(feature = "arbitrary")]
+pub use scenario::{Action, ClockUnit, Fault, Scenario, Step};
 pub use sync::SyncBatch;
 pub use writer::Writer;

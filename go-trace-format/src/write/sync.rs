@@ -1,6 +1,7 @@
 //! The sync batch: what a generation says about its clock.
 
 use crate::{
+    event::ThreadId,
     spec::EventType,
     tables::{Clock, Time, WallTime},
     write::{Body, RawRecord, WriteError, record::Format},
@@ -18,6 +19,7 @@ pub struct SyncBatch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Snapshot {
+    time: u64,
     monotonic: u64,
     wall: WallTime,
 }
@@ -25,37 +27,48 @@ struct Snapshot {
 impl SyncBatch {
     /// A clock of `frequency` units per second, usually [`Clock::USUAL_FREQUENCY`].
     ///
-    /// `time` is when it was written, in clock units: no event of the generation should be earlier, for the
-    /// generation begins with the earliest of its batches.
+    /// `time` is the time of the batch, in clock units: when the generation begins, unless one of its other
+    /// batches is earlier.
     #[must_use]
     pub const fn new(frequency: u64, time: u64) -> Self {
         Self { frequency, time, snapshot: None }
     }
 
-    /// The same with what the other clocks said at its time: the monotonic one, in nanoseconds since the system
-    /// started, and the wall clock.
+    /// The clock of a generation that was read, to be written again; it is read back equal.
+    ///
+    /// `time` is as for [`new`](Self::new): that of the batch that was read.
     #[must_use]
-    pub const fn with_snapshot(self, monotonic: u64, wall: WallTime) -> Self {
-        Self { snapshot: Some(Snapshot { monotonic, wall }), ..self }
+    pub fn of(clock: &Clock, time: u64) -> Self {
+        let sync = Self::new(clock.frequency(), time);
+        match clock.snapshot() {
+            Some(snapshot) => {
+                sync.with_snapshot(units(clock, snapshot.trace), snapshot.monotonic, snapshot.wall)
+            }
+            None => sync,
+        }
+    }
+
+    /// The same with what the other clocks said at `time`, in clock units: the monotonic one, in nanoseconds since
+    /// the system started, and the wall clock.
+    #[must_use]
+    pub const fn with_snapshot(self, time: u64, monotonic: u64, wall: WallTime) -> Self {
+        Self { snapshot: Some(Snapshot { time, monotonic, wall }), ..self }
     }
 
     /// The batch's body.
     pub(super) fn body(&self, format: Format) -> Result<Body, WriteError> {
-        let mut body = Body::with_format(format);
-        let mut push = |event_type, arguments: &[u64]| body.push(&RawRecord::Plain { event_type, arguments });
-        if format.version.has_sync_batch() {
-            push(EventType::Sync, &[])?;
-        }
         if self.frequency == 0 {
             return Err(WriteError::NoFrequency);
         }
+        let mut body = Body::with_format(format);
+        let mut push =
+            |event_type, arguments: &[u64]| body.push(&RawRecord::Plain { event_type, arguments });
+        if format.version.has_sync_batch() {
+            push(EventType::Sync, &[])?;
+        }
         push(EventType::Frequency, &[self.frequency])?;
         match self.snapshot {
-            Some(Snapshot { monotonic, wall }) => {
-                let seconds = wall.0.div_euclid(NANOSECONDS) as u64;
-                let nanoseconds = wall.0.rem_euclid(NANOSECONDS) as u64;
-                push(EventType::ClockSnapshot, &[0, monotonic, seconds, nanoseconds])?;
-            }
+            Some(snapshot) => push(EventType::ClockSnapshot, &snapshot.arguments(self.time)?)?,
             None if format.version.has_sync_batch() => {
                 return Err(WriteError::NoClockSnapshot { version: format.version });
             }
@@ -65,16 +78,17 @@ impl SyncBatch {
     }
 }
 
-const NANOSECONDS: i128 = 1_000_000_000;
-
-/// The clock of a generation that was read, to be written again. Its snapshot is read back equal.
-impl From<&Clock> for SyncBatch {
-    fn from(clock: &Clock) -> Self {
-        let Some(snapshot) = clock.snapshot() else { return Self::new(clock.frequency(), 0) };
-        let time = units(clock, snapshot.trace);
-        Self::new(clock.frequency(), time).with_snapshot(snapshot.monotonic, snapshot.wall)
+impl Snapshot {
+    fn arguments(&self, begin: u64) -> Result<[u64; 4], WriteError> {
+        let back = WriteError::TimeGoesBack { thread: ThreadId(-1), last: begin, time: self.time };
+        let time_delta = self.time.checked_sub(begin).ok_or(back)?;
+        let seconds = self.wall.0.div_euclid(NANOSECONDS) as u64;
+        let nanoseconds = self.wall.0.rem_euclid(NANOSECONDS) as u64;
+        Ok([time_delta, self.monotonic, seconds, nanoseconds])
     }
 }
+
+const NANOSECONDS: i128 = 1_000_000_000;
 
 /// The clock units of a time that [`Clock::time`] gave.
 fn units(clock: &Clock, time: Time) -> u64 {

@@ -126,7 +126,7 @@ impl Script {
             let begin = events.first().map_or(self.time, |event| event.time);
             let mut sync = SyncBatch::new(Clock::USUAL_FREQUENCY, begin);
             if self.version.has_sync_batch() {
-                sync = sync.with_snapshot(begin * 64, WALL);
+                sync = sync.with_snapshot(begin, begin * 64, WALL);
             }
             let mut generation = trace.generation(*number, sync).unwrap();
             for text in &self.texts {

@@ -3,6 +3,7 @@
 // Each test binary uses a part of this.
 #![allow(dead_code)]
 
+pub(crate) mod build;
 pub(crate) mod dump;
 pub(crate) mod mutate;
 

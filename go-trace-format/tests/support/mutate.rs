@@ -1,5 +1,7 @@
 //! Damage to recordings: to their bytes, to their batches, and to the events in them.
 
+use std::{fs, path::Path};
+
 use go_trace_format::{
     Dialect, HEADER_LENGTH, Version,
     wire::{Batch, BatchKind, Batches},
@@ -108,14 +110,42 @@ pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-/// A recording of `recordings` and the damage that is done to it.
-pub(crate) fn damaged(recordings: &[Recording]) -> impl Strategy<Value = (usize, Vec<Mutation>)> + use<> {
-    (0..recordings.len(), prop::collection::vec(mutation(), 1..4))
+/// A recording and the damage that is done to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Damage {
+    /// Which recording.
+    recording: usize,
+    mutations: Vec<Mutation>,
+    /// Another recording, whose end follows this one's beginning, and where the two are cut.
+    tail: Option<(usize, Index, Index)>,
 }
 
-/// The recording's bytes with the damage done.
-pub(crate) fn apply(trace: &[u8], mutations: &[Mutation]) -> Vec<u8> {
-    mutations.iter().fold(trace.to_vec(), |trace, mutation| mutation.apply(trace))
+/// Any damage to any of `recordings`.
+pub(crate) fn damage(recordings: &[Recording]) -> impl Strategy<Value = Damage> + use<> {
+    let tail = (0..recordings.len(), any::<Index>(), any::<Index>());
+    (0..recordings.len(), prop::collection::vec(mutation(), 1..4), prop::option::weighted(0.05, tail))
+        .prop_map(|(recording, mutations, tail)| Damage { recording, mutations, tail })
+}
+
+impl Damage {
+    /// The recording's bytes with the damage done.
+    pub(crate) fn apply(&self, recordings: &[Recording]) -> Vec<u8> {
+        let mut trace = recordings[self.recording].bytes.clone();
+        if let Some((other, end, start)) = &self.tail {
+            let other = &recordings[*other].bytes;
+            trace.truncate(end.index(trace.len()));
+            trace.extend_from_slice(&other[start.index(other.len())..]);
+        }
+        self.mutations.iter().fold(trace, |trace, mutation| mutation.apply(trace))
+    }
+
+    /// What is damaged and how, with the result in a file, for a message.
+    pub(crate) fn report(&self, recordings: &[Recording], file: &Path) -> String {
+        fs::write(file, self.apply(recordings)).expect("a file for the smallest case");
+        let recording = recordings[self.recording].name();
+        let tail = self.tail.map(|(other, end, start)| (recordings[other].name(), end, start));
+        format!("{}: {recording} with {:?} and tail {tail:?}", file.display(), self.mutations)
+    }
 }
 
 impl Mutation {
