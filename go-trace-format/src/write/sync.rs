@@ -36,7 +36,8 @@ impl SyncBatch {
 
     /// The clock of a generation that was read, to be written again; it is read back equal.
     ///
-    /// `time` is as for [`new`](Self::new): that of the batch that was read.
+    /// `time` is as for [`new`](Self::new): the earliest of the batches that were read, so that the generation
+    /// begins when it did.
     #[must_use]
     pub fn of(clock: &Clock, time: u64) -> Self {
         let sync = Self::new(clock.frequency(), time);
@@ -61,8 +62,7 @@ impl SyncBatch {
             return Err(WriteError::NoFrequency);
         }
         let mut body = Body::with_format(format);
-        let mut push =
-            |event_type, arguments: &[u64]| body.push(&RawRecord::Plain { event_type, arguments });
+        let mut push = |event_type, arguments: &[u64]| body.push(&RawRecord::Plain { event_type, arguments });
         if format.version.has_sync_batch() {
             push(EventType::Sync, &[])?;
         }

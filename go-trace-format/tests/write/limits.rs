@@ -62,7 +62,10 @@ fn ids_are_the_generations_own() {
         generation.event(THREAD, 20, E::GoLabel, &[text.0])?;
         generation.event(THREAD, 20, E::GoLabel, &[text.0 + 1])
     });
-    assert_eq!(error.to_string(), "GoLabel has label_string=2, which the generation does not hold: add the string or stack first");
+    assert_eq!(
+        error.to_string(),
+        "GoLabel has label_string=2, which the generation does not hold: add the string or stack first"
+    );
     let error = refused(|generation| generation.event(THREAD, 20, E::GoCreate, &[1, 1, 0]));
     assert!(matches!(error, WriteError::UnknownId { argument: "new_stack", id: 1, .. }), "{error}");
     let error = refused(|generation| generation.cpu_sample(20, THREAD, None, None, StackId(1)));
@@ -111,7 +114,9 @@ fn events_are_of_their_version_and_dialect() {
             let result = generation.event(THREAD, 20, event_type, &arguments);
             let is_known = event_type.spec().since <= version && event_type.to_wire(dialect).is_some();
             match result {
-                Err(WriteError::UnknownEvent { .. }) => assert!(!is_known, "{event_type:?} in {version} {dialect}"),
+                Err(WriteError::UnknownEvent { .. }) => {
+                    assert!(!is_known, "{event_type:?} in {version} {dialect}");
+                }
                 other => assert_eq!(other.is_ok(), is_known, "{event_type:?} in {version} {dialect}"),
             }
         }

@@ -24,5 +24,9 @@ const FORMATS: [(Version, Dialect); 5] = [
 /// A sync batch as the version wants it.
 fn sync(version: Version, time: u64) -> SyncBatch {
     let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, time);
-    if version.has_sync_batch() { sync.with_snapshot(time, 77, WallTime(1_764_000_000_987_654_321)) } else { sync }
+    if version.has_sync_batch() {
+        sync.with_snapshot(time, 77, WallTime(1_764_000_000_987_654_321))
+    } else {
+        sync
+    }
 }

@@ -40,13 +40,14 @@ fn number() -> impl Strategy<Value = u64> {
 fn event() -> impl Strategy<Value = WrittenEvent> {
     // Times stay below 2⁶⁴ however many events there are.
     let time_delta = prop_oneof![4 => 0..1_000_u64, 1 => 0..(1_u64 << 48)];
-    (-1..4_i64, time_delta, any::<Index>(), prop::array::uniform4(number()))
-        .prop_map(|(thread, time_delta, event_type, arguments)| WrittenEvent {
+    (-1..4_i64, time_delta, any::<Index>(), prop::array::uniform4(number())).prop_map(
+        |(thread, time_delta, event_type, arguments)| WrittenEvent {
             thread,
             time_delta,
             event_type,
             arguments,
-        })
+        },
+    )
 }
 
 fn content() -> impl Strategy<Value = Content> {
@@ -93,7 +94,10 @@ impl Content {
         }
         for stack in &self.stacks {
             let names: Vec<_> = stack.iter().map(|&pc| frame_names(pc)).collect();
-            let frames = stack.iter().zip(&names).map(|(&pc, (function, file))| Frame::new(pc, function, file, pc / 2));
+            let frames = stack
+                .iter()
+                .zip(&names)
+                .map(|(&pc, (function, file))| Frame::new(pc, function, file, pc / 2));
             expected.stacks.push((generation.stack(frames).unwrap(), stack.clone()));
         }
         let known: Vec<_> = EventType::all()
@@ -147,7 +151,11 @@ fn raw_events(trace: &[u8], generation: u64) -> Events {
         let mut time = batch.time;
         for event in batch.events(dialect).map(Result::unwrap) {
             time += event.time_delta;
-            events.entry(batch.thread.0).or_default().push((time, event.event_type, event.arguments().to_vec()));
+            events.entry(batch.thread.0).or_default().push((
+                time,
+                event.event_type,
+                event.arguments().to_vec(),
+            ));
         }
     }
     events
@@ -189,7 +197,8 @@ fn read_tables(
             prop_assert_eq!(tables.string(*id).as_bytes(), &text[..]);
         }
         for (id, program_counters) in &expected[generations].stacks {
-            let frames = tables.stack(*id).map(|stack| stack.frames().collect::<Vec<_>>()).unwrap_or_default();
+            let frames =
+                tables.stack(*id).map(|stack| stack.frames().collect::<Vec<_>>()).unwrap_or_default();
             prop_assert_eq!(frames.len(), program_counters.len());
             for (frame, &pc) in frames.iter().zip(program_counters) {
                 let (function, file) = frame_names(pc);
