@@ -64,7 +64,8 @@ impl DsnSanitizer {
             return self.url.sanitize(text);
         }
         if is_pairs(text) {
-            return self.pairs(text);
+            let clean = self.pairs(text);
+            return if is_pairs(&clean) { clean } else { REDACTED.into() };
         }
         let address = address(text);
         if is_url(address) { self.url.sanitize(address) } else { address.into() }

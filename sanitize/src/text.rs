@@ -86,8 +86,8 @@ impl TextSanitizer {
 const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 /// Words after which credentials follow.
 const SCHEMES: [&str; 4] = ["bearer", "basic", "digest", "negotiate"];
-const PRIVATE_KEY: &str = "-----BEGIN ";
-const PRIVATE_KEY_END: &str = "-----END ";
+const PRIVATE_KEY: &str = "-----BEGIN";
+const PRIVATE_KEY_END: &str = "-----END";
 
 /// One pass over a text, segment by segment: what stands between blanks, quotes and angle brackets.
 struct Scan<'a, 'r> {
@@ -156,9 +156,6 @@ impl<'a, 'r> Scan<'a, 'r> {
     /// Sanitizes one segment, and what its keys say of the text behind it.
     fn segment(&mut self, start: usize, end: usize) {
         let segment = &self.text[start..end];
-        if self.text[start..].starts_with(PRIVATE_KEY) {
-            return self.private_key(start);
-        }
         let url =
             segment.find("://").map(|slashes| (start + scheme_start(&segment[..slashes]), start + slashes));
         // A scheme that is a sensitive key has a value instead.
@@ -208,6 +205,8 @@ impl<'a, 'r> Scan<'a, 'r> {
             let name = &self.text[start..name_end];
             if name.is_empty() {
                 self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
+            } else if name.ends_with(PRIVATE_KEY) && self.text[name_end..].starts_with(' ') {
+                self.private_key(start);
             } else if self.rules.tokens.start(&self.text[start..end]) {
                 self.redact(start, start + token_end(&self.text[start..end]));
             } else if let Some(value) =

@@ -50,6 +50,8 @@ pub enum UrlMode {
     Redact,
 }
 
+/// What stands in the place of user information in [`UrlMode::Redact`].
+const CREDENTIALS: &str = "REDACTED:REDACTED@";
 /// The schemes whose authority needs no slashes before it (rule U3).
 const SPECIAL: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
 /// The schemes that another URL follows (rule U5).
@@ -123,18 +125,22 @@ impl UrlSanitizer {
                     self.authority(&mut edit, text, start + length, is_special(&text[start..]));
                     break;
                 }
+                Shape::Bare if self.mode == UrlMode::Redact && text[start..].starts_with(CREDENTIALS) => {
+                    start += CREDENTIALS.len();
+                }
                 Shape::Bare => {
-                    let authority = start + authority_end(&text[start..]);
-                    match text[start..authority].rfind('@') {
-                        Some(at) if Shape::of(&text[start + at + 1..]) != Shape::Bare => {
-                            edit.remove(start, start + at + 1);
-                            start += at + 1;
-                        }
-                        _ => {
-                            self.authority(&mut edit, text, start, false);
-                            break;
-                        }
+                    let end = start + authority_end(&text[start..]);
+                    let mut host = start + user_end(&text[start..end]);
+                    if matches!(split_port(&text[host..end]), ("", false)) {
+                        host = end;
                     }
+                    if Shape::of(&text[host..]) == Shape::Bare {
+                        self.authority(&mut edit, text, start, false);
+                        break;
+                    }
+                    // What follows the user information is a URL of its own.
+                    edit.remove(start, host);
+                    start = host;
                 }
             }
         }
@@ -144,7 +150,7 @@ impl UrlSanitizer {
     /// Sanitizes what follows the slashes before an authority: rule U3.
     fn authority(&self, edit: &mut Edit<'_>, text: &str, start: usize, special: bool) {
         let mut end = start + authority_end(&text[start..]);
-        let mut host = text[start..end].rfind('@').map_or(start, |at| start + at + 1);
+        let mut host = start + text[start..end].rfind('@').map_or(0, |at| at + 1);
         let (_, valid_port) = split_port(&text[host..end]);
         // A password with a slash, a question mark or a number sign ends the authority too early.
         if !valid_port || text[host..end].contains("%40") {
@@ -153,17 +159,14 @@ impl UrlSanitizer {
                 end = host + authority_end(&text[host..]);
             }
         }
-        // No client takes an escaped `@` for a host's.
-        if let Some(at) = text[host..end].rfind("%40") {
-            host += at + 3;
-        }
+        host += user_end(&text[host..end]);
         steps::count(end - start);
         if !special && text[start..host].contains(';') {
             // The `@` may belong to a `;` parameter: jdbc:sqlserver://host;password=a@b.
             return edit.replace(start, text.len(), REDACTED);
         }
         if host > start {
-            edit.replace(start, host, if self.mode == UrlMode::Redact { "REDACTED:REDACTED@" } else { "" });
+            edit.replace(start, host, if self.mode == UrlMode::Redact { CREDENTIALS } else { "" });
         }
         let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
         let (name, valid_port) = split_port(&text[host..parameters]);
@@ -309,6 +312,12 @@ pub(crate) fn is_special(start: &str) -> bool {
 /// The length of the authority that a text starts with.
 fn authority_end(text: &str) -> usize {
     text.find(['/', '\\', '?', '#']).unwrap_or(text.len())
+}
+
+/// The length of the user information that an authority starts with. No client takes an escaped `@` for a part of a host.
+fn user_end(authority: &str) -> usize {
+    let plain = authority.rfind('@').map_or(0, |at| at + 1);
+    plain + authority[plain..].rfind("%40").map_or(0, |at| at + 3)
 }
 
 /// The hosts of an authority without the port of the last one, and whether every port is a number.
