@@ -3,6 +3,8 @@
 // Each test binary uses a part of this.
 #![allow(dead_code)]
 
+pub(crate) mod script;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -12,23 +14,23 @@ use go_trace_format::Reader;
 use trace_to_otel::{Counters, Mapper, MapperOptions, Span};
 
 /// The releases that `testdata` has recordings of.
-pub const RELEASES: [&str; 6] = ["go1.22", "go1.23", "go1.24", "go1.25", "go1.26", "go1.27"];
+pub(crate) const RELEASES: [&str; 6] = ["go1.22", "go1.23", "go1.24", "go1.25", "go1.26", "go1.27"];
 
-pub fn testdata(name: &str) -> PathBuf {
+pub(crate) fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(name)
 }
 
-pub fn read(name: &str) -> Vec<u8> {
+pub(crate) fn read(name: &str) -> Vec<u8> {
     fs::read(testdata(name)).unwrap_or_else(|error| panic!("testdata/{name}: {error}"))
 }
 
 /// The spans of a recording.
-pub fn spans_of(name: &str, options: MapperOptions) -> (Vec<Span>, Counters) {
+pub(crate) fn spans_of(name: &str, options: MapperOptions) -> (Vec<Span>, Counters) {
     spans_of_bytes(&read(name), options)
 }
 
 /// The spans of a trace, and what the mapper has counted.
-pub fn spans_of_bytes(trace: &[u8], options: MapperOptions) -> (Vec<Span>, Counters) {
+pub(crate) fn spans_of_bytes(trace: &[u8], options: MapperOptions) -> (Vec<Span>, Counters) {
     let mut spans = Vec::new();
     let mut mapper = Mapper::with_options(options);
     feed(&mut mapper, trace, 0, &mut spans);
@@ -37,7 +39,7 @@ pub fn spans_of_bytes(trace: &[u8], options: MapperOptions) -> (Vec<Span>, Count
 }
 
 /// Hands the mapper those generations of a trace that come after `last`; gives the number of the last one.
-pub fn feed(mapper: &mut Mapper, trace: &[u8], mut last: u64, spans: &mut Vec<Span>) -> u64 {
+pub(crate) fn feed(mapper: &mut Mapper, trace: &[u8], mut last: u64, spans: &mut Vec<Span>) -> u64 {
     let first = last;
     let mut reader = Reader::from_slice(trace).expect("a trace");
     while let Some(event) = reader.next_event().expect("slices can be read") {

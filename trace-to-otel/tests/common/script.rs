@@ -1,0 +1,83 @@
+//! Traces that no recording has, made event by event.
+
+use go_trace_format::{
+    Clock, Dialect, EventType, Frame, Version, WallTime,
+    event::ThreadId,
+    write::{GenerationWriter, SyncBatch, Writer},
+};
+
+/// The wall time at which the trace clock reads 0.
+pub(crate) const EPOCH: u64 = 1_790_000_000_000_000_000;
+/// Nanoseconds of a unit of the trace clock.
+pub(crate) const UNIT: u64 = 64;
+
+/// What goroutines on their threads do, an event per clock unit.
+pub(crate) struct Script<'w> {
+    generation: GenerationWriter<'w, Vec<u8>>,
+    time: u64,
+}
+
+/// A trace of some generations, each with its number and what happens in it.
+pub(crate) fn trace(dialect: Dialect, generations: &[(u64, &dyn Fn(&mut Script<'_>))]) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new(), Version::Go126, dialect).expect("a version with this dialect");
+    for (number, act) in generations {
+        let begin = number * 1_000;
+        let wall = WallTime(i128::from(EPOCH + begin * UNIT));
+        let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, begin).with_snapshot(begin, begin * UNIT, wall);
+        let mut script =
+            Script { generation: writer.generation(*number, sync).expect("a generation"), time: begin };
+        act(&mut script);
+        script.generation.finish().expect("memory takes it all");
+    }
+    writer.into_inner()
+}
+
+/// The wall time of the `index`-th event of a generation, from 1.
+pub(crate) fn time(generation: u64, index: u64) -> u64 {
+    EPOCH + (generation * 1_000 + index) * UNIT
+}
+
+impl Script<'_> {
+    pub(crate) fn event(&mut self, thread: i64, event_type: EventType, arguments: &[u64]) {
+        self.time += 1;
+        self.generation.event(ThreadId(thread), self.time, event_type, arguments).expect("a fitting event");
+    }
+
+    /// A proc and a goroutine of the thread's own number run on it, and the scheduler is heard of.
+    pub(crate) fn run(&mut self, thread: i64) {
+        let number = thread as u64;
+        self.event(thread, EventType::ProcStatus, &[number, 1]);
+        self.event(thread, EventType::GoStatus, &[number, number, 2]);
+        self.event(thread, EventType::HeapAlloc, &[1 << 20]);
+    }
+
+    pub(crate) fn task_begin(&mut self, thread: i64, id: u64, parent: u64, name: &str) {
+        let name = self.string(name);
+        let frame = Frame::new(0x1000, b"main.main", b"example.com/main.go", 12);
+        let stack = self.generation.stack([frame]).expect("a stack");
+        self.event(thread, EventType::UserTaskBegin, &[id, parent, name, stack.0]);
+    }
+
+    pub(crate) fn task_end(&mut self, thread: i64, id: u64) {
+        self.event(thread, EventType::UserTaskEnd, &[id, 0]);
+    }
+
+    pub(crate) fn region_begin(&mut self, thread: i64, task: u64, name: &str) {
+        let name = self.string(name);
+        self.event(thread, EventType::UserRegionBegin, &[task, name, 0]);
+    }
+
+    pub(crate) fn region_end(&mut self, thread: i64, task: u64, name: &str) {
+        let name = self.string(name);
+        self.event(thread, EventType::UserRegionEnd, &[task, name, 0]);
+    }
+
+    pub(crate) fn log(&mut self, thread: i64, task: u64, category: &str, message: &str) {
+        let (category, message) = (self.string(category), self.string(message));
+        self.event(thread, EventType::UserLog, &[task, category, message, 0]);
+    }
+
+    fn string(&mut self, text: &str) -> u64 {
+        self.generation.string(text.as_bytes()).expect("a short string").0
+    }
+}
