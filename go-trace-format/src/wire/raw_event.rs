@@ -22,6 +22,14 @@ pub struct RawEvent {
 }
 
 impl RawEvent {
+    /// The arguments after the time delta, in the order of the event's [`spec`](EventType::spec), and zeros
+    /// behind them.
+    #[inline]
+    #[must_use]
+    pub fn padded_arguments(&self) -> &[u64; MAX_ARGUMENTS] {
+        &self.arguments
+    }
+
     /// The arguments after the time delta, in the order of the event's [`spec`](EventType::spec).
     #[inline]
     #[must_use]
@@ -47,30 +55,17 @@ impl<'a> RawEvents<'a> {
         Self { data, position: 0, safe_end, offset, events: timed_events_of(dialect) }
     }
 
-    #[inline(always)]
-    fn read(&mut self) -> Result<RawEvent, Error> {
+    /// The next event where it may be malformed, or near the end of the batch.
+    #[inline(never)]
+    fn read_carefully(&mut self) -> Result<RawEvent, Error> {
         let offset = self.offset + self.position as u64;
-        let byte = self.data[self.position];
-        let Some(event_type) = self.events[byte as usize] else {
-            return Err(Error::InvalidEvent { offset, byte });
-        };
-        let count = argument_count(event_type);
-        let (time_delta, arguments) = match self.data[self.position..].first_chunk() {
-            Some(window) if self.position < self.safe_end => {
-                let mut window = Window::new(window, 1);
-                let decoded = (window.varint(), window_arguments(&mut window, count));
-                self.position += window.position();
-                decoded
-            }
-            _ => {
-                let mut cursor = Cursor::new(self.data, self.position + 1);
-                let invalid = Error::InvalidVarint { offset };
-                let time_delta = cursor.varint().ok_or(invalid)?;
-                let arguments = decode_arguments(&mut cursor, count).ok_or(invalid)?;
-                self.position = cursor.position();
-                (time_delta, arguments)
-            }
-        };
+        let mut cursor = Cursor::new(self.data, self.position);
+        let byte = cursor.byte().unwrap_or_default();
+        let event_type = self.events[byte as usize].ok_or(Error::InvalidEvent { offset, byte })?;
+        let invalid = Error::InvalidVarint { offset };
+        let time_delta = cursor.varint().ok_or(invalid)?;
+        let arguments = decode_arguments(&mut cursor, argument_count(event_type)).ok_or(invalid)?;
+        self.position = cursor.position();
         Ok(RawEvent { offset, event_type, time_delta, arguments })
     }
 }
@@ -80,25 +75,41 @@ impl Iterator for RawEvents<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if self.position < self.safe_end {
+            if let Some(bytes) = self.data.get(self.position..).and_then(<[u8]>::first_chunk) {
+                let mut window = Window::new(bytes, 0);
+                if let Some(event_type) = self.events[window.byte() as usize] {
+                    let offset = self.offset + self.position as u64;
+                    let time_delta = window.varint();
+                    let arguments = window_arguments(&mut window, argument_count(event_type));
+                    self.position += window.position();
+                    return Some(Ok(RawEvent { offset, event_type, time_delta, arguments }));
+                }
+            }
+        }
         if self.position >= self.data.len() {
             return None;
         }
-        let event = self.read();
+        let event = self.read_carefully();
         if event.is_err() {
-            self.position = self.data.len();
+            (self.position, self.safe_end) = (self.data.len(), 0);
         }
         Some(event)
     }
 }
 
 /// Reads `count` arguments of a well-formed event; the places after them stay 0.
+///
+/// No loop: a branch of its own for each argument of each count is predicted better.
 #[inline(always)]
 pub(crate) fn window_arguments(window: &mut Window<'_>, count: usize) -> [u64; MAX_ARGUMENTS] {
-    let mut arguments = [0; MAX_ARGUMENTS];
-    for argument in arguments.iter_mut().take(count) {
-        *argument = window.varint();
+    match count {
+        0 => [0; MAX_ARGUMENTS],
+        1 => [window.varint(), 0, 0, 0],
+        2 => [window.varint(), window.varint(), 0, 0],
+        3 => [window.varint(), window.varint(), window.varint(), 0],
+        _ => [window.varint(), window.varint(), window.varint(), window.varint()],
     }
-    arguments
 }
 
 /// Reads `count` arguments; the places after them stay 0.
