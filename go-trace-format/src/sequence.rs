@@ -163,11 +163,11 @@ impl Sequencer {
         let limits = IdLimits::of(&source.generation.tables);
         let mut tail = [0; WINDOW];
         let (mut attempt, mut loaded) = (None, None);
-        order.meet(thread);
+        order.enter(thread);
         for record in &mut buffer[*ready..BUFFER] {
             cursor.describe(source.generation, record);
             let window = cursor.window(source.bytes, &mut tail);
-            let tried = order.advance(record, thread, &source.generation.tables, &limits, window);
+            let tried = order.advance(record, &source.generation.tables, &limits, window);
             if tried.outcome != Ok(Advance::Done) {
                 attempt = Some(tried);
                 break;
@@ -230,12 +230,12 @@ impl Sequencer {
         let cursor = frontier.cursor(place);
         let thread = cursor.thread as usize;
         let record = &mut buffer[*ready];
-        order.meet(thread);
+        order.enter(thread);
         cursor.describe(source.generation, record);
         let mut tail = [0; WINDOW];
         let window = cursor.window(source.bytes, &mut tail);
         let tables = &source.generation.tables;
-        order.advance(record, thread, tables, &IdLimits::of(tables), window)
+        order.advance(record, tables, &IdLimits::of(tables), window)
     }
 
     /// What follows from an attempt: the thread moves on and the event is ready, or, with `false`, it waits.
@@ -309,12 +309,12 @@ impl Sequencer {
             thread: Some(order.thread_id(cursor.thread)),
             bytes: 0,
         });
-        let thread = cursor.thread as usize;
         let record = &mut buffer[*ready];
+        order.enter(cursor.thread as usize);
         cursor.describe(source.generation, record);
         record.arguments = cursor.arguments(source.bytes);
-        order.set_context(record, thread);
-        order.reconcile(&Step { record, thread, tables: &source.generation.tables });
+        order.set_context(record);
+        order.reconcile(&Step { record, tables: &source.generation.tables });
         let mut attempt = self.attempt(place, source);
         if !matches!(attempt.outcome, Ok(Advance::Done | Advance::Several)) {
             // Where even that does not help, the event stands for itself.

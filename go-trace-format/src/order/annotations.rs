@@ -11,6 +11,7 @@ use crate::{
         Advance, Order, Outcome, Step,
         names::{Name, Names},
         ranges::Ranges,
+        require_user_code,
     },
     tables::Tables,
 };
@@ -105,7 +106,7 @@ impl Order {
     #[inline]
     pub(super) fn annotation(&mut self, step: &mut Step<'_>) -> Outcome {
         if step.record.event_type == crate::EventType::ProcsChange {
-            self.require_user_code(step)?;
+            require_user_code(step)?;
         } else {
             self.require_annotated_code(step)?;
         }
@@ -183,9 +184,10 @@ impl Order {
         if step.tables.string(StringId(name)).is_lost() && !self.salvage {
             return Err(Violation::Unknown);
         }
-        match self.current_goroutine(step) {
-            Some(slot) => Ok(Some((slot, task, name))),
-            None if self.lenient => Ok(None),
+        let lenient = self.lenient;
+        match self.current_goroutine() {
+            Some((slot, _)) => Ok(Some((slot, task, name))),
+            None if lenient => Ok(None),
             None => Err(Violation::Unknown),
         }
     }

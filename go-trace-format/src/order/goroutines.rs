@@ -3,7 +3,9 @@
 use crate::{
     error::Violation,
     event::{GoroutineState, Record},
-    order::{Advance, Goroutine, Need, Order, Outcome, Progress, Step, Thread, procs},
+    order::{
+        Advance, Goroutine, Need, Order, Outcome, Progress, Step, Thread, procs, require, require_user_code,
+    },
     spec::EventType,
 };
 
@@ -20,11 +22,14 @@ impl Goroutine {
 }
 
 impl Order {
-    /// The current goroutine, which must have `status`.
+    /// The current goroutine, which must have `status`, and its slot.
     #[inline(always)]
-    fn goroutine_with(&mut self, step: &Step<'_>, status: u64) -> Result<u32, Violation> {
-        let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
-        if self.goroutines.get(slot).progress.status() == status { Ok(slot) } else { Err(Violation::WrongState) }
+    fn goroutine_with(&mut self, status: u64) -> Result<(u32, &mut Goroutine), Violation> {
+        match self.current_goroutine() {
+            Some(found) if found.1.progress.status() == status => Ok(found),
+            Some(_) => Err(Violation::WrongState),
+            None => Err(Violation::Unknown),
+        }
     }
 
     pub(super) fn remove_goroutine(&mut self, slot: u32) {
@@ -38,62 +43,56 @@ impl Order {
     pub(super) fn go_start(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
         let generation = step.tables.generation;
-        let Some(slot) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
-        if !self.goroutines.get(slot).progress.allows(generation, step.argument(1), RUNNABLE) {
+        let Some((slot, goroutine)) = self.goroutines.look_up_mut(id) else { return Ok(Advance::Wait) };
+        if !goroutine.progress.allows(generation, step.argument(1), RUNNABLE) {
             return Ok(Advance::Wait);
         }
-        self.require(step, Need::Present, Need::Absent)?;
-        self.goroutines.get_mut(slot).progress.step(RUNNING);
-        self.run_goroutine(step.thread, id, slot);
+        require(step, Need::Present, Need::Absent)?;
+        goroutine.progress.step(RUNNING);
+        self.run_goroutine(id, slot);
         Ok(Advance::Done)
     }
 
     #[inline(always)]
     pub(super) fn go_stop(&mut self, step: &mut Step<'_>) -> Outcome {
-        let slot = self.stop_running(step)?;
-        self.goroutines.get_mut(slot).progress.set_status(RUNNABLE);
+        require_user_code(step)?;
+        self.goroutine_with(RUNNING)?.1.progress.set_status(RUNNABLE);
+        self.leave_goroutine();
         Ok(Advance::Done)
     }
 
     #[inline(always)]
     pub(super) fn go_block(&mut self, step: &mut Step<'_>) -> Outcome {
-        let slot = self.stop_running(step)?;
-        self.goroutines.get_mut(slot).progress.set_status(WAITING);
+        require_user_code(step)?;
+        self.goroutine_with(RUNNING)?.1.progress.set_status(WAITING);
+        self.leave_goroutine();
         Ok(Advance::Done)
     }
 
     pub(super) fn go_destroy(&mut self, step: &mut Step<'_>) -> Outcome {
-        let slot = self.stop_running(step)?;
+        require_user_code(step)?;
+        let (slot, _) = self.goroutine_with(RUNNING)?;
         self.remove_goroutine(slot);
+        self.leave_goroutine();
         Ok(Advance::Done)
-    }
-
-    /// The running goroutine leaves its thread: its slot. Go: `advanceGoStopExec`.
-    #[inline(always)]
-    fn stop_running(&mut self, step: &Step<'_>) -> Result<u32, Violation> {
-        self.require_user_code(step)?;
-        let slot = self.goroutine_with(step, RUNNING)?;
-        self.leave_goroutine(step.thread);
-        Ok(slot)
     }
 
     #[inline(always)]
     pub(super) fn go_unblock(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
-        let Some(slot) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
-        let progress = &mut self.goroutines.get_mut(slot).progress;
-        if !progress.allows(step.tables.generation, step.argument(1), WAITING) {
+        let Some((_, goroutine)) = self.goroutines.look_up_mut(id) else { return Ok(Advance::Wait) };
+        if !goroutine.progress.allows(step.tables.generation, step.argument(1), WAITING) {
             return Ok(Advance::Wait);
         }
-        progress.step(RUNNABLE);
+        goroutine.progress.step(RUNNABLE);
         Ok(Advance::Done)
     }
 
     /// `GoCreate` and `GoCreateBlocked`.
     pub(super) fn go_create(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require(step, Need::Present, Need::Either)?;
-        if let Some(slot) = self.current_goroutine(step) {
-            if self.goroutines.get(slot).progress.status() != RUNNING {
+        require(step, Need::Present, Need::Either)?;
+        if let Some((_, creator)) = self.current_goroutine() {
+            if creator.progress.status() != RUNNING {
                 return Err(Violation::WrongState);
             }
         }
@@ -103,9 +102,9 @@ impl Order {
     }
 
     pub(super) fn go_create_syscall(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require(step, Need::Either, Need::Absent)?;
+        require(step, Need::Either, Need::Absent)?;
         let slot = self.create_goroutine(step, SYSCALL)?;
-        self.run_goroutine(step.thread, step.argument(0) as i64, slot);
+        self.run_goroutine(step.argument(0) as i64, slot);
         Ok(Advance::Done)
     }
 
@@ -119,24 +118,23 @@ impl Order {
 
     /// The end of a callback from C. The thread leaves its proc behind, to be stolen by whoever comes first.
     pub(super) fn go_destroy_syscall(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require(step, Need::Either, Need::Present)?;
-        let slot = self.goroutine_with(step, SYSCALL)?;
+        require(step, Need::Either, Need::Present)?;
+        let (slot, _) = self.goroutine_with(SYSCALL)?;
         self.remove_goroutine(slot);
         if step.record.proc != Record::NONE {
-            let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
-            let progress = &mut self.procs.get_mut(proc).progress;
-            if progress.status() != procs::SYSCALL {
+            let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
+            if proc.progress.status() != procs::SYSCALL {
                 return Err(Violation::WrongState);
             }
-            progress.set_status(procs::SYSCALL_ABANDONED);
-            self.release_proc(step.thread);
+            proc.progress.set_status(procs::SYSCALL_ABANDONED);
+            self.release_proc();
             // The thread steals its proc from itself first, so that nobody sees it run on without a thread.
             let destroy = *step.record;
             step.record.event_type = EventType::ProcSteal;
             step.record.arguments = [destroy.proc as u64, 0, 0, procs::SYSCALL];
             self.queue.push(destroy);
         }
-        self.leave_goroutine(step.thread);
+        self.leave_goroutine();
         Ok(if self.queue.is_empty() { Advance::Done } else { Advance::Several })
     }
 
@@ -168,7 +166,7 @@ impl Order {
         // The state before goes into the upper half of the argument.
         step.record.arguments[2] = (from as u64) << 32 | status;
         match status {
-            RUNNING => self.run_goroutine(step.thread, id, slot),
+            RUNNING => self.run_goroutine(id, slot),
             SYSCALL => self.bind_syscall(step, id, slot, thread)?,
             _ => {}
         }
@@ -184,27 +182,28 @@ impl Order {
             if !self.is_initial(step) && step.record.goroutine != id && !self.lenient {
                 return Err(Violation::WrongThread);
             }
-            self.run_goroutine(step.thread, id, slot);
+            self.run_goroutine(id, slot);
             return Ok(());
         }
         let index = self.thread(thread) as usize;
-        let Thread { known, goroutine, .. } = self.threads[index];
+        let Thread { known, goroutine, .. } = *self.at(index);
         if known && goroutine != id && !self.lenient {
             return Err(Violation::WrongThread);
         }
         if known {
             step.record.goroutine = id;
         }
-        self.threads[index].known = true;
-        self.run_goroutine(index, id, slot);
+        let other = self.at_mut(index);
+        other.known = true;
+        other.run(id, slot);
         step.record.thread = thread;
         Ok(())
     }
 
     /// `GoSwitch` and `GoSwitchDestroy`: one event on the wire, three in the order.
     pub(super) fn go_switch(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require_user_code(step)?;
-        let current = self.goroutine_with(step, RUNNING)?;
+        require_user_code(step)?;
+        let (current, _) = self.goroutine_with(RUNNING)?;
         let (id, sequence) = (step.argument(0) as i64, step.argument(1));
         let Some(next) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
         let progress = &mut self.goroutines.get_mut(next).progress;
@@ -231,50 +230,46 @@ impl Order {
             ..switch
         });
         self.queue.push(Record { event_type: leaves, arguments: [0; 4], ..switch });
-        self.run_goroutine(step.thread, id, next);
+        self.run_goroutine(id, next);
         Ok(Advance::Several)
     }
 
     #[inline(always)]
     pub(super) fn go_syscall_begin(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require_user_code(step)?;
-        let slot = self.goroutine_with(step, RUNNING)?;
-        let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
-        let progress = &mut self.procs.get_mut(proc).progress;
-        if !progress.precedes(step.tables.generation, step.argument(0)) {
+        require_user_code(step)?;
+        self.goroutine_with(RUNNING)?.1.progress.set_status(SYSCALL);
+        let (generation, sequence) = (step.tables.generation, step.argument(0));
+        let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
+        if !proc.progress.precedes(generation, sequence) {
             return Err(Violation::WrongSequence);
         }
-        progress.step(procs::SYSCALL);
-        self.goroutines.get_mut(slot).progress.set_status(SYSCALL);
+        proc.progress.step(procs::SYSCALL);
         Ok(Advance::Done)
     }
 
     #[inline(always)]
     pub(super) fn go_syscall_end(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require_user_code(step)?;
-        let slot = self.goroutine_with(step, SYSCALL)?;
-        let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
-        let progress = &mut self.procs.get_mut(proc).progress;
-        if progress.status() != procs::SYSCALL {
+        require_user_code(step)?;
+        self.goroutine_with(SYSCALL)?.1.progress.set_status(RUNNING);
+        let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
+        if proc.progress.status() != procs::SYSCALL {
             return Err(Violation::WrongState);
         }
-        progress.set_status(procs::RUNNING);
-        self.goroutines.get_mut(slot).progress.set_status(RUNNING);
+        proc.progress.set_status(procs::RUNNING);
         Ok(Advance::Done)
     }
 
     pub(super) fn go_syscall_end_blocked(&mut self, step: &mut Step<'_>) -> Outcome {
         // Its proc must have left the syscall first: stopped or stolen.
         if step.record.proc != Record::NONE {
-            let proc = self.current_proc(step).ok_or(Violation::Unknown)?;
-            if self.procs.get(proc).progress.status() == procs::SYSCALL {
+            let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
+            if proc.progress.status() == procs::SYSCALL {
                 return Ok(Advance::Wait);
             }
         }
-        self.require(step, Need::Either, Need::Present)?;
-        let slot = self.goroutine_with(step, SYSCALL)?;
-        self.goroutines.get_mut(slot).progress.set_status(RUNNABLE);
-        self.leave_goroutine(step.thread);
+        require(step, Need::Either, Need::Present)?;
+        self.goroutine_with(SYSCALL)?.1.progress.set_status(RUNNABLE);
+        self.leave_goroutine();
         Ok(Advance::Done)
     }
 }

@@ -141,14 +141,28 @@ impl Thread {
             known: false,
         }
     }
+
+    /// Takes a goroutine to run. What has no thread runs nothing.
+    #[inline(always)]
+    fn run(&mut self, id: i64, slot: u32) {
+        if self.id != Record::NONE {
+            (self.goroutine, self.goroutine_slot) = (id, slot);
+        }
+    }
+
+    /// Takes a proc to hold. What has no thread holds none.
+    #[inline(always)]
+    fn hold(&mut self, id: i64, slot: u32) {
+        if self.id != Record::NONE {
+            (self.proc, self.proc_slot) = (id, slot);
+        }
+    }
 }
 
 /// An event on its way through the rules.
 pub(crate) struct Step<'e> {
     /// The event; its context is set by [`Order::advance`], and its arguments may be rewritten.
     pub(crate) record: &'e mut Record,
-    /// Index of its thread.
-    pub(crate) thread: usize,
     /// The tables of its generation.
     pub(crate) tables: &'e Tables<'e>,
 }
@@ -183,7 +197,12 @@ enum Need {
 pub(crate) struct Order {
     goroutines: Slots<Goroutine>,
     procs: Slots<Proc>,
+    /// Every thread but the current one, whose place here is stale: see [`at`](Self::at).
     threads: Vec<Thread>,
+    /// The thread whose events are being tried, out of the list and at hand.
+    current: Thread,
+    /// Its index.
+    current_index: usize,
     thread_index: std::collections::HashMap<i64, u32, foldhash::fast::RandomState>,
     notes: GoroutineNotes,
     tasks: Tasks,
@@ -208,6 +227,8 @@ impl Order {
             goroutines: Slots::default(),
             procs: Slots::default(),
             threads: Vec::new(),
+            current: Thread::new(Record::NONE),
+            current_index: usize::MAX,
             thread_index: Default::default(),
             notes: GoroutineNotes::default(),
             tasks: Tasks::default(),
@@ -233,11 +254,26 @@ impl Order {
         }
     }
 
-    /// A thread's event is about to be tried: from now on others may name the thread.
-    #[inline(always)]
-    pub(crate) fn meet(&mut self, thread: usize) {
-        let thread = &mut self.threads[thread];
-        thread.known = thread.id != Record::NONE;
+    /// Makes a thread the current one, whose events are about to be tried. From now on others may name it.
+    #[inline]
+    pub(crate) fn enter(&mut self, index: usize) {
+        if self.current_index != index {
+            if let Some(place) = self.threads.get_mut(self.current_index) {
+                *place = self.current;
+            }
+            self.current = self.threads[index];
+            self.current_index = index;
+        }
+        self.current.known = self.current.id != Record::NONE;
+    }
+
+    /// A thread by its index.
+    fn at(&self, index: usize) -> &Thread {
+        if index == self.current_index { &self.current } else { &self.threads[index] }
+    }
+
+    fn at_mut(&mut self, index: usize) -> &mut Thread {
+        if index == self.current_index { &mut self.current } else { &mut self.threads[index] }
     }
 
     /// Takes along what outlives a generation's string table. To be called before the table goes.
@@ -266,19 +302,18 @@ impl Order {
         self.queue.pop()
     }
 
-    /// Tries the event whose arguments stand in the window, and decodes them on the way. Go:
+    /// Tries the event of the current thread whose arguments stand in the window, and decodes them on the way. Go:
     /// `ordering.Advance`.
     #[inline(always)]
     pub(crate) fn advance(
         &mut self,
         record: &mut Record,
-        thread: usize,
         tables: &Tables<'_>,
         limits: &IdLimits,
         window: Window<'_>,
     ) -> Attempt {
         use EventType as E;
-        self.set_context(record, thread);
+        self.set_context(record);
         /// Decodes the arguments of an event and applies its rule. Each arm knows how many arguments there are
         /// and which of them are ids, and has a step of its own, which stays in registers.
         macro_rules! rules {
@@ -288,7 +323,7 @@ impl Order {
                         let mut window = window;
                         record.arguments = window_arguments(&mut window, argument_count(E::$event));
                         let ids_known = limits.hold(E::$event, &record.arguments);
-                        let outcome = self.$rule(&mut Step { record, thread, tables });
+                        let outcome = self.$rule(&mut Step { record, tables });
                         Attempt { outcome, length: window.position(), ids_known }
                     })+)*
                     other => {
@@ -344,41 +379,17 @@ impl Order {
 
     /// Gives the event the thread that it is of, with what that thread holds and runs.
     #[inline(always)]
-    pub(crate) fn set_context(&self, record: &mut Record, thread: usize) {
-        let thread = &self.threads[thread];
+    pub(crate) fn set_context(&self, record: &mut Record) {
+        let thread = &self.current;
         record.thread = thread.id;
         record.proc = thread.proc;
         record.goroutine = thread.goroutine;
     }
 
-    /// Go: `validateCtx`; every rule here needs a thread.
-    #[inline(always)]
-    fn require(&self, step: &Step<'_>, proc: Need, goroutine: Need) -> Result<(), Violation> {
-        if step.record.thread == Record::NONE {
-            return Err(Violation::NeedsThread);
-        }
-        match (proc, step.record.proc == Record::NONE) {
-            (Need::Present, true) => return Err(Violation::NeedsProc),
-            (Need::Absent, false) => return Err(Violation::NeedsNoProc),
-            _ => {}
-        }
-        match (goroutine, step.record.goroutine == Record::NONE) {
-            (Need::Present, true) => Err(Violation::NeedsGoroutine),
-            (Need::Absent, false) => Err(Violation::NeedsNoGoroutine),
-            _ => Ok(()),
-        }
-    }
-
-    /// The context of user code: thread, proc and goroutine. Go: `userGoReqs`.
-    #[inline(always)]
-    fn require_user_code(&self, step: &Step<'_>) -> Result<(), Violation> {
-        self.require(step, Need::Present, Need::Present)
-    }
-
-    /// As [`require_user_code`](Self::require_user_code), for what the fork may record without its scheduling.
+    /// As [`require_user_code`], for what the fork may record without its scheduling.
     #[inline]
     fn require_annotated_code(&self, step: &Step<'_>) -> Result<(), Violation> {
-        if self.lenient { Ok(()) } else { self.require_user_code(step) }
+        if self.lenient { Ok(()) } else { require_user_code(step) }
     }
 
     #[inline]
@@ -386,46 +397,64 @@ impl Order {
         step.tables.generation == self.initial_generation
     }
 
-    /// The goroutine that the event's thread runs.
+    /// The goroutine that the current thread runs, and its slot.
     #[inline(always)]
-    fn current_goroutine(&mut self, step: &Step<'_>) -> Option<u32> {
-        self.goroutines.find(step.record.goroutine, self.threads[step.thread].goroutine_slot)
+    fn current_goroutine(&mut self) -> Option<(u32, &mut Goroutine)> {
+        self.goroutines.find_mut(self.current.goroutine, self.current.goroutine_slot)
     }
 
-    /// The proc that the event's thread holds.
+    /// The proc that the current thread holds, and its slot.
     #[inline(always)]
-    fn current_proc(&mut self, step: &Step<'_>) -> Option<u32> {
-        self.procs.find(step.record.proc, self.threads[step.thread].proc_slot)
+    fn held_proc(&mut self) -> Option<(u32, &mut Proc)> {
+        self.procs.find_mut(self.current.proc, self.current.proc_slot)
     }
 
+    /// The current thread runs a goroutine.
     #[inline(always)]
-    fn run_goroutine(&mut self, thread: usize, id: i64, slot: u32) {
-        let thread = &mut self.threads[thread];
-        if thread.id != Record::NONE {
-            thread.goroutine = id;
-            thread.goroutine_slot = slot;
-        }
+    fn run_goroutine(&mut self, id: i64, slot: u32) {
+        self.current.run(id, slot);
     }
 
+    /// The current thread runs no goroutine any more.
     #[inline(always)]
-    fn leave_goroutine(&mut self, thread: usize) {
-        self.run_goroutine(thread, Record::NONE, NO_SLOT);
+    fn leave_goroutine(&mut self) {
+        self.current.run(Record::NONE, NO_SLOT);
     }
 
+    /// The current thread holds a proc.
     #[inline(always)]
-    fn hold_proc(&mut self, thread: usize, id: i64, slot: u32) {
-        let state = &mut self.threads[thread];
-        if state.id != Record::NONE {
-            state.proc = id;
-            state.proc_slot = slot;
-            if slot != NO_SLOT {
-                self.procs.get_mut(slot).holder = thread as u32;
-            }
-        }
+    fn hold_proc(&mut self, id: i64, slot: u32) {
+        self.current.hold(id, slot);
+        self.procs.get_mut(slot).holder = self.current_index as u32;
     }
 
+    /// The current thread holds no proc any more.
     #[inline(always)]
-    fn release_proc(&mut self, thread: usize) {
-        self.hold_proc(thread, Record::NONE, NO_SLOT);
+    fn release_proc(&mut self) {
+        self.current.hold(Record::NONE, NO_SLOT);
     }
+}
+
+/// Go: `validateCtx`; every rule here needs a thread.
+#[inline(always)]
+fn require(step: &Step<'_>, proc: Need, goroutine: Need) -> Result<(), Violation> {
+    if step.record.thread == Record::NONE {
+        return Err(Violation::NeedsThread);
+    }
+    match (proc, step.record.proc == Record::NONE) {
+        (Need::Present, true) => return Err(Violation::NeedsProc),
+        (Need::Absent, false) => return Err(Violation::NeedsNoProc),
+        _ => {}
+    }
+    match (goroutine, step.record.goroutine == Record::NONE) {
+        (Need::Present, true) => Err(Violation::NeedsGoroutine),
+        (Need::Absent, false) => Err(Violation::NeedsNoGoroutine),
+        _ => Ok(()),
+    }
+}
+
+/// The context of user code: thread, proc and goroutine. Go: `userGoReqs`.
+#[inline(always)]
+fn require_user_code(step: &Step<'_>) -> Result<(), Violation> {
+    require(step, Need::Present, Need::Present)
 }

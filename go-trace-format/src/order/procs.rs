@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     error::Violation,
     event::{ProcState, Record},
-    order::{Advance, Need, Order, Outcome, Proc, Progress, Step, slots::NO_SLOT},
+    order::{Advance, Need, Order, Outcome, Proc, Progress, Step, require, slots::NO_SLOT},
 };
 
 /// Statuses on the wire. Go: `tracev2.ProcStatus`.
@@ -64,11 +64,11 @@ impl Order {
         // Whose proc it is goes by the status that the event reported, or was promoted to.
         if reported == SYSCALL_ABANDONED && from == ProcState::Running {
             let holder = self.holder(id, slot).ok_or(Violation::WrongThread)?;
-            step.record.thread = self.threads[holder].id;
+            step.record.thread = self.at(holder).id;
             step.record.proc = id;
-            step.record.goroutine = self.threads[holder].goroutine;
+            step.record.goroutine = self.at(holder).goroutine;
         } else if reported == RUNNING || reported == SYSCALL {
-            self.hold_proc(step.thread, id, slot);
+            self.hold_proc(id, slot);
         }
         Ok(Advance::Done)
     }
@@ -76,8 +76,9 @@ impl Order {
     /// The thread that holds a proc.
     fn holder(&self, id: i64, slot: u32) -> Option<usize> {
         let last = self.procs.get(slot).holder as usize;
-        let asked = self.threads.iter().enumerate().take(THREADS_ASKED).map(|(i, _)| i);
-        std::iter::once(last).chain(asked).find(|&i| self.threads.get(i).is_some_and(|t| t.proc == id))
+        let asked = 0..self.threads.len().min(THREADS_ASKED);
+        let last = (last < self.threads.len()).then_some(last);
+        last.into_iter().chain(asked).find(|&index| self.at(index).proc == id)
     }
 
     pub(super) fn proc_start(&mut self, step: &mut Step<'_>) -> Outcome {
@@ -87,21 +88,20 @@ impl Order {
         if !allowed || step.record.proc != Record::NONE {
             return Ok(Advance::Wait);
         }
-        self.require(step, Need::Absent, Need::Either)?;
+        require(step, Need::Absent, Need::Either)?;
         self.procs.get_mut(slot).progress.step(RUNNING);
-        self.hold_proc(step.thread, id, slot);
+        self.hold_proc(id, slot);
         Ok(Advance::Done)
     }
 
     pub(super) fn proc_stop(&mut self, step: &mut Step<'_>) -> Outcome {
-        let slot = self.current_proc(step).ok_or(Violation::Unknown)?;
-        let progress = &mut self.procs.get_mut(slot).progress;
-        if !matches!(progress.status(), RUNNING | SYSCALL) {
+        let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
+        if !matches!(proc.progress.status(), RUNNING | SYSCALL) {
             return Err(Violation::WrongState);
         }
-        progress.set_status(IDLE);
-        self.require(step, Need::Present, Need::Either)?;
-        self.release_proc(step.thread);
+        proc.progress.set_status(IDLE);
+        require(step, Need::Present, Need::Either)?;
+        self.release_proc();
         Ok(Advance::Done)
     }
 
@@ -115,7 +115,7 @@ impl Order {
         {
             return Ok(Advance::Wait);
         }
-        self.require(step, Need::Either, Need::Either)?;
+        require(step, Need::Either, Need::Either)?;
         let victim = step.argument(2) as i64;
         // The status before goes behind the arguments: it tells whether the proc still ran.
         step.record.arguments[3] = status;
@@ -128,16 +128,16 @@ impl Order {
             if step.record.proc != id {
                 return Err(Violation::WrongThread);
             }
-            self.release_proc(step.thread);
+            self.release_proc();
             return Ok(Advance::Done);
         }
         let thread = self.thread_index.get(&victim).map(|&index| index as usize);
-        match thread.filter(|&index| self.threads[index].known) {
-            Some(index) if self.threads[index].proc == id => {
-                self.release_proc(index);
-                Ok(Advance::Done)
-            }
-            _ => Err(Violation::WrongThread),
+        let Some(index) = thread else { return Err(Violation::WrongThread) };
+        let victim = self.at_mut(index);
+        if !victim.known || victim.proc != id {
+            return Err(Violation::WrongThread);
         }
+        victim.hold(Record::NONE, NO_SLOT);
+        Ok(Advance::Done)
     }
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::{
     error::Violation,
-    order::{Advance, Need, Order, Outcome, Step},
+    order::{Advance, Need, Order, Outcome, Step, require, require_user_code},
     spec::EventType,
 };
 
@@ -101,7 +101,7 @@ impl Order {
         if self.gc.phase != Phase::Running {
             return Err(Violation::WrongGcState);
         }
-        self.require_user_code(step)?;
+        require_user_code(step)?;
         self.gc.set(sequence, Phase::Running);
         Ok(Advance::Done)
     }
@@ -115,7 +115,7 @@ impl Order {
             if self.gc.phase == Phase::Running {
                 return Err(Violation::WrongGcState);
             }
-            self.require_user_code(step)?;
+            require_user_code(step)?;
         }
         self.gc.set(sequence, Phase::Running);
         Ok(Advance::Done)
@@ -129,7 +129,7 @@ impl Order {
         if self.gc.phase != Phase::Running {
             return Err(Violation::WrongGcState);
         }
-        self.require_user_code(step)?;
+        require_user_code(step)?;
         self.gc.set(sequence, Phase::NotRunning);
         Ok(Advance::Done)
     }
@@ -137,21 +137,21 @@ impl Order {
     /// `HeapAlloc` and `HeapGoal`.
     #[inline]
     pub(super) fn heap_metric(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require(step, Need::Present, Need::Either)?;
+        require(step, Need::Present, Need::Either)?;
         Ok(Advance::Done)
     }
 
     /// Events of the allocation experiment.
     #[inline]
     pub(super) fn alloc_free(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require(step, Need::Either, Need::Either)?;
+        require(step, Need::Either, Need::Either)?;
         Ok(Advance::Done)
     }
 
     pub(super) fn sweep_begin(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require(step, Need::Present, Need::Either)?;
-        let slot = self.current_proc(step).ok_or(Violation::Unknown)?;
-        begin(&mut self.procs.get_mut(slot).ranges, RangeStart::of(EventType::GcSweepBegin))?;
+        require(step, Need::Present, Need::Either)?;
+        let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
+        begin(&mut proc.ranges, RangeStart::of(EventType::GcSweepBegin))?;
         Ok(Advance::Done)
     }
 
@@ -164,18 +164,18 @@ impl Order {
     }
 
     pub(super) fn sweep_end(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require(step, Need::Present, Need::Either)?;
-        let slot = self.current_proc(step).ok_or(Violation::Unknown)?;
-        end(&mut self.procs.get_mut(slot).ranges, EventType::GcSweepBegin)?;
+        require(step, Need::Present, Need::Either)?;
+        let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
+        end(&mut proc.ranges, EventType::GcSweepBegin)?;
         Ok(Advance::Done)
     }
 
     /// `STWBegin` and `GCMarkAssistBegin`.
     pub(super) fn goroutine_range_begin(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require_user_code(step)?;
+        require_user_code(step)?;
         let start = step.record.event_type;
         let reason = if start == EventType::StwBegin { step.argument(0) } else { 0 };
-        let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
+        let (slot, _) = self.current_goroutine().ok_or(Violation::Unknown)?;
         begin(self.goroutine_ranges(slot), RangeStart { start, reason })?;
         Ok(Advance::Done)
     }
@@ -190,10 +190,10 @@ impl Order {
 
     /// `STWEnd` and `GCMarkAssistEnd`.
     pub(super) fn goroutine_range_end(&mut self, step: &mut Step<'_>) -> Outcome {
-        self.require_user_code(step)?;
+        require_user_code(step)?;
         let stop_the_world = step.record.event_type == EventType::StwEnd;
         let start = if stop_the_world { EventType::StwBegin } else { EventType::GcMarkAssistBegin };
-        let slot = self.current_goroutine(step).ok_or(Violation::Unknown)?;
+        let (slot, _) = self.current_goroutine().ok_or(Violation::Unknown)?;
         let range = end(self.goroutine_ranges(slot), start)?;
         if stop_the_world {
             // The end says why, too.

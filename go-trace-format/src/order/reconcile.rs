@@ -39,7 +39,7 @@ impl Order {
         match step.record.event_type {
             E::GoStart => {
                 self.assume_proc(step, procs::RUNNING);
-                self.leave_goroutine(step.thread);
+                self.leave_goroutine();
                 self.set_goroutine(step, argument(0) as i64, goroutines::RUNNABLE, argument(1));
             }
             E::GoUnblock => self.set_goroutine(step, argument(0) as i64, goroutines::WAITING, argument(1)),
@@ -56,7 +56,7 @@ impl Order {
                 self.drop_goroutine(argument(0) as i64);
             }
             E::GoCreateSyscall => {
-                self.leave_goroutine(step.thread);
+                self.leave_goroutine();
                 self.drop_goroutine(argument(0) as i64);
             }
             E::GoSyscallBegin => {
@@ -70,12 +70,12 @@ impl Order {
                 self.assume_proc(step, procs::SYSCALL);
             }
             E::GoSyscallEndBlocked | E::GoDestroySyscall => {
-                self.release_proc(step.thread);
+                self.release_proc();
                 self.assume_goroutine(step, goroutines::SYSCALL);
             }
             E::GoStatus | E::GoStatusStack => self.reconcile_status(step),
             E::ProcStart => {
-                self.release_proc(step.thread);
+                self.release_proc();
                 self.set_proc(step, argument(0) as i64, procs::IDLE, argument(1));
             }
             E::ProcSteal => {
@@ -159,37 +159,35 @@ impl Order {
     }
 
     fn assume_proc(&mut self, step: &Step<'_>, status: u64) -> u32 {
-        let Thread { proc, proc_slot, .. } = self.threads[step.thread];
-        let known = (proc != Record::NONE).then(|| self.procs.find(proc, proc_slot)).flatten();
+        let Thread { proc, .. } = self.current;
+        let known = if proc == Record::NONE { None } else { self.procs.look_up(proc) };
         let generation = step.tables.generation;
-        let stand_in = unknown(step.thread);
+        let stand_in = unknown(self.current_index);
         self.stand_ins = true;
         let slot = known
             .or_else(|| self.procs.look_up(stand_in))
             .unwrap_or_else(|| self.procs.insert(stand_in, Proc::new(generation, status)));
         self.procs.get_mut(slot).progress.set_status(status);
-        self.hold_proc(step.thread, self.procs.id(slot), slot);
+        self.hold_proc(self.procs.id(slot), slot);
         slot
     }
 
     fn assume_goroutine(&mut self, step: &Step<'_>, status: u64) -> u32 {
-        let Thread { goroutine, goroutine_slot, .. } = self.threads[step.thread];
-        let known =
-            (goroutine != Record::NONE).then(|| self.goroutines.find(goroutine, goroutine_slot)).flatten();
-        let id = if goroutine == Record::NONE { unknown(step.thread) } else { goroutine };
+        let Thread { goroutine, .. } = self.current;
+        let id = if goroutine == Record::NONE { unknown(self.current_index) } else { goroutine };
         self.stand_ins = true;
         let generation = step.tables.generation;
-        let slot = known.or_else(|| self.goroutines.look_up(id)).unwrap_or_else(|| {
+        let slot = self.goroutines.look_up(id).unwrap_or_else(|| {
             self.goroutines.insert(id, Goroutine::new(generation, status))
         });
         self.goroutines.get_mut(slot).progress.set_status(status);
-        self.run_goroutine(step.thread, id, slot);
+        self.run_goroutine(id, slot);
         slot
     }
 
     fn assume_goroutine_other_than(&mut self, step: &Step<'_>, id: i64) {
         if step.record.goroutine == id {
-            self.leave_goroutine(step.thread);
+            self.leave_goroutine();
         }
         self.assume_goroutine(step, goroutines::RUNNING);
     }
@@ -229,9 +227,9 @@ impl Order {
         });
         self.goroutines.get_mut(slot).progress.set_status(status & 7);
         if thread == step.record.thread || thread == Record::NONE {
-            self.run_goroutine(step.thread, id, slot);
+            self.run_goroutine(id, slot);
         } else if let Some(&index) = self.thread_index.get(&thread) {
-            self.run_goroutine(index as usize, id, slot);
+            self.at_mut(index as usize).run(id, slot);
         }
     }
 

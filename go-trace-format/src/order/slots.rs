@@ -14,7 +14,7 @@ pub(crate) struct Slots<T> {
     free: Vec<u32>,
     index: HashMap<i64, u32, foldhash::fast::RandomState>,
     /// The slot that was found last for an id, by the id's low bits; a guess, to be checked.
-    recent: Vec<u32>,
+    recent: Box<[u32; RECENT]>,
 }
 
 /// How many slots are remembered. Goroutine ids are handed out in order, so that those which live together
@@ -30,15 +30,22 @@ struct Slot<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::default(), recent: vec![NO_SLOT; RECENT] }
+        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::default(), recent: Box::new([NO_SLOT; RECENT]) }
     }
 }
 
 impl<T> Slots<T> {
-    /// The slot of `id`; `hint` is looked at first.
+    /// The thing with an id and its slot; `hint` is looked at first.
     #[inline(always)]
-    pub(crate) fn find(&mut self, id: i64, hint: u32) -> Option<u32> {
-        if self.is(hint, id) { Some(hint) } else { self.look_up(id) }
+    pub(crate) fn find_mut(&mut self, id: i64, hint: u32) -> Option<(u32, &mut T)> {
+        let slot = if self.is(hint, id) { hint } else { self.look_up(id)? };
+        self.slots.get_mut(slot as usize).map(|found| (slot, &mut found.value))
+    }
+
+    #[inline(always)]
+    pub(crate) fn look_up_mut(&mut self, id: i64) -> Option<(u32, &mut T)> {
+        let slot = self.look_up(id)?;
+        self.slots.get_mut(slot as usize).map(|found| (slot, &mut found.value))
     }
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use go_trace_format::{
-    Category, Dialect, EventType, ReaderOptions, Tables,
+    Category, Dialect, EventType, ReaderOptions, Tables, Version,
     event::{GoroutineId, ProcId, StackId, StringId, ThreadId},
     spec::ArgumentKind,
     wire::{Batch, BatchKind, Batches, RawEvent},
@@ -207,4 +207,33 @@ fn recordings_of_the_fork_become_stock_ones_without_its_events() {
         }
     }
     assert!(refused > 3, "only {refused} recordings have events of the fork");
+}
+
+/// The fork records no scheduling where its filter leaves the Core category out: only statuses are then among the
+/// events, and who runs where is not known.
+#[test]
+fn recordings_of_the_fork_with_one_category_are_read_whole() {
+    let is_status = |event_type| {
+        matches!(event_type, EventType::GoStatus | EventType::GoStatusStack | EventType::ProcStatus)
+    };
+    for (name, trace) in recordings("fork") {
+        for category in [Category::Http, Category::Sql, Category::Tls, Category::Net, Category::Custom] {
+            let keeps =
+                |event_type: EventType| is_status(event_type) || event_type.spec().category == category;
+            let filtered = filter(&trace, Dialect::Fork, keeps, <[u8]>::to_vec).unwrap();
+            let written = Batches::new(&filtered).unwrap().map(Result::unwrap).map(|batch| {
+                let is_events = batch.kind(Version::Go126, Dialect::Fork) == BatchKind::Events;
+                if is_events { batch.events(Dialect::Fork).count() } else { 0 }
+            });
+            let written: usize = written.sum();
+            let mut reader = ReaderOptions::new().read_slice(&filtered).unwrap();
+            let mut read = 0;
+            while let Some(event) = reader.next_event().unwrap() {
+                let is_made_up = matches!(event.event_type(), EventType::Sync | EventType::CpuSample);
+                read += usize::from(!is_made_up);
+            }
+            assert!(reader.losses().is_empty(), "{name}, {category:?}: {:?}", reader.losses());
+            assert_eq!(read, written, "{name}, {category:?}");
+        }
+    }
 }
