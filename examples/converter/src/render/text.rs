@@ -43,14 +43,19 @@ impl fmt::Display for Duration {
     }
 }
 
-/// A text that the traced program chose, with escapes for whatever could steer a terminal or hide in it.
+/// A text that the traced program chose, with escapes for whatever could steer a terminal or hide in it, and cut
+/// where it would fill the screen.
 #[derive(Clone, Copy)]
 pub(crate) struct Foreign<'a>(pub(crate) &'a str);
 
+/// How many characters of a foreign text are shown.
+const LONGEST: usize = 160;
+
 impl fmt::Display for Foreign<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
+        for (count, character) in self.0.chars().enumerate() {
             match character {
+                _ if count == LONGEST => return f.write_char('…'),
                 '\n' | '\t' | '\r' => write!(f, "{}", character.escape_default())?,
                 _ if character.is_control() || is_invisible(character) => {
                     write!(f, "{}", character.escape_unicode())?;
@@ -98,5 +103,7 @@ mod tests {
     fn foreign_texts_cannot_steer_the_terminal() {
         assert_eq!(Foreign("a\nb\u{1b}[31m\u{202e}\u{9b}").to_string(), "a\\nb\\u{1b}[31m\\u{202e}\\u{9b}");
         assert_eq!(Foreign("größe \"漢字\"").to_string(), "größe \"漢字\"");
+        assert_eq!(Foreign(&"é".repeat(LONGEST)).to_string(), "é".repeat(LONGEST));
+        assert_eq!(Foreign(&"é".repeat(1024)).to_string(), "é".repeat(LONGEST) + "…");
     }
 }

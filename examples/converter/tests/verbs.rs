@@ -1,0 +1,246 @@
+//! Each verb, as people call it.
+
+mod common;
+
+use std::{
+    io::Read,
+    process::{Output, Stdio},
+};
+
+use common::{bytes_of, converter, errors, gunzip, output, output_with, path, run};
+use serde_json::Value;
+
+#[test]
+fn without_arguments_a_bundled_recording_is_shown() {
+    let bundled = output(&[]);
+    assert_eq!(bundled, output(&["spans"]));
+    assert!(bundled.contains("GET /orders/{id}") && bundled.contains("query order"), "{bundled}");
+    assert_eq!(output(&["spans", &path("go1.27/http.trace")]), bundled);
+    assert_eq!(output(&[&path("go1.27/http.trace")]), bundled, "no verb means spans");
+}
+
+#[test]
+fn spans_are_trees() {
+    let shown = output(&["spans", &path("go1.27/regions.trace")]);
+    // What stands behind times, kind and place, which differ from recording to recording.
+    let branch = |line: &str| line.split("  g").next().map(|line| line.chars().skip(32).collect::<String>());
+    let lines: Vec<_> = shown.lines().filter_map(branch).collect();
+    let expected = [
+        "nested",
+        "├─ outer",
+        "│  ├─ middle",
+        "│  │  ├─ inner",
+        "│  │  │  └─ depth: three",
+        "│  │  └─ inner",
+        "│  └─ depth: one",
+        "└─ depth: none",
+    ];
+    let start = lines.iter().position(|line| line == expected[0]).unwrap_or_else(|| panic!("{shown}"));
+    assert_eq!(lines[start..start + expected.len()], expected, "{shown}");
+    assert!(
+        shown.contains("unclosed (end not recorded)") && shown.contains("(start not recorded)"),
+        "{shown}"
+    );
+    assert!(!shown.contains('\u{1b}'), "no colours but on a terminal");
+}
+
+#[test]
+fn colours_can_be_forced_and_forbidden() {
+    let coloured = |variables: &[(&str, &str)]| {
+        let output = converter().envs(variables.iter().copied()).output().expect("output");
+        String::from_utf8_lossy(&output.stdout).contains('\u{1b}')
+    };
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[("NO_COLOR", "1")]));
+    assert!(!coloured(&[]));
+}
+
+#[test]
+fn several_files_are_shown_one_after_the_other() {
+    let (one, other) = (path("go1.27/tasks.trace"), path("go1.27/regions.trace"));
+    let both = output(&["spans", &one, &other]);
+    assert_eq!(both, output(&["spans", &one]) + &output(&["spans", &other]));
+}
+
+#[test]
+fn dump_is_the_references() {
+    for name in ["go1.22/regions", "go1.24/logs", "go1.25/flight.1", "go1.27/gc-generations"] {
+        let expected = gunzip(&format!("{name}.dump.gz"));
+        let found = run(&["dump", &path(&format!("{name}.trace"))], b"");
+        assert!(found.status.success() && found.stdout == expected, "{name}: {}", errors(&found));
+    }
+}
+
+#[test]
+fn dump_fails_where_the_reference_does_after_the_events_before() {
+    let trace = bytes_of("go1.25/generations.trace");
+    let whole = output_with(&["dump", "-"], &trace);
+    let cut = run(&["dump", "-"], &trace[..trace.len() * 2 / 3]);
+    assert_eq!(cut.status.code(), Some(1));
+    assert!(errors(&cut).starts_with("error: standard input: "), "{}", errors(&cut));
+    let printed = String::from_utf8(cut.stdout).expect("UTF-8");
+    let common = printed.lines().zip(whole.lines()).take_while(|(one, other)| one == other).count();
+    assert!(common > 100, "only {common} lines precede the failure");
+    // The reference says where the trace ends before it fails.
+    assert!(printed.lines().count() <= common + 1, "{printed}");
+}
+
+#[test]
+fn dump_hides_the_secrets_of_the_fork_unless_told() {
+    let trace = path("fork/sql.trace");
+    let (sanitized, raw) = (output(&["dump", &trace]), output(&["dump", "--raw", &trace]));
+    assert_eq!(sanitized.lines().count(), raw.lines().count());
+    let query = |dump: &str| {
+        dump.lines().filter(|line| line.contains(" SQLQueryStart ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(!query(&raw).is_empty());
+    assert_ne!(query(&sanitized), query(&raw));
+}
+
+fn info(arguments: &[&str]) -> Value {
+    serde_json::from_str(&output(arguments)).expect("JSON")
+}
+
+#[test]
+fn info_tells_what_is_in_the_trace() {
+    let generations = info(&["info", "--json", &path("go1.26/generations.trace")]);
+    assert_eq!(generations["header"], "go 1.26");
+    assert_eq!(generations["go_version"], "Go 1.26 or 1.27");
+    assert_eq!(generations["dialect"], "stock");
+    assert!(generations["generations"].as_array().is_some_and(|all| all.len() >= 4));
+    assert_eq!(generations["events_by_kind"]["UserTaskBegin"], 7);
+    let kinds = generations["events_by_kind"].as_object().expect("kinds");
+    let sum: u64 = kinds.values().filter_map(Value::as_u64).sum();
+    assert_eq!(generations["events"], sum);
+    assert_eq!(generations["losses"]["count"], 0);
+    let clock = &generations["wall_clock"];
+    let (start, end) = (clock["start_unix_nanoseconds"].as_u64(), clock["end_unix_nanoseconds"].as_u64());
+    assert!(start > Some(1_700_000_000_000_000_000) && end > start);
+    assert_eq!(info(&["info", "--json", &path("fork/sql.trace")])["dialect"], "fork");
+    assert_eq!(info(&["info", "--json", &path("go1.24/tasks.trace")])["wall_clock"], Value::Null);
+}
+
+#[test]
+fn info_counts_the_lines_of_the_dump() {
+    let name = "go1.27/stw";
+    let dump = String::from_utf8(gunzip(&format!("{name}.dump.gz"))).expect("UTF-8");
+    let events = dump.lines().filter(|line| line.starts_with("M=") && !line.contains(" Sync Time=")).count();
+    assert_eq!(info(&["info", "--json", &path(&format!("{name}.trace"))])["events"], events);
+}
+
+#[test]
+fn info_is_readable() {
+    let text = output(&["info", &path("go1.27/tasks.trace")]);
+    for line in ["header       go 1.26, written by Go 1.26 or 1.27", "dialect      stock", "losses       0"] {
+        assert!(text.contains(line), "{text}");
+    }
+}
+
+fn damaged() -> Vec<u8> {
+    let mut trace = bytes_of("go1.27/generations.trace");
+    trace.truncate(trace.len() - 100);
+    trace
+}
+
+#[test]
+fn losses_are_told_and_fail_only_in_strict_mode() {
+    let salvaged = run(&["spans", "-"], &damaged());
+    assert!(salvaged.status.success(), "{}", errors(&salvaged));
+    assert!(errors(&salvaged).starts_with("warning: standard input: "), "{}", errors(&salvaged));
+    assert!(String::from_utf8_lossy(&salvaged.stdout).contains("crosses all generations"));
+    let info = run(&["info", "--json", "-"], &damaged());
+    let info: Value = serde_json::from_slice(&info.stdout).expect("JSON");
+    assert!(info["losses"]["count"].as_u64() > Some(0));
+    assert!(info["losses"]["details"].as_array().is_some_and(|details| !details.is_empty()));
+    for verb in ["spans", "otlp", "info"] {
+        let strict = run(&[verb, "--strict", "-"], &damaged());
+        assert_eq!(strict.status.code(), Some(1), "{verb}");
+        assert!(errors(&strict).contains("error: standard input: "), "{verb}: {}", errors(&strict));
+    }
+}
+
+/// The resource's attributes and the spans of OTLP JSON lines.
+fn otlp(lines: &str) -> (Vec<Value>, Vec<Value>) {
+    let (mut attributes, mut spans) = (Vec::new(), Vec::new());
+    for line in lines.lines() {
+        let request: Value = serde_json::from_str(line).expect("JSON");
+        for resource in request["resourceSpans"].as_array().expect("resources") {
+            attributes.extend(resource["resource"]["attributes"].as_array().expect("attributes").clone());
+            for scope in resource["scopeSpans"].as_array().expect("scopes") {
+                spans.extend(scope["spans"].as_array().expect("spans").clone());
+            }
+        }
+    }
+    (attributes, spans)
+}
+
+fn attribute<'a>(attributes: &'a [Value], key: &str) -> Option<&'a Value> {
+    attributes.iter().find(|pair| pair["key"] == key).map(|pair| &pair["value"]["stringValue"])
+}
+
+#[test]
+fn otlp_writes_the_spans_as_json_lines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("spans.jsonl").display().to_string();
+    let trace = path("go1.27/tasks.trace");
+    assert_eq!(output(&["otlp", &trace, "--out", &out]), "");
+    let written = std::fs::read_to_string(&out).expect("the file");
+    assert_eq!(written, output(&["otlp", &trace]), "standard output is the default");
+    assert_eq!(written, output_with(&["otlp", "-", "--out", "-"], &bytes_of("go1.27/tasks.trace")));
+    let (attributes, spans) = otlp(&written);
+    assert_eq!(spans.len(), 16);
+    assert_eq!(attribute(&attributes, "service.name"), Some(&"flightrecorder".into()));
+    assert_eq!(attribute(&attributes, "process.runtime.name"), Some(&"go".into()));
+    assert_eq!(attribute(&attributes, "gotrace.clock"), None);
+    let (attributes, _) = otlp(&output(&["otlp", &path("go1.23/tasks.trace")]));
+    assert_eq!(attribute(&attributes, "gotrace.clock"), Some(&"approximate".into()));
+}
+
+#[test]
+fn the_command_line_goes_before_the_environment() {
+    let trace = path("go1.27/tasks.trace");
+    let with = |arguments: &[&str]| -> Output {
+        let mut command = converter();
+        command
+            .env("OTEL_RESOURCE_ATTRIBUTES", "service.name=lowest,host.name=box")
+            .env("OTEL_SERVICE_NAME", "middle");
+        command.args(["otlp", &trace]).args(arguments).output().expect("output")
+    };
+    let attributes = |output: Output| otlp(&String::from_utf8(output.stdout).expect("UTF-8")).0;
+    let of_environment = attributes(with(&[]));
+    assert_eq!(attribute(&of_environment, "service.name"), Some(&"middle".into()));
+    assert_eq!(attribute(&of_environment, "host.name"), Some(&"box".into()));
+    let of_both = attributes(with(&["--service-name", "highest", "--resource", "host.name=other"]));
+    assert_eq!(attribute(&of_both, "service.name"), Some(&"highest".into()));
+    assert_eq!(attribute(&of_both, "host.name"), Some(&"other".into()));
+    let malformed = converter().env("OTEL_RESOURCE_ATTRIBUTES", "nonsense").args(["otlp", &trace]).output();
+    assert_eq!(malformed.expect("output").status.code(), Some(1));
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    let output = run(&["otlp", &path("go1.27/tasks.trace"), "--out", "/nowhere/spans.jsonl"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("/nowhere/spans.jsonl"), "{}", errors(&output));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let trace = path("go1.27/gc-generations.trace");
+    let mut child = converter()
+        .args(["dump", &trace])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let mut first = [0; 10];
+    child.stdout.take().expect("its output").read_exact(&mut first).expect("ten bytes");
+    let output = child.wait_with_output().expect("its end");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", errors(&output));
+}
+
+#[test]
+fn help_and_version_exist() {
+    assert!(output(&["--help"]).contains("exit status"));
+    assert!(output(&["--version"]).contains(env!("CARGO_PKG_VERSION")));
+}
