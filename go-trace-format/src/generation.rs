@@ -306,13 +306,14 @@ impl Events<'_> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        match self.sequencer.next(self.generation, &mut self.losses) {
-            Ok(true) => Ok(Some(Event { tables: &self.generation.tables, record: self.sequencer.record() })),
-            Ok(false) => Ok(None),
-            Err(error) => {
-                self.failed = Some(error);
-                Err(error)
-            }
-        }
+        let found = self.sequencer.next_ready()
+            || match self.sequencer.refill(self.generation, &mut self.losses) {
+                Ok(refilled) => refilled && self.sequencer.next_ready(),
+                Err(error) => {
+                    self.failed = Some(error);
+                    return Err(error);
+                }
+            };
+        Ok(found.then(|| Event { tables: &self.generation.tables, record: self.sequencer.record() }))
     }
 }

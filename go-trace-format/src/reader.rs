@@ -210,17 +210,8 @@ impl<'a> Reader<'a> {
     /// [`Mode::Salvage`] only [`Error::Io`] where the source fails.
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        let within = matches!(self.stage, Stage::Within);
-        let found = match within && self.advance()? {
-            true => true,
-            false => self.next_generation()?,
-        };
+        let found = self.sequencer.next_ready() || self.go_on()?;
         Ok(found.then(|| Event { tables: &self.generation.tables, record: self.sequencer.record() }))
-    }
-
-    #[inline]
-    fn advance(&mut self) -> Result<bool, Error> {
-        self.sequencer.next(&self.generation, &mut self.losses).map_err(|error| self.fail(error))
     }
 
     #[cold]
@@ -229,13 +220,18 @@ impl<'a> Reader<'a> {
         error
     }
 
-    /// Goes on to the next generation, to the sync event that stands before it or at the end.
-    #[cold]
-    fn next_generation(&mut self) -> Result<bool, Error> {
+    /// Puts more events in order, and gives the first. Behind a generation's last event stands the sync event of
+    /// the next, or of the end.
+    #[inline(never)]
+    fn go_on(&mut self) -> Result<bool, Error> {
         match self.stage {
             Stage::Failing(error) | Stage::Failed(error) => return Err(self.fail(error)),
             Stage::Done => return Ok(false),
-            Stage::Within => self.sequencer.order().close_generation(&self.generation.tables),
+            Stage::Within => match self.sequencer.refill(&self.generation, &mut self.losses) {
+                Ok(true) => return Ok(self.sequencer.next_ready()),
+                Ok(false) => self.sequencer.order().close_generation(&self.generation.tables),
+                Err(error) => return Err(self.fail(error)),
+            },
             Stage::Between => {}
         }
         let last = self.sequencer.last_time();

@@ -9,7 +9,8 @@ use crate::{
     generation::Generation,
     losses::{Loss, Losses},
     order::{
-        Advance, Attempt, EventCursor, Frontier, IdLimits, Loaded, Order, Source, Step, unknown_ids,
+        Advance, Attempt, EventCursor, Frontier, IdLimits, Loaded, Order, Source, Step, hide_stand_ins,
+        unknown_ids,
     },
     reader::Mode,
     spec::{Dialect, EventType, MAX_ARGUMENTS},
@@ -97,18 +98,17 @@ impl Sequencer {
         (self.ready, self.delivered) = (1, 1);
     }
 
-    /// Goes on to the next event of the generation that was opened; `false` at its end.
+    /// Goes on to the next event that is ready; `false` where [`refill`](Self::refill) must make some.
     #[inline(always)]
-    pub(crate) fn next(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
-        if self.delivered == self.ready && !self.refill(generation, losses)? {
-            return Ok(false);
-        }
-        self.delivered += 1;
-        Ok(true)
+    pub(crate) fn next_ready(&mut self) -> bool {
+        let is_ready = self.delivered < self.ready;
+        self.delivered += usize::from(is_ready);
+        is_ready
     }
 
+    /// Makes events of the generation that was opened ready; `false` at its end.
     #[inline(never)]
-    fn refill(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
+    pub(crate) fn refill(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -157,18 +157,19 @@ impl Sequencer {
     /// Puts the first thread's events in order, up to the one that is later than `bound`: until then it stays
     /// the first, and nothing else has to be looked at.
     fn run_head(&mut self, bound: i64, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
-        let Self { order, frontier, buffer, ready, last_time, mode, .. } = self;
+        let Self { order, frontier, buffer, ready, last_time, .. } = self;
         let cursor = frontier.cursor(0);
         let thread = cursor.thread as usize;
         let limits = IdLimits::of(&source.generation.tables);
         let mut tail = [0; WINDOW];
+        let has_stand_ins = order.has_stand_ins();
         let (mut attempt, mut loaded) = (None, None);
         order.enter(thread);
         for record in &mut buffer[*ready..BUFFER] {
             cursor.describe(source.generation, record);
             let window = cursor.window(source.bytes, &mut tail);
             let tried = order.advance(record, &source.generation.tables, &limits, window);
-            if tried.outcome != Ok(Advance::Done) {
+            if tried.outcome != Ok(Advance::Done) || !tried.ids_known || has_stand_ins {
                 attempt = Some(tried);
                 break;
             }
@@ -177,11 +178,7 @@ impl Sequencer {
                 (attempt, loaded) = (Some(tried), Some(next));
                 break;
             }
-            if !tried.ids_known {
-                look_ids_up(record, source.generation, *mode, losses)?;
-            }
-            order.hide_stand_ins(record);
-            record.time = squash(last_time, record.time);
+            record.time = squash(last_time, record.raw_time);
             *ready += 1;
             if cursor.time() > bound {
                 break;
@@ -279,8 +276,10 @@ impl Sequencer {
         loop {
             let record = &mut buffer[*ready];
             look_ids_up(record, source.generation, *mode, losses)?;
-            order.hide_stand_ins(record);
-            record.time = squash(last_time, record.time);
+            if order.has_stand_ins() {
+                hide_stand_ins(record);
+            }
+            record.time = squash(last_time, record.raw_time);
             *ready += 1;
             match order.queued() {
                 Some(follower) => buffer[*ready] = follower,

@@ -160,11 +160,10 @@ impl EventCursor {
         self.event
     }
 
-    /// Writes the next event into `record`, but for its arguments and context.
+    /// Writes the next event into `record`, but for its arguments, context and time in the whole trace.
     #[inline(always)]
     pub(crate) fn describe(&self, generation: &Generation<'_>, record: &mut Record) {
         record.event_type = self.event_type;
-        record.time = Time(self.time);
         record.raw_time = Time(self.time);
         record.offset = generation.offset(self.event);
     }

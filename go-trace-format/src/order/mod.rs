@@ -16,6 +16,7 @@ mod slots;
 
 pub(crate) use ids::{IdLimits, unknown_ids};
 pub(crate) use merge::{EventCursor, Frontier, Loaded, Source};
+pub(crate) use reconcile::hide_stand_ins;
 
 use smallvec::SmallVec;
 
@@ -215,7 +216,7 @@ pub(crate) struct Order {
     /// The fork's filters may leave scheduling out: then an annotation needs no context and a status may
     /// contradict what is known.
     lenient: bool,
-    /// Whether procs or goroutines were made up: see [`hide_stand_ins`](Self::hide_stand_ins).
+    /// Whether procs or goroutines were made up: see [`hide_stand_ins`].
     stand_ins: bool,
     /// A name that is lost is no reason to reject its event.
     salvage: bool,

@@ -18,17 +18,19 @@ fn unknown(thread: usize) -> i64 {
     i64::MIN + thread as i64
 }
 
-impl Order {
-    /// Leaves out of an event what only stands in for something that is not known.
-    #[inline(always)]
-    pub(crate) fn hide_stand_ins(&self, record: &mut Record) {
-        if self.stand_ins {
-            for id in [&mut record.goroutine, &mut record.proc] {
-                if *id < UNKNOWN_END {
-                    *id = Record::NONE;
-                }
-            }
+/// Leaves out of an event what only stands in for something that is not known.
+pub(crate) fn hide_stand_ins(record: &mut Record) {
+    for id in [&mut record.goroutine, &mut record.proc] {
+        if *id < UNKNOWN_END {
+            *id = Record::NONE;
         }
+    }
+}
+
+impl Order {
+    /// Whether procs or goroutines were made up, which [`hide_stand_ins`] must take out of events.
+    pub(crate) fn has_stand_ins(&self) -> bool {
+        self.stand_ins
     }
 
     /// Corrects what is known so that the event, which did not advance, does at its next try. Its arguments

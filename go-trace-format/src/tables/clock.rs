@@ -65,8 +65,10 @@ pub struct ClockSnapshot {
 pub struct Clock {
     /// Nanoseconds per clock unit.
     unit: f64,
-    /// The same as a whole number, where it is one; 0 otherwise.
+    /// The same as a whole number, where it is one.
     whole_unit: u32,
+    /// Fewer units than this are the same time in whole numbers as in floats; 0 where the unit is not whole.
+    exact_units: u64,
     /// Clock units per second, as the trace says it.
     frequency: u64,
     snapshot: Option<ClockSnapshot>,
@@ -89,8 +91,9 @@ impl Clock {
 
     fn from_frequency(frequency: u64) -> Self {
         let unit = 1.0 / (frequency as f64 / 1e9);
-        let whole_unit = if unit.fract() == 0.0 && unit <= f64::from(Self::EXACT_UNIT) { unit as u32 } else { 0 };
-        Self { unit, whole_unit, frequency, snapshot: None }
+        let is_whole = unit.fract() == 0.0 && unit <= f64::from(Self::EXACT_UNIT);
+        let (whole_unit, exact_units) = if is_whole { (unit as u32, Self::EXACT_UNITS) } else { (0, 0) };
+        Self { unit, whole_unit, exact_units, frequency, snapshot: None }
     }
 
     /// Clock units per second.
@@ -109,7 +112,7 @@ impl Clock {
     #[inline(always)]
     #[must_use]
     pub fn time(&self, units: u64) -> Time {
-        if self.whole_unit != 0 && units < Self::EXACT_UNITS {
+        if units < self.exact_units {
             return Time((units * u64::from(self.whole_unit)) as i64);
         }
         self.rounded_time(units)

@@ -4,6 +4,7 @@ use core::fmt;
 use std::io;
 
 use crate::{
+    error::Error,
     event::ThreadId,
     header::Version,
     spec::{Dialect, EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE},
@@ -11,13 +12,15 @@ use crate::{
 
 /// Why a trace, or a part of one, cannot be written.
 ///
-/// Every variant but [`Io`](Self::Io) means that no reader could read what was asked for; nothing of the refused
-/// record or batch has been written then.
+/// Every variant but [`Io`](Self::Io) and [`Read`](Self::Read) means that no reader could read what was asked for;
+/// nothing of the refused record or batch has been written then.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WriteError {
     /// The output failed.
     Io(io::Error),
+    /// What should be copied is damaged.
+    Read(Error),
     /// The version of the format does not know the dialect.
     UnknownDialect {
         /// The version.
@@ -59,10 +62,7 @@ pub enum WriteError {
         length: usize,
     },
     /// A stack is over 128 frames.
-    StackTooDeep {
-        /// Its depth, in frames.
-        frames: usize,
-    },
+    StackTooDeep,
     /// Two frames have one program counter: a reader would take the first for both.
     ConflictingFrame {
         /// The program counter.
@@ -106,6 +106,7 @@ impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Io(ref error) => write!(f, "writing failed: {error}"),
+            Self::Read(error) => write!(f, "copying failed: {error}"),
             Self::UnknownDialect { version, dialect } => {
                 write!(f, "a trace of {version} cannot have the {dialect} dialect: write {}", Version::Go126)
             }
@@ -124,8 +125,8 @@ impl fmt::Display for WriteError {
             Self::StringTooLong { length } => {
                 write!(f, "string of {length} bytes, at most {MAX_STRING_SIZE} are allowed: cut it")
             }
-            Self::StackTooDeep { frames } => {
-                write!(f, "stack of {frames} frames, at most {MAX_FRAMES_PER_STACK} are allowed: cut it")
+            Self::StackTooDeep => {
+                write!(f, "stack of more than {MAX_FRAMES_PER_STACK} frames: cut it")
             }
             Self::ConflictingFrame { pc } => {
                 write!(f, "two different frames have the program counter {pc:#x}")
@@ -156,6 +157,7 @@ impl std::error::Error for WriteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            Self::Read(error) => Some(error),
             _ => None,
         }
     }

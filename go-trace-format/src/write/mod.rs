@@ -1,16 +1,17 @@
 //! Writing traces: events and tables become a trace of any version and dialect.
 //!
-//! Two layers. [`Writer`] puts down header, batches, records and ends of generations as it is told, right or wrong:
+//! [`Writer`] puts down header, batches, records and ends of generations as it is told, right or wrong:
 //! for copying parts of a trace, and for tests of readers. [`GenerationWriter`] on top of it gives strings and
 //! stacks their ids, makes time deltas of times, splits batches and puts them in the order of the version.
 //!
-//! To filter a trace, read its generations and write each one again with the events that are to stay: strings and
-//! stacks that no event names any more are left behind. What must stay for a reader's sake is the scheduling
-//! ([`Category::Core`](crate::Category::Core)) in stock traces, where the reference demands it.
+//! To filter, cut or sanitize a trace, a [`Copier`] writes what is to stay of each generation again. What must stay
+//! for a reader's sake is the scheduling ([`Category::Core`](crate::Category::Core)) in stock traces, where Go's reader
+//! demands it.
 //!
 //! Go: `internal/trace/raw.Writer` for the first layer, `internal/trace/internal/testgen` for the idea of the
 //! second.
 
+mod copier;
 mod error;
 mod generation;
 mod record;
@@ -20,6 +21,7 @@ mod sync;
 mod tables;
 mod writer;
 
+pub use copier::Copier;
 pub use error::WriteError;
 pub use generation::GenerationWriter;
 pub use record::{Body, RawRecord};

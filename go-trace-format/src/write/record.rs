@@ -79,7 +79,7 @@ impl RawRecord<'_> {
             }
             Self::Stack { id, frames } => {
                 if frames.len() > MAX_FRAMES_PER_STACK {
-                    return Err(WriteError::StackTooDeep { frames: frames.len() });
+                    return Err(WriteError::StackTooDeep);
                 }
                 bytes.push(format.byte(EventType::Stack)?);
                 put_varints(bytes, &[id, frames.len() as u64]);

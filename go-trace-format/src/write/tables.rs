@@ -98,13 +98,13 @@ impl TableWriter {
     ) -> Result<StackId, WriteError> {
         let mut records = Vec::new();
         for frame in frames {
+            if records.len() == MAX_FRAMES_PER_STACK {
+                return Err(WriteError::StackTooDeep);
+            }
             records.push(self.frame(&frame)?);
         }
         if records.is_empty() {
             return Ok(StackId(0));
-        }
-        if records.len() > MAX_FRAMES_PER_STACK {
-            return Err(WriteError::StackTooDeep { frames: records.len() });
         }
         let id = StackId(self.stack_ids.len() as u64 + 1);
         // A frame is known by its program counter, so a stack is by theirs.
