@@ -1,13 +1,11 @@
-//! Traces that are written again, whole or filtered, which is what a filter of traces does.
+//! Traces that are written again, whole or filtered.
 
-use std::{fs, path::Path};
+use std::{borrow::Cow, fs, path::Path};
 
 use go_trace_format::{
-    Category, Dialect, EventType, ReaderOptions, Tables, Version,
-    event::{GoroutineId, ProcId, StackId, StringId, ThreadId},
-    spec::ArgumentKind,
-    wire::{Batch, BatchKind, Batches, RawEvent},
-    write::{GenerationWriter, SyncBatch, WriteError, Writer},
+    Category, Dialect, EventType, ReaderOptions, Version,
+    wire::{Batch, BatchKind, Batches},
+    write::{Copier, SyncBatch, WriteError, Writer},
 };
 
 use crate::{oracle::Oracle, strict};
@@ -17,7 +15,7 @@ fn filter(
     trace: &[u8],
     dialect: Dialect,
     keeps: impl Fn(EventType) -> bool,
-    rewrite: impl Fn(&[u8]) -> Vec<u8>,
+    rewrite: impl for<'s> Fn(EventType, &'s [u8]) -> Cow<'s, [u8]>,
 ) -> Result<Vec<u8>, WriteError> {
     let mut reader = ReaderOptions::new().read_slice(trace).unwrap();
     let (version, from) = (reader.version(), reader.dialect());
@@ -37,104 +35,17 @@ fn filter(
         let begin = batches.iter().map(|batch| batch.time).min().unwrap();
         let sync = SyncBatch::of(tables.clock(), begin);
         let mut generation = filtered.generation(tables.generation(), sync)?;
-        let mut copy = Copy { tables, rewrite: &rewrite };
+        let mut copier = Copier::new(tables, version, from, &keeps, &rewrite);
         for batch in &batches {
-            match batch.kind(version, from) {
-                BatchKind::Events => copy.events(batch, from, &keeps, &mut generation)?,
-                BatchKind::CpuSamples => copy.samples(batch, &mut generation)?,
-                BatchKind::Experimental(experiment) => {
-                    generation.experimental_batch(experiment, batch.thread, batch.time, batch.data)?;
-                }
-                _ => {}
-            }
+            copier.batch(batch, &mut generation)?;
         }
         generation.finish()?;
     }
     Ok(filtered.into_inner())
 }
 
-struct Copy<'t, F> {
-    tables: &'t Tables<'t>,
-    rewrite: &'t F,
-}
-
-impl<F: Fn(&[u8]) -> Vec<u8>> Copy<'_, F> {
-    fn events(
-        &mut self,
-        batch: &Batch<'_>,
-        from: Dialect,
-        keeps: &impl Fn(EventType) -> bool,
-        generation: &mut GenerationWriter<'_, Vec<u8>>,
-    ) -> Result<(), WriteError> {
-        let mut time = batch.time;
-        for event in batch.events(from) {
-            let event = event.unwrap();
-            // What is left out still took its time.
-            time += event.time_delta;
-            if keeps(event.event_type) {
-                let arguments = self.arguments(&event, generation)?;
-                generation.event(batch.thread, time, event.event_type, &arguments)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn arguments(
-        &mut self,
-        event: &RawEvent,
-        generation: &mut GenerationWriter<'_, Vec<u8>>,
-    ) -> Result<Vec<u64>, WriteError> {
-        let specs = &event.event_type.spec().arguments[1..];
-        specs
-            .iter()
-            .zip(event.arguments())
-            .map(|(argument, &value)| match argument.kind {
-                ArgumentKind::String => {
-                    let text = (self.rewrite)(self.tables.string(StringId(value)).as_bytes());
-                    Ok(generation.string(&text)?.0)
-                }
-                ArgumentKind::Stack | ArgumentKind::OtherStack => self.stack(value, generation),
-                _ => Ok(value),
-            })
-            .collect()
-    }
-
-    fn stack(&self, id: u64, generation: &mut GenerationWriter<'_, Vec<u8>>) -> Result<u64, WriteError> {
-        let stack = self.tables.stack(StackId(id));
-        Ok(generation.stack(stack.iter().flat_map(|stack| stack.frames()))?.0)
-    }
-
-    fn samples(
-        &self,
-        batch: &Batch<'_>,
-        generation: &mut GenerationWriter<'_, Vec<u8>>,
-    ) -> Result<(), WriteError> {
-        for [time, thread, proc, goroutine, stack] in cpu_samples(batch.data) {
-            let (proc, goroutine) = (Some(ProcId(proc as i64)), Some(GoroutineId(goroutine as i64)));
-            let stack = StackId(self.stack(stack, generation)?);
-            generation.cpu_sample(time, ThreadId(thread as i64), proc, goroutine, stack)?;
-        }
-        Ok(())
-    }
-}
-
-/// The numbers of each record of a batch of CPU samples.
-fn cpu_samples(data: &[u8]) -> impl Iterator<Item = [u64; 5]> {
-    let mut rest = data.iter().skip(1);
-    std::iter::from_fn(move || {
-        rest.next()?;
-        Some(std::array::from_fn(|_| {
-            let mut number = 0;
-            for shift in (0..).step_by(7) {
-                let byte = *rest.next().unwrap();
-                number |= u64::from(byte & 0x7f) << shift;
-                if byte < 0x80 {
-                    break;
-                }
-            }
-            number
-        }))
-    })
+fn as_it_is(_: EventType, text: &[u8]) -> Cow<'_, [u8]> {
+    text.into()
 }
 
 /// The recordings of a folder under `testdata`, with their names.
@@ -156,7 +67,7 @@ const VERSIONS: [&str; 6] = ["go1.22", "go1.23", "go1.24", "go1.25", "go1.26", "
 #[test]
 fn recordings_written_again_read_the_same() {
     for (name, trace) in VERSIONS.iter().flat_map(|version| recordings(version)) {
-        let copy = filter(&trace, Dialect::Stock, |_| true, <[u8]>::to_vec).unwrap();
+        let copy = filter(&trace, Dialect::Stock, |_| true, as_it_is).unwrap();
         let (dump, error) = strict::read(&trace);
         let (copied_dump, copied_error) = strict::read(&copy);
         assert_eq!((error, copied_error), (None, None), "{name}");
@@ -169,7 +80,7 @@ fn go_reads_recordings_without_what_the_program_says() {
     let keeps = |event_type: EventType| event_type.spec().category != Category::Custom;
     let oracle = Oracle::find("filtered recordings");
     for (name, trace) in VERSIONS.iter().flat_map(|version| recordings(version).into_iter().take(5)) {
-        let filtered = filter(&trace, Dialect::Stock, keeps, |text| text.to_ascii_uppercase()).unwrap();
+        let filtered = filter(&trace, Dialect::Stock, keeps, as_it_is).unwrap();
         assert!(filtered.len() < trace.len(), "{name}");
         let (dump, error) = strict::read(&filtered);
         assert_eq!(error, None, "{name}");
@@ -185,19 +96,84 @@ fn go_reads_recordings_without_what_the_program_says() {
 }
 
 #[test]
+fn texts_are_rewritten_and_the_old_ones_left_behind() {
+    let secret = b"select * from secrets";
+    let trace = crate::small_trace(Version::Go126, |generation| {
+        let (key, text) = (generation.string(b"sql").unwrap(), generation.string(secret).unwrap());
+        let thread = go_trace_format::event::ThreadId(1);
+        generation.event(thread, 20, EventType::ProcStatus, &[0, 1]).unwrap();
+        generation.event(thread, 21, EventType::GoStatus, &[1, 1, 2]).unwrap();
+        generation.event(thread, 22, EventType::UserLog, &[0, key.0, text.0, 0]).unwrap();
+        generation.event(thread, 25, EventType::GoLabel, &[text.0]).unwrap();
+    });
+    let holds_secret = |trace: &[u8]| trace.windows(secret.len()).any(|window| window == secret);
+    assert!(holds_secret(&trace));
+
+    fn hide(event_type: EventType, _: &[u8]) -> Cow<'_, [u8]> {
+        event_type.spec().name.as_bytes().to_vec().into()
+    }
+    let rewritten = filter(&trace, Dialect::Stock, |_| true, hide).unwrap();
+    assert!(!holds_secret(&rewritten));
+    let (dump, error) = strict::read(&rewritten);
+    assert_eq!(error, None);
+    assert!(dump.contains(r#"Category="UserLog" Message="UserLog""#), "{dump}");
+    assert!(dump.contains(r#"Label="GoLabel""#), "{dump}");
+
+    let is_log = |event_type| event_type == EventType::UserLog;
+    let without = filter(&trace, Dialect::Stock, |event_type| !is_log(event_type), as_it_is).unwrap();
+    let times = |dump: String| {
+        dump.lines().filter_map(|line| line.split("Time=").nth(1)?.split(' ').next()?.parse().ok()).collect()
+    };
+    let (all, some): (Vec<u64>, Vec<u64>) = (times(strict::read(&trace).0), times(strict::read(&without).0));
+    assert_eq!(all.len(), some.len() + 1);
+    assert!(some.iter().all(|time| all.contains(time)), "{all:?} {some:?}");
+}
+
+#[test]
+fn damaged_batch_is_copied_up_to_the_damage() {
+    let trace = crate::small_trace(Version::Go126, |_| {});
+    let mut reader = ReaderOptions::new().read_slice(&trace).unwrap();
+    let event = reader.next_event().unwrap().unwrap();
+    let thread = go_trace_format::event::ThreadId(1);
+    let mut damaged = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).unwrap();
+    damaged.batch(1, thread, 100, &[EventType::ProcStop as u8, 7, 99, 1]).unwrap();
+    damaged.batch(1, thread, 100, &[EventType::CpuSamples as u8, EventType::CpuSample as u8, 1]).unwrap();
+    let damaged = damaged.into_inner();
+
+    let mut copy = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).unwrap();
+    let mut generation = copy.generation(1, crate::sync(Version::Go126, 10)).unwrap();
+    let mut copier = Copier::new(event.tables(), Version::Go126, Dialect::Stock, |_| true, as_it_is);
+    for batch in Batches::new(&damaged).unwrap() {
+        let error = copier.batch(&batch.unwrap(), &mut generation).unwrap_err();
+        assert!(matches!(error, WriteError::Read(_)), "{error}");
+    }
+    generation.finish().unwrap();
+    let copy = copy.into_inner();
+    let events: Vec<_> = Batches::new(&copy)
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|batch| batch.kind(Version::Go126, Dialect::Stock) == BatchKind::Events)
+        .flat_map(|batch| {
+            batch.events(Dialect::Stock).map(move |event| (batch.time, event.unwrap().event_type))
+        })
+        .collect();
+    assert_eq!(events, [(107, EventType::ProcStop)]);
+}
+
+#[test]
 fn recordings_of_the_fork_become_stock_ones_without_its_events() {
     let is_stock = |event_type: EventType| event_type.to_wire(Dialect::Stock).is_some();
     let oracle = Oracle::find("recordings of the fork");
     let mut refused = 0;
     for (name, trace) in recordings("fork") {
-        let again = filter(&trace, Dialect::Fork, |_| true, <[u8]>::to_vec).unwrap();
+        let again = filter(&trace, Dialect::Fork, |_| true, as_it_is).unwrap();
         assert!(strict::read(&again) == strict::read(&trace), "{name}: the copy reads differently");
 
-        match filter(&trace, Dialect::Stock, |_| true, <[u8]>::to_vec) {
+        match filter(&trace, Dialect::Stock, |_| true, as_it_is) {
             Err(WriteError::UnknownEvent { event_type, .. }) => refused += usize::from(!is_stock(event_type)),
             other => drop(other.unwrap()),
         }
-        let stock = filter(&trace, Dialect::Stock, is_stock, <[u8]>::to_vec).unwrap();
+        let stock = filter(&trace, Dialect::Stock, is_stock, as_it_is).unwrap();
         assert_eq!(Batches::new(&stock).unwrap().dialect(), Dialect::Stock, "{name}");
         let (dump, error) = strict::read(&stock);
         if let Some(oracle) = &oracle {
@@ -217,10 +193,10 @@ fn recordings_of_the_fork_with_one_category_are_read_whole() {
         matches!(event_type, EventType::GoStatus | EventType::GoStatusStack | EventType::ProcStatus)
     };
     for (name, trace) in recordings("fork") {
-        for category in [Category::Http, Category::Sql, Category::Tls, Category::Net, Category::Custom] {
+        for category in [Category::Http, Category::Sql, Category::Tls, Category::Net] {
             let keeps =
                 |event_type: EventType| is_status(event_type) || event_type.spec().category == category;
-            let filtered = filter(&trace, Dialect::Fork, keeps, <[u8]>::to_vec).unwrap();
+            let filtered = filter(&trace, Dialect::Fork, keeps, as_it_is).unwrap();
             let written = Batches::new(&filtered).unwrap().map(Result::unwrap).map(|batch| {
                 let is_events = batch.kind(Version::Go126, Dialect::Fork) == BatchKind::Events;
                 if is_events { batch.events(Dialect::Fork).count() } else { 0 }
@@ -229,8 +205,7 @@ fn recordings_of_the_fork_with_one_category_are_read_whole() {
             let mut reader = ReaderOptions::new().read_slice(&filtered).unwrap();
             let mut read = 0;
             while let Some(event) = reader.next_event().unwrap() {
-                let is_made_up = matches!(event.event_type(), EventType::Sync | EventType::CpuSample);
-                read += usize::from(!is_made_up);
+                read += usize::from(event.event_type() != EventType::Sync);
             }
             assert!(reader.losses().is_empty(), "{name}, {category:?}: {:?}", reader.losses());
             assert_eq!(read, written, "{name}, {category:?}");

@@ -10,7 +10,10 @@ mod oracle;
 #[path = "../support/strict.rs"]
 mod strict;
 
-use go_trace_format::{Clock, Dialect, Version, WallTime, write::SyncBatch};
+use go_trace_format::{
+    Clock, Dialect, Version, WallTime,
+    write::{GenerationWriter, SyncBatch, Writer},
+};
 
 /// Every version with every dialect that it can have.
 const FORMATS: [(Version, Dialect); 5] = [
@@ -29,4 +32,13 @@ fn sync(version: Version, time: u64) -> SyncBatch {
     } else {
         sync
     }
+}
+
+/// A stock trace of one generation.
+fn small_trace(version: Version, write: impl FnOnce(&mut GenerationWriter<'_, Vec<u8>>)) -> Vec<u8> {
+    let mut trace = Writer::new(Vec::new(), version, Dialect::Stock).unwrap();
+    let mut generation = trace.generation(1, sync(version, 10)).unwrap();
+    write(&mut generation);
+    generation.finish().unwrap();
+    trace.into_inner()
 }
