@@ -30,6 +30,9 @@ const NUMBERS: usize = 13;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts([u64; NUMBERS - 1]);
 
+const TRACE: u64 = 0;
+const SPAN: u64 = 1;
+
 impl Facts {
     pub(crate) fn new(scope: Scope, origin: Origin, event: &Event<'_>, task: TaskId, is_begin: bool) -> Self {
         let (trace, monotonic, wall) = match origin.snapshot {
@@ -63,11 +66,11 @@ impl Facts {
 
     /// The id of the trace whose root the span is.
     fn trace_id(&self) -> TraceId {
-        NonZeroU128::new(self.hash(0)).unwrap_or(NonZeroU128::MIN).into()
+        NonZeroU128::new(self.hash(TRACE)).unwrap_or(NonZeroU128::MIN).into()
     }
 
     fn span_id(&self) -> SpanId {
-        NonZeroU64::new(self.hash(1) as u64).unwrap_or(NonZeroU64::MIN).into()
+        NonZeroU64::new(self.hash(SPAN) as u64).unwrap_or(NonZeroU64::MIN).into()
     }
 }
 
@@ -90,7 +93,9 @@ pub(crate) struct Placed {
 /// What is known of a span's identity by itself: without its local parent, whose own context may still change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
-    facts: Facts,
+    /// The id of the trace whose root the span is, if it is one.
+    root_trace_id: TraceId,
+    span_id: SpanId,
     own: Option<Own>,
     remote_parent: Option<TraceParent>,
 }
@@ -102,8 +107,8 @@ enum Own {
 }
 
 impl Identity {
-    pub(crate) fn new(facts: Facts) -> Self {
-        Self { facts, own: None, remote_parent: None }
+    pub(crate) fn new(facts: &Facts) -> Self {
+        Self { root_trace_id: facts.trace_id(), span_id: facts.span_id(), own: None, remote_parent: None }
     }
 
     /// Takes what a log of the span says. The first one counts, as children may have been told it already; says
@@ -150,11 +155,11 @@ impl Identity {
         }
         let span_id = match self.own {
             Some(Own::SpanId(id)) => id,
-            _ => self.facts.span_id(),
+            _ => self.span_id,
         };
         match self.remote_parent.map(SpanContext::from).or(local_parent) {
             Some(parent) => SpanContext { span_id, ..parent },
-            None => SpanContext { trace_id: self.facts.trace_id(), span_id, flags: TraceFlags::SAMPLED },
+            None => SpanContext { trace_id: self.root_trace_id, span_id, flags: TraceFlags::SAMPLED },
         }
     }
 }

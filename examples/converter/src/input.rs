@@ -62,7 +62,7 @@ impl Input {
         if metadata.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory, not a trace file"));
         }
-        let length = metadata.is_file().then(|| metadata.len());
+        let length = metadata.is_file().then_some(metadata.len());
         let modified = metadata.modified().ok();
         Self::decompressed(name, Watched::new(file, length, progress), modified)
     }

@@ -8,6 +8,11 @@ use std::{
 };
 
 use common::{bytes_of, converter, errors, gunzip, output, output_with, path, run};
+use go_trace_format::{
+    Clock, Dialect, EventType, Version, WallTime,
+    event::ThreadId,
+    write::{GenerationWriter, SyncBatch, Writer},
+};
 use serde_json::Value;
 
 #[test]
@@ -237,6 +242,42 @@ fn a_reader_that_leaves_early_is_no_error() {
     child.stdout.take().expect("its output").read_exact(&mut first).expect("ten bytes");
     let output = child.wait_with_output().expect("its end");
     assert!(output.status.success() && output.stderr.is_empty(), "{}", errors(&output));
+}
+
+/// Contexts that the program made up can go round in a circle, to which no root leads, or be very deep.
+#[test]
+fn circles_and_abysses_are_shown() {
+    const DEPTH: u64 = 20_000;
+    let mut writer = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a header");
+    let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 0).with_snapshot(0, 0, WallTime(1 << 60));
+    let mut generation = writer.generation(1, sync).expect("a generation");
+    let mut time = 0;
+    let mut event = |generation: &mut GenerationWriter<'_, _>, event_type, arguments: &[u64]| {
+        time += 1;
+        generation.event(ThreadId(7), time, event_type, arguments).expect("an event");
+    };
+    event(&mut generation, EventType::ProcStatus, &[0, 1]);
+    event(&mut generation, EventType::GoStatus, &[1, 7, 2]);
+    for (id, own, parent) in
+        [(1, "00000000000000aa", "00000000000000bb"), (2, "00000000000000bb", "00000000000000aa")]
+    {
+        let name = generation.string(format!("round {own}").as_bytes()).expect("a string").0;
+        event(&mut generation, EventType::UserTaskBegin, &[id, 0, name, 0]);
+        for (category, span) in [("traceparent", own), ("traceparent.parent", parent)] {
+            let context = format!("00-0af7651916cd43dd8448eb211c80319c-{span}-01");
+            let category = generation.string(category.as_bytes()).expect("a string").0;
+            let context = generation.string(context.as_bytes()).expect("a string").0;
+            event(&mut generation, EventType::UserLog, &[id, category, context, 0]);
+        }
+    }
+    for id in 3..DEPTH {
+        event(&mut generation, EventType::UserTaskBegin, &[id, if id == 3 { 0 } else { id - 1 }, 0, 0]);
+    }
+    generation.finish().expect("memory takes it");
+    let shown = output_with(&["spans", "-"], &writer.into_inner());
+    assert!(shown.contains("round 00000000000000aa") && shown.contains("round 00000000000000bb"), "{shown}");
+    assert_eq!(shown.lines().filter(|line| line.contains("(unnamed task)")).count() as u64, DEPTH - 3);
+    assert!(shown.len() < 10_000_000, "{} bytes", shown.len());
 }
 
 #[test]

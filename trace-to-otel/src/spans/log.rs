@@ -30,7 +30,9 @@ impl Mapper {
         };
         match carrier.map(|carrier| carrier.read(log.message.as_bytes())) {
             Some(Ok(said)) => {
-                self.counters.repeated_contexts += u64::from(!identity.learn(said));
+                let is_new = identity.learn(said);
+                self.counters.repeated_contexts += u64::from(!is_new);
+                self.tasks.has_changed_contexts |= is_new;
                 return;
             }
             Some(Err(_)) => self.counters.invalid_contexts += 1,

@@ -52,14 +52,18 @@ struct Loose {
 }
 
 impl Nest {
-    /// The context of the innermost region, or of the task of the outermost one.
+    /// The context of the innermost region.
     fn context(&self, tasks: &Tasks) -> Option<SpanContext> {
+        if !tasks.has_changed_contexts {
+            return self.regions.last().map(|innermost| innermost.placed(None).context);
+        }
         let outermost = self.regions.first()?;
         self.regions
             .iter()
             .fold(tasks.context(outermost.task), |parent, region| Some(region.placed(parent).context))
     }
 
+    /// Takes the innermost region out, with its parent's context.
     fn pop(&mut self, tasks: &Tasks) -> Option<(OpenSpan, Option<SpanContext>)> {
         let span = self.regions.pop()?;
         let parent = self.context(tasks).or_else(|| tasks.context(span.task));
@@ -157,11 +161,11 @@ impl Mapper {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.mention(event, region.task);
-        let identity = Identity::new(self.facts(Scope::Region, event, region.task, true));
+        let identity = Identity::new(&self.facts(Scope::Region, event, region.task, true));
         let name = self.texts.name(region.name, UNNAMED);
         let mut span = self.open_span(identity, name, event, region.task);
-        span.parent_at_begin = self.tasks.context(region.task);
         let Some(goroutine) = span.place.goroutine else {
+            span.parent_at_begin = self.tasks.context(region.task);
             return self.loosen(Loose { span, parent: None, abandoned: None }, sink);
         };
         let most = self.options.limits.open_regions;
@@ -172,7 +176,9 @@ impl Mapper {
             self.regions.drop_begin(goroutine, most);
             return Ok(());
         }
-        self.regions.nests.entry(goroutine).or_default().regions.push(span);
+        let nest = self.regions.nests.entry(goroutine).or_default();
+        span.parent_at_begin = nest.context(&self.tasks).or_else(|| self.tasks.context(region.task));
+        nest.regions.push(span);
         self.regions.nested += 1;
         Ok(())
     }
@@ -207,7 +213,7 @@ impl Mapper {
             return Ok(());
         }
         self.mention(event, region.task);
-        let identity = Identity::new(self.facts(Scope::Region, event, region.task, false));
+        let identity = Identity::new(&self.facts(Scope::Region, event, region.task, false));
         let mut span = self.unstarted_span(identity, name, region.task);
         span.place.goroutine = goroutine;
         let parent = self.tasks.context(region.task);

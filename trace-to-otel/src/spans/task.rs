@@ -26,6 +26,8 @@ pub(crate) struct Tasks {
     others: HashMap<TaskId, Other, foldhash::fast::RandomState>,
     /// The ids of `others` in the order in which they got there.
     order: VecDeque<TaskId>,
+    /// Whether some span was told its context after it began: what was true then need not be true now.
+    pub(super) has_changed_contexts: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,11 @@ impl Tasks {
         }
     }
 
+    /// The parent's context as it is now; none where it is what it was when the task began.
     fn parent_context(&self, task: &OpenTask, ancestors: usize) -> Option<SpanContext> {
+        if !self.has_changed_contexts {
+            return None;
+        }
         self.context_within(task.parent?, ancestors.checked_sub(1)?)
     }
 
@@ -114,7 +120,7 @@ impl Mapper {
         }
         let (identity, notes) = match self.tasks.take_mentioned(task.id) {
             Some(mentioned) => (mentioned.identity, mentioned.notes),
-            None => (Identity::new(self.facts(Scope::Task, event, task.id, true)), Notes::default()),
+            None => (Identity::new(&self.facts(Scope::Task, event, task.id, true)), Notes::default()),
         };
         let name = self.texts.name(task.name, "(unnamed task)");
         let mut span = self.open_span(identity, name, event, task.id);
@@ -142,7 +148,7 @@ impl Mapper {
                 self.counters.repeated_task_ends += 1;
                 return Ok(());
             }
-            None => (Identity::new(self.facts(Scope::Task, event, task.id, false)), Notes::default()),
+            None => (Identity::new(&self.facts(Scope::Task, event, task.id, false)), Notes::default()),
         };
         let name = self.texts.name(task.name, "(unknown task)");
         let mut span = self.unstarted_span(identity, name, task.id);
@@ -171,7 +177,7 @@ impl Mapper {
         if task == TaskId::BACKGROUND || self.tasks.knows(task) {
             return;
         }
-        let identity = Identity::new(self.facts(Scope::Task, event, task, true));
+        let identity = Identity::new(&self.facts(Scope::Task, event, task, true));
         let mentioned = Mentioned { identity, notes: Notes::default() };
         self.remember(task, Other::Mentioned(Box::new(mentioned)));
     }

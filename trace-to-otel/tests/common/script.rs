@@ -17,8 +17,11 @@ pub(crate) struct Script<'w> {
     time: u64,
 }
 
+/// What happens in a generation.
+pub(crate) type Act<'a> = &'a dyn Fn(&mut Script<'_>);
+
 /// A trace of some generations, each with its number and what happens in it.
-pub(crate) fn trace(dialect: Dialect, generations: &[(u64, &dyn Fn(&mut Script<'_>))]) -> Vec<u8> {
+pub(crate) fn trace(dialect: Dialect, generations: &[(u64, Act<'_>)]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), Version::Go126, dialect).expect("a version with this dialect");
     for (number, act) in generations {
         let begin = number * 1_000;
