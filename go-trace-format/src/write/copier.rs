@@ -22,27 +22,25 @@ use crate::{
 ///
 /// ```
 /// use go_trace_format::{
-///     Category, ReaderOptions,
+///     Category, EventKind, EventType, ReaderOptions,
 ///     wire::Batches,
 ///     write::{Copier, SyncBatch, Writer},
 /// };
 ///
 /// // A trace without what the program says: tasks, regions, logs and labels.
 /// let trace = std::fs::read("../testdata/go1.26/tasks.trace")?;
+/// let batches = Batches::new(&trace)?.collect::<Result<Vec<_>, _>>()?;
 /// let mut reader = ReaderOptions::new().read_slice(&trace)?;
 /// let (version, dialect) = (reader.version(), reader.dialect());
 /// let mut filtered = Writer::new(Vec::new(), version, dialect)?;
-/// let mut last = None;
 /// while let Some(event) = reader.next_event()? {
+///     let EventKind::Sync(sync) = event.kind() else { continue };
+///     let Some(number) = sync.generation else { continue };
 ///     let tables = event.tables();
-///     if last.replace(tables.generation()) == Some(tables.generation()) {
-///         continue;
-///     }
-///     let batches = Batches::new(&trace)?.collect::<Result<Vec<_>, _>>()?;
-///     let batches = batches.iter().filter(|batch| batch.generation == tables.generation());
+///     let batches = batches.iter().filter(|batch| batch.generation == number);
 ///     let begin = batches.clone().map(|batch| batch.time).min().unwrap_or_default();
-///     let mut generation = filtered.generation(tables.generation(), SyncBatch::of(tables.clock(), begin))?;
-///     let keeps = |event_type: go_trace_format::EventType| event_type.spec().category != Category::Custom;
+///     let mut generation = filtered.generation(number, SyncBatch::of(tables.clock(), begin))?;
+///     let keeps = |event_type: EventType| event_type.spec().category != Category::Custom;
 ///     let mut copier = Copier::new(tables, version, dialect, keeps, |_, text| text.into());
 ///     for batch in batches {
 ///         copier.batch(batch, &mut generation)?;

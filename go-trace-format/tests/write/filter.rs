@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fs, path::Path};
 
 use go_trace_format::{
-    Category, Dialect, EventType, ReaderOptions, Version,
+    Category, Dialect, EventKind, EventType, ReaderOptions, Version,
     wire::{Batch, BatchKind, Batches},
     write::{Copier, SyncBatch, WriteError, Writer},
 };
@@ -21,20 +21,18 @@ fn filter(
     let (version, from) = (reader.version(), reader.dialect());
     let mut filtered = Writer::new(Vec::new(), version, dialect)?;
     while let Some(event) = reader.next_event().unwrap() {
-        let is_beginning = event.event_type() == EventType::Sync && event.arguments()[1] != 0;
-        if !is_beginning {
-            continue;
-        }
+        let EventKind::Sync(beginning) = event.kind() else { continue };
+        let Some(number) = beginning.generation else { continue };
         let tables = event.tables();
         let batches: Vec<Batch<'_>> = Batches::new(trace)
             .unwrap()
             .map(Result::unwrap)
-            .filter(|batch| batch.generation == tables.generation())
+            .filter(|batch| batch.generation == number)
             .collect();
         // The generation begins with the earliest of its batches, which the copy may not have.
         let begin = batches.iter().map(|batch| batch.time).min().unwrap();
         let sync = SyncBatch::of(tables.clock(), begin);
-        let mut generation = filtered.generation(tables.generation(), sync)?;
+        let mut generation = filtered.generation(number, sync)?;
         let mut copier = Copier::new(tables, version, from, &keeps, &rewrite);
         for batch in &batches {
             copier.batch(batch, &mut generation)?;
