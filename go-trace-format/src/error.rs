@@ -187,6 +187,20 @@ pub enum Error {
         /// That event.
         event_type: EventType,
     },
+    /// The events of so many threads wait for one another that finding the next one takes too long.
+    ///
+    /// The reference would go on, in time that grows with the square of the trace. No real trace is known to come
+    /// near this.
+    Tangled {
+        /// Where the earliest of the waiting events begins.
+        offset: u64,
+        /// The generation.
+        generation: u64,
+        /// The thread of that event.
+        thread: i64,
+        /// That event.
+        event_type: EventType,
+    },
     /// A frame of a length-prefixed stream is larger than the limit set for it.
     FrameTooLarge {
         /// Where the frame's length stands.
@@ -298,6 +312,7 @@ impl Error {
             | Self::InvalidString { offset, .. }
             | Self::OutOfOrder { offset, .. }
             | Self::Stuck { offset, .. }
+            | Self::Tangled { offset, .. }
             | Self::FrameTooLarge { offset, .. }
             | Self::TruncatedFrame { offset } => Some(offset),
         }
@@ -397,6 +412,12 @@ impl fmt::Display for Error {
                 f,
                 "byte {offset}: no thread can go on in generation {generation}: {} on thread {thread} \
                  waits for an event that never comes",
+                event_type.spec().name
+            ),
+            Self::Tangled { offset, generation, thread, event_type } => write!(
+                f,
+                "byte {offset}: too many threads wait for one another in generation {generation}, \
+                 {} on thread {thread} first",
                 event_type.spec().name
             ),
             Self::FrameTooLarge { offset, size } => {

@@ -66,6 +66,10 @@ impl<'a> Input<'a> {
         self.position = position.min(self.filled);
     }
 
+    pub(crate) fn set_offset(&mut self, offset: u64) {
+        self.set_position((offset - self.base) as usize);
+    }
+
     /// The bytes that are there after the place.
     pub(crate) fn window(&self) -> &[u8] {
         &self.bytes[self.position..self.filled]
@@ -123,6 +127,17 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// What is at an offset behind the place, as far as it is whole and sound.
+    pub(crate) fn peek_at(&mut self, offset: u64, dialect: Dialect) -> Result<Option<Peeked>, Error> {
+        loop {
+            match self.parse((offset - self.base) as usize, dialect) {
+                Parsed::Item(peeked) => return Ok(Some(peeked)),
+                Parsed::Short(_) if self.grow()? => {}
+                Parsed::Short(_) | Parsed::Broken(_) => return Ok(None),
+            }
+        }
+    }
+
     /// How many bytes at the end of the input count as none.
     fn opening_length(&self, dialect: Dialect) -> usize {
         let first = self.window().first().and_then(|&byte| dialect.event_type(byte));
@@ -131,7 +146,7 @@ impl<'a> Input<'a> {
 
     /// Parses what is at a position, among the bytes that are there.
     pub(crate) fn parse(&self, position: usize, dialect: Dialect) -> Parsed {
-        let window = &self.bytes[position..self.filled];
+        let window = self.bytes[..self.filled].get(position..).unwrap_or_default();
         let offset = self.offset_of(position);
         match item(window, offset, dialect) {
             Ok((rest, item)) => {
@@ -197,6 +212,16 @@ pub(crate) struct Peeked {
     pub(crate) position: usize,
     pub(crate) length: usize,
     pub(crate) kind: PeekedKind,
+}
+
+impl Peeked {
+    /// The generation of a batch; 0 for the end of one.
+    pub(crate) fn generation(&self) -> u64 {
+        match self.kind {
+            PeekedKind::Batch { generation } => generation,
+            PeekedKind::EndOfGeneration => 0,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! Go: `internal/trace/reader.go`.
 
-use std::io::Read;
+use std::{io::Read, sync::Arc};
 
 use crate::{
     assemble::Assembler,
@@ -229,7 +229,11 @@ impl<'a> Reader<'a> {
             Stage::Done => return Ok(false),
             Stage::Within => match self.sequencer.refill(&self.generation, &mut self.losses) {
                 Ok(true) => return Ok(self.sequencer.next_ready()),
-                Ok(false) => self.sequencer.order().close_generation(&self.generation.tables),
+                Ok(false) => {
+                    // The names that it inherited are about to be added to.
+                    self.generation.tables.inherited = Arc::default();
+                    self.sequencer.order().close_generation(&self.generation.tables);
+                }
                 Err(error) => return Err(self.fail(error)),
             },
             Stage::Between => {}

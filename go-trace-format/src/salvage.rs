@@ -13,8 +13,8 @@ use crate::{
     wire::{MAX_HEADER, timed_event},
 };
 
-/// How many batches behind the first of another generation are looked at for stragglers of this one; as many
-/// again as the generation has itself, so that all looking ahead stays linear.
+/// How many batches behind the first of another generation, and behind each straggler of this one, are looked
+/// at for a straggler.
 const LOOK_AHEAD: usize = 64;
 
 /// How many bytes may be passed over before something is done with what there is: damage is never held in
@@ -56,8 +56,14 @@ impl<'a> Assembler<'a> {
                 self.input.consume(&peeked);
                 continue;
             }
+            let offset = self.input.offset();
             if self.is_end(&peeked) {
                 self.input.consume(&peeked);
+                if !self.version.has_end_of_generation() {
+                    note(losses, Error::InvalidGeneration { offset }, generation, 0);
+                } else if batches == 0 {
+                    note(losses, Error::MissingFrequency { offset, generation: 0 }, generation, 0);
+                }
                 if batches > 0 {
                     return Ok(true);
                 }
@@ -65,8 +71,11 @@ impl<'a> Assembler<'a> {
             }
             let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
             if batches > 0 && found != generation.number() {
-                self.take_stragglers(generation, LOOK_AHEAD + batches, losses);
+                self.take_stragglers(generation, losses)?;
                 return Ok(true);
+            }
+            if found == 0 {
+                note(losses, Error::InvalidGeneration { offset }, generation, 0);
             }
             generation.set_number(found);
             batches += 1;
@@ -90,35 +99,44 @@ impl<'a> Assembler<'a> {
 
     /// Takes the generation's batches out of what follows, where another generation has begun. Says what is
     /// wrong where that is not how a generation ends.
-    fn take_stragglers(&mut self, generation: &mut Generation<'a>, look_ahead: usize, losses: &mut Losses) {
+    fn take_stragglers(
+        &mut self,
+        generation: &mut Generation<'a>,
+        losses: &mut Losses,
+    ) -> Result<(), Error> {
         let number = generation.number();
-        let mut position = self.input.position();
-        let mut disorder = None;
-        for _ in 0..look_ahead {
-            let Parsed::Item(peeked) = self.input.parse(position, self.dialect) else { break };
-            let offset = self.input.offset_of(position);
-            position += peeked.length;
+        let here = self.input.offset();
+        // Before Go 1.26 the next generation's first batch is the only sign of an end.
+        let mut disorder = self.version.has_end_of_generation();
+        let mut ahead = here;
+        let mut left = LOOK_AHEAD;
+        while left > 0 {
+            left -= 1;
+            let Some(peeked) = self.input.peek_at(ahead, self.dialect)? else { break };
+            let offset = ahead;
+            ahead += peeked.length as u64;
             let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
-            if found != number {
-                // Before Go 1.26 the next generation's first batch is the only sign of an end.
-                let is_sign = !self.version.has_end_of_generation() && found == number.wrapping_add(1);
-                if disorder.is_none() && !is_sign {
-                    disorder = Some((offset, found));
-                }
-            } else if !self.taken.contains(&offset) {
-                self.taken.insert(offset);
-                disorder = disorder.or(Some((offset, found)));
-                let here = self.input.position();
+            if offset == here {
+                disorder |= found != number.wrapping_add(1);
+            }
+            if found == number && self.taken.insert(offset) {
+                disorder = true;
+                left = LOOK_AHEAD;
                 if let Err(error) = self.take(&peeked, generation) {
                     note(losses, error, generation, 0);
                 }
-                self.input.set_position(here);
+                self.input.set_offset(here);
             }
         }
-        if let Some((offset, found)) = disorder {
-            let error = Error::GenerationsOutOfOrder { offset, generation: number, found };
+        if disorder {
+            let found = match self.input.peek(self.dialect) {
+                Ok(Some(peeked)) => peeked.generation(),
+                _ => 0,
+            };
+            let error = Error::GenerationsOutOfOrder { offset: here, generation: number, found };
             note(losses, error, generation, 0);
         }
+        Ok(())
     }
 
     /// Goes on to the next place where a batch may begin: how many bytes were passed over.

@@ -40,7 +40,14 @@ pub(crate) struct Sequencer {
     delivered: usize,
     /// What comes after them, if it is an error.
     failed: Option<Error>,
+    /// How many attempts may be made at finding a thread whose event may happen, where the first one's may not.
+    attempts: u64,
 }
+
+/// How many attempts there are to begin with, and how many each event adds. A trace of fewer threads than the
+/// latter never runs out.
+const ATTEMPTS: u64 = 1 << 20;
+const ATTEMPTS_PER_EVENT: u64 = 64;
 
 impl Sequencer {
     pub(crate) fn new(dialect: Dialect, mode: Mode) -> Self {
@@ -54,6 +61,7 @@ impl Sequencer {
             ready: 0,
             delivered: 0,
             failed: None,
+            attempts: ATTEMPTS,
         }
     }
 
@@ -112,6 +120,7 @@ impl Sequencer {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        self.attempts = self.attempts.saturating_add(self.ready as u64 * ATTEMPTS_PER_EVENT);
         (self.ready, self.delivered) = (0, 0);
         if let Err(error) = self.fill(generation, losses) {
             self.failed = Some(error);
@@ -199,20 +208,30 @@ impl Sequencer {
     /// `Reader.ReadEvent`, where `tryAdvance` of the head gives `false`.
     #[cold]
     fn run_another(&mut self, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
-        self.frontier.sort();
-        for place in 1..self.frontier.len() {
-            if self.try_one(place, source, losses)? {
-                return Ok(());
+        let affordable = self.spend(self.frontier.len());
+        if affordable {
+            self.frontier.sort();
+            for place in 1..self.frontier.len() {
+                if self.try_one(place, source, losses)? {
+                    return Ok(());
+                }
             }
         }
         let cursor = self.frontier.cursor(0);
-        let error = Error::Stuck {
-            offset: source.generation.offset(cursor.position()),
-            generation: source.generation.number(),
-            thread: self.order.thread_id(cursor.thread),
-            event_type: cursor.event_type(),
+        let (offset, generation) = (source.generation.offset(cursor.position()), source.generation.number());
+        let (thread, event_type) = (self.order.thread_id(cursor.thread), cursor.event_type());
+        let error = match affordable {
+            true => Error::Stuck { offset, generation, thread, event_type },
+            false => Error::Tangled { offset, generation, thread, event_type },
         };
         self.force(0, error, source, losses)
+    }
+
+    /// Whether that many attempts may be made. What is earned by each run keeps the time linear.
+    fn spend(&mut self, attempts: usize) -> bool {
+        let left = self.attempts.checked_sub(attempts as u64);
+        self.attempts = left.unwrap_or(self.attempts);
+        left.is_some()
     }
 
     /// Lets the next event of a thread happen if it may. Go: `tryAdvance` in `Reader.ReadEvent`.

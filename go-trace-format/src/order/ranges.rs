@@ -29,8 +29,12 @@ impl RangeStart {
 /// The ranges under way on one goroutine or proc.
 pub(crate) type Ranges = SmallVec<[RangeStart; 1]>;
 
+/// How many ranges may be under way on one goroutine or proc at once. The world is not stopped twice, so that
+/// real traces have two; the reference has no bound, and looks through all of them at each event.
+const AT_ONCE: usize = 64;
+
 fn begin(ranges: &mut Ranges, range: RangeStart) -> Result<(), Violation> {
-    if ranges.contains(&range) {
+    if ranges.contains(&range) || ranges.len() == AT_ONCE {
         return Err(Violation::RangeAlreadyBegun);
     }
     ranges.push(range);
@@ -39,11 +43,7 @@ fn begin(ranges: &mut Ranges, range: RangeStart) -> Result<(), Violation> {
 
 fn active(ranges: &mut Ranges, range: RangeStart, initial: bool) -> Result<(), Violation> {
     match (initial, ranges.contains(&range)) {
-        (true, true) => Err(Violation::RangeAlreadyBegun),
-        (true, false) => {
-            ranges.push(range);
-            Ok(())
-        }
+        (true, _) => begin(ranges, range),
         (false, true) => Ok(()),
         (false, false) => Err(Violation::RangeNotBegun),
     }
