@@ -45,6 +45,8 @@ fn canned_traces_are_read_as_go_reads_them() {
             panic!("{name}: not as Go has them")
         };
         let trace = raw_text::encode(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let records = text.split_once('\n').map(|(_header, records)| records);
+        assert!(records == Some(&oracle.records(&trace).dump), "{name}: not encoded as Go encodes it");
         let (difference, error) = compare(&oracle, &trace);
         if let Err(difference) = difference {
             failures.push(format!("{name}: {difference}"));

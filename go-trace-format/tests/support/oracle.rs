@@ -16,7 +16,7 @@ pub(crate) struct Oracle {
 /// What Go made of a trace.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
-    /// The events, one after the other.
+    /// The events, or the records, one after the other.
     pub(crate) dump: String,
     /// Why it stopped before the end, if it did.
     pub(crate) error: Option<String>,
@@ -66,11 +66,21 @@ impl Oracle {
 
     /// Has Go read a trace.
     pub(crate) fn read(&self, trace: &[u8]) -> Reading {
+        self.run("-d=parsed", trace)
+    }
+
+    /// Has Go print the records of a trace, in the text form that its canned traces have.
+    #[allow(dead_code, reason = "not every test looks at records")]
+    pub(crate) fn records(&self, trace: &[u8]) -> Reading {
+        self.run("-d=wire", trace)
+    }
+
+    fn run(&self, what: &str, trace: &[u8]) -> Reading {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("oracle-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&file, trace).unwrap();
-        let output = Command::new(&self.tool).arg("-d=parsed").arg(&file).env("TZ", "UTC").output().unwrap();
+        let output = Command::new(&self.tool).arg(what).arg(&file).env("TZ", "UTC").output().unwrap();
         fs::remove_file(&file).unwrap();
         let dump = String::from_utf8(output.stdout).unwrap();
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
