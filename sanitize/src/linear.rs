@@ -124,6 +124,7 @@ fn s14_work_is_linear() {
                 check(&name, &text, |text| drop(sql(text, dialect)));
                 let options = SqlSanitizer::new(dialect).collapse_values_rows(true).max_output(100);
                 check(&name, &text, |text| drop(options.sanitize(text)));
+                check(&name, &text, |text| drop(options.summary(text)));
             }
         }
     }

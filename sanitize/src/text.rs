@@ -217,7 +217,11 @@ impl<'a, 'r> Scan<'a, 'r> {
                 while let Some(next) = self.value_after("", value_end) {
                     value_end = self.value_range("", next).1;
                 }
-                self.redact(value, value_end);
+                if value == value_end {
+                    self.place = name_end;
+                } else {
+                    self.redact(value, value_end);
+                }
             } else {
                 self.place = name_end;
                 if SCHEMES.iter().any(|scheme| name.eq_ignore_ascii_case(scheme)) {

@@ -110,7 +110,8 @@ impl Lexer<'_> {
         }
         match (self.out.last(start), self.text().get(end)) {
             (Some(before), Some(&after)) if glue(before, after) => self.out.replace(start, end, b' '),
-            _ => self.out.remove(start, end),
+            (_, Some(_)) => self.out.remove(start, end),
+            (_, None) => self.out.stop_at(start),
         }
     }
 }

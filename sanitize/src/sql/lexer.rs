@@ -244,14 +244,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn dot(&mut self) {
-        let joined = matches!(
-            self.previous,
-            Previous::Word | Previous::Identifier | Previous::Dot | Previous::Operand
-        ) && self.pos > 0
-            && self.class(self.text()[self.pos - 1]) != Class::Blank
-            && !self.operand_follows();
-        if !joined && self.text().get(self.pos + 1).is_some_and(u8::is_ascii_digit) {
+        if self.text().get(self.pos + 1).is_some_and(u8::is_ascii_digit) && !self.joins_words() {
             return self.number(self.pos, self.pos);
+        }
+        if self.previous == Previous::Operand && self.next_is(b'.') {
+            return self.operator(2);
         }
         self.group.other();
         self.pos += 1;
@@ -259,6 +256,12 @@ impl<'a> Lexer<'a> {
             Previous::Word | Previous::Identifier | Previous::Dot => Previous::Dot,
             Previous::Operator | Previous::Operand => Previous::Operator,
         };
+    }
+
+    /// Whether the dot here stands right behind an operand.
+    fn joins_words(&self) -> bool {
+        let adjacent = self.pos > 0 && self.class(self.text()[self.pos - 1]) != Class::Blank;
+        adjacent && !self.operand_follows()
     }
 
     fn sign(&mut self) -> Flow {

@@ -10,6 +10,7 @@ mod lexer;
 mod literals;
 mod output;
 mod scan;
+mod summary;
 mod unicode;
 
 use alloc::borrow::Cow;
@@ -127,7 +128,8 @@ impl SqlSanitizer {
     /// The operations and targets of an SQL text, in order and as written, in at most 255 characters (rule S15).
     #[must_use]
     pub fn summary(&self, text: &str) -> String {
-        self.sanitize(text).into_owned()
+        let whole = self.clone().keep_comments(false).max_output(usize::MAX);
+        summary::summary(&whole.sanitize(text), self.dialect)
     }
 }
 

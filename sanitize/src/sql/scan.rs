@@ -167,10 +167,15 @@ pub(super) fn is_closed(text: &[u8]) -> bool {
             (b'\'' | b'"' | b'`', None) => open = Some(byte),
             (_, Some(quote)) if byte == quote => open = None,
             (b'\\', _) if text.get(place + 1).is_some_and(|next| b"'\"`".contains(next)) => return false,
-            (b'$', None) if !text.get(place + 1).is_some_and(u8::is_ascii_digit) => return false,
+            (b'$', None) if text.get(place + 1).is_some_and(|&next| may_start_tag(next)) => return false,
             (b'/', None) if text.get(place + 1) == Some(&b'*') => return false,
             _ => {}
         }
     }
     open.is_none()
+}
+
+/// Whether a `$` before this byte may start a dollar quote.
+fn may_start_tag(next: u8) -> bool {
+    next.is_ascii_alphabetic() || !next.is_ascii() || matches!(next, b'_' | b'$')
 }
