@@ -1,0 +1,85 @@
+//! The SQL sanitizer beside its peers, in one run: short queries, queries of a transaction, one bulk INSERT.
+
+use std::fmt::Write;
+use std::hint::black_box;
+
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use sanitize::{Dialect, SqlSanitizer};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::Tokenizer;
+
+/// Short queries of many kinds, 59 bytes each on the average.
+const MIXED: [&str; 10] = [
+    "SELECT id, name FROM users WHERE id = 42",
+    "SELECT COUNT(*) FROM orders WHERE status = 'open' AND total > 99.5",
+    "UPDATE users SET email = 'bob@example.com' WHERE id = 7",
+    "DELETE FROM sessions WHERE expires < '2026-01-01'",
+    "INSERT INTO logs (level, message) VALUES (3, 'disk is full')",
+    "SELECT * FROM items WHERE id IN (1, 2, 3, 4, 5, 6, 7, 8)",
+    "SELECT a.x, b.y FROM a JOIN b ON a.id = b.a_id WHERE b.z = $1 LIMIT 10",
+    "BEGIN",
+    "SELECT data->>'name' FROM events WHERE kind = ? ORDER BY created_at DESC LIMIT 50 OFFSET 100",
+    "CALL refresh_totals(2026, 'north', TRUE, NULL, 0x1F, -1.5e10, 'x')",
+];
+
+/// Queries of an online shop, about 200 bytes each.
+const OLTP: [&str; 4] = [
+    "SELECT o.id, o.created_at, o.status, c.name, c.email FROM orders o INNER JOIN customers c ON c.id = o.customer_id \
+     WHERE o.status = 'shipped' AND o.total > 100.50 AND c.country = 'DE' ORDER BY o.created_at DESC LIMIT 20",
+    "UPDATE inventory SET quantity = quantity - 3, updated_at = '2026-11-23 15:04:05', updated_by = 'checkout' \
+     WHERE product_id = 918273 AND warehouse_id = 12 AND quantity >= 3 AND reserved = FALSE",
+    "INSERT INTO payments (order_id, customer_id, amount, currency, method, reference, created_at) \
+     VALUES (48151623, 42108, 129.99, 'EUR', 'card', 'pi_3NnBkq2eZvKYlo2C0aXbYcZd', '2026-11-23T15:04:05Z')",
+    "SELECT p.id, p.title, p.price FROM products p WHERE p.category_id IN (3, 17, 21, 99) AND p.price BETWEEN 10 AND 250 \
+     AND p.title LIKE '%lamp%' AND p.deleted_at IS NULL ORDER BY p.rank LIMIT 48 OFFSET 96",
+];
+
+/// One INSERT of 650 kB with many rows.
+fn bulk() -> String {
+    let mut text = String::from("INSERT INTO events (id, user_name, body, amount, created_at) VALUES ");
+    for row in 0.. {
+        let body = "The quick brown fox jumps over the lazy dog and runs away from it. ".repeat(1 + row % 3);
+        write!(text, "({row}, 'user{row}@example.com', '{body}', {}.25, '2026-11-23 15:04:05')", row * 7).expect("a string takes it");
+        if text.len() > 650_000 {
+            return text;
+        }
+        text.push_str(", ");
+    }
+    unreachable!("the rows do not end")
+}
+
+fn ours(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, dialect: Dialect, texts: &[&str]) {
+    let sanitizer = SqlSanitizer::new(dialect);
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| texts.iter().map(|text| sanitizer.sanitize(black_box(text)).len()).sum::<usize>());
+    });
+}
+
+fn compare(criterion: &mut Criterion, name: &str, texts: &[&str]) {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
+    ours(&mut group, "ours, generic", Dialect::Generic, texts);
+    ours(&mut group, "ours, postgres", Dialect::Postgres, texts);
+    ours(&mut group, "ours, mysql", Dialect::MySql, texts);
+    group.bench_function("libdd-trace-obfuscation", |bencher| {
+        let obfuscated = |text: &&str| libdd_trace_obfuscation::sql::obfuscate_sql_string(black_box(text)).map_or(0, |text| text.len());
+        bencher.iter(|| texts.iter().map(obfuscated).sum::<usize>());
+    });
+    group.bench_function("sql_lexer", |bencher| {
+        bencher.iter(|| texts.iter().map(|text| sql_lexer::sanitize_string(black_box(text).to_string()).len()).sum::<usize>());
+    });
+    group.bench_function("sqlparser, tokens only", |bencher| {
+        let tokens = |text: &&str| Tokenizer::new(&GenericDialect {}, black_box(text)).tokenize().map_or(0, |tokens| tokens.len());
+        bencher.iter(|| texts.iter().map(tokens).sum::<usize>());
+    });
+    group.finish();
+}
+
+fn sql(criterion: &mut Criterion) {
+    compare(criterion, "mixed", &MIXED);
+    compare(criterion, "oltp", &OLTP);
+    compare(criterion, "bulk", &[&bulk()]);
+}
+
+criterion_group!(benches, sql);
+criterion_main!(benches);
