@@ -29,6 +29,11 @@ pub(crate) struct Assembler<'a> {
     pending: Option<Error>,
     /// Whether there was a generation.
     any: bool,
+    /// Whether the source had nothing more for now while a generation was being gathered.
+    partial: bool,
+    /// How many batches of the generation that is being salvaged were found, and how many bytes passed over.
+    pub(super) found: usize,
+    pub(super) damage: u64,
     /// Where batches stand that a damaged generation took out of turn.
     pub(super) taken: BTreeSet<u64>,
 }
@@ -41,14 +46,28 @@ impl<'a> Assembler<'a> {
         input.set_position(crate::HEADER_LENGTH);
         let dialect = match dialect {
             Some(dialect) => dialect,
-            None => {
-                // The sync batch is small: a header, two events and their varints.
-                input.grow_to(crate::wire::MAX_SYNC)?;
-                crate::wire::detect(version, input.window())
-            }
+            None => loop {
+                match crate::wire::detect(version, input.window()) {
+                    Some(dialect) => break dialect,
+                    None if input.grow()? => {}
+                    None => break Dialect::Stock,
+                }
+            },
         };
         let clock = Clock::default();
-        Ok(Self { input, version, dialect, mode, clock, pending: None, any: false, taken: BTreeSet::new() })
+        Ok(Self {
+            input,
+            version,
+            dialect,
+            mode,
+            clock,
+            pending: None,
+            any: false,
+            partial: false,
+            found: 0,
+            damage: 0,
+            taken: BTreeSet::new(),
+        })
     }
 
     pub(crate) fn version(&self) -> Version {
@@ -65,20 +84,27 @@ impl<'a> Assembler<'a> {
     }
 
     /// Fills `generation` with the next one; `false` at the end of the trace.
+    ///
+    /// After [`Error::Io`] the generation is left as it is, and the next call goes on with it.
     pub(crate) fn next(
         &mut self,
         generation: &mut Generation<'a>,
         losses: &mut Losses,
     ) -> Result<bool, Error> {
-        // The buffer must come back even where there is nothing more to read.
-        let buffer = generation.restart(self.input.offset());
-        self.input.take_back(buffer);
-        generation.set_dialect(self.dialect);
+        if !self.partial {
+            let buffer = generation.restart(self.input.offset());
+            self.input.take_back(buffer);
+            generation.set_dialect(self.dialect);
+            (self.found, self.damage) = (0, 0);
+        }
         let filled = match self.mode {
-            Mode::Salvage => self.salvage(generation, losses)?,
-            Mode::Strict if self.version.has_end_of_generation() => self.read_to_end(generation)?,
-            Mode::Strict => self.read_to_next(generation)?,
+            Mode::Salvage => self.salvage(generation, losses),
+            Mode::Strict if self.version.has_end_of_generation() => self.read_to_end(generation),
+            Mode::Strict => self.read_to_next(generation),
         };
+        // The source may have more later: then it goes on from here.
+        self.partial = matches!(filled, Err(Error::Io { .. }));
+        let filled = filled?;
         if filled {
             self.any = true;
             self.seal(generation, losses)?;
@@ -93,12 +119,9 @@ impl<'a> Assembler<'a> {
         let (mode, base, clock) = (self.mode, self.input.base(), self.clock);
         generation.seal(self.input.lend(), base, &clock, |error| match mode {
             Mode::Strict => first = first.or(Some(error)),
-            Mode::Salvage => losses.add(crate::losses::Loss {
-                error,
-                generation: Some(number),
-                thread: None,
-                bytes: 0,
-            }),
+            Mode::Salvage => {
+                losses.add(crate::losses::Loss { error, generation: Some(number), thread: None, bytes: 0 });
+            }
         });
         first.map_or(Ok(()), Err)
     }
@@ -116,10 +139,9 @@ impl<'a> Assembler<'a> {
     pub(super) fn is_end(&self, peeked: &Peeked) -> bool {
         match peeked.kind {
             PeekedKind::EndOfGeneration => true,
-            PeekedKind::Batch { .. } => self
-                .input
-                .batch(peeked, self.dialect)
-                .is_some_and(|(batch, _)| batch.kind(self.version, self.dialect) == BatchKind::EndOfGeneration),
+            PeekedKind::Batch { .. } => self.input.batch(peeked, self.dialect).is_some_and(|(batch, _)| {
+                batch.kind(self.version, self.dialect) == BatchKind::EndOfGeneration
+            }),
         }
     }
 
@@ -167,6 +189,7 @@ impl<'a> Assembler<'a> {
                 Ok(Some(peeked)) => peeked,
                 // A trace without a single generation is one that has lost its frequency.
                 Ok(None) => return Ok(generation.number() != 0 || !self.any),
+                Err(error @ Error::Io { .. }) => return Err(error),
                 Err(error) if generation.number() != 0 => {
                     // It may be the next generation that is broken.
                     self.pending = Some(error);
@@ -180,7 +203,9 @@ impl<'a> Assembler<'a> {
                     return Err(Error::InvalidGeneration { offset });
                 }
                 PeekedKind::Batch { generation: found } if current == 0 => generation.set_number(found),
-                PeekedKind::Batch { generation: found } if found == current.wrapping_add(1) => return Ok(true),
+                PeekedKind::Batch { generation: found } if found == current.wrapping_add(1) => {
+                    return Ok(true);
+                }
                 PeekedKind::Batch { generation: found } if found != current => {
                     return Err(Error::GenerationsOutOfOrder { offset, generation: current, found });
                 }

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
+    assemble::Assembler,
     cursor::only_short_varints,
     error::{Error, Parse},
     event::{Event, ThreadId},
@@ -200,8 +201,7 @@ impl<'a> Generation<'a> {
             self.earliest = batch.time;
         }
         let data = batch.data;
-        let in_table =
-            |record| move |parse: Parse| table_error(batch.data_offset, data, parse, record);
+        let in_table = |record| move |parse: Parse| table_error(batch.data_offset, data, parse, record);
         match batch.kind(self.version, self.dialect) {
             BatchKind::Strings => {
                 self.tables.strings.add(data, position).map_err(in_table(EventType::String))
@@ -277,6 +277,75 @@ impl<'a> Generation<'a> {
             fault(Error::InvalidFrame { offset, pc, id });
         }
         self.samples.seal(&self.tables.clock);
+    }
+}
+
+/// The generations of a trace that is in memory, in the order of the file. After an error it ends.
+///
+/// Made by [`ReaderOptions::generations`](crate::ReaderOptions::generations). Each can be kept, and read on
+/// another thread:
+///
+/// ```
+/// use go_trace_format::{Mode, ReaderOptions};
+///
+/// # fn main() -> Result<(), go_trace_format::Error> {
+/// # let trace: &[u8] = b"go 1.26 trace\0\0\0";
+/// for generation in ReaderOptions::new().generations(trace)? {
+///     let generation = generation?;
+///     let mut events = generation.events(Mode::Salvage);
+///     while let Some(event) = events.next_event()? {
+///         println!("{} {event:?}", generation.number());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Generations<'a> {
+    assembler: Assembler<'a>,
+    losses: Losses,
+    done: bool,
+}
+
+impl<'a> Generations<'a> {
+    pub(crate) fn new(assembler: Assembler<'a>) -> Self {
+        Self { assembler, losses: Losses::default(), done: false }
+    }
+
+    /// The version in the header.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.assembler.version()
+    }
+
+    /// The dialect that the trace is read in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.assembler.dialect()
+    }
+
+    /// What was lost so far, events not counted: those have [an account of their own](Events::losses).
+    #[must_use]
+    pub fn losses(&self) -> &Losses {
+        &self.losses
+    }
+}
+
+impl<'a> Iterator for Generations<'a> {
+    type Item = Result<Generation<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let mut generation = Generation::new(self.assembler.version(), self.assembler.dialect());
+        let next = match self.assembler.next(&mut generation, &mut self.losses) {
+            Ok(true) => Some(Ok(generation)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        };
+        self.done = !matches!(next, Some(Ok(_)));
+        next
     }
 }
 

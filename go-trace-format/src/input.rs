@@ -119,7 +119,11 @@ impl<'a> Input<'a> {
             match self.parse(self.position, dialect) {
                 Parsed::Item(peeked) => return Ok(Some(peeked)),
                 Parsed::Short(error) if !self.grow()? => {
-                    return if self.window().len() <= self.opening_length(dialect) { Ok(None) } else { Err(error) };
+                    return if self.window().len() <= self.opening_length(dialect) {
+                        Ok(None)
+                    } else {
+                        Err(error)
+                    };
                 }
                 Parsed::Short(_) => {}
                 Parsed::Broken(error) => return Err(error),
@@ -132,8 +136,13 @@ impl<'a> Input<'a> {
         loop {
             match self.parse((offset - self.base) as usize, dialect) {
                 Parsed::Item(peeked) => return Ok(Some(peeked)),
-                Parsed::Short(_) if self.grow()? => {}
-                Parsed::Short(_) | Parsed::Broken(_) => return Ok(None),
+                Parsed::Broken(_) => return Ok(None),
+                Parsed::Short(_) => match self.grow() {
+                    Ok(true) => {}
+                    // What the source does not have yet is not waited for.
+                    Ok(false) | Err(Error::Io { .. }) => return Ok(None),
+                    Err(error) => return Err(error),
+                },
             }
         }
     }

@@ -94,7 +94,9 @@ impl Losses {
         self.count += 1;
         self.bytes += loss.bytes;
         match loss.error {
-            Error::OutOfOrder { .. } | Error::Stuck { .. } | Error::Tangled { .. } => self.contradictions += 1,
+            Error::OutOfOrder { .. } | Error::Stuck { .. } | Error::Tangled { .. } => {
+                self.contradictions += 1;
+            }
             Error::InvalidString { .. } | Error::InvalidStack { .. } => self.unresolved += 1,
             _ => {}
         }

@@ -8,11 +8,12 @@ use crate::{
     assemble::Assembler,
     error::Error,
     event::Event,
-    generation::Generation,
+    generation::{Generation, Generations},
     header::Version,
     input::Input,
     losses::Losses,
     sequence::Sequencer,
+    snapshots::{Admission, Delivered},
     spec::{Dialect, MAX_ARGUMENTS},
     tables::Time,
 };
@@ -92,7 +93,18 @@ impl ReaderOptions {
             mode: self.mode,
             syncs: 0,
             stage: Stage::Between,
+            delivered: Delivered::default(),
         })
+    }
+
+    /// Cuts a trace that is in memory into its generations, each of which can be read on its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Version::parse`].
+    pub fn generations<'a>(&self, trace: &'a [u8]) -> Result<Generations<'a>, Error> {
+        let assembler = Assembler::new(Input::from_slice(trace), self.mode, self.dialect)?;
+        Ok(Generations::new(assembler))
     }
 }
 
@@ -130,6 +142,7 @@ pub struct Reader<'a> {
     mode: Mode,
     syncs: u64,
     stage: Stage,
+    delivered: Delivered,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +175,43 @@ impl<'a> Reader<'a> {
     /// As [`Version::parse`], and [`Error::Io`] where the source fails.
     pub fn new(source: impl Read + Send + 'a) -> Result<Self, Error> {
         ReaderOptions::new().read(source)
+    }
+
+    /// Continues where `earlier` ended, a reader of an earlier snapshot of the same process.
+    ///
+    /// Snapshots of a flight recorder overlap. Generations that `earlier` has delivered are left out, and tasks,
+    /// regions and goroutines that it left open go on: read it to its end first. Where generations are missing
+    /// between the two, all of that begins anew.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use go_trace_format::Reader;
+    ///
+    /// let mut earlier: Option<Reader<'_>> = None;
+    /// for name in ["snapshot.0.trace", "snapshot.1.trace"] {
+    ///     let mut reader = Reader::new(std::fs::File::open(name)?)?;
+    ///     if let Some(earlier) = earlier.take() {
+    ///         reader = reader.follow(earlier);
+    ///     }
+    ///     while let Some(event) = reader.next_event()? {
+    ///         println!("{event:?}");
+    ///     }
+    ///     earlier = Some(reader);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn follow(mut self, earlier: Reader<'_>) -> Self {
+        let same_rules = (self.mode, self.dialect()) == (earlier.mode, earlier.dialect());
+        // Only at its end does the state of the earlier one fit what comes next.
+        if same_rules && matches!(earlier.stage, Stage::Done) {
+            self.sequencer = earlier.sequencer;
+        }
+        self.delivered = earlier.delivered;
+        self.delivered.is_gap_allowed = true;
+        self.syncs = earlier.syncs;
+        self
     }
 
     /// The version in the header.
@@ -208,6 +258,10 @@ impl<'a> Reader<'a> {
     ///
     /// In [`Mode::Strict`] at the first breach of the rules, and again on each further call. In
     /// [`Mode::Salvage`] only [`Error::Io`] where the source fails.
+    ///
+    /// After [`Error::Io`] it may be called again. So a source that still grows can be read as far as it has
+    /// come: let it fail with [`std::io::ErrorKind::WouldBlock`] where it has nothing more for now, and each
+    /// generation is delivered as soon as it is whole.
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
         let found = self.sequencer.next_ready() || self.go_on()?;
@@ -225,40 +279,59 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn go_on(&mut self) -> Result<bool, Error> {
         match self.stage {
-            Stage::Failing(error) | Stage::Failed(error) => return Err(self.fail(error)),
-            Stage::Done => return Ok(false),
+            Stage::Failing(error) | Stage::Failed(error) => Err(self.fail(error)),
+            Stage::Done => Ok(false),
+            Stage::Between => self.next_generation(),
             Stage::Within => match self.sequencer.refill(&self.generation, &mut self.losses) {
-                Ok(true) => return Ok(self.sequencer.next_ready()),
+                Ok(true) => Ok(self.sequencer.next_ready()),
                 Ok(false) => {
-                    // The names that it inherited are about to be added to.
-                    self.generation.tables.inherited = Arc::default();
-                    self.sequencer.order().close_generation(&self.generation.tables);
+                    self.close_generation();
+                    self.next_generation()
                 }
-                Err(error) => return Err(self.fail(error)),
+                Err(error) => Err(self.fail(error)),
             },
-            Stage::Between => {}
         }
+    }
+
+    fn close_generation(&mut self) {
+        if matches!(self.stage, Stage::Within) {
+            // The names that it inherited are about to be added to.
+            self.generation.tables.inherited = Arc::default();
+            self.sequencer.order().close_generation(&self.generation.tables);
+            self.stage = Stage::Between;
+        }
+    }
+
+    fn next_generation(&mut self) -> Result<bool, Error> {
         let last = self.sequencer.last_time();
-        match self.assembler.next(&mut self.generation, &mut self.losses) {
-            Ok(true) => {
-                self.generation.tables.inherited = self.sequencer.order().names();
-                if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
-                    return Err(self.fail(error));
+        loop {
+            match self.assembler.next(&mut self.generation, &mut self.losses) {
+                Ok(true) => match self.delivered.admit(&self.generation) {
+                    Admission::Repeated => continue,
+                    Admission::Next => {}
+                    Admission::Gap => self.sequencer.forget_order(self.generation.dialect()),
+                },
+                Ok(false) => {
+                    self.stage = Stage::Done;
+                    self.sync(last, false);
+                    return Ok(true);
                 }
-                self.stage = Stage::Within;
-                self.sync(self.generation.start_time(), true);
+                Err(error @ Error::Io { .. }) => return Err(error),
+                // The reference says where the trace ends before it says why.
+                Err(error) => {
+                    self.stage = Stage::Failing(error);
+                    self.sync(last, false);
+                    return Ok(true);
+                }
             }
-            Ok(false) => {
-                self.stage = Stage::Done;
-                self.sync(last, false);
+            self.generation.tables.inherited = self.sequencer.order().names();
+            if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
+                return Err(self.fail(error));
             }
-            // The reference says where the trace ends before it says why.
-            Err(error) => {
-                self.stage = Stage::Failing(error);
-                self.sync(last, false);
-            }
+            self.stage = Stage::Within;
+            self.sync(self.generation.start_time(), true);
+            return Ok(true);
         }
-        Ok(true)
     }
 
     fn sync(&mut self, raw_time: Time, has_generation: bool) {

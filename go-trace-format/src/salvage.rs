@@ -29,8 +29,8 @@ impl<'a> Assembler<'a> {
         generation: &mut Generation<'a>,
         losses: &mut Losses,
     ) -> Result<bool, Error> {
-        let (mut batches, mut damage) = (0, 0);
         loop {
+            let batches = self.found;
             let peeked = match self.input.peek(self.dialect) {
                 Ok(Some(peeked)) => peeked,
                 Ok(None) => {
@@ -41,8 +41,8 @@ impl<'a> Assembler<'a> {
                 Err(error) => {
                     let lost = self.resynchronize(generation.number())?;
                     note(losses, error, generation, lost);
-                    damage += lost;
-                    if batches > 0 && damage > MAX_DAMAGE {
+                    self.damage += lost;
+                    if batches > 0 && self.damage > MAX_DAMAGE {
                         return Ok(true);
                     }
                     if batches == 0 {
@@ -78,7 +78,7 @@ impl<'a> Assembler<'a> {
                 note(losses, Error::InvalidGeneration { offset }, generation, 0);
             }
             generation.set_number(found);
-            batches += 1;
+            self.found += 1;
             if let Err(error) = self.take(&peeked, generation) {
                 note(losses, error, generation, 0);
             }
@@ -99,11 +99,7 @@ impl<'a> Assembler<'a> {
 
     /// Takes the generation's batches out of what follows, where another generation has begun. Says what is
     /// wrong where that is not how a generation ends.
-    fn take_stragglers(
-        &mut self,
-        generation: &mut Generation<'a>,
-        losses: &mut Losses,
-    ) -> Result<(), Error> {
+    fn take_stragglers(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) -> Result<(), Error> {
         let number = generation.number();
         let here = self.input.offset();
         // Before Go 1.26 the next generation's first batch is the only sign of an end.
@@ -146,7 +142,11 @@ impl<'a> Assembler<'a> {
         let start = self.input.offset();
         self.input.set_position(self.input.position() + 1);
         loop {
-            self.input.grow_to(SIGHT)?;
+            match self.input.grow_to(SIGHT) {
+                // Nothing more for now: the rest is looked at with what comes.
+                Err(Error::Io { .. }) => return Ok(self.input.offset() - start),
+                other => other?,
+            }
             let passed = self.input.offset() - start;
             if self.input.window().is_empty() || passed > MAX_DAMAGE || self.is_plausible(current) {
                 return Ok(passed);

@@ -75,6 +75,11 @@ impl Sequencer {
         &mut self.order
     }
 
+    /// Forgets who ran where, because something is missing. The times go on.
+    pub(crate) fn forget_order(&mut self, dialect: Dialect) {
+        self.order = Order::new(dialect == Dialect::Fork, self.mode == Mode::Salvage);
+    }
+
     pub(crate) fn last_time(&self) -> Time {
         self.last_time
     }
@@ -282,8 +287,7 @@ impl Sequencer {
         }
         let Self { order, frontier, buffer, ready, last_time, mode, .. } = self;
         let cursor = frontier.cursor(place);
-        let mut loaded =
-            loaded.unwrap_or_else(|| cursor.load(source, cursor.position() + attempt.length));
+        let mut loaded = loaded.unwrap_or_else(|| cursor.load(source, cursor.position() + attempt.length));
         while loaded == Loaded::Malformed {
             give_up_batch(cursor, order, *mode, source, losses)?;
             loaded = cursor.load_next_batch(source);

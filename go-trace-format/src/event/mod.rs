@@ -18,8 +18,8 @@ pub use network::{
     HttpErrorKind, NetErrorCode, Operation, OperationEnd, OperationStart, Outcome, SqlErrorCode, TlsVersion,
 };
 pub use range::{Range, RangeKind, Scope, Sweep};
-pub use state::{GoroutineState, GoroutineTransition, ProcState, ProcTransition};
 pub(crate) use state::PROC_SYSCALL_ABANDONED;
+pub use state::{GoroutineState, GoroutineTransition, ProcState, ProcTransition};
 pub use user::{Label, Log, Region, Task};
 
 use crate::{

@@ -165,8 +165,7 @@ impl Order {
             return Ok(Advance::Done);
         };
         let names_agree = innermost.name == Name::Current(name)
-            || self.names.bytes(innermost.name, step.tables)
-                == step.tables.string(StringId(name)).as_bytes();
+            || self.names.bytes(innermost.name, step.tables) == step.tables.string(StringId(name)).as_bytes();
         if innermost.task != task || !names_agree {
             return Err(Violation::RegionMismatch);
         }

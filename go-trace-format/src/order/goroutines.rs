@@ -174,7 +174,13 @@ impl Order {
     }
 
     /// A goroutine that was in a syscall when the generation began, on a thread that may be another one.
-    fn bind_syscall(&mut self, step: &mut Step<'_>, id: i64, slot: u32, thread: i64) -> Result<(), Violation> {
+    fn bind_syscall(
+        &mut self,
+        step: &mut Step<'_>,
+        id: i64,
+        slot: u32,
+        thread: i64,
+    ) -> Result<(), Violation> {
         if thread == Record::NONE {
             return Err(Violation::NeedsThread);
         }

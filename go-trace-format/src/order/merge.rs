@@ -65,7 +65,9 @@ impl EventCursor {
         match source.bytes.get(position..).and_then(<[u8]>::first_chunk) {
             Some(bytes) if position < self.safe_end => {
                 let mut window = Window::new(bytes, 0);
-                let Some(event_type) = source.events[window.byte() as usize] else { return Loaded::Malformed };
+                let Some(event_type) = source.events[window.byte() as usize] else {
+                    return Loaded::Malformed;
+                };
                 let delta = window.varint();
                 self.set(event_type, delta, window.position(), source)
             }
@@ -226,7 +228,6 @@ impl Frontier {
         self.heap.clear();
         self.cursors.clear();
     }
-
 
     pub(crate) fn len(&self) -> usize {
         self.heap.len()

@@ -106,10 +106,9 @@ impl Order {
             }
             E::GcSweepActive => {
                 let id = argument(0) as i64;
-                let slot = self
-                    .procs
-                    .look_up(id)
-                    .unwrap_or_else(|| self.procs.insert(id, Proc::new(step.tables.generation, procs::RUNNING)));
+                let slot = self.procs.look_up(id).unwrap_or_else(|| {
+                    self.procs.insert(id, Proc::new(step.tables.generation, procs::RUNNING))
+                });
                 self.procs.get_mut(slot).ranges.clear();
                 if !self.is_initial(step) {
                     self.begin_sweep(slot);
@@ -179,9 +178,10 @@ impl Order {
         let id = if goroutine == Record::NONE { unknown(self.current_index) } else { goroutine };
         self.stand_ins = true;
         let generation = step.tables.generation;
-        let slot = self.goroutines.look_up(id).unwrap_or_else(|| {
-            self.goroutines.insert(id, Goroutine::new(generation, status))
-        });
+        let slot = self
+            .goroutines
+            .look_up(id)
+            .unwrap_or_else(|| self.goroutines.insert(id, Goroutine::new(generation, status)));
         self.goroutines.get_mut(slot).progress.set_status(status);
         self.run_goroutine(id, slot);
         slot

@@ -30,7 +30,12 @@ struct Slot<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), index: HashMap::default(), recent: Box::new([NO_SLOT; RECENT]) }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            index: HashMap::default(),
+            recent: Box::new([NO_SLOT; RECENT]),
+        }
     }
 }
 

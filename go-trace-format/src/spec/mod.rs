@@ -98,6 +98,8 @@ impl Category {
 
 /// An experiment whose events and batches a trace may carry. Go: `tracev2.Experiment`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+// A number and nothing more.
+#[allow(clippy::exhaustive_structs)]
 pub struct Experiment(
     /// The number on the wire; 0 is none.
     pub u8,

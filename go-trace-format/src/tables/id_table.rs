@@ -71,7 +71,6 @@ impl IdTable {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Place)> {
         self.entries.iter().filter(|entry| entry.0 != 0).copied()
     }
-
 }
 
 #[cfg(test)]

@@ -25,7 +25,10 @@ pub(crate) struct CpuSample {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CpuSamples(Vec<CpuSample>);
 
-fn record(input: &[u8]) -> IResult<&[u8], (u64, u64, u64, u64, u64), Parse> {
+/// Time, thread, proc, goroutine and stack, as on the wire.
+type Fields = (u64, u64, u64, u64, u64);
+
+fn record(input: &[u8]) -> IResult<&[u8], Fields, Parse> {
     preceded(opens(EventType::CpuSample), (varint, varint, varint, varint, varint)).parse(input)
 }
 

@@ -160,20 +160,28 @@ pub(crate) fn item_error(start: u64, window: &[u8], parse: Parse) -> Error {
 /// Made by [`Batches::new`]. After an error it ends.
 ///
 /// ```
-/// use go_trace_format::wire::Batches;
+/// use go_trace_format::{Error, wire::{BatchKind, Batches}};
 ///
-/// let trace = include_bytes!("../../testdata/tasks.trace");
-/// let batches = Batches::new(trace)?;
-/// let dialect = batches.dialect();
-/// let mut events = 0;
-/// for batch in batches {
-///     let batch = batch?;
-///     if batch.kind(go_trace_format::Version::Go126, dialect) == go_trace_format::wire::BatchKind::Events {
-///         events += batch.events(dialect).count();
+/// /// How many events a trace holds, in whatever order.
+/// fn count(trace: &[u8]) -> Result<usize, Error> {
+///     let batches = Batches::new(trace)?;
+///     let (version, dialect) = (batches.version(), batches.dialect());
+///     let mut events = 0;
+///     for batch in batches {
+///         let batch = batch?;
+///         if batch.kind(version, dialect) == BatchKind::Events {
+///             for event in batch.events(dialect) {
+///                 event?;
+///                 events += 1;
+///             }
+///         }
 ///     }
+///     Ok(events)
 /// }
-/// assert!(events > 100);
-/// # Ok::<(), go_trace_format::Error>(())
+///
+/// // A batch of generation 1 on thread 7 that holds nothing but the stop of a proc.
+/// let trace = b"go 1.22 trace\0\0\0\x01\x01\x07\x00\x02\x0b\x05";
+/// assert_eq!(count(trace), Ok(1));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
@@ -193,7 +201,8 @@ impl<'a> Batches<'a> {
     pub fn new(trace: &'a [u8]) -> Result<Self, Error> {
         let version = Version::parse(trace)?;
         let rest = &trace[HEADER_LENGTH..];
-        Ok(Self { version, dialect: detect(version, rest), rest, offset: HEADER_LENGTH as u64 })
+        let dialect = detect(version, rest).unwrap_or_default();
+        Ok(Self { version, dialect, rest, offset: HEADER_LENGTH as u64 })
     }
 
     /// The version in the header.
@@ -247,19 +256,19 @@ impl<'a> Iterator for Batches<'a> {
 /// Tells the dialect by the bytes after the header: the first batch of a trace is its sync batch, whose body
 /// opens with the sync event (`fork-dialect.md`, "Wire").
 ///
-/// Stock where there is nothing to tell by: an older version, or a trace whose beginning is damaged.
-pub(crate) fn detect(version: Version, after_header: &[u8]) -> Dialect {
+/// Stock where there is nothing to tell by: an older version, or a trace whose beginning is damaged. `None`
+/// where more bytes are needed to tell.
+pub(crate) fn detect(version: Version, after_header: &[u8]) -> Option<Dialect> {
     if !version.has_end_of_generation() {
-        return Dialect::Stock;
+        return Some(Dialect::Stock);
     }
-    let fork_sync = EventType::Sync.to_wire(Dialect::Fork);
-    let frequency = EventType::Frequency.to_wire(Dialect::Fork);
     match item(after_header, 0, Dialect::Fork) {
-        Ok((_, Item::Batch(batch)))
-            if batch.data.first().copied() == fork_sync && batch.data.get(1).copied() == frequency =>
-        {
-            Dialect::Fork
+        Ok((_, Item::Batch(batch))) => {
+            let opening = [EventType::Sync, EventType::Frequency].map(|opens| opens.to_wire(Dialect::Fork));
+            let is_fork = batch.data.iter().copied().map(Some).take(2).eq(opening);
+            Some(if is_fork { Dialect::Fork } else { Dialect::Stock })
         }
-        _ => Dialect::Stock,
+        Err(nom::Err::Error(Parse { problem: Problem::Short, .. })) if after_header.len() < MAX_SYNC => None,
+        _ => Some(Dialect::Stock),
     }
 }
