@@ -76,7 +76,7 @@ impl Deed {
         let start = self.get("start_unix_ns").expect("a start");
         let end = self.get("end_unix_ns").expect("an end");
         // The program reads the wall clock, and the trace its own.
-        const SLACK: u64 = 100_000;
+        const SLACK: u64 = 1_000;
         (start - SLACK..=end + SLACK).contains(&at)
     }
 }
@@ -87,7 +87,8 @@ impl Recorded {
         assert_eq!(reader.dialect(), Dialect::Fork, "{}", recording.name());
         let mut recorded = Self::default();
         while let Some(event) = reader.next_event().unwrap_or_else(|e| panic!("{}: {e}", recording.name())) {
-            let at = event.wall_time().and_then(|time| time.unix_nanoseconds()).expect("a wall time");
+            // The last sync event is of no generation, and has none.
+            let at = event.wall_time().and_then(|time| time.unix_nanoseconds()).unwrap_or(0);
             match event.kind() {
                 EventKind::OperationStart(start) => recorded.starts.push(Mark {
                     at,
@@ -168,10 +169,6 @@ fn strict_and_salvage_read_the_same_without_a_loss() {
         let strict = Recorded::read(recording, Mode::Strict);
         let salvage = Recorded::read(recording, Mode::Salvage);
         assert_eq!(format!("{strict:?}"), format!("{salvage:?}"), "{}", recording.name());
-        assert_eq!(
-            strict.without_goroutine > 0,
-            recording.name().ends_with("custom") || strict.without_goroutine > 0
-        );
     }
 }
 
@@ -184,7 +181,11 @@ fn http_clients_and_servers() {
                 "http_client" => Operation::HttpClient,
                 _ => Operation::HttpServer,
             };
-            let Some(fold) = deed.get("trace_id_xor") else { continue };
+            let fold = deed.get("trace_id_xor").expect("a trace id");
+            // Its server emits nothing for HTTP/2.
+            if deed.value["extra"]["proto"] == "HTTP/2.0" {
+                continue;
+            }
             let start = recorded
                 .starts
                 .iter()
@@ -263,7 +264,9 @@ fn only_what_the_program_says() {
         names.sort();
         names
     };
-    assert_eq!(sorted(recorded.tasks.clone()), sorted(names("user_task")));
+    // The truth leaves out the tasks within tasks.
+    let outer = recorded.tasks.iter().filter(|name| !name.contains('/')).cloned();
+    assert_eq!(sorted(outer.collect()), sorted(names("user_task")));
     assert_eq!(sorted(recorded.regions.clone()), sorted(names("user_region")));
     let categories = recorded.logs.iter().map(|log| log.0.clone()).collect();
     assert_eq!(sorted(categories), sorted(names("user_log")));
@@ -272,6 +275,7 @@ fn only_what_the_program_says() {
         assert!(message.is_none_or(|message| recorded.logs.iter().any(|log| log.1 == message)));
     }
     assert!(recorded.starts.is_empty() && recorded.ends.is_empty());
+    assert!(recorded.without_goroutine > 0, "goroutines are known without the scheduler's events?");
 }
 
 /// Of a trace that was cut, or that begins in the midst of things, pairs are not whole.

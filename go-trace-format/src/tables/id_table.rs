@@ -31,16 +31,24 @@ impl IdTable {
         self.dense.clear();
         if dense {
             self.dense.resize(highest as usize + 1, 0);
-            for (i, &(id, place)) in self.entries.iter().enumerate() {
-                match &mut self.dense[id as usize] {
-                    slot @ 0 if id != 0 => *slot = i as u32 + 1,
-                    _ => duplicate(id, place),
+            let Self { entries, dense, .. } = self;
+            let mut kept = 0;
+            entries.retain(|&(id, place)| {
+                let slot = &mut dense[id as usize];
+                let is_free = *slot == 0 && id != 0;
+                if is_free {
+                    kept += 1;
+                    *slot = kept;
+                } else {
+                    duplicate(id, place);
                 }
-            }
+                is_free
+            });
             let gap = self.dense.iter().skip(1).position(|&slot| slot == 0);
             self.complete = gap.map_or(highest, |gap| gap as u64);
         } else {
             self.entries.sort_by_key(|entry| entry.0);
+            // Id 0 is taken.
             let mut last = 0;
             self.entries.retain(|&(id, place)| {
                 let taken = id == last;
@@ -69,7 +77,7 @@ impl IdTable {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Place)> {
-        self.entries.iter().filter(|entry| entry.0 != 0).copied()
+        self.entries.iter().copied()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Traces that are written again, whole or filtered.
 
-use std::{borrow::Cow, fs, path::Path};
+use std::borrow::Cow;
 
 use go_trace_format::{
     Category, Dialect, EventKind, EventType, ReaderOptions, Version,
@@ -8,7 +8,7 @@ use go_trace_format::{
     write::{Copier, SyncBatch, WriteError, Writer},
 };
 
-use crate::{oracle::Oracle, strict};
+use crate::{oracle::Oracle, strict, support};
 
 /// Writes the events that `keeps` wants of a trace again, their texts as `rewrite` gives them.
 fn filter(
@@ -46,25 +46,10 @@ fn as_it_is(_: EventType, text: &[u8]) -> Cow<'_, [u8]> {
     text.into()
 }
 
-/// The recordings of a folder under `testdata`, with their names.
-fn recordings(folder: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata").join(folder);
-    let mut recordings: Vec<_> = fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "trace"))
-        .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
-        .collect();
-    recordings.sort();
-    assert!(recordings.len() >= 5, "{}: only {} recordings", folder.display(), recordings.len());
-    recordings
-}
-
-const VERSIONS: [&str; 6] = ["go1.22", "go1.23", "go1.24", "go1.25", "go1.26", "go1.27"];
-
 #[test]
 fn recordings_written_again_read_the_same() {
-    for (name, trace) in VERSIONS.iter().flat_map(|version| recordings(version)) {
+    for recording in support::stock_testdata() {
+        let (name, trace) = (recording.name(), recording.bytes);
         let copy = filter(&trace, Dialect::Stock, |_| true, as_it_is).unwrap();
         let (dump, error) = strict::read(&trace);
         let (copied_dump, copied_error) = strict::read(&copy);
@@ -77,7 +62,8 @@ fn recordings_written_again_read_the_same() {
 fn go_reads_recordings_without_what_the_program_says() {
     let keeps = |event_type: EventType| event_type.spec().category != Category::Custom;
     let oracle = Oracle::find("filtered recordings");
-    for (name, trace) in VERSIONS.iter().flat_map(|version| recordings(version).into_iter().take(5)) {
+    for recording in support::stock_testdata().into_iter().step_by(4) {
+        let (name, trace) = (recording.name(), recording.bytes);
         let filtered = filter(&trace, Dialect::Stock, keeps, as_it_is).unwrap();
         assert!(filtered.len() < trace.len(), "{name}");
         let (dump, error) = strict::read(&filtered);
@@ -163,7 +149,8 @@ fn recordings_of_the_fork_become_stock_ones_without_its_events() {
     let is_stock = |event_type: EventType| event_type.to_wire(Dialect::Stock).is_some();
     let oracle = Oracle::find("recordings of the fork");
     let mut refused = 0;
-    for (name, trace) in recordings("fork") {
+    for recording in support::fork_testdata() {
+        let (name, trace) = (recording.name(), recording.bytes);
         let again = filter(&trace, Dialect::Fork, |_| true, as_it_is).unwrap();
         assert!(strict::read(&again) == strict::read(&trace), "{name}: the copy reads differently");
 
@@ -190,7 +177,8 @@ fn recordings_of_the_fork_with_one_category_are_read_whole() {
     let is_status = |event_type| {
         matches!(event_type, EventType::GoStatus | EventType::GoStatusStack | EventType::ProcStatus)
     };
-    for (name, trace) in recordings("fork") {
+    for recording in support::fork_testdata() {
+        let (name, trace) = (recording.name(), recording.bytes);
         for category in [Category::Http, Category::Sql, Category::Tls, Category::Net] {
             let keeps =
                 |event_type: EventType| is_status(event_type) || event_type.spec().category == category;

@@ -9,6 +9,8 @@ mod scenarios;
 mod oracle;
 #[path = "../support/strict.rs"]
 mod strict;
+#[path = "../support/mod.rs"]
+mod support;
 
 use go_trace_format::{
     Clock, Dialect, Version, WallTime,

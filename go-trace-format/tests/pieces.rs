@@ -1,0 +1,230 @@
+//! Traces that arrive in pieces: sources that still grow, the fork's stream, overlapping snapshots, and
+//! generations read one by one.
+
+mod support;
+
+use std::{collections::BTreeSet, io};
+
+use go_trace_format::{
+    Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames, event::GoroutineState,
+};
+
+/// Everything of an event that does not depend on the events before it.
+fn fingerprint(event: &Event<'_>) -> (u64, String) {
+    let kind = format!("{:?}", event.kind());
+    (event.generation(), format!("{} {:?} {:?} {kind}", event.raw_time(), event.thread(), event.stack()))
+}
+
+fn is_sync(event: &Event<'_>) -> bool {
+    matches!(event.kind(), EventKind::Sync(_))
+}
+
+fn fingerprints(reader: &mut Reader<'_>) -> Vec<(u64, String)> {
+    let mut found = Vec::new();
+    while let Some(event) = reader.next_event().expect("a sound trace") {
+        if !is_sync(&event) {
+            found.push(fingerprint(&event));
+        }
+    }
+    found
+}
+
+/// A source that has one byte more at each second call, and nothing in between.
+struct Trickle<'a> {
+    bytes: &'a [u8],
+    dry: bool,
+}
+
+impl io::Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.dry = !self.dry;
+        if self.dry {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let length = self.bytes.len().min(buffer.len()).min(997);
+        buffer[..length].copy_from_slice(&self.bytes[..length]);
+        self.bytes = &self.bytes[length..];
+        Ok(length)
+    }
+}
+
+#[test]
+fn a_source_that_still_grows_gives_the_same_events() {
+    for recording in support::testdata() {
+        for mode in [Mode::Strict, Mode::Salvage] {
+            let options = ReaderOptions::new().mode(mode);
+            let mut whole = options.read_slice(&recording.bytes).expect("a header");
+            // The header must be there before a reader is made.
+            let (head, rest) = recording.bytes.split_at(512.min(recording.bytes.len()));
+            let source = io::Read::chain(head, Trickle { bytes: rest, dry: false });
+            let mut growing = options.read(source).expect("a header");
+            let mut waits = 0;
+            loop {
+                let next = match growing.next_event() {
+                    Err(Error::Io { kind: io::ErrorKind::WouldBlock, .. }) => {
+                        waits += 1;
+                        continue;
+                    }
+                    other => other.expect("a sound trace"),
+                };
+                let expected = whole.next_event().expect("a sound trace");
+                assert_eq!(
+                    next.map(|event| (event.time(), fingerprint(&event))),
+                    expected.map(|event| (event.time(), fingerprint(&event))),
+                    "{}, {mode:?}",
+                    recording.name()
+                );
+                if next.is_none() {
+                    break;
+                }
+            }
+            assert!(waits > 0 || recording.bytes.len() <= 512, "{}", recording.name());
+            assert_eq!(growing.losses(), whole.losses(), "{}", recording.name());
+        }
+    }
+}
+
+#[test]
+fn generations_alone_hold_the_events_of_the_whole() {
+    for recording in support::testdata() {
+        let options = ReaderOptions::new();
+        let whole = fingerprints(&mut options.read_slice(&recording.bytes).expect("a header"));
+        let mut alone = Vec::new();
+        for generation in options.generations(&recording.bytes).expect("a header") {
+            let generation = generation.expect("a sound trace");
+            let mut events = generation.events(Mode::Salvage);
+            while let Some(event) = events.next_event().expect("salvage never fails") {
+                alone.push(fingerprint(&event));
+            }
+        }
+        assert_eq!(alone.len(), whole.len(), "{}", recording.name());
+        // A generation alone cannot know what was before it: where statuses come from, and the names of tasks
+        // that began earlier.
+        let differ = alone.iter().zip(&whole).filter(|(alone, whole)| alone != whole);
+        for (alone, whole) in differ {
+            assert!(
+                ["Proc(", "Goroutine(", "TaskEnd("].iter().any(|kind| whole.1.contains(kind)),
+                "{}: {alone:?} is not {whole:?}",
+                recording.name()
+            );
+        }
+    }
+}
+
+/// The snapshots of one flight recorder, in their order, and the trace of the whole time beside them.
+fn flights() -> Vec<(Vec<support::Recording>, support::Recording)> {
+    let recordings = support::testdata();
+    let mut flights = Vec::new();
+    for whole in recordings.iter().filter(|recording| recording.name().ends_with("/flight-whole")) {
+        let mut snapshots: Vec<_> = recordings
+            .iter()
+            .filter(|recording| recording.name().starts_with(&format!("{}.", whole.name())))
+            .cloned()
+            .collect();
+        snapshots.sort_by_key(support::Recording::name);
+        flights.push((snapshots, whole.clone()));
+    }
+    assert!(flights.len() >= 3, "flight recordings of Go 1.25 to 1.27");
+    flights
+}
+
+#[test]
+fn snapshots_deliver_each_generation_once() {
+    for (snapshots, whole) in flights() {
+        assert!(snapshots.len() > 1, "{}", whole.name());
+        let mut delivered = Vec::new();
+        let mut generations = Vec::new();
+        let mut earlier: Option<Reader<'_>> = None;
+        for snapshot in &snapshots {
+            let mut reader = ReaderOptions::new().mode(Mode::Strict).read_slice(&snapshot.bytes).expect("a header");
+            if let Some(earlier) = earlier.take() {
+                reader = reader.follow(earlier);
+            }
+            while let Some(event) = reader.next_event().expect("a sound trace") {
+                match event.kind() {
+                    EventKind::Sync(sync) => generations.extend(sync.generation),
+                    _ => delivered.push(fingerprint(&event)),
+                }
+            }
+            earlier = Some(reader);
+        }
+        let unique: BTreeSet<_> = generations.iter().collect();
+        assert_eq!(unique.len(), generations.len(), "{}: {generations:?}", whole.name());
+
+        let mut expected = fingerprints(&mut Reader::from_slice(&whole.bytes).expect("a header"));
+        expected.retain(|event| unique.contains(&event.0));
+        assert_eq!(delivered.len(), expected.len(), "{}", whole.name());
+        // The first generation of the first snapshot is not the first of the whole.
+        let undetermined = format!("from: {:?}", GoroutineState::Undetermined);
+        for (ours, theirs) in delivered.iter().zip(&expected) {
+            let begins = ours.1.contains(&undetermined) || ours.1.contains("TaskEnd(");
+            assert!(ours == theirs || begins, "{}: {ours:?} is not {theirs:?}", whole.name());
+        }
+    }
+}
+
+#[test]
+fn tasks_go_on_over_snapshots() {
+    for (snapshots, whole) in flights() {
+        let mut ends = Vec::new();
+        let mut earlier: Option<Reader<'_>> = None;
+        for snapshot in &snapshots {
+            let mut reader = Reader::from_slice(&snapshot.bytes).expect("a header");
+            if let Some(earlier) = earlier.take() {
+                reader = reader.follow(earlier);
+            }
+            while let Some(event) = reader.next_event().expect("a sound trace") {
+                if let EventKind::TaskEnd(task) = event.kind() {
+                    ends.push((task.id, task.name.to_string()));
+                }
+            }
+            earlier = Some(reader);
+        }
+        let named = ends.iter().filter(|end| !end.1.is_empty()).count();
+        assert!(named > 0, "{}: {ends:?}", whole.name());
+    }
+}
+
+#[test]
+fn a_stream_is_taken_apart() {
+    let stream = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/fork/stream.bin")).expect("there");
+    let mut frames = TraceFrames::new(support::Pieces::new(&stream));
+    let mut sizes = Vec::new();
+    let mut generations = Vec::new();
+    let mut earlier: Option<Reader<'static>> = None;
+    while let Some(trace) = frames.next_frame().expect("a sound stream") {
+        sizes.push(trace.len());
+        let mut reader = Reader::new(io::Cursor::new(trace.to_vec())).expect("a header");
+        if let Some(earlier) = earlier.take() {
+            reader = reader.follow(earlier);
+        }
+        while let Some(event) = reader.next_event().expect("a sound trace") {
+            if let EventKind::Sync(sync) = event.kind() {
+                generations.extend(sync.generation);
+            }
+        }
+        assert!(reader.losses().is_empty(), "{}", reader.losses());
+        earlier = Some(reader);
+    }
+    assert_eq!(sizes.iter().map(|size| size + 8).sum::<usize>(), stream.len());
+    assert!(sizes.len() > 1, "{sizes:?}");
+    let unique: BTreeSet<_> = generations.iter().collect();
+    assert_eq!(unique.len(), generations.len(), "{generations:?}");
+}
+
+#[test]
+fn a_stream_that_lies_is_refused() {
+    let mut huge = u64::MAX.to_le_bytes().to_vec();
+    huge.extend(b"go 1.26 trace\0\0\0");
+    let error = TraceFrames::new(&huge[..]).next_frame().expect_err("too large");
+    assert_eq!(error, Error::FrameTooLarge { offset: 0, size: u64::MAX });
+
+    let mut cut = 100_u64.to_le_bytes().to_vec();
+    cut.extend(b"go 1.26 trace\0\0\0");
+    let mut frames = TraceFrames::new(&cut[..]);
+    assert_eq!(frames.next_frame().expect_err("cut"), Error::TruncatedFrame { offset: 0 });
+    assert_eq!(frames.truncated(), b"go 1.26 trace\0\0\0");
+
+    assert_eq!(TraceFrames::new(&cut[..3]).next_frame().expect_err("cut"), Error::TruncatedFrame { offset: 0 });
+    assert_eq!(TraceFrames::new(&[][..]).next_frame(), Ok(None));
+}
