@@ -139,10 +139,10 @@ impl Sanitizer {
         self.run(TextKind::Sql, text.as_ref(), |text| lossy(sql.sanitize_bytes(text)))
     }
 
-    /// The summary of SQL of a dialect for `db.query.summary` (rule S15).
+    /// The summary of SQL of a dialect for `db.query.summary` (rule S15), made of what [`sql_in`](Self::sql_in) lets through.
     #[must_use]
     pub fn sql_summary(&self, text: &(impl AsRef<[u8]> + ?Sized), dialect: Dialect) -> String {
-        self.rules.sql.clone().with_dialect(dialect).summary(&String::from_utf8_lossy(text.as_ref()))
+        self.rules.sql.clone().with_dialect(dialect).summary(&self.sql_in(text, dialect))
     }
 
     /// Sanitizes a URL.

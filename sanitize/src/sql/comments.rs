@@ -70,7 +70,7 @@ impl Lexer<'_> {
             return self.drop_rest(start);
         }
         let Some(end) = found.end else {
-            self.out.stop_at(start);
+            self.stop_at(start);
             return Continue(());
         };
         if self.hides_end(start, end) || unsure && marker && !scan::is_closed(&text[start + 2..end]) {
@@ -111,7 +111,7 @@ impl Lexer<'_> {
         match (self.out.last(start), self.text().get(end)) {
             (Some(before), Some(&after)) if glue(before, after) => self.out.replace(start, end, b' '),
             (_, Some(_)) => self.out.remove(start, end),
-            (_, None) => self.out.stop_at(start),
+            (_, None) => self.stop_at(start),
         }
     }
 }

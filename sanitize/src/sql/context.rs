@@ -206,7 +206,7 @@ impl Lexer<'_> {
     fn inline_data(&mut self) {
         if let Some(length) = memchr3(b';', b'\n', b'\r', &self.text()[self.pos..]) {
             let end = self.pos + length;
-            self.out.stop_at(end + usize::from(self.text()[end] == b';'));
+            self.stop_at(end + usize::from(self.text()[end] == b';'));
         }
     }
 
@@ -216,7 +216,7 @@ impl Lexer<'_> {
         let end = self.word_end(self.pos);
         let name = &self.text()[self.pos..end];
         if end > self.pos && (name.eq_ignore_ascii_case(b"values") || !precedes_operand(name)) {
-            self.out.stop_at(end);
+            self.stop_at(end);
         }
         Continue(())
     }

@@ -183,6 +183,12 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Leaves out everything from a place on.
+    pub(super) fn stop_at(&mut self, end: usize) {
+        self.out.stop_at(end);
+        self.pos = self.pos.min(end);
+    }
+
     /// Replaces everything from a checkpoint on by one `?`: rules S8 and S9.
     pub(super) fn drop_from<T>(&mut self, from: Checkpoint) -> ControlFlow<(), T> {
         self.go_back(from);

@@ -1,0 +1,150 @@
+//! Rule L1: free text. And the `Sanitizer` that bundles all kinds of text.
+
+use std::borrow::Cow;
+
+use sanitize::{
+    Dialect, Sanitizer, SensitiveKeys, SqlSanitizer, Stage, TextKind, TextSanitizer, TokenPrefixes, UrlMode,
+    UrlSanitizer, text,
+};
+
+/// One test per line. `same` means that nothing changes.
+macro_rules! table {
+    ($($name:ident: $text:expr => $expected:tt;)+) => {
+        $(#[test]
+        fn $name() {
+            let input: &str = $text;
+            let once = text(input);
+            assert_eq!(once, table!(@expected $expected, input));
+            assert_eq!(text(&once), once, "twice: {input}");
+        })+
+    };
+    (@expected same, $text:ident) => { $text };
+    (@expected $expected:expr, $text:ident) => { $expected };
+}
+
+mod l1 {
+    use super::*;
+    table! {
+        prose: "cache miss for user 42 at 12:30:45, retrying: basic checks passed" => same;
+        modules: "github.com/a/b@v1.2.3 loaded, mail bob@h.test" => same;
+        urls: "GET http://u:p@h.test/a?token=x done" => "GET http://h.test/a done";
+        urls_in_json: r#"{"url":"http://u:p@h.test/a?b","n":1}"# => r#"{"url":"http://h.test/a","n":1}"#;
+        urls_with_quotes: "http://u:p\"q@h.test/a" => "http://h.test/a";
+        urls_before_pairs: "http://h.test/a,password=b" => "http://h.test/a,password=REDACTED";
+        dsn: "open u:p@tcp(h)/d failed" => "open tcp(h)/d failed";
+        dsn_as_value: "dsn=u:p@tcp(h)/d x" => "dsn=tcp(h)/d x";
+        dsn_of_oracle: "login scott/tiger@h" => "login h";
+        pairs: "user=bob password=secret, next" => "user=bob password=REDACTED next";
+        colons: "token: secret next" => "token: REDACTED next";
+        quoted: "password=\"a \\\" b\" next" => "password=\"REDACTED\" next";
+        json: r#"{"a":1,"password":"b c","clientSecret":"d"}"# => r#"{"a":1,"password":"REDACTED","clientSecret":"REDACTED"}"#;
+        json_in_json: r#"{\"token\":\"a\",\"b\":1}"# => r#"{\"token\":\"REDACTED\",\"b\":1}"#;
+        go_maps: "map[password:a user:b]" => "map[password:REDACTED user:b]";
+        flags: "run --password secret --verbose" => "run --password REDACTED --verbose";
+        keys_of_keys: "cookie: \"token\":\"secret\"" => "cookie: \"REDACTED\"";
+        headers: "Authorization: Basic dXNlcjpw extra\nnext" => "Authorization: REDACTED\nnext";
+        cookies: "Set-Cookie: a=b; c=d\nnext" => "Set-Cookie: REDACTED\nnext";
+        bearer: "sent Bearer abc.def to h" => "sent Bearer REDACTED to h";
+        tokens: "key ghp_abcdef, AKIAIOSFODNN7 and eyJhbGciOi.eyJz.c" => "key REDACTED, REDACTED and REDACTED";
+        private_keys: "key -----BEGIN RSA PRIVATE KEY-----\nsecret\n-----END RSA PRIVATE KEY-----\nnext" => "key REDACTED\nnext";
+        open_private_keys: "-----BEGIN PRIVATE KEY-----\nsecret" => "REDACTED";
+        open_quotes: "password=\"secret next" => "password=REDACTED";
+        empty_values: "password= next token:" => "password= REDACTED token:";
+    }
+
+    #[test]
+    fn bytes_become_text() {
+        assert_eq!(TextSanitizer::new().sanitize(b"a \xff password=\xfe"), "a \u{fffd} password=REDACTED");
+        assert!(matches!(text("nothing to do"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn lists_can_be_extended() {
+        let own = TextSanitizer::new()
+            .with_keys(SensitiveKeys::default().with_pattern("tenant"))
+            .with_token_prefixes(TokenPrefixes::default().with_prefix("acme-"));
+        assert_eq!(
+            own.sanitize("tenant=a token=b acme-0123 ghp_abcdef"),
+            "tenant=REDACTED token=REDACTED REDACTED REDACTED"
+        );
+    }
+}
+
+#[test]
+fn sanitizer_applies_the_rules_of_each_kind() {
+    let sanitizer = Sanitizer::new();
+    assert_eq!(sanitizer.sql("SELECT 'a'"), "SELECT ?");
+    assert_eq!(sanitizer.sql_in("SELECT `a`, \"b\"", Dialect::MySql), "SELECT `a`, ?");
+    assert_eq!(sanitizer.sql(b"SELECT '\xff'"), "SELECT ?");
+    assert_eq!(sanitizer.sql_summary("SELECT a FROM b", Dialect::Generic), "SELECT b");
+    assert_eq!(sanitizer.url("http://u:p@h?q"), "http://h");
+    assert_eq!(sanitizer.dsn("u:p@tcp(h)/d"), "tcp(h)/d");
+    assert_eq!(sanitizer.text("token=a"), "token=REDACTED");
+}
+
+#[test]
+fn sanitizer_options_reach_every_kind() {
+    let sanitizer = Sanitizer::new()
+        .with_sql(SqlSanitizer::new(Dialect::MySql).collapse_in_lists(false))
+        .with_url(UrlSanitizer::new().with_mode(UrlMode::Redact))
+        .with_keys(SensitiveKeys::default().with_pattern("tenant"))
+        .with_token_prefixes(TokenPrefixes::default().with_prefix("acme-"));
+    assert_eq!(sanitizer.sql("a IN (\"b\", 1)"), "a IN (?, ?)");
+    assert_eq!(sanitizer.url("http://u:p@h?tenant=a&b=1"), "http://REDACTED:REDACTED@h?tenant=REDACTED&b=1");
+    assert_eq!(sanitizer.dsn("host=h tenant=a"), "host=h tenant=REDACTED");
+    assert_eq!(
+        sanitizer.dsn("postgres://u:p@h?tenant=a&b=1"),
+        "postgres://REDACTED:REDACTED@h?tenant=REDACTED&b=1"
+    );
+    assert_eq!(
+        sanitizer.text("tenant=a acme-0123 http://u:p@h?b=1"),
+        "tenant=REDACTED REDACTED http://REDACTED:REDACTED@h?b=1"
+    );
+}
+
+fn upper(text: &str) -> Cow<'_, str> {
+    text.to_uppercase().into()
+}
+
+fn first_word(text: &str) -> Cow<'_, str> {
+    text.split(' ').next().unwrap_or_default().into()
+}
+
+#[test]
+fn custom_rules_run_at_their_stage() {
+    let base = Sanitizer::new();
+    let before = base
+        .clone()
+        .with_rule(TextKind::Url, Stage::Before, |text| format!("{text}?added=secret").into());
+    assert_eq!(before.url("http://h/a"), "http://h/a");
+    let after = base.clone().with_rule(TextKind::Url, Stage::After, upper);
+    assert_eq!(after.url("http://u:p@h/a"), "HTTP://H/A");
+    let instead = base.clone().with_rule(TextKind::Url, Stage::Instead, upper);
+    assert_eq!(instead.url("http://u:p@h/a"), "HTTP://U:P@H/A");
+    assert_eq!(instead.text("token=a"), "token=REDACTED", "other kinds keep their rules");
+    assert_eq!(base.url("http://u:p@h/a"), "http://h/a", "a clone with a rule does not change the original");
+}
+
+#[test]
+fn custom_rules_may_borrow() {
+    let sanitizer = Sanitizer::new().with_rule(TextKind::Text, Stage::After, first_word);
+    assert_eq!(sanitizer.text("a b c"), "a");
+    let same = Sanitizer::new().with_rule(TextKind::Text, Stage::After, |text| text.into());
+    assert!(matches!(same.text("a b c"), Cow::Borrowed("a b c")));
+}
+
+#[test]
+fn custom_rules_see_the_summary_of_clean_text_only() {
+    let drop_all = Sanitizer::new().with_rule(TextKind::Sql, Stage::Before, |_| Cow::Borrowed(""));
+    assert_eq!(drop_all.sql_summary("SELECT a FROM b", Dialect::Generic), "");
+}
+
+#[test]
+fn sanitizer_is_cheap_to_share() {
+    fn shared<T: Clone + Send + Sync + std::fmt::Debug + 'static>(value: &T) -> String {
+        format!("{value:?}")
+    }
+    let sanitizer = Sanitizer::new().with_rule(TextKind::Dsn, Stage::After, |text| text.into());
+    assert!(shared(&sanitizer).contains("Dsn"));
+    assert_eq!(size_of::<Sanitizer>(), size_of::<usize>());
+}
