@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
         counts.count(event);
         Ok(())
     })?;
-    let info = Info::new(&trace.name, &trace.reader, counts);
+    let info = Info::new(&trace.source.name, &trace.reader, counts);
     let mut output = BufWriter::new(io::stdout().lock());
     if arguments.json {
         serde_json::to_writer_pretty(&mut output, &info)?;

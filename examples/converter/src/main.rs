@@ -5,6 +5,7 @@ mod cli;
 mod dump;
 mod info;
 mod input;
+mod map;
 mod otlp;
 mod read;
 mod render;

@@ -7,44 +7,67 @@ use std::{
 };
 
 use anyhow::Context;
-use trace_to_otel::{Resource, otlp::JsonLines};
+use trace_to_otel::{Resource, Span, SpanSink, otlp::JsonLines};
 
 use crate::{
     cli::OtlpArguments,
     input::{Input, Progress},
-    read::Trace,
+    map::{Output, Session},
+    read::{Source, Trace},
 };
 
 pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
     let resource = resource(arguments)?;
     let name = arguments.out.display().to_string();
     if arguments.out.as_os_str() == "-" {
-        return write_all(arguments, &resource, &mut io::stdout().lock(), Progress::UnlessOutputIsTerminal);
+        return write_all(arguments, resource, io::stdout().lock(), Progress::UnlessOutputIsTerminal);
     }
     let mut file = File::create(&arguments.out).with_context(|| name.clone())?;
-    write_all(arguments, &resource, &mut file, Progress::Shown)?;
+    write_all(arguments, resource, &mut file, Progress::Shown)?;
     // Only now does a full disk tell.
     file.sync_all().or_else(ignore_unsupported).with_context(|| name)
 }
 
 fn write_all(
     arguments: &OtlpArguments,
-    resource: &Resource,
-    output: &mut dyn Write,
+    resource: Resource,
+    output: impl Write,
     progress: Progress,
 ) -> anyhow::Result<()> {
-    let mut output = BufWriter::with_capacity(256 << 10, output);
-    for file in &arguments.files {
-        let mut trace = Trace::open(Input::open(file, progress)?, arguments.reading.options())?;
-        let mut resource = resource.clone();
-        if trace.is_approximate() {
-            resource = resource.with_approximate_clock();
-        }
-        let mut lines = JsonLines::new(&mut output, resource);
-        trace.map(&arguments.mapping, &mut lines)?;
-        lines.finish()?;
+    let output = BufWriter::with_capacity(256 << 10, output);
+    let lines = Lines { lines: JsonLines::new(output, resource.clone()), resource };
+    let options = arguments.reading.options();
+    let traces = arguments.files.iter().map(|file| Trace::open(Input::open(file, progress)?, options));
+    Session::new(&arguments.mapping, lines).run(traces)
+}
+
+/// Writes the spans of one process after those of the other.
+struct Lines<W: Write> {
+    lines: JsonLines<W>,
+    resource: Resource,
+}
+
+impl<W: Write> SpanSink for Lines<W> {
+    type Error = io::Error;
+
+    fn take(&mut self, span: Span) -> io::Result<()> {
+        self.lines.take(span)
     }
-    Ok(output.flush()?)
+}
+
+impl<W: Write> Output for Lines<W> {
+    fn begin(&mut self, source: &Source) -> io::Result<()> {
+        let resource = self.resource.clone();
+        self.lines.set_resource(if source.is_approximate {
+            resource.with_approximate_clock()
+        } else {
+            resource
+        })
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.lines.flush()
+    }
 }
 
 /// What the environment says, and above it the command line.

@@ -68,6 +68,29 @@ fn several_files_are_shown_one_after_the_other() {
 }
 
 #[test]
+fn snapshots_of_one_process_give_each_span_once() {
+    let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
+    let files: Vec<_> = names.iter().map(String::as_str).collect();
+    let together = output(&[&["spans"], &files[..]].concat());
+    let count = |shown: &str, name: &str| shown.lines().filter(|line| line.contains(name)).count();
+    // A task and a region.
+    assert_eq!(count(&together, "crosses all snapshots"), 2, "{together}");
+    assert_eq!(count(&together, "not recorded"), 1, "{together}");
+    let alone: Vec<_> = files.iter().map(|file| output(&["spans", file])).collect();
+    assert!(count(&alone.concat(), "crosses all snapshots") > 2);
+    let (_, spans) = otlp(&output(&[&["otlp"], &files[..]].concat()));
+    assert_eq!(together.lines().last(), Some(&*format!("{} spans in 2 traces", spans.len())));
+}
+
+#[test]
+fn files_before_a_missing_one_are_shown() {
+    let output = run(&["spans", &path("go1.27/tasks.trace"), "/nowhere/at.all"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("checkout"));
+    assert!(errors(&output).contains("/nowhere/at.all"));
+}
+
+#[test]
 fn dump_is_the_references() {
     for name in ["go1.22/regions", "go1.24/logs", "go1.25/flight.1", "go1.27/gc-generations"] {
         let expected = gunzip(&format!("{name}.dump.gz"));

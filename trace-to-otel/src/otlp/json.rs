@@ -34,14 +34,34 @@ impl<W: Write> JsonLines<W> {
         Self { writer, resource, spans: Vec::with_capacity(Self::SPANS_PER_LINE) }
     }
 
+    /// The spans that follow are another resource's.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn set_resource(&mut self, resource: Resource) -> io::Result<()> {
+        self.write_line()?;
+        self.resource = resource;
+        Ok(())
+    }
+
+    /// Writes the line under way, even if it is short, and flushes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the writer.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.write_line()?;
+        self.writer.flush()
+    }
+
     /// Writes the last line, flushes, and gives the writer back.
     ///
     /// # Errors
     ///
     /// Those of the writer.
     pub fn finish(mut self) -> io::Result<W> {
-        self.write_line()?;
-        self.writer.flush()?;
+        self.flush()?;
         Ok(self.writer)
     }
 

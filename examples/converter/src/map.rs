@@ -1,0 +1,131 @@
+//! From events to spans.
+//!
+//! Files may be snapshots of one process, given in their order: the generations that they share are read once, and
+//! what is open at the end of one goes on in the next. Files that do not follow on each other are mapped each on
+//! its own.
+
+use anyhow::Context;
+use go_trace_format::{Event, EventKind, EventType};
+use trace_to_otel::{Mapper, MapperOptions, SpanSink};
+
+use crate::{
+    cli::Mapping,
+    read::{Source, Trace},
+    report,
+};
+
+/// Takes the spans of one process after the other.
+pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'static> {
+    /// The spans of a process begin; `source` is its first trace.
+    fn begin(&mut self, source: &Source) -> Result<(), Self::Error>;
+
+    /// They are complete.
+    fn end(&mut self) -> Result<(), Self::Error>;
+}
+
+/// Maps traces one after the other.
+pub(crate) struct Session<'m, O> {
+    mapping: &'m Mapping,
+    output: O,
+    process: Option<Process>,
+    /// The last trace that was read.
+    earlier: Option<Trace>,
+}
+
+/// The traces that follow on each other.
+struct Process {
+    /// The first of them.
+    source: Source,
+    mapper: Mapper,
+    last_generation: Option<u64>,
+}
+
+const WRITING: &str = "writing the spans";
+
+impl<'m, O: Output> Session<'m, O> {
+    pub(crate) fn new(mapping: &'m Mapping, output: O) -> Self {
+        Self { mapping, output, process: None, earlier: None }
+    }
+
+    /// Maps all of the traces, or those before the first that fails.
+    pub(crate) fn run(
+        mut self,
+        mut traces: impl Iterator<Item = anyhow::Result<Trace>>,
+    ) -> anyhow::Result<()> {
+        let outcome = traces.try_for_each(|trace| self.map(trace?));
+        self.end_process()?;
+        outcome
+    }
+
+    /// Maps a trace. Spans that it leaves open are handed on later.
+    fn map(&mut self, mut trace: Trace) -> anyhow::Result<()> {
+        if let Some(earlier) = self.earlier.take() {
+            trace = trace.follow(earlier);
+        }
+        let source = trace.source.clone();
+        let mut is_begin = true;
+        let outcome = trace.for_each_event(|event| {
+            if let Some(generation) = generation_begun_by(event) {
+                self.begin_generation(generation, std::mem::take(&mut is_begin), &source)?;
+            }
+            match &mut self.process {
+                Some(process) => process.mapper.event(event, &mut self.output).context(WRITING),
+                // A trace of no generation is worth a word too.
+                None => self.begin_process(&source),
+            }
+        });
+        trace.report_losses();
+        self.earlier = Some(trace);
+        outcome
+    }
+
+    /// A trace goes on with the process of the one before only with the generation that comes next.
+    fn begin_generation(&mut self, generation: u64, is_begin: bool, source: &Source) -> anyhow::Result<()> {
+        let last = self.process.as_ref().and_then(|process| process.last_generation);
+        if is_begin && last.is_some() && last.and_then(|last| last.checked_add(1)) != Some(generation) {
+            self.end_process()?;
+        }
+        if self.process.is_none() {
+            self.begin_process(source)?;
+        }
+        if let Some(process) = &mut self.process {
+            process.last_generation = Some(generation);
+        }
+        Ok(())
+    }
+
+    fn begin_process(&mut self, source: &Source) -> anyhow::Result<()> {
+        let mapper = Mapper::with_options(options(self.mapping, source));
+        self.process = Some(Process { source: source.clone(), mapper, last_generation: None });
+        self.output.begin(source).context(WRITING)
+    }
+
+    fn end_process(&mut self) -> anyhow::Result<()> {
+        let Some(Process { source, mut mapper, .. }) = self.process.take() else { return Ok(()) };
+        mapper.finish(&mut self.output).context(WRITING)?;
+        report::counters(&source.name, mapper.counters());
+        self.output.end().context(WRITING)
+    }
+}
+
+fn generation_begun_by(event: &Event<'_>) -> Option<u64> {
+    if event.event_type() != EventType::Sync {
+        return None;
+    }
+    match event.kind() {
+        EventKind::Sync(sync) => sync.generation,
+        _ => None,
+    }
+}
+
+fn options(mapping: &Mapping, source: &Source) -> MapperOptions {
+    let mut options = MapperOptions::default();
+    options.logs = !mapping.no_logs;
+    options.unsampled = mapping.unsampled;
+    match mapping.base_time.or(source.modified) {
+        Some(base_time) => options.base_time = base_time,
+        None if source.is_approximate => report::no_clock(&source.name),
+        None => {}
+    }
+    options
+}
