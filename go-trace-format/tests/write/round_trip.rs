@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use go_trace_format::{
-    Dialect, EventType, Frame, Mode, ReaderOptions, Version,
+    Clock, Dialect, EventType, Frame, Mode, ReaderOptions, Version, WallTime,
     event::{GoroutineId, ProcId, StackId, StringId, ThreadId},
     spec::{ArgumentKind, Experiment},
     wire::{BatchKind, Batches},
-    write::Writer,
+    write::{SyncBatch, Writer},
 };
 use proptest::{prelude::*, sample::Index};
 
@@ -175,6 +175,37 @@ proptest! {
             prop_assert_eq!(&raw_events(&trace, number), &expected.events);
         }
         read_tables(&trace, &expected, [&first, &second], dialect)?;
+    }
+}
+
+/// The clock that the first generation of a trace of Go 1.26 says, which has nothing but this sync batch.
+fn written_clock(sync: SyncBatch) -> Clock {
+    let mut trace = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).unwrap();
+    trace.generation(1, sync).unwrap().finish().unwrap();
+    let trace = trace.into_inner();
+    let mut reader = ReaderOptions::new().read_slice(&trace).unwrap();
+    *reader.next_event().unwrap().unwrap().tables().clock()
+}
+
+proptest! {
+    #[test]
+    fn clocks_are_read_back_and_written_again(
+        frequency in prop_oneof![Just(15_625_000), Just(24_000_000), 1..20_000_000_000_u64],
+        begin in 0..(1_u64 << 30),
+        elapsed in 0..(1_u64 << 30),
+        monotonic: u64,
+        seconds in -5_000_000_000..5_000_000_000_i128,
+        nanoseconds in 0..1_000_000_000_i128,
+    ) {
+        let wall = WallTime(seconds * 1_000_000_000 + nanoseconds);
+        let sync = SyncBatch::new(frequency, begin).with_snapshot(begin + elapsed, monotonic, wall);
+        let clock = written_clock(sync);
+        let snapshot = clock.snapshot().unwrap();
+        prop_assert_eq!((clock.frequency(), snapshot.monotonic, snapshot.wall), (frequency, monotonic, wall));
+        prop_assert_eq!(snapshot.trace, clock.time(begin + elapsed));
+        // A unit may be less than a nanosecond: some time before it may be written for `begin + elapsed`.
+        let again = written_clock(SyncBatch::of(&clock, begin / 2));
+        prop_assert_eq!(again.snapshot(), clock.snapshot());
     }
 }
 

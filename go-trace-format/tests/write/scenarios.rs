@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use go_trace_format::{
     Dialect, EventType, Mode, ReaderOptions, Version,
     wire::{BatchKind, Batches},
-    write::{Action, Scenario},
+    write::{Action, Scenario, Step},
 };
 use proptest::prelude::*;
 
@@ -83,6 +83,52 @@ fn go_reads_scenarios_as_we_do() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!((20..200).contains(&rejected), "{rejected} of 240 scenarios were rejected");
+}
+
+#[test]
+fn steps_happen_as_they_can() {
+    let steps = [
+        // Nothing to stop, and no goroutine to begin a task.
+        (0, Action::StopProc),
+        (0, Action::BeginTask),
+        (0, Action::StartProc),
+        (0, Action::StartGoroutine),
+        (0, Action::BeginTask),
+        // Proc 0 is taken.
+        (1, Action::StartProc),
+        (0, Action::BeginSyscall),
+        (1, Action::StealProc),
+        (0, Action::EndSyscall),
+        (1, Action::NextGeneration),
+    ];
+    let steps = steps.map(|(thread, action)| Step::new(thread, 10, action, 0)).into();
+    let trace = Scenario::new(Version::Go126, Dialect::Stock, steps).encode().unwrap();
+    let (dump, error) = strict::read(&trace);
+    assert_eq!(error, None);
+    let said: Vec<_> = dump
+        .lines()
+        .filter(|line| line.starts_with("M=") && !line.contains("Undetermined->") && !line.contains("Sync"))
+        .map(|line| {
+            line.split(' ').filter(|word| !word.starts_with("Time=")).take(6).collect::<Vec<_>>().join(" ")
+        })
+        .take(6)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "M=1000 P=-1 G=-1 StateTransition ProcID=0 Idle->Running",
+            "M=1000 P=0 G=-1 StateTransition GoID=1 Runnable->Running",
+            "M=1000 P=0 G=1 TaskBegin ID=1 Parent=18446744073709551615",
+            "M=1000 P=0 G=1 StateTransition GoID=1 Running->Syscall",
+            "M=1001 P=-1 G=-1 StateTransition ProcID=0 Running->Idle",
+            "M=1000 P=-1 G=1 StateTransition GoID=1 Syscall->Runnable",
+        ],
+        "{dump}"
+    );
+    assert!(
+        dump.contains("Sync") && dump.contains("N=2") && dump.contains("GoID=1 Runnable->Runnable"),
+        "{dump}"
+    );
 }
 
 #[test]

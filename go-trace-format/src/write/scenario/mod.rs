@@ -85,6 +85,14 @@ pub struct Step {
     pub choice: u8,
 }
 
+impl Step {
+    /// A thread tries to do something.
+    #[must_use]
+    pub const fn new(thread: u8, elapsed: u8, action: Action, choice: u8) -> Self {
+        Self { thread, elapsed, action, choice }
+    }
+}
+
 /// What a thread may try to do. Where it cannot, nothing happens.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -234,6 +242,12 @@ const PROCS: usize = 4;
 const THREADS: usize = 6;
 
 impl Scenario {
+    /// A scenario with the usual clock, in which nothing goes wrong.
+    #[must_use]
+    pub const fn new(version: Version, dialect: Dialect, steps: Vec<Step>) -> Self {
+        Self { version, dialect, clock: ClockUnit::Usual, steps, faults: Vec::new() }
+    }
+
     /// Writes the trace.
     ///
     /// # Errors
