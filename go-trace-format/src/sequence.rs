@@ -172,39 +172,43 @@ impl Sequencer {
     /// the first, and nothing else has to be looked at.
     fn run_head(&mut self, bound: i64, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
         let Self { order, frontier, buffer, ready, last_time, .. } = self;
-        let cursor = frontier.cursor(0);
-        let thread = cursor.thread as usize;
-        let limits = IdLimits::of(&source.generation.tables);
-        let mut tail = [0; WINDOW];
+        // Out of the heap for as long as it runs, so that it stays in registers.
+        let mut cursor = *frontier.cursor(0);
+        let mut last = *last_time;
+        let tables = &source.generation.tables;
+        let limits = IdLimits::of(tables);
         let has_stand_ins = order.has_stand_ins();
-        let (mut attempt, mut loaded) = (None, None);
-        order.enter(thread);
+        let mut tail = [0; WINDOW];
+        let mut bytes = cursor.bytes(source, &mut tail);
+        let mut attempt = None;
+        let mut made = 0;
+        order.enter(cursor.thread as usize);
         for record in &mut buffer[*ready..BUFFER] {
             cursor.describe(source.generation, record);
-            let window = cursor.window(source.bytes, &mut tail);
-            let tried = order.advance(record, &source.generation.tables, &limits, window);
+            let tried = order.advance(record, tables, &limits, cursor.window(bytes));
             if tried.outcome != Ok(Advance::Done) || !tried.ids_known || has_stand_ins {
                 attempt = Some(tried);
                 break;
             }
-            let next = cursor.load(source, cursor.position() + tried.length);
-            if next != Loaded::Event {
-                (attempt, loaded) = (Some(tried), Some(next));
-                break;
+            match cursor.load_quickly(source, cursor.position() + tried.length) {
+                Some(next) => bytes = next,
+                None => {
+                    attempt = Some(tried);
+                    break;
+                }
             }
-            record.time = squash(last_time, record.raw_time);
-            *ready += 1;
+            record.time = squash(&mut last, record.raw_time);
+            made += 1;
             if cursor.time() > bound {
                 break;
             }
         }
-        if loaded.is_none() {
-            frontier.update(0);
-        }
+        *last_time = last;
+        *ready += made;
+        *frontier.cursor(0) = cursor;
+        frontier.update(0);
         match attempt {
-            Some(attempt) if !self.conclude(0, attempt, loaded, source, losses)? => {
-                self.run_another(source, losses)
-            }
+            Some(attempt) if !self.conclude(0, attempt, source, losses)? => self.run_another(source, losses),
             _ => Ok(()),
         }
     }
@@ -242,7 +246,7 @@ impl Sequencer {
     /// Lets the next event of a thread happen if it may. Go: `tryAdvance` in `Reader.ReadEvent`.
     fn try_one(&mut self, place: usize, source: &Source<'_>, losses: &mut Losses) -> Result<bool, Error> {
         let attempt = self.attempt(place, source);
-        self.conclude(place, attempt, None, source, losses)
+        self.conclude(place, attempt, source, losses)
     }
 
     #[cold]
@@ -254,19 +258,17 @@ impl Sequencer {
         order.enter(thread);
         cursor.describe(source.generation, record);
         let mut tail = [0; WINDOW];
-        let window = cursor.window(source.bytes, &mut tail);
+        let window = cursor.window(cursor.bytes(source, &mut tail));
         let tables = &source.generation.tables;
         order.advance(record, tables, &IdLimits::of(tables), window)
     }
 
     /// What follows from an attempt: the thread moves on and the event is ready, or, with `false`, it waits.
-    /// `loaded` is what the cursor found behind the event, if it has been moved there.
-    #[cold]
+    #[inline(never)]
     fn conclude(
         &mut self,
         place: usize,
         attempt: Attempt,
-        loaded: Option<Loaded>,
         source: &Source<'_>,
         losses: &mut Losses,
     ) -> Result<bool, Error> {
@@ -287,7 +289,7 @@ impl Sequencer {
         }
         let Self { order, frontier, buffer, ready, last_time, mode, .. } = self;
         let cursor = frontier.cursor(place);
-        let mut loaded = loaded.unwrap_or_else(|| cursor.load(source, cursor.position() + attempt.length));
+        let mut loaded = cursor.load(source, cursor.position() + attempt.length);
         while loaded == Loaded::Malformed {
             give_up_batch(cursor, order, *mode, source, losses)?;
             loaded = cursor.load_next_batch(source);
@@ -334,7 +336,7 @@ impl Sequencer {
         let record = &mut buffer[*ready];
         order.enter(cursor.thread as usize);
         cursor.describe(source.generation, record);
-        record.arguments = cursor.arguments(source.bytes);
+        record.arguments = cursor.arguments(source);
         order.set_context(record);
         order.reconcile(&Step { record, tables: &source.generation.tables });
         let mut attempt = self.attempt(place, source);
@@ -342,7 +344,7 @@ impl Sequencer {
             // Where even that does not help, the event stands for itself.
             attempt.outcome = Ok(Advance::Done);
         }
-        self.conclude(place, attempt, None, source, losses).map(|_| ())
+        self.conclude(place, attempt, source, losses).map(|_| ())
     }
 }
 

@@ -200,9 +200,7 @@ fn generations_that_alternate() {
         trace.set_generation(1 + i % 2);
         trace.records(0, &[], [(HEAP_ALLOC, [1, i])]);
     }
-    let trace = trace.finish();
-    let peak = peak(Mode::Salvage, &trace, true);
-    assert!(peak <= FACTOR * 1024 + 2 * BASE, "{peak} bytes for a trace of {}", trace.len());
+    check("alternate generations", &trace.finish(), FACTOR);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A thread's place in its stream: its next event, and what follows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct EventCursor {
     /// Index of the thread in the order's list.
     pub(crate) thread: u32,
@@ -59,34 +59,46 @@ impl EventCursor {
     /// Goes on to the event that begins at `position`, or to the first of the next batch that has one.
     ///
     /// Go: `batchCursor.nextEvent`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn load(&mut self, source: &Source<'_>, position: usize) -> Loaded {
-        self.event = position;
-        match source.bytes.get(position..).and_then(<[u8]>::first_chunk) {
-            Some(bytes) if position < self.safe_end => {
-                let mut window = Window::new(bytes, 0);
-                let Some(event_type) = source.events[window.byte() as usize] else {
-                    return Loaded::Malformed;
-                };
-                let delta = window.varint();
-                self.set(event_type, delta, window.position(), source)
-            }
-            _ => self.load_carefully(source),
+        match self.load_quickly(source, position) {
+            Some(_) => Loaded::Event,
+            None => self.load_carefully(source, position),
         }
     }
 
+    /// As [`load`](Self::load), where the event cannot be malformed: its bytes. `None` where it may be, or where
+    /// the batch ends; then nothing has changed.
     #[inline(always)]
-    fn set(&mut self, event_type: EventType, delta: u64, head_length: usize, source: &Source<'_>) -> Loaded {
+    pub(crate) fn load_quickly<'g>(
+        &mut self,
+        source: &Source<'g>,
+        position: usize,
+    ) -> Option<&'g [u8; WINDOW]> {
+        if position >= self.safe_end {
+            return None;
+        }
+        let bytes: &[u8; WINDOW] = source.bytes.get(position..)?.first_chunk()?;
+        let mut window = Window::new(bytes, 0);
+        let event_type = source.events[window.byte() as usize]?;
+        let delta = window.varint();
+        self.event = position;
+        self.set(event_type, delta, window.position(), source);
+        Some(bytes)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, event_type: EventType, delta: u64, head_length: usize, source: &Source<'_>) {
         self.event_type = event_type;
         self.head_length = head_length as u8;
         self.time = self.time.wrapping_add(source.clock.time(delta).0);
-        Loaded::Event
     }
 
     /// As [`load`](Self::load), near the end of a batch and wherever an event may be malformed.
     #[inline(never)]
-    fn load_carefully(&mut self, source: &Source<'_>) -> Loaded {
-        if self.event == self.end {
+    fn load_carefully(&mut self, source: &Source<'_>, position: usize) -> Loaded {
+        self.event = position;
+        if position == self.end {
             match self.next_batch(source.generation) {
                 Some(start) => self.event = start,
                 None => return Loaded::End,
@@ -97,19 +109,31 @@ impl EventCursor {
         let (Some(event_type), Some(delta)) = (event_type, cursor.varint()) else { return Loaded::Malformed };
         let head_length = cursor.position() - self.event;
         match decode_arguments(&mut cursor, argument_count(event_type)) {
-            Some(_) => self.set(event_type, delta, head_length, source),
+            Some(_) => {
+                self.set(event_type, delta, head_length, source);
+                Loaded::Event
+            }
             None => Loaded::Malformed,
         }
     }
 
-    /// The bytes of the next event and what follows it; near the end of a batch, copied to `tail`.
+    /// The bytes of the next event and what follows it; near the end of the generation, copied to `tail`.
+    #[inline]
+    pub(crate) fn bytes<'w>(&self, source: &Source<'w>, tail: &'w mut [u8; WINDOW]) -> &'w [u8; WINDOW] {
+        let rest = &source.bytes[self.event..];
+        match rest.first_chunk() {
+            Some(bytes) => bytes,
+            None => {
+                tail[..rest.len()].copy_from_slice(rest);
+                tail
+            }
+        }
+    }
+
+    /// A window on the bytes of the next event, at its arguments.
     #[inline(always)]
-    pub(crate) fn window<'w>(&self, bytes: &'w [u8], tail: &'w mut [u8; WINDOW]) -> Window<'w> {
-        let window = match bytes.get(self.event..).and_then(<[u8]>::first_chunk) {
-            Some(window) => window,
-            None => copy_tail(&bytes[self.event..], tail),
-        };
-        Window::new(window, self.head_length as usize)
+    pub(crate) fn window<'w>(&self, bytes: &'w [u8; WINDOW]) -> Window<'w> {
+        Window::new(bytes, self.head_length as usize)
     }
 
     /// Where the first event of the next batch that has one begins.
@@ -151,9 +175,10 @@ impl EventCursor {
     }
 
     /// The next event's arguments as on the wire.
-    pub(crate) fn arguments(&self, bytes: &[u8]) -> [u64; MAX_ARGUMENTS] {
+    pub(crate) fn arguments(&self, source: &Source<'_>) -> [u64; MAX_ARGUMENTS] {
         let mut tail = [0; WINDOW];
-        window_arguments(&mut self.window(bytes, &mut tail), argument_count(self.event_type))
+        let mut window = self.window(self.bytes(source, &mut tail));
+        window_arguments(&mut window, argument_count(self.event_type))
     }
 
     /// Where the next event begins.
@@ -174,13 +199,6 @@ impl EventCursor {
     pub(crate) fn event_type(&self) -> EventType {
         self.event_type
     }
-}
-
-/// Copies the last bytes of a generation.
-#[inline(never)]
-fn copy_tail<'w>(bytes: &[u8], tail: &'w mut [u8; WINDOW]) -> &'w [u8; WINDOW] {
-    tail[..bytes.len()].copy_from_slice(bytes);
-    tail
 }
 
 /// What cursors read from, its parts at hand.
