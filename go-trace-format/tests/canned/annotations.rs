@@ -4,7 +4,10 @@
 
 use go_trace_format::{EventType as E, Version};
 
-use crate::script::{Case, Script, accepted, proc, rejected, script};
+use crate::{
+    framing::Raw,
+    script::{Case, Script, accepted, proc, rejected, script},
+};
 
 /// A script in which goroutine 1 runs with proc 0 on thread 0.
 fn running(write: impl FnOnce(&mut Script)) -> Vec<u8> {
@@ -96,6 +99,21 @@ fn regions() -> Vec<Case> {
                 let name = s.text("before");
                 s.on(0, E::UserRegionEnd, &[0, name, 1]);
             })
+        }),
+        accepted("region's name has another id in the next generation", || {
+            let mut raw = Raw::new(Version::Go126);
+            for (generation, id, event) in [(1, 4, E::UserRegionBegin), (2, 7, E::UserRegionEnd)] {
+                raw.sync(generation);
+                let region = (event, &[1, 0, u64::from(id), 0][..]);
+                raw.batch(
+                    generation,
+                    0,
+                    &[(E::ProcStatus, &[1, 0, 1]), (E::GoStatus, &[1, 1, 0, 2]), region],
+                );
+                raw.bytes(generation, -1, &[4, 5, id, 1, b'r']);
+                raw.end();
+            }
+            raw.finish()
         }),
         accepted("region stays open when its goroutine ends", || {
             running(|s| {

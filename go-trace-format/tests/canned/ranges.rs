@@ -2,9 +2,12 @@
 //!
 //! Go: `ordering.advanceGCActive` and `rangeState` in `internal/trace/order.go`.
 
-use go_trace_format::EventType as E;
+use go_trace_format::{EventType as E, Version};
 
-use crate::script::{Case, NONE, Script, accepted, goroutine::WAITING, proc, rejected, script};
+use crate::{
+    framing::Raw,
+    script::{Case, NONE, Script, accepted, goroutine::WAITING, proc, rejected, script},
+};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = stopping_the_world();
@@ -40,6 +43,18 @@ fn stopping_the_world() -> Vec<Case> {
                 s.running(0, 0, 1);
                 s.on(0, E::StwEnd, &[]);
             })
+        }),
+        accepted("reason is looked up in the generation in which the world goes on", || {
+            let mut raw = Raw::new(Version::Go126);
+            for (generation, event, text) in
+                [(1, (E::StwBegin, &[1, 9, 0][..]), b'a'), (2, (E::StwEnd, &[1]), b'b')]
+            {
+                raw.sync(generation);
+                raw.batch(generation, 0, &[(E::ProcStatus, &[1, 0, 1]), (E::GoStatus, &[1, 1, 0, 2]), event]);
+                raw.bytes(generation, -1, &[4, 5, 9, 1, text]);
+                raw.end();
+            }
+            raw.finish()
         }),
         rejected("world stops for a reason for which it has stopped", "already in-flight", || {
             running(|s| {
