@@ -123,10 +123,13 @@ impl Counters {
 
 /// Turns the events of a trace into spans.
 ///
-/// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`] as
-/// soon as it is finished: inner ones before outer ones. It lives on over the generations of a trace and over
-/// the traces that follow on each other, such as snapshots of one process that [`Reader::follow`] each other; a
-/// span that is open in between stays one. Where generations are missing, what is open goes out as incomplete.
+/// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`] as soon as it is finished:
+/// inner ones before outer ones. It lives on over the generations of a trace and over traces that follow on each
+/// other, such as snapshots of one process whose readers [follow] each other; a span that is open
+/// in between stays one. Where generations are missing, what is open goes out as incomplete.
+///
+/// [`Reader`]: go_trace_format::Reader
+/// [follow]: go_trace_format::Reader::follow
 ///
 /// The same events give the same spans, ids included, on every run and every machine. Memory is bounded by
 /// [`Limits`], time is linear in the events.
