@@ -28,7 +28,7 @@ pub(crate) struct Assembler<'a> {
     /// An error behind a generation that was still good.
     pending: Option<Error>,
     /// Whether there was a generation.
-    any: bool,
+    pub(super) any: bool,
     /// Whether the source had nothing more for now while a generation was being gathered.
     partial: bool,
     /// How many batches of the generation that is being salvaged were found, and how many bytes passed over.

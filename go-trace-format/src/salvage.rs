@@ -91,9 +91,12 @@ impl<'a> Assembler<'a> {
         if rest > 0 {
             note(losses, Error::TruncatedBatch { offset }, generation, rest);
         }
-        if batches > 0 && self.version.has_end_of_generation() {
-            let error = Error::IncompleteGeneration { offset, generation: generation.number() };
-            note(losses, error, generation, 0);
+        let (number, has_end) = (generation.number(), self.version.has_end_of_generation());
+        if batches > 0 && has_end {
+            note(losses, Error::IncompleteGeneration { offset, generation: number }, generation, 0);
+        } else if batches == 0 && !self.any && !has_end {
+            // Before Go 1.26 the reference takes a header alone for a trace that has lost its frequency.
+            note(losses, Error::MissingFrequency { offset, generation: number }, generation, 0);
         }
     }
 

@@ -110,15 +110,12 @@ fn check(trace: &[u8]) -> Result<(), TestCaseError> {
     prop_assert!(salvaged.starts.len() <= 3 * trace.len() / 2);
     let lost = events_on_the_wire(trace).into_iter().find(|at| salvaged.written.binary_search(at).is_err());
     prop_assert_eq!(lost, None, "an event that can be read");
+    prop_assert!(salvaged.written.len() >= strict.written.len(), "less than strict reading gives");
+    // Strict reading passes over tables after the last generation, as Go does; salvaging says so.
     match strict.error {
-        Some(error) => {
-            prop_assert!(!salvaged.losses.is_empty(), "lost in silence: {error}");
-            prop_assert!(salvaged.written.len() >= strict.written.len(), "less than strict reading gives");
-        }
-        None => {
-            prop_assert!(salvaged.losses.is_empty(), "{}", salvaged.losses);
-            same(&Ok(strict), &Ok(salvaged), "strict and salvage of a sound trace")?;
-        }
+        Some(error) => prop_assert!(!salvaged.losses.is_empty(), "lost in silence: {error}"),
+        None if salvaged.losses.is_empty() => same(&Ok(strict), &Ok(salvaged), "strict and salvage")?,
+        None => {}
     }
     Ok(())
 }
@@ -135,6 +132,8 @@ fn small_recordings() -> Vec<Recording> {
 fn sound_recordings() {
     for recording in support::testdata() {
         check(&recording.bytes).unwrap_or_else(|error| panic!("{}: {error}", recording.name()));
+        let salvaged = read(options(Mode::Salvage).read_slice(&recording.bytes)).expect("a header");
+        assert!(salvaged.losses.is_empty(), "{}: {}", recording.name(), salvaged.losses);
     }
 }
 
