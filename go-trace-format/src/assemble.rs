@@ -102,6 +102,11 @@ impl<'a> Assembler<'a> {
             Mode::Strict if self.version.has_end_of_generation() => self.read_to_end(generation),
             Mode::Strict => self.read_to_next(generation),
         };
+        // Go: a bare `io.EOF` from within a table passes for the end of the trace.
+        let filled = match filled {
+            Err(Error::UnfinishedRecord { .. }) if self.mode == Mode::Strict => Ok(false),
+            other => other,
+        };
         // The source may have more later: then it goes on from here.
         self.partial = matches!(filled, Err(Error::Io { .. }));
         let filled = filled?;

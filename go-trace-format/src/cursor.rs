@@ -145,6 +145,14 @@ fn long_varint(bytes: &[u8]) -> Option<(u64, usize)> {
 /// one off. Written so that it compiles to wide vector instructions: it runs over every batch.
 pub(crate) fn only_short_varints(bytes: &[u8]) -> bool {
     const RUN: usize = MAX_VARINT - 1;
+    const GROUP: usize = 4;
+    const HIGH_BITS: u32 = 0x8080_8080;
+    // A long run fills at least one aligned group, and in most batches nothing does.
+    let groups =
+        bytes.chunks_exact(GROUP).map(|group| u32::from_ne_bytes([group[0], group[1], group[2], group[3]]));
+    if !groups.fold(false, |any, group| any | (group & HIGH_BITS == HIGH_BITS)) {
+        return true;
+    }
     let Some(starts) = (bytes.len() + 1).checked_sub(RUN) else { return true };
     let lanes: [&[u8]; RUN] = core::array::from_fn(|k| &bytes[k..k + starts]);
     let mut any = 0;

@@ -111,6 +111,15 @@ pub enum Error {
         /// Which record.
         record: EventType,
     },
+    /// The batch of a table ends between two numbers of a record.
+    ///
+    /// The reference takes this for the end of the trace, and says nothing. So does strict mode.
+    UnfinishedRecord {
+        /// Where the batch ends.
+        offset: u64,
+        /// Which record.
+        record: EventType,
+    },
     /// A string or a stack is longer than any may be.
     RecordTooLong {
         /// Where the record begins.
@@ -304,6 +313,7 @@ impl Error {
             | Self::DuplicateSync { offset }
             | Self::UnexpectedRecord { offset, .. }
             | Self::TruncatedRecord { offset, .. }
+            | Self::UnfinishedRecord { offset, .. }
             | Self::RecordTooLong { offset, .. }
             | Self::DuplicateId { offset, .. }
             | Self::InvalidFrame { offset, .. }
@@ -379,6 +389,9 @@ impl fmt::Display for Error {
             Self::TruncatedRecord { offset, record } => {
                 write!(f, "byte {offset}: the batch ends inside this {} record", record.spec().name)
             }
+            Self::UnfinishedRecord { offset, record } => {
+                write!(f, "byte {offset}: the batch ends where a {} record goes on", record.spec().name)
+            }
             Self::RecordTooLong { offset, record, length } => {
                 let (limit, unit) = match record {
                     EventType::Stack => (MAX_FRAMES_PER_STACK, "frames"),
@@ -448,6 +461,8 @@ pub(crate) struct Parse {
 pub(crate) enum Problem {
     /// The input is too short.
     Short,
+    /// The input ends where a number should begin.
+    End,
     /// A varint is over 64 bits.
     Varint,
     /// Another byte was expected.

@@ -14,11 +14,11 @@ use crate::{
     losses::Losses,
     reader::Mode,
     sequence::Sequencer,
-    spec::{Dialect, EventType},
+    spec::{Category, Dialect, EventType},
     tables::{
         Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
     },
-    wire::{Batch, BatchKind},
+    wire::{Batch, BatchKind, RawEvents},
 };
 
 /// One generation of a trace: a stretch of time that can be read without any other.
@@ -134,7 +134,7 @@ impl<'a> Generation<'a> {
     /// an error; in [`Mode::Salvage`] there is none, and what is lost is left out.
     #[must_use]
     pub fn events(&self, mode: Mode) -> Events<'_> {
-        let mut sequencer = Sequencer::new(self.dialect, mode);
+        let mut sequencer = Sequencer::new(mode);
         let mut losses = Losses::default();
         let failed = sequencer.open(self, &mut losses).err();
         Events { generation: self, sequencer, losses, failed }
@@ -164,6 +164,22 @@ impl<'a> Generation<'a> {
     #[inline]
     pub(crate) fn sample(&self, index: usize) -> Option<&CpuSample> {
         self.samples.get(index)
+    }
+
+    /// Whether the fork's filter left the scheduler out, so that only statuses say who runs where
+    /// (`fork-dialect.md`, "Behaviour").
+    pub(crate) fn is_unscheduled(&self) -> bool {
+        use EventType as E;
+        let is_scheduling = |event_type: E| {
+            event_type.spec().category == Category::Core
+                && !matches!(event_type, E::ProcStatus | E::GoStatus | E::GoStatusStack)
+        };
+        // In a trace that has scheduling, one of the first events shows it.
+        let schedules = |batch: &BatchPlace| {
+            let events = RawEvents::new(batch.place.of(self.bytes()), 0, self.dialect);
+            events.map_while(Result::ok).any(|event| is_scheduling(event.event_type))
+        };
+        self.dialect == Dialect::Fork && !self.batches.iter().any(schedules)
     }
 
     /// Whether any batch of events was added.

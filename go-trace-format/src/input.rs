@@ -168,7 +168,11 @@ impl<'a> Input<'a> {
             }
             Err(nom::Err::Error(parse) | nom::Err::Failure(parse)) => {
                 let error = item_error(offset, window, parse);
-                if parse.problem == Problem::Short { Parsed::Short(error) } else { Parsed::Broken(error) }
+                if matches!(parse.problem, Problem::Short | Problem::End) {
+                    Parsed::Short(error)
+                } else {
+                    Parsed::Broken(error)
+                }
             }
             Err(nom::Err::Incomplete(_)) => {
                 Parsed::Short(item_error(offset, window, Parse::new(window, Problem::Short)))

@@ -88,7 +88,7 @@ impl ReaderOptions {
         Ok(Reader {
             assembler,
             generation: Generation::new(version, dialect),
-            sequencer: Sequencer::new(dialect, self.mode),
+            sequencer: Sequencer::new(self.mode),
             losses: Losses::default(),
             mode: self.mode,
             syncs: 0,
@@ -309,7 +309,7 @@ impl<'a> Reader<'a> {
                 Ok(true) => match self.delivered.admit(&self.generation) {
                     Admission::Repeated => continue,
                     Admission::Next => {}
-                    Admission::Gap => self.sequencer.forget_order(self.generation.dialect()),
+                    Admission::Gap => self.sequencer.forget_order(),
                 },
                 Ok(false) => {
                     self.stage = Stage::Done;

@@ -13,13 +13,13 @@ use crate::{
         unknown_ids,
     },
     reader::Mode,
-    spec::{Dialect, EventType, MAX_ARGUMENTS},
+    spec::{EventType, MAX_ARGUMENTS},
     tables::Time,
 };
 
 /// How many events are put in order at once. Enough to keep the state of the merge in registers for a while,
 /// and few enough for the first-level cache.
-const BUFFER: usize = 64;
+const BUFFER: usize = 128;
 
 /// How many events may follow from one.
 const FOLLOWERS: usize = 2;
@@ -50,10 +50,10 @@ const ATTEMPTS: u64 = 1 << 20;
 const ATTEMPTS_PER_EVENT: u64 = 64;
 
 impl Sequencer {
-    pub(crate) fn new(dialect: Dialect, mode: Mode) -> Self {
+    pub(crate) fn new(mode: Mode) -> Self {
         Self {
             mode,
-            order: Order::new(dialect == Dialect::Fork, mode == Mode::Salvage),
+            order: Order::new(mode == Mode::Salvage),
             frontier: Frontier::default(),
             next_sample: 0,
             last_time: Time(0),
@@ -76,8 +76,8 @@ impl Sequencer {
     }
 
     /// Forgets who ran where, because something is missing. The times go on.
-    pub(crate) fn forget_order(&mut self, dialect: Dialect) {
-        self.order = Order::new(dialect == Dialect::Fork, self.mode == Mode::Salvage);
+    pub(crate) fn forget_order(&mut self) {
+        self.order = Order::new(self.mode == Mode::Salvage);
     }
 
     pub(crate) fn last_time(&self) -> Time {
@@ -89,7 +89,7 @@ impl Sequencer {
         let source = Source::new(generation);
         self.next_sample = 0;
         self.frontier.clear();
-        self.order.open_generation(generation.number());
+        self.order.open_generation(generation.number(), generation.is_unscheduled());
         for (thread, first) in generation.streams() {
             let mut cursor = EventCursor::new(self.order.thread(thread), Some(first));
             let mut loaded = cursor.load_next_batch(&source);

@@ -136,7 +136,8 @@ fn snapshots_deliver_each_generation_once() {
         let mut generations = Vec::new();
         let mut earlier: Option<Reader<'_>> = None;
         for snapshot in &snapshots {
-            let mut reader = ReaderOptions::new().mode(Mode::Strict).read_slice(&snapshot.bytes).expect("a header");
+            let mut reader =
+                ReaderOptions::new().mode(Mode::Strict).read_slice(&snapshot.bytes).expect("a header");
             if let Some(earlier) = earlier.take() {
                 reader = reader.follow(earlier);
             }
@@ -187,7 +188,8 @@ fn tasks_go_on_over_snapshots() {
 
 #[test]
 fn a_stream_is_taken_apart() {
-    let stream = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/fork/stream.bin")).expect("there");
+    let stream =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/fork/stream.bin")).expect("there");
     let mut frames = TraceFrames::new(support::Pieces::new(&stream));
     let mut sizes = Vec::new();
     let mut generations = Vec::new();
@@ -225,6 +227,9 @@ fn a_stream_that_lies_is_refused() {
     assert_eq!(frames.next_frame().expect_err("cut"), Error::TruncatedFrame { offset: 0 });
     assert_eq!(frames.truncated(), b"go 1.26 trace\0\0\0");
 
-    assert_eq!(TraceFrames::new(&cut[..3]).next_frame().expect_err("cut"), Error::TruncatedFrame { offset: 0 });
+    assert_eq!(
+        TraceFrames::new(&cut[..3]).next_frame().expect_err("cut"),
+        Error::TruncatedFrame { offset: 0 }
+    );
     assert_eq!(TraceFrames::new(&[][..]).next_frame(), Ok(None));
 }

@@ -46,13 +46,18 @@ impl Tasks {
     }
 }
 
-/// The regions and ranges under way on goroutines that have any.
+/// The regions and ranges under way on goroutines that ever had any.
 #[derive(Debug, Default)]
 pub(crate) struct GoroutineNotes {
-    notes: FastMap<i64, Notes>,
-    /// Goroutines on which a region began in the running generation; some more than once.
-    fresh: Vec<i64>,
+    notes: Vec<Notes>,
+    free: Vec<NotesIndex>,
+    /// Those to which regions were added in the running generation; some more than once.
+    fresh: Vec<NotesIndex>,
 }
+
+/// Where a goroutine's notes are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotesIndex(u32);
 
 #[derive(Clone, Debug, Default)]
 struct Notes {
@@ -63,6 +68,19 @@ struct Notes {
     inherited: usize,
 }
 
+impl Notes {
+    fn clear_regions(&mut self) {
+        self.regions.clear();
+        self.inherited = 0;
+    }
+
+    /// Empties the notes for another goroutine.
+    fn clear(&mut self) {
+        self.ranges.clear();
+        self.clear_regions();
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct ActiveRegion {
     task: u64,
@@ -70,13 +88,25 @@ struct ActiveRegion {
 }
 
 impl GoroutineNotes {
-    pub(super) fn forget(&mut self, goroutine: i64) {
-        self.notes.remove(&goroutine);
+    fn insert(&mut self) -> NotesIndex {
+        self.free.pop().unwrap_or_else(|| {
+            self.notes.push(Notes::default());
+            NotesIndex(self.notes.len() as u32 - 1)
+        })
+    }
+
+    fn get_mut(&mut self, index: NotesIndex) -> &mut Notes {
+        &mut self.notes[index.0 as usize]
+    }
+
+    pub(super) fn remove(&mut self, index: NotesIndex) {
+        self.get_mut(index).clear();
+        self.free.push(index);
     }
 
     pub(super) fn inherit(&mut self, names: &mut Names, tables: &Tables<'_>) {
-        for id in self.fresh.drain(..) {
-            let Some(notes) = self.notes.get_mut(&id) else { continue };
+        for index in self.fresh.drain(..) {
+            let notes = &mut self.notes[index.0 as usize];
             for region in notes.regions.iter_mut().skip(notes.inherited) {
                 region.name = names.inherit(region.name, tables);
             }
@@ -86,20 +116,20 @@ impl GoroutineNotes {
 }
 
 impl Order {
-    fn notes(&mut self, slot: u32) -> &mut Notes {
-        self.goroutines.get_mut(slot).has_notes = true;
-        self.notes.notes.entry(self.goroutines.id(slot)).or_default()
+    /// Where the notes of a goroutine are, which are made where it has none.
+    fn notes_index(&mut self, slot: u32) -> NotesIndex {
+        *self.goroutines.get_mut(slot).notes.get_or_insert_with(|| self.notes.insert())
     }
 
     pub(super) fn goroutine_ranges(&mut self, slot: u32) -> &mut Ranges {
-        &mut self.notes(slot).ranges
+        let index = self.notes_index(slot);
+        &mut self.notes.get_mut(index).ranges
     }
 
     /// Ends every region of a goroutine, so that any region may end next.
     pub(super) fn forget_regions(&mut self, slot: u32) {
-        let notes = self.notes(slot);
-        notes.regions.clear();
-        notes.inherited = 0;
+        let index = self.notes_index(slot);
+        self.notes.get_mut(index).clear_regions();
     }
 
     /// `ProcsChange`, `GoLabel` and `UserLog`.
@@ -109,6 +139,7 @@ impl Order {
             require_user_code(step)?;
         } else {
             self.require_annotated_code(step)?;
+            self.lose_sight();
         }
         Ok(Advance::Done)
     }
@@ -131,6 +162,7 @@ impl Order {
         }
         self.tasks.fresh.push(id);
         step.record.arguments[1] = parent.0;
+        self.lose_sight();
         Ok(Advance::Done)
     }
 
@@ -147,20 +179,22 @@ impl Order {
         };
         step.record.arguments[2] = parent;
         step.record.arguments[3] = name;
+        self.lose_sight();
         Ok(Advance::Done)
     }
 
     pub(super) fn region_begin(&mut self, step: &mut Step<'_>) -> Outcome {
         let Some((slot, task, name)) = self.region(step)? else { return Ok(Advance::Done) };
-        self.notes(slot).regions.push(ActiveRegion { task, name: Name::Current(name) });
-        let id = self.goroutines.id(slot);
-        self.notes.fresh.push(id);
+        let index = self.notes_index(slot);
+        self.notes.get_mut(index).regions.push(ActiveRegion { task, name: Name::Current(name) });
+        self.notes.fresh.push(index);
         Ok(Advance::Done)
     }
 
     pub(super) fn region_end(&mut self, step: &mut Step<'_>) -> Outcome {
         let Some((slot, task, name)) = self.region(step)? else { return Ok(Advance::Done) };
-        let Some(&innermost) = self.notes(slot).regions.last() else {
+        let index = self.notes_index(slot);
+        let Some(&innermost) = self.notes.get_mut(index).regions.last() else {
             // It began before the trace did.
             return Ok(Advance::Done);
         };
@@ -169,25 +203,25 @@ impl Order {
         if innermost.task != task || !names_agree {
             return Err(Violation::RegionMismatch);
         }
-        let notes = self.notes(slot);
+        let notes = self.notes.get_mut(index);
         notes.regions.pop();
         notes.inherited = notes.inherited.min(notes.regions.len());
         Ok(Advance::Done)
     }
 
-    /// The goroutine that a region is on, with the region's task and name; `None` where the fork's filters
-    /// left the goroutine out.
+    /// The goroutine that a region is on, with the region's task and name; `None` where regions cannot be told
+    /// apart by goroutine.
     fn region(&mut self, step: &Step<'_>) -> Result<Option<(u32, u64, u64)>, Violation> {
         self.require_annotated_code(step)?;
         let (task, name) = (step.argument(0), step.argument(1));
         if step.tables.string(StringId(name)).is_lost() && !self.salvage {
             return Err(Violation::Unknown);
         }
-        let lenient = self.lenient;
-        match self.current_goroutine() {
-            Some((slot, _)) => Ok(Some((slot, task, name))),
-            None if lenient => Ok(None),
-            None => Err(Violation::Unknown),
+        if self.unscheduled {
+            self.lose_sight();
+            return Ok(None);
         }
+        let (slot, _) = self.current_goroutine().ok_or(Violation::Unknown)?;
+        Ok(Some((slot, task, name)))
     }
 }

@@ -17,7 +17,7 @@ pub(super) const WAITING: u64 = 4;
 
 impl Goroutine {
     pub(super) fn new(generation: u64, status: u64) -> Self {
-        Self { progress: Progress::new(generation, status), has_notes: false }
+        Self { progress: Progress::new(generation, status), notes: None }
     }
 }
 
@@ -33,8 +33,8 @@ impl Order {
     }
 
     pub(super) fn remove_goroutine(&mut self, slot: u32) {
-        if self.goroutines.get(slot).has_notes {
-            self.notes.forget(self.goroutines.id(slot));
+        if let Some(notes) = self.goroutines.get(slot).notes {
+            self.notes.remove(notes);
         }
         self.goroutines.remove(slot);
     }
@@ -150,7 +150,7 @@ impl Order {
                 let progress = &mut self.goroutines.get_mut(slot).progress;
                 let known = progress.status();
                 if known != status {
-                    if !self.lenient {
+                    if !self.unscheduled {
                         return Err(Violation::InconsistentStatus);
                     }
                     progress.set_status(status);
@@ -158,7 +158,7 @@ impl Order {
                 progress.restart(generation);
                 (slot, if known == status { state } else { known_state(known) })
             }
-            None if self.is_initial(step) || self.lenient => {
+            None if self.is_initial(step) || self.unscheduled => {
                 (self.goroutines.insert(id, Goroutine::new(generation, status)), GoroutineState::Undetermined)
             }
             None => return Err(Violation::Unknown),
@@ -185,7 +185,7 @@ impl Order {
             return Err(Violation::NeedsThread);
         }
         if thread == step.record.thread {
-            if !self.is_initial(step) && step.record.goroutine != id && !self.lenient {
+            if !self.is_initial(step) && step.record.goroutine != id && !self.unscheduled {
                 return Err(Violation::WrongThread);
             }
             self.run_goroutine(id, slot);
@@ -193,7 +193,7 @@ impl Order {
         }
         let index = self.thread(thread) as usize;
         let Thread { known, goroutine, .. } = *self.at(index);
-        if known && goroutine != id && !self.lenient {
+        if known && goroutine != id && !self.unscheduled {
             return Err(Violation::WrongThread);
         }
         if known {

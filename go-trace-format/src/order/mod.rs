@@ -28,7 +28,7 @@ use crate::{
     tables::Tables,
     wire::{argument_count, window_arguments},
 };
-use annotations::{GoroutineNotes, Tasks};
+use annotations::{GoroutineNotes, NotesIndex, Tasks};
 use names::Names;
 use ranges::{Gc, RangeStart};
 use slots::{NO_SLOT, Slots};
@@ -107,7 +107,8 @@ impl Progress {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Goroutine {
     progress: Progress,
-    has_notes: bool,
+    /// Where its notes are, if it has any.
+    notes: Option<NotesIndex>,
 }
 
 /// What is known of a proc.
@@ -213,9 +214,9 @@ pub(crate) struct Order {
     initial_generation: u64,
     /// Events that follow from the last one, last first.
     queue: SmallVec<[Record; 2]>,
-    /// The fork's filters may leave scheduling out: then an annotation needs no context and a status may
-    /// contradict what is known.
-    lenient: bool,
+    /// The running generation says nothing of who runs where but in statuses, because the fork's filter left
+    /// it out: then an annotation needs no context, and a status holds for the next event only.
+    unscheduled: bool,
     /// Whether procs or goroutines were made up: see [`hide_stand_ins`].
     stand_ins: bool,
     /// A name that is lost is no reason to reject its event.
@@ -223,7 +224,7 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub(crate) fn new(lenient: bool, salvage: bool) -> Self {
+    pub(crate) fn new(salvage: bool) -> Self {
         Self {
             goroutines: Slots::default(),
             procs: Slots::default(),
@@ -237,7 +238,7 @@ impl Order {
             gc: Gc::default(),
             initial_generation: 0,
             queue: SmallVec::new(),
-            lenient,
+            unscheduled: false,
             stand_ins: false,
             salvage,
         }
@@ -249,9 +250,29 @@ impl Order {
     }
 
     /// Begins with a generation. Go: the first lines of `ordering.Advance`.
-    pub(crate) fn open_generation(&mut self, generation: u64) {
+    pub(crate) fn open_generation(&mut self, generation: u64, unscheduled: bool) {
         if self.initial_generation == 0 {
             self.initial_generation = generation;
+        }
+        if self.unscheduled || unscheduled {
+            // Nothing that was known before can be relied on.
+            self.goroutines = Slots::default();
+            self.procs = Slots::default();
+            self.threads.iter_mut().for_each(|thread| *thread = Thread::new(thread.id));
+            (self.current, self.current_index) = (Thread::new(Record::NONE), usize::MAX);
+            self.notes = GoroutineNotes::default();
+            self.gc = Gc::default();
+            self.initial_generation = generation;
+        }
+        self.unscheduled = unscheduled;
+    }
+
+    /// The current thread may have gone on to another goroutine unseen.
+    #[inline(always)]
+    fn lose_sight(&mut self) {
+        if self.unscheduled {
+            self.leave_goroutine();
+            self.release_proc();
         }
     }
 
@@ -333,6 +354,7 @@ impl Order {
                         let ids_known = limits.hold(other, &record.arguments);
                         // The fork's additions say nothing of who runs where.
                         let added = other.to_wire(crate::Dialect::Stock).is_none();
+                        self.lose_sight();
                         let outcome = if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) };
                         Attempt { outcome, length: window.position(), ids_known }
                     }
@@ -390,7 +412,7 @@ impl Order {
     /// As [`require_user_code`], for what the fork may record without its scheduling.
     #[inline]
     fn require_annotated_code(&self, step: &Step<'_>) -> Result<(), Violation> {
-        if self.lenient { Ok(()) } else { require_user_code(step) }
+        if self.unscheduled { Ok(()) } else { require_user_code(step) }
     }
 
     #[inline]

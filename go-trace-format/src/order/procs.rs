@@ -43,7 +43,7 @@ impl Order {
                     }
                     (SYSCALL_ABANDONED, SYSCALL_ABANDONED) => ProcState::Idle,
                     (new, old) if new == old => state,
-                    (_, old) if self.lenient => {
+                    (_, old) if self.unscheduled => {
                         progress.set_status(status);
                         ProcState::from_status(old).unwrap_or(ProcState::Undetermined)
                     }

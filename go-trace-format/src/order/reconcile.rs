@@ -199,7 +199,7 @@ impl Order {
         match self.goroutines.look_up(id) {
             Some(slot) => self.goroutines.get_mut(slot).progress = progress,
             None => {
-                self.goroutines.insert(id, Goroutine { progress, has_notes: false });
+                self.goroutines.insert(id, Goroutine { progress, notes: None });
             }
         }
     }

@@ -7,19 +7,20 @@ pub(crate) const NO_SLOT: u32 = u32::MAX;
 
 /// A map from ids to things, whose slots may be remembered and are checked when they are used.
 ///
-/// Threads remember the slots of what they run, so that most events look nothing up.
+/// Threads remember the slots of what they run, so that most events look nothing up. Of those that do, most find
+/// the slot in a small table by the id's low bits; only ids that share a place in it go through a hash map.
 #[derive(Clone, Debug)]
 pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
-    index: HashMap<i64, u32, foldhash::fast::RandomState>,
-    /// The slot that was found last for an id, by the id's low bits; a guess, to be checked.
-    recent: Box<[u32; RECENT]>,
+    /// One slot for each place; every thing is either here or in `others`.
+    near: Box<[u32; NEAR]>,
+    others: HashMap<i64, u32, foldhash::fast::RandomState>,
 }
 
-/// How many slots are remembered. Goroutine ids are handed out in order, so that those which live together
-/// mostly fall on different places.
-const RECENT: usize = 1 << 10;
+/// How many places there are. Goroutine ids are handed out in order, so that those which live together mostly
+/// have different ones.
+const NEAR: usize = 1 << 10;
 
 #[derive(Clone, Debug)]
 struct Slot<T> {
@@ -33,8 +34,8 @@ impl<T> Default for Slots<T> {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
-            index: HashMap::default(),
-            recent: Box::new([NO_SLOT; RECENT]),
+            near: Box::new([NO_SLOT; NEAR]),
+            others: HashMap::default(),
         }
     }
 }
@@ -55,8 +56,8 @@ impl<T> Slots<T> {
 
     #[inline(always)]
     pub(crate) fn look_up(&mut self, id: i64) -> Option<u32> {
-        let guess = self.recent[Self::place(id)];
-        if self.is(guess, id) { Some(guess) } else { self.search(id) }
+        let near = self.near[Self::place(id)];
+        if self.is(near, id) { Some(near) } else { self.search(id) }
     }
 
     #[inline(always)]
@@ -66,13 +67,20 @@ impl<T> Slots<T> {
 
     #[inline(always)]
     fn place(id: i64) -> usize {
-        id as usize % RECENT
+        id as usize % NEAR
     }
 
     #[inline(never)]
     fn search(&mut self, id: i64) -> Option<u32> {
-        let slot = self.index.get(&id).copied()?;
-        self.recent[Self::place(id)] = slot;
+        if self.others.is_empty() {
+            return None;
+        }
+        let slot = self.others.get(&id).copied()?;
+        let near = &mut self.near[Self::place(id)];
+        if *near == NO_SLOT {
+            *near = slot;
+            self.others.remove(&id);
+        }
         Some(slot)
     }
 
@@ -94,25 +102,60 @@ impl<T> Slots<T> {
     /// Puts in a thing whose id has none.
     pub(crate) fn insert(&mut self, id: i64, value: T) -> u32 {
         let slot = Slot { id, live: true, value };
-        let place = match self.free.pop() {
-            Some(place) => {
-                self.slots[place as usize] = slot;
-                place
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.slots[index as usize] = slot;
+                index
             }
             None => {
                 self.slots.push(slot);
                 self.slots.len() as u32 - 1
             }
         };
-        self.index.insert(id, place);
-        self.recent[Self::place(id)] = place;
-        place
+        // The newer one is asked for more often.
+        let former = std::mem::replace(&mut self.near[Self::place(id)], index);
+        if former != NO_SLOT {
+            self.others.insert(self.id(former), former);
+        }
+        index
     }
 
     pub(crate) fn remove(&mut self, slot: u32) {
-        let place = &mut self.slots[slot as usize];
-        place.live = false;
-        self.index.remove(&place.id);
+        let removed = &mut self.slots[slot as usize];
+        removed.live = false;
+        let near = &mut self.near[Self::place(removed.id)];
+        if *near == slot {
+            *near = NO_SLOT;
+        } else {
+            self.others.remove(&removed.id);
+        }
         self.free.push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_that_share_a_place_are_all_found() {
+        let near = NEAR as i64;
+        let ids = [1, 1 + near, 1 + 2 * near, -1, near - 1, i64::MIN, i64::MAX, 2];
+        let mut slots = Slots::default();
+        let places: Vec<u32> = ids.iter().map(|&id| slots.insert(id, id)).collect();
+        for (&id, &place) in ids.iter().zip(&places) {
+            assert_eq!(slots.look_up(id), Some(place));
+            assert_eq!(slots.find_mut(id, NO_SLOT), Some((place, &mut { id })));
+        }
+        for (i, &id) in ids.iter().enumerate() {
+            let slot = slots.look_up(id).expect("it is there");
+            slots.remove(slot);
+            assert_eq!(slots.look_up(id), None);
+            assert_eq!(slots.find_mut(id, places[i]), None);
+            for &other in &ids[i + 1..] {
+                assert!(slots.look_up(other).is_some(), "{other} after {id} was removed");
+            }
+        }
+        assert!(slots.others.is_empty());
     }
 }

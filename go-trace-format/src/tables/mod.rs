@@ -145,6 +145,7 @@ pub(crate) fn table_error(offset: u64, data: &[u8], parse: Parse, record: EventT
         Problem::Length(length) => Error::RecordTooLong { offset, record, length },
         Problem::Varint => Error::InvalidVarint { offset },
         Problem::Repeated => Error::DuplicateSync { offset },
+        Problem::End => Error::UnfinishedRecord { offset, record },
         Problem::Short | Problem::Other => Error::TruncatedRecord { offset, record },
     }
 }

@@ -129,8 +129,14 @@ fn frame_count(input: &[u8]) -> IResult<&[u8], usize, Parse> {
 }
 
 fn frame(input: &[u8]) -> IResult<&[u8], (u64, FrameRecord), Parse> {
-    let (rest, (pc, function, file, line)) = (varint, varint, varint, varint).parse(input)?;
-    Ok((rest, (pc, FrameRecord { function, file, line })))
+    match (varint, varint, varint, varint).parse(input) {
+        Ok((rest, (pc, function, file, line))) => Ok((rest, (pc, FrameRecord { function, file, line }))),
+        // Within frames the reference notices an end.
+        Err(nom::Err::Error(parse)) if parse.problem == Problem::End => {
+            Err(nom::Err::Error(Parse { problem: Problem::Short, ..parse }))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Stacks {

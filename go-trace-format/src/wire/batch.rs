@@ -100,7 +100,12 @@ pub(crate) fn varint(input: &[u8]) -> IResult<&[u8], u64, Parse> {
         Some(value) => Ok((&input[cursor.position()..], value)),
         None => {
             let cut = input.len() < MAX_VARINT && input.iter().all(|&byte| byte >= 0x80);
-            Err(nom::Err::Error(Parse::new(input, if cut { Problem::Short } else { Problem::Varint })))
+            let problem = match (input.is_empty(), cut) {
+                (true, _) => Problem::End,
+                (false, true) => Problem::Short,
+                (false, false) => Problem::Varint,
+            };
+            Err(nom::Err::Error(Parse::new(input, problem)))
         }
     }
 }
@@ -151,7 +156,9 @@ pub(crate) fn item_error(start: u64, window: &[u8], parse: Parse) -> Error {
         Problem::Byte(byte) => Error::ExpectedBatch { offset, byte },
         Problem::Length(size) => Error::BatchTooLarge { offset: start, size },
         Problem::Varint => Error::InvalidVarint { offset },
-        Problem::Short | Problem::Repeated | Problem::Other => Error::TruncatedBatch { offset: start },
+        Problem::Short | Problem::End | Problem::Repeated | Problem::Other => {
+            Error::TruncatedBatch { offset: start }
+        }
     }
 }
 
@@ -268,7 +275,11 @@ pub(crate) fn detect(version: Version, after_header: &[u8]) -> Option<Dialect> {
             let is_fork = batch.data.iter().copied().map(Some).take(2).eq(opening);
             Some(if is_fork { Dialect::Fork } else { Dialect::Stock })
         }
-        Err(nom::Err::Error(Parse { problem: Problem::Short, .. })) if after_header.len() < MAX_SYNC => None,
+        Err(nom::Err::Error(Parse { problem: Problem::Short | Problem::End, .. }))
+            if after_header.len() < MAX_SYNC =>
+        {
+            None
+        }
         _ => Some(Dialect::Stock),
     }
 }
