@@ -7,6 +7,9 @@ use crate::edit::{Edit, REDACTED, then};
 use crate::url::is_special;
 use crate::{SensitiveKeys, UrlSanitizer, steps};
 
+/// How often pairs are looked for, as each time the separators may be others: semicolons, either, blanks.
+const READINGS: usize = 3;
+
 /// Removes the secrets of a connection string, with the default keys of [`DsnSanitizer`].
 ///
 /// ```
@@ -64,7 +67,9 @@ impl DsnSanitizer {
             return self.url.sanitize(text);
         }
         if is_pairs(text) {
-            let clean = self.pairs(text);
+            // What is left may have other separators, and so other pairs.
+            let clean =
+                (0..READINGS).fold(Cow::Borrowed(text), |clean, _| then(clean, |clean| self.pairs(clean)));
             return if is_pairs(&clean) { clean } else { REDACTED.into() };
         }
         let address = address(text);

@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use crate::edit::{Edit, REDACTED, then};
+use crate::edit::{Edit, REDACTED};
 use crate::token::token_end;
 use crate::url::is_special;
 use crate::{DsnSanitizer, SensitiveKeys, TokenPrefixes, UrlSanitizer, steps};
@@ -72,16 +72,26 @@ impl TextSanitizer {
     /// change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        then(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text))
+        let mut clean = String::from_utf8_lossy(text.as_ref());
+        for _ in 0..READINGS {
+            let changed = match self.read(&clean) {
+                Cow::Borrowed(same) if same.len() == clean.len() => break,
+                changed => changed.into_owned(),
+            };
+            clean = Cow::Owned(changed);
+        }
+        clean
     }
 
-    fn sanitize_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    fn read<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut scan = Scan::new(self, text);
         scan.run();
         scan.edit.finish()
     }
 }
 
+/// How often a text is read at most until nothing changes: where something was left out, its neighbours may read differently.
+const READINGS: usize = 4;
 /// Headers whose value is the rest of the line.
 const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 /// Words after which credentials follow.
@@ -161,7 +171,8 @@ impl<'a, 'r> Scan<'a, 'r> {
         // A scheme that is a sensitive key has a value instead.
         let url =
             url.filter(|&(scheme, slashes)| !self.has_secret_key(scheme, slashes)).map(|(scheme, _)| scheme);
-        if let (None, Some((credentials, address))) = (url, credentials(segment)) {
+        let before_url = &segment[..url.map_or(segment.len(), |url| url - start)];
+        if let Some((credentials, address)) = credentials(before_url) {
             if self.has_secret_key(start, start + address) {
                 // The `@` may belong to the value of the key.
                 return self.redact(start + credentials, self.word_end(end));

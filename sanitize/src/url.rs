@@ -117,6 +117,13 @@ impl UrlSanitizer {
                     edit.replace(start + length, text.len(), REDACTED);
                     break;
                 }
+                Shape::Path(length)
+                    if text[start + length..].trim_start_matches(['/', '\\']).starts_with(';') =>
+                {
+                    // Without its parameters, what follows would become an authority.
+                    edit.replace(start + length, text.len(), REDACTED);
+                    break;
+                }
                 Shape::Path(length) => {
                     self.path(&mut edit, text, start + length);
                     break;
@@ -131,7 +138,8 @@ impl UrlSanitizer {
                 Shape::Bare => {
                     let end = start + authority_end(&text[start..]);
                     let mut host = start + user_end(&text[start..end]);
-                    if matches!(split_port(&text[host..end]), ("", false)) {
+                    let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
+                    if split_port(&text[host..parameters]).0.is_empty() {
                         host = end;
                     }
                     if Shape::of(&text[host..]) == Shape::Bare {

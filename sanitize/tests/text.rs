@@ -113,9 +113,8 @@ fn first_word(text: &str) -> Cow<'_, str> {
 #[test]
 fn custom_rules_run_at_their_stage() {
     let base = Sanitizer::new();
-    let before = base
-        .clone()
-        .with_rule(TextKind::Url, Stage::Before, |text| format!("{text}?added=secret").into());
+    let before =
+        base.clone().with_rule(TextKind::Url, Stage::Before, |text| format!("{text}?added=secret").into());
     assert_eq!(before.url("http://h/a"), "http://h/a");
     let after = base.clone().with_rule(TextKind::Url, Stage::After, upper);
     assert_eq!(after.url("http://u:p@h/a"), "HTTP://H/A");

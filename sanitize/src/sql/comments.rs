@@ -34,11 +34,23 @@ impl Lexer<'_> {
             Dashes::Always => self.line_comment(false)?,
             Dashes::Unsure => self.line_comment(!before_blank)?,
             Dashes::BeforeBlank if before_blank => self.line_comment(false)?,
-            // Without the comment that follows, the two signs could become the start of one.
-            Dashes::BeforeBlank if matches!(next, Some(b'/' | b'#')) => self.drop_rest(self.pos)?,
             Dashes::BeforeBlank => return Continue(false),
         }
         Continue(true)
+    }
+
+    /// Reads all minus signs of a row but the last, which may belong to a number. A comment right behind them is one that they
+    /// would become the start of, were it left out.
+    pub(super) fn minus_signs(&mut self) -> Flow {
+        let rest = &self.text()[self.pos..];
+        let signs = rest.iter().take_while(|&&byte| byte == b'-').count();
+        match rest.get(signs) {
+            Some(byte) if !byte.is_ascii_control() && !b" /#".contains(byte) => {
+                self.operator(signs - 1);
+                Continue(())
+            }
+            _ => self.drop_rest(self.pos),
+        }
     }
 
     /// Reads a comment up to the end of the line. One that is no comment in some dialect must leave nothing open.

@@ -138,37 +138,51 @@ impl Lexer<'_> {
                 None => return Continue(()),
             }
         }
-        if self.starts_harmless_value() { Continue(()) } else { self.drop_statement(self.pos) }
+        let start = self.out.checkpoint(self.pos);
+        let byte = self.text()[self.pos];
+        if self.starts_string(byte) {
+            self.token(byte)?;
+            if self.ends_value(self.pos) {
+                return Continue(());
+            }
+            self.go_back(start);
+        } else if b";,)".contains(&byte) {
+            return Continue(());
+        } else if let Some(end) = self.placeholder_end(self.pos).filter(|&end| self.ends_value(end)) {
+            self.operand(end - self.pos);
+            return Continue(());
+        }
+        self.drop_statement(start.at)
     }
 
-    /// Whether what stands here is known not to be a password without quotes.
-    fn starts_harmless_value(&self) -> bool {
-        let text = self.text();
-        match text[self.pos] {
-            b'\'' | b';' | b',' | b')' => true,
-            b'"' => self.grammar.double_quotes == DoubleQuotes::String,
-            byte => match self.class(byte) {
-                Class::Word => self
-                    .string_after_word(self.pos, self.word_end(self.pos))
-                    .is_some_and(|quoted| quoted.single),
-                Class::NonAscii => Kind::at(text, self.pos).0 == Kind::Quote,
-                _ => self.placeholder_end(self.pos).is_some_and(|end| {
-                    text.get(end).is_none_or(|&byte| {
-                        matches!(self.class(byte), Class::Blank) || b",;)".contains(&byte)
-                    })
-                }),
-            },
+    /// Whether a quoted string starts here, which is no password without quotes.
+    fn starts_string(&self, byte: u8) -> bool {
+        match self.class(byte) {
+            Class::SingleQuote => true,
+            Class::DoubleQuote => self.grammar.double_quotes == DoubleQuotes::String,
+            Class::NonAscii => Kind::at(self.text(), self.pos).0 == Kind::Quote,
+            Class::Word => {
+                self.string_after_word(self.pos, self.word_end(self.pos)).is_some_and(|quoted| quoted.single)
+            }
+            _ => false,
         }
+    }
+
+    /// Whether nothing at a place belongs to the value before it.
+    fn ends_value(&self, place: usize) -> bool {
+        self.text().get(place).is_none_or(|&byte| self.class(byte) == Class::Blank || b",;)".contains(&byte))
     }
 
     /// The end of a placeholder (rule S5) that starts here.
     fn placeholder_end(&self, start: usize) -> Option<usize> {
         let text = self.text();
-        let word_after = |place: usize| Some(self.word_end(place)).filter(|&end| end > place);
+        let word_after = |place: usize| {
+            let starts = text.get(place).is_some_and(|&byte| self.class(byte) == Class::Word);
+            starts.then(|| self.word_end(place))
+        };
         match (text[start], text.get(start + 1)) {
-            (b'?', _) => Some(self.word_end(start + 1))
-                .filter(|&end| text[start + 1..end].iter().all(u8::is_ascii_digit)),
-            (b'$', Some(b'0'..=b'9')) => word_after(start + 1),
+            (b'?' | b'$' | b':', Some(b'0'..=b'9')) => self.placeholder_number_end(start + 1),
+            (b'?', _) => Some(start + 1),
             (b':', Some(_)) => word_after(start + 1),
             (b'%', Some(b's')) => Some(start + 2),
             (b'%', Some(b'(')) => {

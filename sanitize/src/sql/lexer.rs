@@ -6,7 +6,7 @@ use core::ops::ControlFlow::{self, Break, Continue};
 use super::SqlSanitizer;
 use super::collapse::Group;
 use super::context::Context;
-use super::grammar::{Class, Classes, Grammar};
+use super::grammar::{Class, Classes, Dashes, Grammar};
 use super::keyword::{Keyword, precedes_operand};
 use super::output::{Checkpoint, Output};
 use super::unicode::Kind;
@@ -94,34 +94,41 @@ impl<'a> Lexer<'a> {
             if self.options.max_output != usize::MAX {
                 self.check_limit();
             }
-            steps::count(1);
-            match self.class(byte) {
-                Class::Blank => self.pos += 1,
-                Class::Word => self.word()?,
-                Class::Comma => self.comma(),
-                Class::Digit => self.digits(),
-                Class::SingleQuote => self.string(self.pos, self.pos, self.grammar.backslash)?,
-                Class::DoubleQuote => self.double_quote()?,
-                Class::Dot => self.dot(),
-                Class::Open => self.open_parenthesis(),
-                Class::Close => self.close_parenthesis(),
-                Class::Operator => self.operator(1),
-                Class::Question => self.question_mark(),
-                Class::Sign => self.sign()?,
-                Class::Dollar => self.dollar()?,
-                Class::Colon => self.colon(),
-                Class::Semicolon => self.semicolon(),
-                Class::NonAscii => self.beyond_ascii()?,
-                Class::Backtick => self.identifier(b'`')?,
-                Class::OpenBracket => self.open_bracket()?,
-                Class::CloseBracket => self.close_bracket(),
-                Class::CloseBrace => self.operand(1),
-                Class::Star if self.executable && self.next_is(b'/') => self.end_executable_comment(),
-                Class::Star => self.operator(1),
-                Class::Slash | Class::Hash => {
-                    if !self.comment()? {
-                        self.slash()?;
-                    }
+            self.token(byte)?;
+        }
+        Continue(())
+    }
+
+    /// Reads the token that starts here with a byte.
+    #[inline]
+    pub(super) fn token(&mut self, byte: u8) -> Flow {
+        steps::count(1);
+        match self.class(byte) {
+            Class::Blank => self.pos += 1,
+            Class::Word => self.word()?,
+            Class::Comma => self.comma(),
+            Class::Digit => self.digits(),
+            Class::SingleQuote => self.string(self.pos, self.pos, self.grammar.backslash)?,
+            Class::DoubleQuote => self.double_quote()?,
+            Class::Dot => self.dot(),
+            Class::Open => self.open_parenthesis(),
+            Class::Close => self.close_parenthesis(),
+            Class::Operator => self.operator(1),
+            Class::Question => self.question_mark(),
+            Class::Sign => self.sign()?,
+            Class::Dollar => self.dollar()?,
+            Class::Colon => self.colon(),
+            Class::Semicolon => self.semicolon(),
+            Class::NonAscii => self.beyond_ascii()?,
+            Class::Backtick => self.identifier(b'`')?,
+            Class::OpenBracket => self.open_bracket()?,
+            Class::CloseBracket => self.close_bracket(),
+            Class::CloseBrace => self.operand(1),
+            Class::Star if self.executable && self.next_is(b'/') => self.end_executable_comment(),
+            Class::Star => self.operator(1),
+            Class::Slash | Class::Hash => {
+                if !self.comment()? {
+                    self.slash()?;
                 }
             }
         }
@@ -273,6 +280,9 @@ impl<'a> Lexer<'a> {
     fn sign(&mut self) -> Flow {
         if self.comment()? {
             return Continue(());
+        }
+        if self.grammar.dashes == Dashes::BeforeBlank && self.text()[self.pos..].starts_with(b"--") {
+            return self.minus_signs();
         }
         let number = self.pos + 1;
         if self.operand_follows() && self.starts_number(number) {

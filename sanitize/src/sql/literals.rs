@@ -236,6 +236,7 @@ impl Lexer<'_> {
             return false;
         };
         match self.class(text[name]) {
+            Class::NonAscii if Kind::at(text, name).0 != Kind::Letter => false,
             Class::Word | Class::NonAscii => {
                 let end = self.word_end(name);
                 end > name && !matches!(text.get(end), Some(b'\'' | b'"' | b'&')) && !is_uuid(&text[name..])
@@ -332,7 +333,7 @@ impl Lexer<'_> {
     }
 
     /// The end of the number of a placeholder: rule S5.
-    fn placeholder_number_end(&self, start: usize) -> Option<usize> {
+    pub(super) fn placeholder_number_end(&self, start: usize) -> Option<usize> {
         let text = self.text();
         let digits = text[start..]
             .iter()

@@ -146,7 +146,7 @@ impl<'a> Summary<'a> {
                 self.at_start = false;
             }
             Token::Comma if self.expect == Expect::Another && self.depth == self.depth_of_list => {
-                self.expect = Expect::Target
+                self.expect = Expect::Target;
             }
             Token::Open => {
                 self.depth += 1;
