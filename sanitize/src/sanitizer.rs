@@ -40,7 +40,16 @@ type Rule = Arc<dyn for<'a> Fn(&'a str) -> Cow<'a, str> + Send + Sync>;
 
 /// The sanitizers of all kinds of text with one set of options, to be held by what exports telemetry.
 ///
-/// Cloning is cheap: clones share the rules.
+/// Texts may be `str` or bytes; results are valid UTF-8, with U+FFFD for bytes that are not, and borrowed where nothing had to
+/// change. Cloning is cheap: clones share the rules, and changing one leaves the others as they are.
+///
+/// ```
+/// use sanitize::{Sanitizer, Stage, TextKind};
+///
+/// let sanitizer = Sanitizer::new().with_rule(TextKind::Text, Stage::Before, |text| text.replace("Jane Doe", "(name)").into());
+/// assert_eq!(sanitizer.text("Jane Doe sent token=abc"), "(name) sent token=REDACTED");
+/// assert_eq!(sanitizer.url(b"http://u:p@h/\xff?q"), "http://h/\u{fffd}");
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Sanitizer {
     rules: Arc<Rules>,

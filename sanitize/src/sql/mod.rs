@@ -22,24 +22,57 @@ use lexer::Lexer;
 pub use dialect::{Dialect, ParseDialectError};
 
 /// Replaces every literal of an SQL text by `?` and removes its comments, with the default options of [`SqlSanitizer`].
+///
+/// Any text is accepted, valid or not, whole or cut off. The work is linear in its length, and the result is never longer. What
+/// cannot be told for sure is dropped: an unterminated string, or a string whose end depends on a dialect that is not known, becomes
+/// `?` together with everything after it (rules S8 and S9).
+///
+/// ```
+/// use sanitize::{Dialect, sql};
+///
+/// assert_eq!(sql("SELECT a FROM t WHERE b = E'it\\'s' AND c > -1.5e3", Dialect::Postgres), "SELECT a FROM t WHERE b = ? AND c > ?");
+/// assert_eq!(sql("SELECT \"a\" FROM `t` # why", Dialect::MySql), "SELECT ? FROM `t` ");
+/// assert_eq!(sql("ALTER USER bob IDENTIFIED BY hunter2", Dialect::Oracle), "ALTER USER bob IDENTIFIED BY ?");
+/// assert_eq!(sql("SELECT 'cut off in the mid", Dialect::Generic), "SELECT ?");
+/// ```
 #[must_use]
 pub fn sql(text: &str, dialect: Dialect) -> Cow<'_, str> {
     SqlSanitizer::new(dialect).sanitize(text)
 }
 
 /// [`sql`] for bytes that need not be UTF-8: bytes that are not are ordinary characters.
+///
+/// ```
+/// use sanitize::{Dialect, sql_bytes};
+///
+/// assert_eq!(&*sql_bytes(b"SELECT '\xff' FROM t\xfe", Dialect::Generic), b"SELECT ? FROM t\xfe");
+/// ```
 #[must_use]
 pub fn sql_bytes(text: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
     SqlSanitizer::new(dialect).sanitize_bytes(text)
 }
 
-/// The summary of an SQL text for OpenTelemetry's attribute `db.query.summary` (rule S15).
+/// The summary of an SQL text for OpenTelemetry's attribute `db.query.summary` (rule S15): its operations and their targets, in
+/// order and as written, in at most 255 characters.
+///
+/// ```
+/// use sanitize::{Dialect, sql_summary};
+///
+/// assert_eq!(sql_summary("INSERT INTO sales.orders SELECT * FROM cart WHERE id = 7", Dialect::Generic), "INSERT sales.orders SELECT cart");
+/// ```
 #[must_use]
 pub fn sql_summary(text: &str, dialect: Dialect) -> String {
     SqlSanitizer::new(dialect).summary(text)
 }
 
-/// The SQL sanitizer with its options.
+/// The SQL sanitizer with its options. Building one costs nothing; it holds no state.
+///
+/// ```
+/// use sanitize::{Dialect, SqlSanitizer};
+///
+/// let sanitizer = SqlSanitizer::new(Dialect::Postgres).collapse_in_lists(false).max_output(30);
+/// assert_eq!(sanitizer.sanitize("SELECT a FROM t WHERE b IN (1, 2, 3)"), "SELECT a FROM t WHERE b IN (?,");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlSanitizer {
     dialect: Dialect,
@@ -95,7 +128,8 @@ impl SqlSanitizer {
         self
     }
 
-    /// Whether comments stay, as they are. Off by default: comments carry values, tags and personal data (rule S7).
+    /// Whether comments stay, as they are: their text is not looked at, so whatever it holds leaves. Off by default: comments carry
+    /// values, tags and personal data (rule S7).
     #[must_use]
     pub const fn keep_comments(mut self, on: bool) -> Self {
         self.keep_comments = on;
