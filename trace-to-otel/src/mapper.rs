@@ -101,6 +101,8 @@ pub struct Counters {
     pub repeated_contexts: u64,
     /// Ends of tasks that had ended before. Go allows it.
     pub repeated_task_ends: u64,
+    /// HTTP, SQL, TLS, DNS and connect operations of the fork: this version makes no spans of them.
+    pub unmapped_operations: u64,
 }
 
 impl Counters {
@@ -115,6 +117,10 @@ impl Counters {
             (self.unattached_logs, "logs outside of any open task or region"),
             (self.invalid_contexts, "logs with a malformed context"),
             (self.repeated_contexts, "contexts for spans that had one already"),
+            (
+                self.unmapped_operations,
+                "HTTP, SQL, TLS, DNS and connect operations, of which no spans are made yet",
+            ),
         ]
         .into_iter()
         .filter(|&(count, _)| count > 0)
@@ -208,6 +214,16 @@ impl Mapper {
             | E::UserLog
             | E::GoDestroy
             | E::GoDestroySyscall => self.timeline.note(event),
+            E::HttpServerRequestStart
+            | E::HttpClientRequestStart
+            | E::SqlQueryStart
+            | E::TlsHandshakeStart
+            | E::DnsLookupStart
+            | E::ConnectStart => {
+                self.timeline.note(event);
+                self.counters.unmapped_operations += 1;
+                return Ok(());
+            }
             other => {
                 self.timeline.note(event);
                 self.has_scheduling = self.has_scheduling || is_of_scheduling(other);

@@ -23,6 +23,9 @@ const DEEPEST: usize = 256;
 /// How many regions may be loose.
 const MOST_LOOSE: usize = 256;
 
+/// Below how many nests none is forgotten before its goroutine ends.
+const MOST_EMPTY: usize = 1024;
+
 /// The open regions.
 #[derive(Debug, Default)]
 pub(crate) struct Regions {
@@ -89,10 +92,16 @@ impl Regions {
         if popped.is_some() {
             self.nested -= 1;
         }
-        if nest.regions.is_empty() && nest.dropped == 0 {
+        self.forget_if_empty(goroutine);
+        popped
+    }
+
+    /// Empty nests are kept as long as there are few: their goroutines may well go on with another region.
+    fn forget_if_empty(&mut self, goroutine: GoroutineId) {
+        let is_empty = |nest: &Nest| nest.regions.is_empty() && nest.dropped == 0;
+        if self.nests.len() > MOST_EMPTY && self.nests.get(&goroutine).is_some_and(is_empty) {
             self.nests.remove(&goroutine);
         }
-        popped
     }
 
     /// Takes note of a region that the limits keep out.
@@ -110,9 +119,7 @@ impl Regions {
     fn drop_end(&mut self, goroutine: GoroutineId) -> bool {
         let Some(nest) = self.nests.get_mut(&goroutine).filter(|nest| nest.dropped > 0) else { return false };
         nest.dropped -= 1;
-        if nest.regions.is_empty() && nest.dropped == 0 {
-            self.nests.remove(&goroutine);
-        }
+        self.forget_if_empty(goroutine);
         true
     }
 
