@@ -138,6 +138,8 @@ impl UrlSanitizer {
                 Shape::Bare => {
                     let end = start + authority_end(&text[start..]);
                     let mut host = start + user_end(&text[start..end]);
+                    // Blanks at its begin are trimmed in the end.
+                    host += text[host..end].bytes().take_while(|byte| *byte <= b' ').count();
                     let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
                     if split_port(&text[host..parameters]).0.is_empty() {
                         host = end;
