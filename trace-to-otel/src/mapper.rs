@@ -132,7 +132,8 @@ impl Counters {
 /// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`] as soon as it is finished:
 /// inner ones before outer ones. It lives on over the generations of a trace and over traces that follow on each
 /// other, such as snapshots of one process whose readers [follow] each other; a span that is open
-/// in between stays one. Where generations are missing, what is open goes out as incomplete.
+/// in between stays one. Where generations are missing, what is open goes out as incomplete. A generation with a
+/// lower number than the one before is taken for another process's, as after [`finish`](Self::finish).
 ///
 /// [`Reader`]: go_trace_format::Reader
 /// [follow]: go_trace_format::Reader::follow
@@ -264,8 +265,11 @@ impl Mapper {
     }
 
     fn begin_generation<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
-        if self.timeline.continuity(event.generation()) == Continuity::Gap {
-            self.close(sink)?;
+        match self.timeline.continuity(event.generation()) {
+            Continuity::Next => {}
+            // Tasks keep their ids, so that children of those that are gone still find them.
+            Continuity::Gap => self.close(sink)?,
+            Continuity::Restart => self.finish(sink)?,
         }
         self.timeline.begin_generation(event);
         self.code.begin_generation();

@@ -19,8 +19,10 @@ pub(crate) struct Origin {
 pub(crate) enum Continuity {
     /// As the next one, or as the first of all.
     Next,
-    /// With generations missing between, or as the beginning of another trace.
+    /// With generations missing between.
     Gap,
+    /// As one of another process, or as one that was there before.
+    Restart,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,8 @@ impl Timeline {
     /// What the generation that `event` opens is to what came before.
     pub(crate) fn continuity(&self, generation: u64) -> Continuity {
         match self.origin {
-            Some(origin) if origin.generation.checked_add(1) != Some(generation) => Continuity::Gap,
+            Some(origin) if generation <= origin.generation => Continuity::Restart,
+            Some(origin) if generation - origin.generation > 1 => Continuity::Gap,
             _ => Continuity::Next,
         }
     }
@@ -71,7 +74,7 @@ impl Timeline {
             snapshot: event.tables().clock().snapshot().copied(),
         });
         self.latest_in_generation = event.raw_time();
-        if is_first || continuity == Continuity::Gap {
+        if is_first || continuity != Continuity::Next {
             self.begin = self.time(event);
             self.latest = self.begin;
         }

@@ -80,16 +80,21 @@ fn a_snapshot_read_alone_gives_its_spans_the_same_ids() {
     }
 }
 
-/// A mapper's state does not come from where its reader stands.
+/// Nothing of one process is mixed up with another, whose task ids are the same.
 #[test]
-fn finishing_makes_a_mapper_as_new() {
+fn a_mapper_is_as_new_for_another_process() {
     let trace = common::read("go1.27/tasks.trace");
-    let (mut mapper, mut spans) = (Mapper::new(), Vec::new());
-    for _ in 0..2 {
-        common::feed(&mut mapper, &trace, 0, &mut spans);
+    for finishes in [true, false] {
+        let (mut mapper, mut spans) = (Mapper::new(), Vec::new());
+        for _ in 0..2 {
+            common::feed(&mut mapper, &trace, 0, &mut spans);
+            if finishes {
+                let Ok(()) = mapper.finish(&mut spans);
+            }
+        }
         let Ok(()) = mapper.finish(&mut spans);
+        let half = spans.len() / 2;
+        assert_eq!(spans[..half], spans[half..]);
+        assert_eq!(mapper.counters().spans, spans.len() as u64);
     }
-    let half = spans.len() / 2;
-    assert_eq!(spans[..half], spans[half..]);
-    assert_eq!(mapper.counters().spans, spans.len() as u64);
 }

@@ -20,8 +20,8 @@ use crate::{
 
 /// How many regions of one goroutine may be open: whoever looks through them stays fast.
 const DEEPEST: usize = 256;
-/// How many regions may be loose.
-const MOST_LOOSE: usize = 256;
+/// How many regions may be loose: an end looks through them.
+const MOST_LOOSE: usize = 1024;
 
 /// Below how many nests none is forgotten before its goroutine ends.
 const MOST_EMPTY: usize = 1024;
