@@ -139,11 +139,11 @@ fn long_varint(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// Whether `bytes` hold no run of more than eight bytes with the high bit set.
+/// Where in `bytes` the last run of more than eight bytes with the high bit set ends; 0 where there is none.
 ///
-/// Then every varint that begins in them ends after at most nine bytes, and only the end of the data can cut
-/// one off. Written so that it compiles to wide vector instructions: it runs over every batch.
-pub(crate) fn only_short_varints(bytes: &[u8]) -> bool {
+/// Every varint that begins behind it ends after at most nine bytes, so that only the end of the data can cut one
+/// off. The first look compiles to wide vector instructions: it runs over every batch.
+pub(crate) fn short_varints_from(bytes: &[u8]) -> usize {
     const RUN: usize = MAX_VARINT - 1;
     const GROUP: usize = 4;
     const HIGH_BITS: u32 = 0x8080_8080;
@@ -151,15 +151,16 @@ pub(crate) fn only_short_varints(bytes: &[u8]) -> bool {
     let groups =
         bytes.chunks_exact(GROUP).map(|group| u32::from_ne_bytes([group[0], group[1], group[2], group[3]]));
     if !groups.fold(false, |any, group| any | (group & HIGH_BITS == HIGH_BITS)) {
-        return true;
+        return 0;
     }
-    let Some(starts) = (bytes.len() + 1).checked_sub(RUN) else { return true };
-    let lanes: [&[u8]; RUN] = core::array::from_fn(|k| &bytes[k..k + starts]);
-    let mut any = 0;
-    for i in 0..starts {
-        any |= lanes.iter().fold(0xff, |all, lane| all & lane[i]);
+    let mut run = 0;
+    for (i, &byte) in bytes.iter().enumerate().rev() {
+        run = if byte >= 0x80 { run + 1 } else { 0 };
+        if run == RUN {
+            return i + RUN;
+        }
     }
-    any & 0x80 == 0
+    0
 }
 
 #[cfg(test)]
@@ -207,7 +208,8 @@ mod tests {
                 for end in start..=length {
                     let mut bytes = vec![0x7f; length];
                     bytes[start..end].fill(0x80);
-                    assert_eq!(only_short_varints(&bytes), end - start < 9, "{start}..{end} of {length}");
+                    let expected = if end - start < 9 { 0 } else { end };
+                    assert_eq!(short_varints_from(&bytes), expected, "{start}..{end} of {length}");
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     assemble::Assembler,
-    cursor::only_short_varints,
+    cursor::short_varints_from,
     error::{Error, Parse},
     event::{Event, ThreadId},
     header::Version,
@@ -47,8 +47,8 @@ pub(crate) struct BatchPlace {
     /// In clock units.
     pub(crate) time: u64,
     next: u32,
-    /// See [`only_short_varints`].
-    pub(crate) only_short_varints: bool,
+    /// See [`short_varints_from`]: relative to the batch's body.
+    pub(crate) short_varints_from: u32,
 }
 
 const LAST: u32 = u32::MAX;
@@ -250,7 +250,7 @@ impl<'a> Generation<'a> {
             place: Place::new(position, batch.data.len()),
             time: batch.time,
             next: LAST,
-            only_short_varints: only_short_varints(batch.data),
+            short_varints_from: short_varints_from(batch.data) as u32,
         });
         let threads = &mut self.threads;
         let thread = *self.thread_index.entry(batch.thread.0).or_insert_with(|| {

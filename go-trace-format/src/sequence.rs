@@ -32,6 +32,8 @@ pub(crate) struct Sequencer {
     frontier: Frontier,
     next_sample: usize,
     last_time: Time,
+    /// Whether any generation so far had scheduling in it.
+    is_scheduled: bool,
     /// Events in order. They stay where they are made: to move one costs more than to make it.
     buffer: Box<[Record]>,
     /// How many of them are ready.
@@ -57,6 +59,7 @@ impl Sequencer {
             frontier: Frontier::default(),
             next_sample: 0,
             last_time: Time(0),
+            is_scheduled: false,
             buffer: vec![Record::EMPTY; BUFFER + FOLLOWERS].into(),
             ready: 0,
             delivered: 0,
@@ -89,7 +92,8 @@ impl Sequencer {
         let source = Source::new(generation);
         self.next_sample = 0;
         self.frontier.clear();
-        self.order.open_generation(generation.number(), generation.is_unscheduled());
+        self.is_scheduled |= !generation.is_unscheduled();
+        self.order.open_generation(generation.number(), !self.is_scheduled);
         for (thread, first) in generation.streams() {
             let mut cursor = EventCursor::new(self.order.thread(thread), Some(first));
             let mut loaded = cursor.load_next_batch(&source);

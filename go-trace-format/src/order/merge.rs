@@ -31,6 +31,8 @@ pub(crate) struct EventCursor {
     /// Events that begin before here are well-formed, except perhaps for their number, and a [`Window`] shows
     /// all of them.
     safe_end: usize,
+    /// Behind here that is so; before, `safe_end` is 0.
+    safe_start: usize,
     /// The next batch of the thread.
     next_batch: Option<u32>,
 }
@@ -46,6 +48,7 @@ impl EventCursor {
             event: 0,
             end: 0,
             safe_end: 0,
+            safe_start: 0,
             next_batch: first_batch,
         }
     }
@@ -104,6 +107,9 @@ impl EventCursor {
                 None => return Loaded::End,
             }
         }
+        if self.event >= self.safe_start {
+            self.safe_end = self.end.saturating_sub(WINDOW);
+        }
         let mut cursor = Cursor::new(&source.bytes[..self.end], self.event);
         let event_type = cursor.byte().and_then(|byte| source.events[byte as usize]);
         let (Some(event_type), Some(delta)) = (event_type, cursor.varint()) else { return Loaded::Malformed };
@@ -144,7 +150,8 @@ impl EventCursor {
             self.next_batch = batch.next();
             let start = batch.place.start();
             self.end = start + batch.place.length();
-            self.safe_end = if batch.only_short_varints { self.end.saturating_sub(WINDOW) } else { 0 };
+            self.safe_start = start + batch.short_varints_from as usize;
+            self.safe_end = 0;
             if start != self.end {
                 self.time = generation.clock().time(batch.time).0;
                 return Some(start);

@@ -214,8 +214,8 @@ pub(crate) struct Order {
     initial_generation: u64,
     /// Events that follow from the last one, last first.
     queue: SmallVec<[Record; 2]>,
-    /// The running generation says nothing of who runs where but in statuses, because the fork's filter left
-    /// it out: then an annotation needs no context, and a status holds for the next event only.
+    /// The trace has so far said nothing of who runs where but in statuses, because the fork's filter left it
+    /// out: then an annotation needs no context, and a status holds for the next event only.
     unscheduled: bool,
     /// Whether procs or goroutines were made up: see [`hide_stand_ins`].
     stand_ins: bool,

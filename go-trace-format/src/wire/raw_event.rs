@@ -3,7 +3,7 @@
 //! Go: `internal/trace.readTimedBaseEvent`.
 
 use crate::{
-    cursor::{Cursor, WINDOW, Window, only_short_varints},
+    cursor::{Cursor, WINDOW, Window, short_varints_from},
     error::Error,
     spec::{Dialect, EventType, MAX_ARGUMENTS},
 };
@@ -45,20 +45,25 @@ pub struct RawEvents<'a> {
     position: usize,
     /// Events that begin before here cannot be malformed, except by their number.
     safe_end: usize,
+    /// Behind here that is so; before, `safe_end` is 0.
+    safe_start: usize,
     offset: u64,
     events: &'static EventTable,
 }
 
 impl<'a> RawEvents<'a> {
     pub(crate) fn new(data: &'a [u8], offset: u64, dialect: Dialect) -> Self {
-        let safe_end = if only_short_varints(data) { data.len().saturating_sub(WINDOW) } else { 0 };
-        Self { data, position: 0, safe_end, offset, events: timed_events_of(dialect) }
+        let safe_start = short_varints_from(data);
+        Self { data, position: 0, safe_end: 0, safe_start, offset, events: timed_events_of(dialect) }
     }
 
     /// The next event where it may be malformed, or near the end of the batch.
     #[inline(never)]
     fn read_carefully(&mut self) -> Result<RawEvent, Error> {
         let offset = self.offset + self.position as u64;
+        if self.position >= self.safe_start {
+            self.safe_end = self.data.len().saturating_sub(WINDOW);
+        }
         let mut cursor = Cursor::new(self.data, self.position);
         let byte = cursor.byte().unwrap_or_default();
         let event_type = self.events[byte as usize].ok_or(Error::InvalidEvent { offset, byte })?;
