@@ -317,3 +317,54 @@ fn overlapping_snapshots_of_one_process() {
         Check::new(format!("{release}/flight"), truth, spans).run();
     }
 }
+
+#[derive(Deserialize)]
+struct ForkTruth {
+    ops: Vec<ForkOperation>,
+}
+
+#[derive(Deserialize)]
+struct ForkOperation {
+    kind: String,
+    #[serde(default)]
+    name: String,
+    start_unix_ns: u64,
+    end_unix_ns: u64,
+    note: Option<String>,
+}
+
+/// The fork's recordings tell when the whole of an operation began and ended, calls included.
+#[test]
+fn tasks_and_regions_of_the_fork() {
+    /// How long the calls at both ends may take.
+    const CALL: u64 = 30_000;
+    /// By how much the clocks of that machine disagree.
+    const CLOCKS: u64 = 5_000;
+    let mut found = 0;
+    for recording in ["custom", "withspan"] {
+        let truth = common::read(&format!("fork/{recording}.truth.json"));
+        let truth: ForkTruth = serde_json::from_slice(&truth).expect("the truth");
+        let (mut spans, _) = common::spans_of(&format!("fork/{recording}.trace"), MapperOptions::default());
+        for operation in &truth.ops {
+            let scope = match &*operation.kind {
+                "user_task" => Scope::Task,
+                "user_region" => Scope::Region,
+                _ => continue,
+            };
+            let (start, end) = (operation.start_unix_ns, operation.end_unix_ns);
+            let is_closed = operation.note.is_none();
+            let is_it = |span: &Span| {
+                span.scope == scope
+                    && *span.name == *operation.name
+                    && (start - CLOCKS..start + CALL).contains(&span.start.0)
+                    && (!is_closed || (end - CALL..end + CLOCKS).contains(&span.end.0))
+                    && span.attribute("gotrace.incomplete").is_none() == is_closed
+            };
+            let index = spans.iter().position(is_it);
+            let index = index.unwrap_or_else(|| panic!("{recording}: no {:?} in {spans:#?}", operation.name));
+            spans.remove(index);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 16, "tasks and regions in the truth of both");
+}
