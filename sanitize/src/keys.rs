@@ -14,7 +14,7 @@ const OPENTELEMETRY: [&str; 7] = [
     "X-Goog-Signature",
 ];
 
-/// The patterns added to them by default.
+/// The patterns added to them by default, folded.
 const RECOMMENDED: [&str; 22] = [
     "*password*",
     "*passwd*",
@@ -53,85 +53,87 @@ const RECOMMENDED: [&str; 22] = [
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SensitiveKeys {
-    names: Vec<Vec<u8>>,
-    patterns: Vec<Pattern>,
+    built_in_names: &'static [&'static str],
+    built_in_patterns: &'static [&'static str],
+    names: Vec<String>,
+    /// Folded, but for a `*` at either end.
+    patterns: Vec<String>,
 }
 
-/// One folded pattern and where a `*` opens it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
-    text: Vec<u8>,
-    open_start: bool,
-    open_end: bool,
-}
-
-impl Pattern {
-    fn new(pattern: &str) -> Self {
-        let core = pattern.strip_prefix('*').unwrap_or(pattern);
-        let text = core.strip_suffix('*').unwrap_or(core);
-        Self {
-            text: folded(text.as_bytes()),
-            open_start: pattern.starts_with('*'),
-            open_end: core.ends_with('*'),
-        }
-    }
-
-    fn matches(&self, key: &[u8]) -> bool {
-        match (self.open_start, self.open_end) {
-            (false, false) => key == self.text,
-            (false, true) => key.starts_with(&self.text),
-            (true, false) => key.ends_with(&self.text),
-            (true, true) => memchr::memmem::find(key, &self.text).is_some(),
-        }
+/// Whether a folded key fits a folded pattern.
+fn fits(pattern: &str, key: &[u8]) -> bool {
+    let begin = pattern.strip_prefix('*');
+    let text = begin.unwrap_or(pattern);
+    let end = text.strip_suffix('*');
+    let text = end.unwrap_or(text).as_bytes();
+    match (begin, end) {
+        (None, None) => key == text,
+        (None, Some(_)) => key.starts_with(text),
+        (Some(_), None) => key.ends_with(text),
+        (Some(_), Some(_)) => memchr::memmem::find(key, text).is_some(),
     }
 }
 
-/// A key without what patterns do not regard.
-fn folded(key: &[u8]) -> Vec<u8> {
-    key.iter().filter(|byte| !b"_-. ".contains(byte)).map(u8::to_ascii_lowercase).collect()
+/// Whether patterns regard a byte of a key.
+fn is_regarded(byte: u8) -> bool {
+    !b"_-. ".contains(&byte)
 }
 
 impl Default for SensitiveKeys {
     /// OpenTelemetry's names and the recommended patterns: passwords, secrets, tokens, keys, sessions and the like.
     fn default() -> Self {
-        RECOMMENDED.iter().fold(Self::opentelemetry(), |keys, pattern| keys.with_pattern(pattern))
+        Self { built_in_patterns: &RECOMMENDED, ..Self::opentelemetry() }
     }
 }
 
 impl SensitiveKeys {
     /// No key at all, to build a list of one's own on.
     #[must_use]
-    pub fn none() -> Self {
-        Self { names: Vec::new(), patterns: Vec::new() }
+    pub const fn none() -> Self {
+        Self { built_in_names: &[], built_in_patterns: &[], names: Vec::new(), patterns: Vec::new() }
     }
 
     /// The seven names of OpenTelemetry's convention for `url.full`, and nothing else.
     #[must_use]
-    pub fn opentelemetry() -> Self {
-        OPENTELEMETRY.iter().fold(Self::none(), |keys, name| keys.with_name(*name))
+    pub const fn opentelemetry() -> Self {
+        Self {
+            built_in_names: &OPENTELEMETRY,
+            built_in_patterns: &[],
+            names: Vec::new(),
+            patterns: Vec::new(),
+        }
     }
 
     /// Adds a name that is matched exactly as written.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.names.push(name.into().into_bytes());
+        self.names.push(name.into());
         self
     }
 
     /// Adds a pattern that is matched loosely.
     #[must_use]
     pub fn with_pattern(mut self, pattern: &str) -> Self {
-        self.patterns.push(Pattern::new(pattern));
+        let regarded = |character: &char| !character.is_ascii() || is_regarded(*character as u8);
+        self.patterns
+            .push(pattern.chars().filter(regarded).map(|character| character.to_ascii_lowercase()).collect());
         self
     }
 
     /// Whether the value of this key is secret. The key is taken as it is: percent-decode it first.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
-        if self.names.iter().any(|name| name == key) {
+        let own = self.names.iter().map(String::as_str);
+        if self.built_in_names.iter().copied().chain(own).any(|name| name.as_bytes() == key) {
             return true;
         }
-        let key = folded(key);
-        self.patterns.iter().any(|pattern| pattern.matches(&key))
+        let folded: Vec<u8> = key
+            .iter()
+            .copied()
+            .filter(|&byte| is_regarded(byte))
+            .map(|byte| byte.to_ascii_lowercase())
+            .collect();
+        let own = self.patterns.iter().map(String::as_str);
+        self.built_in_patterns.iter().copied().chain(own).any(|pattern| fits(pattern, &folded))
     }
 }

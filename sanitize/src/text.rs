@@ -218,8 +218,8 @@ impl<'a, 'r> Scan<'a, 'r> {
                 self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
             } else if name.ends_with(PRIVATE_KEY) && self.text[name_end..].starts_with(' ') {
                 self.private_key(start);
-            } else if self.rules.tokens.start(&self.text[start..end]) {
-                self.redact(start, start + token_end(&self.text[start..end]));
+            } else if let Some(token) = self.token_in(start, name_end, end) {
+                self.redact(token, token + token_end(&self.text[token..end]));
             } else if let Some(value) =
                 self.value_after(name, name_end).filter(|_| self.rules.keys.contains(name.as_bytes()))
             {
@@ -250,11 +250,21 @@ impl<'a, 'r> Scan<'a, 'r> {
 
     /// Replaces a private key in PEM form.
     fn private_key(&mut self, start: usize) {
-        let end = self.text[start..]
-            .find(PRIVATE_KEY_END)
-            .map_or(self.text.len(), |found| self.line_end(start + found));
+        self.redact(start, self.private_key_end(start));
+    }
+
+    fn private_key_end(&self, start: usize) -> usize {
+        let last_line = self.text[start..].find(PRIVATE_KEY_END);
+        let end = last_line.map_or(self.text.len(), |found| self.line_end(start + found));
         steps::count(end - start);
-        self.redact(start, end);
+        end
+    }
+
+    /// Where a token starts in a name: at its begin, or behind a separator.
+    fn token_in(&self, start: usize, name_end: usize, end: usize) -> Option<usize> {
+        let name = &self.text[start..name_end];
+        let behind = name.match_indices(['-', '_', '.']).map(|(place, _)| start + place + 1);
+        core::iter::once(start).chain(behind).find(|&place| self.rules.tokens.start(&self.text[place..end]))
     }
 
     /// Replaces the word after Bearer, and after the like of it where that is not plain prose.
@@ -274,6 +284,34 @@ impl<'a, 'r> Scan<'a, 'r> {
             self.text[start..].find(char::is_whitespace).map_or(self.text.len(), |length| start + length);
         steps::count(end - start);
         end
+    }
+
+    /// The end of a value without quotes, which may be of several words.
+    fn unquoted_end(&self, name: &str, value: usize) -> usize {
+        let text = &self.text[value..];
+        match () {
+            () if HEADERS.iter().any(|header| ends_with(name, header)) => self.line_end(value),
+            () if text.starts_with(PRIVATE_KEY) => self.private_key_end(value),
+            () if text.starts_with(['[', '{', '(']) => self.closing_end(value),
+            () => self.value_end(value),
+        }
+    }
+
+    /// The end of a value in brackets: of the word in which as many are closed as were opened.
+    fn closing_end(&self, start: usize) -> usize {
+        let mut open = 0_usize;
+        for (place, byte) in self.text.bytes().enumerate().skip(start) {
+            match byte {
+                b'[' | b'{' | b'(' => open += 1,
+                b']' | b'}' | b')' => open -= 1,
+                _ => {}
+            }
+            if open == 0 {
+                steps::count(place - start);
+                return self.value_end(place);
+            }
+        }
+        self.text.len()
     }
 
     /// The end of a value without quotes: of a word, and of the next one where the first only names it.
@@ -313,8 +351,7 @@ impl<'a, 'r> Scan<'a, 'r> {
         let escaped = bytes[value..].starts_with(b"\\\"");
         let open = value + usize::from(escaped);
         let Some(&quote @ (b'"' | b'\'' | b'`')) = bytes.get(open) else {
-            let header = HEADERS.iter().any(|header| ends_with(name, header));
-            return (value, if header { self.line_end(value) } else { self.value_end(value) });
+            return (value, self.unquoted_end(name, value));
         };
         let mut place = open + 1;
         while let Some(found) = memchr::memchr2(quote, b'\\', &bytes[place..]) {

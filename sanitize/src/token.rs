@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPrefixes {
+    built_in: &'static [&'static str],
     prefixes: Vec<String>,
 }
 
@@ -66,15 +67,15 @@ const SHORTEST: usize = 4;
 impl Default for TokenPrefixes {
     /// The prefixes of the tokens of well-known services.
     fn default() -> Self {
-        Self { prefixes: DEFAULT.iter().map(|&prefix| prefix.into()).collect() }
+        Self { built_in: &DEFAULT, prefixes: Vec::new() }
     }
 }
 
 impl TokenPrefixes {
     /// No prefix at all, to build a list of one's own on.
     #[must_use]
-    pub fn none() -> Self {
-        Self { prefixes: Vec::new() }
+    pub const fn none() -> Self {
+        Self { built_in: &[], prefixes: Vec::new() }
     }
 
     /// Adds a prefix. A token has at least four more bytes.
@@ -86,9 +87,9 @@ impl TokenPrefixes {
 
     /// Whether a text starts with a token.
     pub(crate) fn start(&self, text: &str) -> bool {
-        self.prefixes
-            .iter()
-            .any(|prefix| text.starts_with(prefix.as_str()) && token_end(text) >= prefix.len() + SHORTEST)
+        let own = self.prefixes.iter().map(String::as_str);
+        let found = self.built_in.iter().copied().chain(own).find(|prefix| text.starts_with(prefix));
+        found.is_some_and(|prefix| token_end(text) >= prefix.len() + SHORTEST)
     }
 }
 

@@ -47,6 +47,10 @@ mod l1 {
         bearer: "sent Bearer abc.def to h" => "sent Bearer REDACTED to h";
         tokens: "key ghp_abcdef, AKIAIOSFODNN7 and eyJhbGciOi.eyJz.c" => "key REDACTED, REDACTED and REDACTED";
         private_keys: "key -----BEGIN RSA PRIVATE KEY-----\nsecret\n-----END RSA PRIVATE KEY-----\nnext" => "key REDACTED\nnext";
+        private_keys_as_values: "key_private_key=-----BEGIN RSA PRIVATE KEY-----\nsecret\n-----END RSA PRIVATE KEY-----\nnext" => "key_private_key=REDACTED\nnext";
+        lists: "tokens: [\"a\", [b c], \"d\"] next" => "tokens: REDACTED next";
+        open_lists: "tokens=[a, (b c] next" => "tokens=REDACTED";
+        tokens_within_names: "app-ghp_abcdef and v1.AKIAIOSFODNN7" => "app-REDACTED and v1.REDACTED";
         open_private_keys: "-----BEGIN PRIVATE KEY-----\nsecret" => "REDACTED";
         open_quotes: "password=\"secret next" => "password=REDACTED";
         empty_values: "password= next token:" => "password= REDACTED token:";
