@@ -162,6 +162,12 @@ impl Sequencer {
                     self.ready += 1;
                     self.next_sample += 1;
                 }
+                // Each event has to be rid of what was made up.
+                (_, _) if self.order.has_stand_ins() => {
+                    if !self.try_one(0, &source, losses)? {
+                        self.run_another(&source, losses)?;
+                    }
+                }
                 (_, sample) => {
                     let bound = self.frontier.bound();
                     let bound = sample.map_or(bound, |sample| bound.min(sample.time.0));
@@ -181,7 +187,6 @@ impl Sequencer {
         let mut last = *last_time;
         let tables = &source.generation.tables;
         let limits = IdLimits::of(tables);
-        let has_stand_ins = order.has_stand_ins();
         let mut tail = [0; WINDOW];
         let mut bytes = cursor.bytes(source, &mut tail);
         let mut attempt = None;
@@ -190,7 +195,7 @@ impl Sequencer {
         for record in &mut buffer[*ready..BUFFER] {
             cursor.describe(source.generation, record);
             let tried = order.advance(record, tables, &limits, cursor.window(bytes));
-            if tried.outcome != Ok(Advance::Done) || !tried.ids_known || has_stand_ins {
+            if !tried.is_plain {
                 attempt = Some(tried);
                 break;
             }

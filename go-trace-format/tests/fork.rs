@@ -107,7 +107,7 @@ impl Recorded {
                 EventKind::TaskBegin(task) => recorded.tasks.push(task.name.to_string()),
                 EventKind::RegionBegin(region) => recorded.regions.push(region.name.to_string()),
                 EventKind::Log(log) => {
-                    recorded.logs.push((log.category.to_string(), log.message.to_string()))
+                    recorded.logs.push((log.category.to_string(), log.message.to_string()));
                 }
                 _ => continue,
             }

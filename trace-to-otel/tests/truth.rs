@@ -366,5 +366,5 @@ fn tasks_and_regions_of_the_fork() {
             found += 1;
         }
     }
-    assert_eq!(found, 16, "tasks and regions in the truth of both");
+    assert_eq!(found, 17, "tasks and regions in the truth of both");
 }

@@ -6,7 +6,7 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use trace_to_otel::{Resource, Span, SpanSink, otlp::JsonLines};
 
 use crate::{
@@ -22,10 +22,20 @@ pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
     if arguments.out.as_os_str() == "-" {
         return write_all(arguments, resource, io::stdout().lock(), Progress::UnlessOutputIsTerminal);
     }
+    refuse_to_overwrite_input(arguments)?;
     let mut file = File::create(&arguments.out).with_context(|| name.clone())?;
     write_all(arguments, resource, &mut file, Progress::Shown)?;
     // Only now does a full disk tell.
     file.sync_all().or_else(ignore_unsupported).with_context(|| name)
+}
+
+fn refuse_to_overwrite_input(arguments: &OtlpArguments) -> anyhow::Result<()> {
+    // What does not exist yet is no input.
+    let Ok(out) = arguments.out.canonicalize() else { return Ok(()) };
+    match arguments.files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == out)) {
+        true => bail!("{} is an input: give --out another name", out.display()),
+        false => Ok(()),
+    }
 }
 
 fn write_all(

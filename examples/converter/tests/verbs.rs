@@ -253,6 +253,16 @@ fn an_output_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
+fn an_input_is_not_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.trace");
+    std::fs::write(&file, bytes_of("go1.27/tasks.trace")).expect("a file");
+    let name = file.display().to_string();
+    assert_eq!(run(&["otlp", &name, "--out", &name], b"").status.code(), Some(1));
+    assert_eq!(std::fs::read(&file).expect("the file"), bytes_of("go1.27/tasks.trace"));
+}
+
+#[test]
 fn a_reader_that_leaves_early_is_no_error() {
     let trace = path("go1.27/gc-generations.trace");
     let mut child = converter()

@@ -182,8 +182,16 @@ pub(crate) struct Attempt {
     pub(crate) outcome: Outcome,
     /// How many bytes the event takes.
     pub(crate) length: usize,
-    /// Whether all that it names is within the [`IdLimits`].
-    pub(crate) ids_known: bool,
+    /// Whether it is done, nothing follows from it, and all that it names is within the [`IdLimits`].
+    pub(crate) is_plain: bool,
+}
+
+impl Attempt {
+    #[inline(always)]
+    fn new(outcome: Outcome, ids_known: bool, window: &Window<'_>) -> Self {
+        let is_plain = outcome == Ok(Advance::Done) && ids_known;
+        Self { outcome, length: window.position(), is_plain }
+    }
 }
 
 /// What an event's thread must hold, none of it or either.
@@ -346,7 +354,7 @@ impl Order {
                         record.arguments = window_arguments(&mut window, argument_count(E::$event));
                         let ids_known = limits.hold(E::$event, &record.arguments);
                         let outcome = self.$rule(&mut Step { record, tables });
-                        Attempt { outcome, length: window.position(), ids_known }
+                        Attempt::new(outcome, ids_known, &window)
                     })+)*
                     other => {
                         let mut window = window;
@@ -356,7 +364,7 @@ impl Order {
                         let added = other.to_wire(crate::Dialect::Stock).is_none();
                         self.lose_sight();
                         let outcome = if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) };
-                        Attempt { outcome, length: window.position(), ids_known }
+                        Attempt::new(outcome, ids_known, &window)
                     }
                 }
             };
