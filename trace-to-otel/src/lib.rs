@@ -11,7 +11,7 @@
 //! | `spans::{task, region, log}` | open and close the spans of one kind of event each |
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
-//! | `resource`, `span` | what goes out, and the trait of those who take it |
+//! | `resource`, `span`, `attribute` | what goes out, and the trait of those who take it |
 //! | `otlp::json` | encodes |
 //!
 //! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,

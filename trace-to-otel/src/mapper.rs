@@ -70,7 +70,7 @@ impl Default for Limits {
             remembered_tasks: 1 << 16,
             open_regions: 1 << 18,
             events_per_span: 1 << 10,
-            pending_events: 1 << 18,
+            pending_events: 1 << 17,
         }
     }
 }
