@@ -141,7 +141,7 @@ impl Lexer<'_> {
         let start = self.out.checkpoint(self.pos);
         let byte = self.text()[self.pos];
         if self.starts_string(byte) {
-            self.token(byte)?;
+            self.single_token(byte)?;
             if self.ends_value(self.pos) {
                 return Continue(());
             }

@@ -323,6 +323,12 @@ pub(super) enum Class {
 }
 
 impl Class {
+    /// Whether a byte of this class continues a word wherever it stands.
+    #[inline]
+    pub(super) const fn is_plain_word(self) -> bool {
+        (self as u8) <= Self::Digit as u8
+    }
+
     /// Whether an ASCII byte of this class continues a word.
     pub(super) const fn continues_word(self) -> bool {
         (self as u8) <= Self::Dollar as u8

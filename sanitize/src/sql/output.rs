@@ -26,6 +26,9 @@ pub(super) struct Checkpoint {
 /// Runs up to this long are copied as one block of this length, which is faster than a copy of variable length.
 const BLOCK: usize = 16;
 
+/// What is reserved at first for a long text.
+const FIRST_RESERVE: usize = 1 << 14;
+
 impl<'a> Output<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
         Self { text, owned: Vec::new(), pending: 0 }
@@ -39,8 +42,8 @@ impl<'a> Output<'a> {
     #[inline]
     fn copy_to(&mut self, end: usize) {
         if self.owned.capacity() == 0 {
-            // No change makes a text longer, and most make it much shorter.
-            self.owned.reserve_exact((self.text.len() / 2).clamp(2 * BLOCK, 1 << 16) + BLOCK);
+            // No change makes a text longer, and those of a long text make it much shorter.
+            self.owned.reserve_exact(self.text.len().min(FIRST_RESERVE) + BLOCK);
         }
         match self.text.get(self.pending..self.pending + BLOCK) {
             Some(block) if end - self.pending <= BLOCK => {
