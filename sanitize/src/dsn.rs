@@ -225,7 +225,7 @@ fn address(text: &str) -> &str {
     let address = &text[at.map_or(0, |at| at + 1)..];
     let address = &address[..address.find(['?', '#']).unwrap_or(address.len())];
     let kept = kept_address(address, at.is_some());
-    if kept.is_empty() && !text.is_empty() { REDACTED } else { kept }
+    if kept.is_empty() && !text.is_empty() || is_pairs(kept) { REDACTED } else { kept }
 }
 
 /// As much of an address as cannot be taken for credentials: `net(address)/name`, `host:port/name`, `//host/name`, a path, a host.

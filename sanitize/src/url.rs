@@ -136,8 +136,7 @@ impl UrlSanitizer {
                     start += CREDENTIALS.len();
                 }
                 Shape::Bare => {
-                    let end = start + authority_end(&text[start..]);
-                    let mut host = start + user_end(&text[start..end]);
+                    let (mut host, end) = host(text, start);
                     // Blanks at its begin are trimmed in the end.
                     host += text[host..end].bytes().take_while(|byte| *byte <= b' ').count();
                     let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
@@ -159,17 +158,7 @@ impl UrlSanitizer {
 
     /// Sanitizes what follows the slashes before an authority: rule U3.
     fn authority(&self, edit: &mut Edit<'_>, text: &str, start: usize, special: bool) {
-        let mut end = start + authority_end(&text[start..]);
-        let mut host = start + text[start..end].rfind('@').map_or(0, |at| at + 1);
-        let (_, valid_port) = split_port(&text[host..end]);
-        // A password with a slash, a question mark or a number sign ends the authority too early.
-        if !valid_port || text[host..end].contains("%40") {
-            if let Some(at) = text[end..].rfind('@') {
-                host = end + at + 1;
-                end = host + authority_end(&text[host..]);
-            }
-        }
-        host += user_end(&text[host..end]);
+        let (host, end) = host(text, start);
         steps::count(end - start);
         if !special && text[start..host].contains(';') {
             // The `@` may belong to a `;` parameter: jdbc:sqlserver://host;password=a@b.
@@ -324,10 +313,20 @@ fn authority_end(text: &str) -> usize {
     text.find(['/', '\\', '?', '#']).unwrap_or(text.len())
 }
 
-/// The length of the user information that an authority starts with. No client takes an escaped `@` for a part of a host.
-fn user_end(authority: &str) -> usize {
-    let plain = authority.rfind('@').map_or(0, |at| at + 1);
-    plain + authority[plain..].rfind("%40").map_or(0, |at| at + 3)
+/// Where the hosts of an authority start and end: rule U3.
+fn host(text: &str, start: usize) -> (usize, usize) {
+    let after_at = |from: usize, to: usize| text[from..to].rfind('@').map(|at| from + at + 1);
+    let mut end = start + authority_end(&text[start..]);
+    let mut host = after_at(start, end).unwrap_or(start);
+    // A password with a slash, a question mark or a number sign ends the authority too early.
+    if !split_port(&text[host..end]).1 || text[host..end].contains("%40") {
+        if let Some(later) = after_at(end, text.len()) {
+            host = later;
+            end = host + authority_end(&text[host..]);
+        }
+    }
+    // No client takes an escaped `@` for a part of a host.
+    (host + text[host..end].rfind("%40").map_or(0, |at| at + 3), end)
 }
 
 /// The hosts of an authority without the port of the last one, and whether every port is a number.
