@@ -111,16 +111,17 @@ impl<'a> Window<'a> {
             self.position += 3;
             return (first & 0x7f) | (second & 0x7f) << 7 | third << 14;
         }
-        self.long_varint()
-    }
-
-    #[inline(never)]
-    fn long_varint(&mut self) -> u64 {
-        let rest: [u8; MAX_VARINT] = core::array::from_fn(|ahead| self.at(ahead));
-        let (value, length) = long_varint(&rest).unwrap_or_default();
+        let (value, length) = long_window_varint(self.bytes, self.position);
         self.position += length;
         value
     }
+}
+
+/// A varint of any length within a window, and its length. By value, so that the window stays in registers.
+#[inline(never)]
+fn long_window_varint(bytes: &[u8; WINDOW], position: usize) -> (u64, usize) {
+    let rest: [u8; MAX_VARINT] = core::array::from_fn(|ahead| bytes[(position + ahead) % WINDOW]);
+    long_varint(&rest).unwrap_or_default()
 }
 
 /// A varint of any length at the start of `bytes`, and its length.

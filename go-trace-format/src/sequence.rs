@@ -194,7 +194,7 @@ impl Sequencer {
         order.enter(cursor.thread as usize);
         for record in &mut buffer[*ready..BUFFER] {
             cursor.describe(source.generation, record);
-            let tried = order.advance(record, tables, &limits, cursor.window(bytes));
+            let tried = order.advance(cursor.event_type(), record, tables, &limits, cursor.window(bytes));
             if !tried.is_plain {
                 attempt = Some(tried);
                 break;
@@ -269,7 +269,7 @@ impl Sequencer {
         let mut tail = [0; WINDOW];
         let window = cursor.window(cursor.bytes(source, &mut tail));
         let tables = &source.generation.tables;
-        order.advance(record, tables, &IdLimits::of(tables), window)
+        order.advance(cursor.event_type(), record, tables, &IdLimits::of(tables), window)
     }
 
     /// What follows from an attempt: the thread moves on and the event is ready, or, with `false`, it waits.
@@ -345,6 +345,7 @@ impl Sequencer {
         let record = &mut buffer[*ready];
         order.enter(cursor.thread as usize);
         cursor.describe(source.generation, record);
+        record.event_type = cursor.event_type();
         record.arguments = cursor.arguments(source);
         order.set_context(record);
         order.reconcile(&Step { record, tables: &source.generation.tables });

@@ -151,7 +151,7 @@ impl Order {
             parent => parent,
         };
         self.require_annotated_code(step)?;
-        if step.tables.string(StringId(name)).is_lost() && !self.salvage {
+        if step.tables.strings.get(StringId(name)).is_none() && !self.salvage {
             return Err(Violation::Unknown);
         }
         match self.tasks.active.entry(id) {
@@ -214,7 +214,7 @@ impl Order {
     fn region(&mut self, step: &Step<'_>) -> Result<Option<(u32, u64, u64)>, Violation> {
         self.require_annotated_code(step)?;
         let (task, name) = (step.argument(0), step.argument(1));
-        if step.tables.string(StringId(name)).is_lost() && !self.salvage {
+        if step.tables.strings.get(StringId(name)).is_none() && !self.salvage {
             return Err(Violation::Unknown);
         }
         if self.unscheduled {

@@ -194,15 +194,15 @@ impl EventCursor {
         self.event
     }
 
-    /// Writes the next event into `record`, but for its arguments, context and time in the whole trace.
+    /// Writes time and place of the next event into `record`.
     #[inline(always)]
     pub(crate) fn describe(&self, generation: &Generation<'_>, record: &mut Record) {
-        record.event_type = self.event_type;
         record.raw_time = Time(self.time);
         record.offset = generation.offset(self.event);
     }
 
     /// The next event's type.
+    #[inline(always)]
     pub(crate) fn event_type(&self) -> EventType {
         self.event_type
     }

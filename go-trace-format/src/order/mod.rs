@@ -332,23 +332,25 @@ impl Order {
         self.queue.pop()
     }
 
-    /// Tries the event of the current thread whose arguments stand in the window, and decodes them on the way. Go:
+    /// Tries an event of the current thread whose arguments stand in the window, and decodes them on the way. Go:
     /// `ordering.Advance`.
     #[inline(always)]
     pub(crate) fn advance(
         &mut self,
+        event_type: EventType,
         record: &mut Record,
         tables: &Tables<'_>,
         limits: &IdLimits,
         window: Window<'_>,
     ) -> Attempt {
         use EventType as E;
+        record.event_type = event_type;
         self.set_context(record);
         /// Decodes the arguments of an event and applies its rule. Each arm knows how many arguments there are
         /// and which of them are ids, and has a step of its own, which stays in registers.
         macro_rules! rules {
             ($($($event:ident)|+ => $rule:ident,)*) => {
-                match record.event_type {
+                match event_type {
                     $($(E::$event => {
                         let mut window = window;
                         record.arguments = window_arguments(&mut window, argument_count(E::$event));
