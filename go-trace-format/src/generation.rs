@@ -391,14 +391,16 @@ impl Events<'_> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let found = self.sequencer.next_ready()
-            || match self.sequencer.refill(self.generation, &mut self.losses) {
-                Ok(refilled) => refilled && self.sequencer.next_ready(),
+        if !self.sequencer.is_ready() {
+            match self.sequencer.refill(self.generation, &mut self.losses) {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
                 Err(error) => {
                     self.failed = Some(error);
                     return Err(error);
                 }
-            };
-        Ok(found.then(|| Event { tables: &self.generation.tables, record: self.sequencer.record() }))
+            }
+        }
+        Ok(Some(Event { tables: &self.generation.tables, record: self.sequencer.take() }))
     }
 }

@@ -264,8 +264,10 @@ impl<'a> Reader<'a> {
     /// generation is delivered as soon as it is whole.
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        let found = self.sequencer.next_ready() || self.go_on()?;
-        Ok(found.then(|| Event { tables: &self.generation.tables, record: self.sequencer.record() }))
+        if !self.sequencer.is_ready() && !self.go_on()? {
+            return Ok(None);
+        }
+        Ok(Some(Event { tables: &self.generation.tables, record: self.sequencer.take() }))
     }
 
     #[cold]
@@ -274,8 +276,8 @@ impl<'a> Reader<'a> {
         error
     }
 
-    /// Puts more events in order, and gives the first. Behind a generation's last event stands the sync event of
-    /// the next, or of the end.
+    /// Makes more events ready. Behind a generation's last event stands the sync event of the next, or of the
+    /// end.
     #[inline(never)]
     fn go_on(&mut self) -> Result<bool, Error> {
         match self.stage {
@@ -283,7 +285,7 @@ impl<'a> Reader<'a> {
             Stage::Done => Ok(false),
             Stage::Between => self.next_generation(),
             Stage::Within => match self.sequencer.refill(&self.generation, &mut self.losses) {
-                Ok(true) => Ok(self.sequencer.next_ready()),
+                Ok(true) => Ok(true),
                 Ok(false) => {
                     self.close_generation();
                     self.next_generation()

@@ -19,7 +19,7 @@ use crate::{
 
 /// How many events are put in order at once. Enough to keep the state of the merge in registers for a while,
 /// and few enough for the first-level cache.
-const BUFFER: usize = 128;
+const BUFFER: usize = 256;
 
 /// How many events may follow from one.
 const FOLLOWERS: usize = 2;
@@ -68,10 +68,18 @@ impl Sequencer {
         }
     }
 
-    /// The event that was delivered last.
-    #[inline]
-    pub(crate) fn record(&self) -> &Record {
-        &self.buffer[self.delivered - 1]
+    /// Whether an event is ready to be [taken](Self::take).
+    #[inline(always)]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.delivered < self.ready
+    }
+
+    /// The next event, which must be ready.
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> &Record {
+        let record = &self.buffer[self.delivered];
+        self.delivered += 1;
+        record
     }
 
     pub(crate) fn order(&mut self) -> &mut Order {
@@ -108,19 +116,11 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Makes a sync event the one that was delivered last.
+    /// Makes a sync event ready.
     pub(crate) fn sync(&mut self, raw_time: Time, arguments: [u64; MAX_ARGUMENTS], offset: u64) {
         let time = squash(&mut self.last_time, raw_time);
         self.buffer[0] = Record { time, raw_time, arguments, offset, ..Record::EMPTY };
-        (self.ready, self.delivered) = (1, 1);
-    }
-
-    /// Goes on to the next event that is ready; `false` where [`refill`](Self::refill) must make some.
-    #[inline(always)]
-    pub(crate) fn next_ready(&mut self) -> bool {
-        let is_ready = self.delivered < self.ready;
-        self.delivered += usize::from(is_ready);
-        is_ready
+        (self.ready, self.delivered) = (1, 0);
     }
 
     /// Makes events of the generation that was opened ready; `false` at its end.
