@@ -3,12 +3,9 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use crate::edit::{Edit, REDACTED, then};
+use crate::edit::{Edit, REDACTED, settled};
 use crate::url::is_special;
 use crate::{SensitiveKeys, UrlSanitizer, steps};
-
-/// How often pairs are looked for, as each time the separators may be others: semicolons, either, blanks.
-const READINGS: usize = 3;
 
 /// Removes the secrets of a connection string, with the default keys of [`DsnSanitizer`].
 ///
@@ -57,8 +54,7 @@ impl DsnSanitizer {
     /// nothing had to change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        let clean = then(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text.trim()));
-        then(clean, |clean| clean.trim().into())
+        settled(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text.trim()))
     }
 
     fn sanitize_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -67,9 +63,7 @@ impl DsnSanitizer {
             return self.url.sanitize(text);
         }
         if is_pairs(text) {
-            // What is left may have other separators, and so other pairs.
-            let clean =
-                (0..READINGS).fold(Cow::Borrowed(text), |clean, _| then(clean, |clean| self.pairs(clean)));
+            let clean = self.pairs(text);
             return if is_pairs(&clean) { clean } else { REDACTED.into() };
         }
         let address = address(text);

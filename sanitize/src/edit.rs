@@ -54,3 +54,20 @@ pub(crate) fn then<'a>(text: Cow<'a, str>, change: impl Fn(&str) -> Cow<'_, str>
         },
     }
 }
+
+/// How often a text is read until nothing changes, as the neighbours of what was left out may read differently.
+const READINGS: usize = 6;
+
+/// Reads a text until nothing changes, so that a second pass changes nothing either. What changes still is dropped as a whole.
+pub(crate) fn settled<'a>(text: Cow<'a, str>, read: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a, str> {
+    let mut text = text;
+    for _ in 0..READINGS {
+        let changed = match read(&text) {
+            // A piece of the text that is as long as the text is the text.
+            Cow::Borrowed(same) if same.len() == text.len() => return text,
+            changed => changed.into_owned(),
+        };
+        text = Cow::Owned(changed);
+    }
+    REDACTED.into()
+}

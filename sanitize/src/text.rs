@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use crate::edit::{Edit, REDACTED};
+use crate::edit::{Edit, REDACTED, settled};
 use crate::token::token_end;
 use crate::url::is_special;
 use crate::{DsnSanitizer, SensitiveKeys, TokenPrefixes, UrlSanitizer, steps};
@@ -72,15 +72,7 @@ impl TextSanitizer {
     /// change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        let mut clean = String::from_utf8_lossy(text.as_ref());
-        for _ in 0..READINGS {
-            let changed = match self.read(&clean) {
-                Cow::Borrowed(same) if same.len() == clean.len() => break,
-                changed => changed.into_owned(),
-            };
-            clean = Cow::Owned(changed);
-        }
-        clean
+        settled(String::from_utf8_lossy(text.as_ref()), |text| self.read(text))
     }
 
     fn read<'a>(&self, text: &'a str) -> Cow<'a, str> {
@@ -90,8 +82,6 @@ impl TextSanitizer {
     }
 }
 
-/// How often a text is read at most until nothing changes: where something was left out, its neighbours may read differently.
-const READINGS: usize = 4;
 /// Headers whose value is the rest of the line.
 const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 /// Words after which credentials follow.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::SensitiveKeys;
 use crate::TokenPrefixes;
-use crate::edit::{Edit, REDACTED, then};
+use crate::edit::{Edit, REDACTED, settled};
 use crate::steps;
 
 /// Removes user information, parameters, query and fragment of a URL, with the default options of [`UrlSanitizer`].
@@ -99,9 +99,7 @@ impl UrlSanitizer {
     /// Sanitizes one URL. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where nothing had to change.
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        let clean = then(readable(text.as_ref()), |text| self.sanitize_readable(text));
-        // User information may have hidden blanks from the trimming.
-        then(clean, |clean| clean.trim_matches(|character| character <= ' ').into())
+        settled(readable(text.as_ref()), |text| self.sanitize_readable(trimmed(text)))
     }
 
     /// Sanitizes a URL that has nothing to be trimmed or ignored.
@@ -117,10 +115,7 @@ impl UrlSanitizer {
                     edit.replace(start + length, text.len(), REDACTED);
                     break;
                 }
-                Shape::Path(length)
-                    if text[start + length..].trim_start_matches(['/', '\\']).starts_with(';') =>
-                {
-                    // Without its parameters, what follows would become an authority.
+                Shape::Path(length) if starts_with_parameters(&text[start + length..]) => {
                     edit.replace(start + length, text.len(), REDACTED);
                     break;
                 }
@@ -144,6 +139,10 @@ impl UrlSanitizer {
                         host = end;
                     }
                     if Shape::of(&text[host..]) == Shape::Bare {
+                        if text[..end].ends_with(':') && starts_with_parameters(&text[end..]) {
+                            edit.replace(start, text.len(), REDACTED);
+                            break;
+                        }
                         self.authority(&mut edit, text, start, false);
                         break;
                     }
@@ -295,6 +294,11 @@ impl Shape {
     }
 }
 
+/// Whether a path starts with parameters, without which its slashes would announce an authority.
+fn starts_with_parameters(path: &str) -> bool {
+    path.trim_start_matches(['/', '\\']).starts_with(';')
+}
+
 /// The scheme of a URL, without its colon.
 fn scheme(text: &str) -> Option<&str> {
     let length =
@@ -346,6 +350,11 @@ fn split_port(hosts: &str) -> (&str, bool) {
         start += host.len() + 1;
     }
     (&hosts[..name], valid)
+}
+
+/// A URL without what rule U4 trims.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|character| character <= ' ')
 }
 
 /// Text of bytes as rule U4 reads it: without control characters and blanks at its ends, and without tabs and line ends in it.
