@@ -195,6 +195,11 @@ mod s9_ambiguity {
         triple_quotes: [Generic] "SELECT '''it's''', secret" => "SELECT ?";
         triple_quotes_that_agree: [Generic] "SELECT '''its''', b" => "SELECT ?, b";
         executable_comment: [Generic] "SELECT /*! '*/ secret' */" => "SELECT ?";
+        executable_comment_with_dashes: [Generic] "SELECT /*! a -- b */ secret\n, c" => "SELECT ?";
+        dollar_body_with_comment: [Generic] "SELECT $$ a # b $$ secret\n, c" => "SELECT ?";
+        dollar_body_with_closed_comment: [Generic] "SELECT $$ a -- b\n $$ c" => "SELECT ? c";
+        backticks: [Generic] "SELECT `a 'secret' b`" => "SELECT ?";
+        backticks_joined: [Generic] "SELECT \"a\".`it's`" => "SELECT ?.?";
         carriage_return: [Generic, MySql] "SELECT a -- b\r'c\nsecret'" => "SELECT a ?";
         line_end: [Generic, MySql, Postgres] "SELECT a -- b's\r\nFROM c" => "SELECT a \nFROM c";
     }

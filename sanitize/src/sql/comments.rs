@@ -85,7 +85,7 @@ impl Lexer<'_> {
             self.stop_at(start);
             return Continue(());
         };
-        if self.hides_end(start, end) || unsure && marker && !scan::is_closed(&text[start + 2..end]) {
+        if self.hides_end(start, end) || unsure && marker && !scan::is_inert(&text[start + 2..end - 2]) {
             return self.drop_rest(start);
         }
         self.leave_comment_out(end);

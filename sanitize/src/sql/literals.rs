@@ -2,6 +2,8 @@
 
 use core::ops::ControlFlow::{self, Continue};
 
+use memchr::memchr2;
+
 use super::grammar::{Bracket, Class, Dollar, DoubleQuotes, Has};
 use super::keyword::{Keyword, precedes_operand};
 use super::lexer::{Flow, Lexer, Previous};
@@ -178,6 +180,11 @@ impl Lexer<'_> {
         }
         let found = scan::quoted(text, quote + 1, byte, backslash);
         let Some(end) = found.end else { return End::Missing };
+        // Where backticks quote nothing, a quote between them starts a string.
+        let in_doubt = byte == b'`' && self.grammar.identifier_backslash == Has::Unsure;
+        if in_doubt && memchr2(b'\'', b'"', &text[quote..end]).is_some() {
+            return End::Ambiguous;
+        }
         if found.doubtful {
             return if backslash == Has::Unsure || self.is_glued(end) {
                 End::Ambiguous
@@ -292,7 +299,7 @@ impl Lexer<'_> {
             return self.end_string(start, End::Missing);
         };
         let closed =
-            self.grammar.dollar != Dollar::Unsure || scan::is_closed(&text[body..end - (body - start)]);
+            self.grammar.dollar != Dollar::Unsure || scan::is_inert(&text[body..end - (body - start)]);
         self.end_string(start, if closed { End::At(end) } else { End::Ambiguous })
     }
 

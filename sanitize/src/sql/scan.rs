@@ -1,6 +1,6 @@
 //! Where quoted text and comments end. Every function looks at each byte once, from `from` to the end it finds.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr2, memmem, memrchr};
 
 use super::grammar::Has;
 use crate::steps;
@@ -173,6 +173,13 @@ pub(super) fn is_closed(text: &[u8]) -> bool {
         }
     }
     open.is_none()
+}
+
+/// Whether a piece of text leaves nothing open behind it, not even a comment up to the end of the line.
+pub(super) fn is_inert(text: &[u8]) -> bool {
+    let last_line = memrchr(b'\n', text).map_or(text, |end| &text[end + 1..]);
+    let in_comment = |pair: &[u8]| matches!(pair, b"--" | b"//") || pair.contains(&b'#');
+    is_closed(text) && !last_line.windows(2).any(in_comment) && !last_line.ends_with(b"#")
 }
 
 /// Whether a `$` before this byte may start a dollar quote.
