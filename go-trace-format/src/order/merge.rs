@@ -24,6 +24,8 @@ pub(crate) struct EventCursor {
     head_length: u8,
     /// Its time.
     time: i64,
+    /// The time of the current batch.
+    batch_time: i64,
     /// Where it begins in the generation's bytes.
     event: usize,
     /// Where the current batch ends.
@@ -45,6 +47,7 @@ impl EventCursor {
             event_type: EventType::Sync,
             head_length: 0,
             time: 0,
+            batch_time: 0,
             event: 0,
             end: 0,
             safe_end: 0,
@@ -94,7 +97,9 @@ impl EventCursor {
     fn set(&mut self, event_type: EventType, delta: u64, head_length: usize, source: &Source<'_>) {
         self.event_type = event_type;
         self.head_length = head_length as u8;
-        self.time = self.time.wrapping_add(source.clock.time(delta).0);
+        // The reference takes a time of 0 for none so far. Only times that overflow meet it in a batch's midst.
+        let last = if self.time == 0 { self.batch_time } else { self.time };
+        self.time = last.wrapping_add(source.clock.time(delta).0);
     }
 
     /// As [`load`](Self::load), near the end of a batch and wherever an event may be malformed.
@@ -153,7 +158,8 @@ impl EventCursor {
             self.safe_start = start + batch.short_varints_from as usize;
             self.safe_end = 0;
             if start != self.end {
-                self.time = generation.clock().time(batch.time).0;
+                self.batch_time = generation.clock().time(batch.time).0;
+                self.time = self.batch_time;
                 return Some(start);
             }
         }
