@@ -200,6 +200,7 @@ mod s9_ambiguity {
         dollar_body_with_closed_comment: [Generic] "SELECT $$ a -- b\n $$ c" => "SELECT ? c";
         backticks: [Generic] "SELECT `a 'secret' b`" => "SELECT ?";
         backticks_joined: [Generic] "SELECT \"a\".`it's`" => "SELECT ?.?";
+        identifier_joined_to_a_doubtful_one: [Generic] "SELECT [a, \"b\".\"c]\", d" => "SELECT [a, ?.?";
         carriage_return: [Generic, MySql] "SELECT a -- b\r'c\nsecret'" => "SELECT a ?";
         line_end: [Generic, MySql, Postgres] "SELECT a -- b's\r\nFROM c" => "SELECT a \nFROM c";
     }

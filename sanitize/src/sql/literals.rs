@@ -248,11 +248,16 @@ impl Lexer<'_> {
                 let end = self.word_end(name);
                 end > name && !matches!(text.get(end), Some(b'\'' | b'"' | b'&')) && !is_uuid(&text[name..])
             }
-            Class::DoubleQuote => matches!(self.string_end(name, self.grammar.backslash), End::At(_)),
-            Class::Backtick => matches!(self.string_end(name, self.grammar.identifier_backslash), End::At(_)),
+            Class::DoubleQuote => self.reads_on(name, self.grammar.backslash),
+            Class::Backtick => self.reads_on(name, self.grammar.identifier_backslash),
             Class::OpenBracket => self.bracket_end(name).is_some(),
             _ => false,
         }
+    }
+
+    /// Whether a quoted identifier starts at a place that will not end the reading.
+    fn reads_on(&self, quote: usize, backslash: Has) -> bool {
+        matches!(self.string_end(quote, backslash), End::At(end) if !self.hides_end(quote, end))
     }
 
     /// The place of the next byte that is no blank.
