@@ -179,7 +179,7 @@ fn recordings_of_the_fork_with_one_category_are_read_whole() {
     };
     for recording in support::fork_testdata() {
         let (name, trace) = (recording.name(), recording.bytes);
-        for category in [Category::Http, Category::Sql, Category::Tls, Category::Net] {
+        for category in [Category::Http, Category::Sql, Category::Tls, Category::Net, Category::Custom] {
             let keeps =
                 |event_type: EventType| is_status(event_type) || event_type.spec().category == category;
             let filtered = filter(&trace, Dialect::Fork, keeps, as_it_is).unwrap();
