@@ -230,6 +230,7 @@ mod s10_secrets_without_quotes {
         columns_in_queries: [Generic, Postgres] "SELECT password FROM a; UPDATE a SET password = b" => same;
         after_modifiers: [Generic] "CREATE OR REPLACE VIEW v AS SELECT password FROM a" => same;
         connect_with_slash: [Oracle, Generic] "CONNECT scott/tiger@db" => "CONNECT scott/?";
+        connect_without_password: [Oracle, Generic] "CONNECT / AS SYSDBA; CONNECT a/; CONNECT b/" => same;
         connect_using: [Db2] "CONNECT TO db USER a USING secret" => "CONNECT TO db USER a USING ?";
         comments_between: [Generic] "ALTER USER a PASSWORD /* x */ -- y\n secret" => "ALTER USER a PASSWORD  \n ?";
     }

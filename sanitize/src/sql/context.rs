@@ -169,7 +169,7 @@ impl Lexer<'_> {
     }
 
     /// Whether nothing at a place belongs to the value before it.
-    fn ends_value(&self, place: usize) -> bool {
+    pub(super) fn ends_value(&self, place: usize) -> bool {
         self.text().get(place).is_none_or(|&byte| self.class(byte) == Class::Blank || b",;)".contains(&byte))
     }
 

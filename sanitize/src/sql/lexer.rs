@@ -313,7 +313,7 @@ impl<'a> Lexer<'a> {
     fn slash(&mut self) -> Flow {
         let password = self.context.connects() && self.previous == Previous::Word;
         self.operator(1);
-        if password { self.drop_statement(self.pos) } else { Continue(()) }
+        if password && !self.ends_value(self.pos) { self.drop_statement(self.pos) } else { Continue(()) }
     }
 
     fn close_bracket(&mut self) {
