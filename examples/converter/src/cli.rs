@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
+use sanitize::{Dialect as SqlDialect, Filter};
 use trace_to_otel::UnixTime;
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
@@ -34,6 +35,20 @@ pub(crate) enum Verb {
     Dump(DumpArguments),
     /// Reads the whole trace and tells what is in it.
     Info(InfoArguments),
+    /// Writes a trace again with some categories only, and without the secrets of its texts.
+    ///
+    /// SQL, URLs and all other texts are sanitized, whatever the recorder did; strings that no event names any more
+    /// are left out. Functions and files in stacks stay as they are. The result is a plain trace of the version that
+    /// was read. It has no events of the fork, and opens in Go's own tools, where the trace is a stock one, or the
+    /// kept categories are core and custom; core is kept in stock traces whether asked for or not.
+    ///
+    /// The whole trace is held in memory, decompressed and up to twice.
+    Filter(FilterArguments),
+    /// Sanitizes texts: one on each line of standard input, or between NUL bytes.
+    ///
+    /// Each goes to standard output with the end that it had, as soon as it is complete, and in UTF-8. A text of more
+    /// than 16 MiB is an error. A text that may itself hold line breaks, as SQL does, needs --null.
+    Sanitize(SanitizeArguments),
 }
 
 #[derive(Debug, Args)]
@@ -53,7 +68,7 @@ pub(crate) struct OtlpArguments {
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Where to write the lines; `-` is standard output.
-    #[arg(long, value_name = "FILE", default_value = "-")]
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) out: PathBuf,
     /// The resource's service.name [default: $OTEL_SERVICE_NAME, or $OTEL_RESOURCE_ATTRIBUTES, or flightrecorder].
     #[arg(long, value_name = "NAME")]
@@ -90,6 +105,50 @@ pub(crate) struct InfoArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilterArguments {
+    /// The trace file; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Which categories to keep: core, http, sql, tls, net, custom or all, separated by commas.
+    #[arg(long, value_name = "CATEGORIES", default_value = "all", value_parser = categories)]
+    pub(crate) keep: Filter,
+    /// Where to write the trace; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The dialect of the trace's SQL, such as postgres, mysql or sqlite.
+    #[arg(long, value_name = "DIALECT", default_value_t)]
+    pub(crate) sql_dialect: SqlDialect,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SanitizeArguments {
+    #[command(subcommand)]
+    pub(crate) kind: TextKind,
+    /// Texts end with a NUL byte instead of a line break.
+    #[arg(short = '0', long, global = true)]
+    pub(crate) null: bool,
+}
+
+/// What the texts are.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum TextKind {
+    /// SQL: literals become `?`, and comments are left out.
+    Sql {
+        /// The dialect, such as postgres, mysql or sqlite.
+        #[arg(long, value_name = "DIALECT", default_value_t)]
+        dialect: SqlDialect,
+    },
+    /// URLs: without user and password, query and fragment.
+    Url,
+    /// Connection strings of databases: without user, password and other secrets.
+    Dsn,
+    /// Free text, such as log messages: without the secrets in it.
+    Text,
 }
 
 /// How to read.
@@ -142,6 +201,14 @@ fn with_dialect(options: ReaderOptions, dialect: Option<DialectName>) -> ReaderO
         Some(DialectName::Stock) => options.dialect(Dialect::Stock),
         Some(DialectName::Fork) => options.dialect(Dialect::Fork),
         None => options,
+    }
+}
+
+fn categories(names: &str) -> Result<Filter, String> {
+    match names.parse::<Filter>() {
+        Ok(filter) if filter.is_empty() => Err("name at least one category".to_owned()),
+        Ok(filter) => Ok(filter),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -5,13 +5,14 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use go_trace_format::{Dumper, EventType};
+use go_trace_format::Dumper;
 use sanitize::Sanitizer;
 
 use crate::{
     cli::DumpArguments,
     input::{Input, Progress},
     read::Trace,
+    texts,
 };
 
 pub(crate) fn run(arguments: &DumpArguments) -> anyhow::Result<()> {
@@ -28,21 +29,7 @@ fn dump(trace: &mut Trace, output: &mut impl Write, raw: bool) -> anyhow::Result
     let sanitizer = Sanitizer::new();
     let mut dumper = Dumper::new(output, |event_type, text: &[u8]| match raw {
         true => Cow::Borrowed(text),
-        false => sanitized(&sanitizer, event_type, text),
+        false => texts::sanitized(&sanitizer, event_type, text),
     });
     trace.for_each_event(|event| Ok(dumper.write(event)?))
-}
-
-/// The text of one of the fork's events by the rules for what it is.
-fn sanitized<'t>(sanitizer: &Sanitizer, event_type: EventType, text: &'t [u8]) -> Cow<'t, [u8]> {
-    use EventType as E;
-    let text = match event_type {
-        E::HttpServerRequestStart | E::HttpClientRequestStart => sanitizer.url(text),
-        E::SqlQueryStart => sanitizer.sql(text),
-        _ => sanitizer.text(text),
-    };
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    }
 }

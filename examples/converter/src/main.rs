@@ -3,14 +3,18 @@
 
 mod cli;
 mod dump;
+mod filter;
 mod info;
 mod input;
 mod map;
 mod otlp;
+mod output;
 mod read;
 mod render;
 mod report;
+mod sanitize;
 mod spans;
+mod texts;
 
 use std::{io, process::ExitCode};
 
@@ -36,6 +40,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Otlp(arguments) => otlp::run(&arguments),
         Verb::Dump(arguments) => dump::run(&arguments),
         Verb::Info(arguments) => info::run(&arguments),
+        Verb::Filter(arguments) => filter::run(&arguments),
+        Verb::Sanitize(arguments) => sanitize::run(&arguments),
     }
 }
 

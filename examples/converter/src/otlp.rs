@@ -2,51 +2,35 @@
 
 use std::{
     env,
-    fs::File,
     io::{self, BufWriter, Write},
 };
 
-use anyhow::{Context, bail};
 use trace_to_otel::{Resource, Span, SpanSink, otlp::JsonLines};
 
 use crate::{
     cli::OtlpArguments,
-    input::{Input, Progress},
+    input::Input,
     map::{Output, Session},
+    output::{self, Destination},
     read::{Source, Trace},
 };
 
 pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
     let resource = resource(arguments)?;
-    let name = arguments.out.display().to_string();
-    if arguments.out.as_os_str() == "-" {
-        return write_all(arguments, resource, io::stdout().lock(), Progress::UnlessOutputIsTerminal);
-    }
-    refuse_to_overwrite_input(arguments)?;
-    let mut file = File::create(&arguments.out).with_context(|| name.clone())?;
-    write_all(arguments, resource, &mut file, Progress::Shown)?;
-    // Only now does a full disk tell.
-    file.sync_all().or_else(ignore_unsupported).with_context(|| name)
-}
-
-fn refuse_to_overwrite_input(arguments: &OtlpArguments) -> anyhow::Result<()> {
-    // What does not exist yet is no input.
-    let Ok(out) = arguments.out.canonicalize() else { return Ok(()) };
-    match arguments.files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == out)) {
-        true => bail!("{} is an input: give --out another name", out.display()),
-        false => Ok(()),
-    }
+    output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
+    let mut output = Destination::create(&arguments.out)?;
+    write_all(arguments, resource, &mut output)?;
+    output.finish()
 }
 
 fn write_all(
     arguments: &OtlpArguments,
     resource: Resource,
     output: impl Write,
-    progress: Progress,
 ) -> anyhow::Result<()> {
     let output = BufWriter::with_capacity(256 << 10, output);
     let lines = Lines { lines: JsonLines::new(output, resource.clone()), resource };
-    let options = arguments.reading.options();
+    let (progress, options) = (output::progress(&arguments.out), arguments.reading.options());
     let traces = arguments.files.iter().map(|file| Trace::open(Input::open(file, progress)?, options));
     Session::new(&arguments.mapping, lines).run(traces)
 }
@@ -89,13 +73,5 @@ fn resource(arguments: &OtlpArguments) -> anyhow::Result<Resource> {
     match &arguments.service_name {
         Some(name) => Ok(resource.with("service.name", &**name)),
         None => Ok(resource),
-    }
-}
-
-/// Pipes and devices have nothing to synchronise.
-fn ignore_unsupported(error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => Ok(()),
-        _ => Err(error),
     }
 }

@@ -24,10 +24,37 @@ pub(crate) fn losses(name: &str, losses: &Losses) {
         return;
     }
     warning(name, losses);
-    for loss in losses.iter().take(MOST_LOSSES) {
-        anstream::eprintln!("  {loss}");
+    some_of(losses.iter(), losses.count());
+}
+
+/// What was read but cannot be written.
+#[derive(Default)]
+pub(crate) struct LeftOut {
+    first: Vec<String>,
+    count: u64,
+}
+
+impl LeftOut {
+    pub(crate) fn add(&mut self, what: impl std::fmt::Display) {
+        self.count += 1;
+        if self.first.len() < MOST_LOSSES {
+            self.first.push(what.to_string());
+        }
     }
-    let others = losses.count().saturating_sub(MOST_LOSSES as u64);
+
+    pub(crate) fn report(&self, name: &str) {
+        if self.count > 0 {
+            warning(name, "not everything that was read can be written");
+            some_of(self.first.iter(), self.count);
+        }
+    }
+}
+
+fn some_of(all: impl Iterator<Item = impl std::fmt::Display>, count: u64) {
+    for one in all.take(MOST_LOSSES) {
+        anstream::eprintln!("  {one}");
+    }
+    let others = count.saturating_sub(MOST_LOSSES as u64);
     if others > 0 {
         anstream::eprintln!("  and {others} more");
     }

@@ -1,0 +1,34 @@
+//! What the texts of events are, and so which rules sanitize them.
+
+use std::borrow::Cow;
+
+use go_trace_format::EventType;
+use sanitize::Sanitizer;
+
+/// A text of an event, without its secrets.
+pub(crate) fn sanitized<'t>(sanitizer: &Sanitizer, event_type: EventType, text: &'t [u8]) -> Cow<'t, [u8]> {
+    use EventType as E;
+    match event_type {
+        // A server's path is a URL without scheme and host.
+        E::HttpServerRequestStart | E::HttpClientRequestStart => into_bytes(sanitizer.url(text)),
+        E::SqlQueryStart => into_bytes(sanitizer.sql(text)),
+        // Hosts, addresses, messages, names, labels and reasons.
+        _ => free_text(sanitizer, text),
+    }
+}
+
+/// Free text need not be UTF-8, such as Datadog's span ids in logs: where nothing has to be hidden it stays as it is.
+fn free_text<'t>(sanitizer: &Sanitizer, text: &'t [u8]) -> Cow<'t, [u8]> {
+    let readable = String::from_utf8_lossy(text);
+    match sanitizer.text(&*readable) {
+        clean if clean == readable => Cow::Borrowed(text),
+        clean => Cow::Owned(clean.into_owned().into_bytes()),
+    }
+}
+
+fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
+}
