@@ -34,6 +34,8 @@ pub(crate) struct Assembler<'a> {
     /// How many batches of the generation that is being salvaged were found, and how many bytes passed over.
     pub(super) found: usize,
     pub(super) damage: u64,
+    /// Number and earliest time, in clock units, of the last generation.
+    pub(super) last: Option<(u64, u64)>,
     /// Where batches stand that a damaged generation took out of turn.
     pub(super) taken: BTreeSet<u64>,
 }
@@ -66,6 +68,7 @@ impl<'a> Assembler<'a> {
             partial: false,
             found: 0,
             damage: 0,
+            last: None,
             taken: BTreeSet::new(),
         })
     }
@@ -114,6 +117,7 @@ impl<'a> Assembler<'a> {
             self.any = true;
             self.seal(generation, losses)?;
             self.clock = *generation.clock();
+            self.last = generation.earliest().map(|earliest| (generation.number(), earliest));
         }
         Ok(filled)
     }

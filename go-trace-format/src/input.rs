@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, io::Read};
 use crate::{
     error::{Error, Parse, Problem},
     spec::Dialect,
-    wire::{Item, item, item_error},
+    wire::{Batch, Item, batch_of, item, item_error},
 };
 
 /// How much is asked of a reader at once.
@@ -181,12 +181,17 @@ impl<'a> Input<'a> {
     }
 
     /// The batch that was parsed at a position, and where its body begins.
-    pub(crate) fn batch(&self, peeked: &Peeked, dialect: Dialect) -> Option<(crate::wire::Batch<'_>, usize)> {
-        let window = &self.bytes[peeked.position..self.filled];
-        match item(window, self.offset_of(peeked.position), dialect) {
-            Ok((_, Item::Batch(batch))) => Some((batch, (batch.data_offset - self.base) as usize)),
-            _ => None,
-        }
+    pub(crate) fn batch(&self, peeked: &Peeked, dialect: Dialect) -> Option<(Batch<'_>, usize)> {
+        let bytes = &self.bytes[peeked.position..peeked.position + peeked.length];
+        let batch = batch_of(bytes, self.offset_of(peeked.position), dialect)?;
+        Some((batch, (batch.data_offset - self.base) as usize))
+    }
+
+    /// The batch at the place whose end is missing: all that is there of it.
+    pub(crate) fn peek_cut(&self, dialect: Dialect) -> Option<Peeked> {
+        let batch = batch_of(self.window(), self.offset(), dialect)?;
+        let kind = PeekedKind::Batch { generation: batch.generation };
+        Some(Peeked { position: self.position, length: self.window().len(), kind })
     }
 
     /// Goes past what was peeked.

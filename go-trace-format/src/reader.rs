@@ -111,8 +111,8 @@ impl ReaderOptions {
 /// Reads a trace event by event.
 ///
 /// The contract for untrusted bytes: no panic, time linear in the input, and memory bounded by a small multiple
-/// of the largest generation's bytes plus what the trace says is still alive (goroutines, open tasks and
-/// regions).
+/// of the largest generation's bytes plus what the trace says is still alive: goroutines, procs, open tasks and
+/// regions, and in [`Mode::Strict`] every thread, because the reference knows them again.
 ///
 /// An [`Event`] borrows the reader until the next call:
 ///
@@ -204,11 +204,15 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn follow(mut self, earlier: Reader<'_>) -> Self {
         let same_rules = (self.mode, self.dialect()) == (earlier.mode, earlier.dialect());
+        let is_done = matches!(earlier.stage, Stage::Done);
         // Only at its end does the state of the earlier one fit what comes next.
-        if same_rules && matches!(earlier.stage, Stage::Done) {
+        if same_rules && is_done {
             self.sequencer = earlier.sequencer;
         }
         self.delivered = earlier.delivered;
+        if !is_done {
+            self.delivered.forget_last();
+        }
         self.delivered.is_gap_allowed = true;
         self.syncs = earlier.syncs;
         self

@@ -7,10 +7,10 @@ use crate::{
     assemble::Assembler,
     error::Error,
     generation::Generation,
-    input::{Parsed, PeekedKind},
+    input::{Parsed, Peeked, PeekedKind},
     losses::{Loss, Losses},
     spec::{EventType, MAX_BATCH_SIZE},
-    wire::{MAX_HEADER, timed_event},
+    wire::{BatchKind, MAX_HEADER},
 };
 
 /// How many batches behind the first of another generation, and behind each straggler of this one, are looked
@@ -20,6 +20,19 @@ const LOOK_AHEAD: usize = 64;
 /// How many bytes may be passed over before something is done with what there is: damage is never held in
 /// memory for long.
 const MAX_DAMAGE: u64 = 1 << 20;
+
+/// How many bytes of would-be batches may be looked through for each byte passed over.
+const ATTENTION_PER_BYTE: u64 = 16;
+
+/// How much earlier than the first batch that was found of a generation another may be, in clock units: over ten
+/// seconds, and ten times what threads were seen to disagree by.
+const EARLIER: u64 = 1 << 28;
+
+/// How much later a batch may be: over ten minutes, where generations take a second.
+const LATER: u64 = 1 << 34;
+
+/// How many generations damage may swallow whole.
+const SOON: u64 = 1 << 10;
 
 impl<'a> Assembler<'a> {
     /// What can be had of the next generation; `false` at the end of the trace. Fails only where the source
@@ -39,7 +52,18 @@ impl<'a> Assembler<'a> {
                 }
                 Err(error @ Error::Io { .. }) => return Err(error),
                 Err(error) => {
-                    let lost = self.resynchronize(generation.number())?;
+                    if self.is_next_generation_cut(generation) {
+                        return Ok(true);
+                    }
+                    let cut = self.input.peek_cut(self.dialect).filter(|_| error.is_truncated());
+                    let passed = self.resynchronize(generation)?;
+                    let lost = match cut {
+                        Some(cut) if self.is_near(&cut, generation) => {
+                            self.take_cut(cut, passed, generation, losses);
+                            0
+                        }
+                        _ => passed,
+                    };
                     note(losses, error, generation, lost);
                     self.damage += lost;
                     if batches > 0 && self.damage > MAX_DAMAGE {
@@ -71,6 +95,15 @@ impl<'a> Assembler<'a> {
             }
             let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
             if batches > 0 && found != generation.number() {
+                if self.is_stray(&peeked, generation)? {
+                    let number = generation.number();
+                    let error = Error::GenerationsOutOfOrder { offset, generation: number, found };
+                    note(losses, error, generation, 0);
+                    if let Err(error) = self.take(&peeked, generation) {
+                        note(losses, error, generation, 0);
+                    }
+                    continue;
+                }
                 self.take_stragglers(generation, losses)?;
                 return Ok(true);
             }
@@ -83,6 +116,25 @@ impl<'a> Assembler<'a> {
                 note(losses, error, generation, 0);
             }
         }
+    }
+
+    /// Whether the batch at the place, whose end is missing, is the first of the generation after this one.
+    fn is_next_generation_cut(&self, generation: &Generation<'_>) -> bool {
+        let cut = self.input.peek_cut(self.dialect);
+        let number = cut.map_or(0, |cut| cut.generation());
+        self.found > 0 && number == generation.number().wrapping_add(1)
+    }
+
+    /// Takes what there is of a batch whose end is missing: `length` bytes of it.
+    fn take_cut(&mut self, cut: Peeked, length: u64, generation: &mut Generation<'a>, losses: &mut Losses) {
+        let here = self.input.position();
+        generation.set_number(cut.generation());
+        self.found += 1;
+        // An event or a record that is cut in two is noted as such.
+        if let Err(error) = self.take(&Peeked { length: length as usize, ..cut }, generation) {
+            note(losses, error, generation, 0);
+        }
+        self.input.set_position(here);
     }
 
     fn note_end(&self, generation: &Generation<'_>, batches: usize, losses: &mut Losses) {
@@ -138,11 +190,13 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    /// Goes on to the next place where a batch may begin: how many bytes were passed over.
-    fn resynchronize(&mut self, current: u64) -> Result<u64, Error> {
+    /// Goes on to the next place where a batch begins: how many bytes were passed over.
+    fn resynchronize(&mut self, generation: &Generation<'_>) -> Result<u64, Error> {
         /// What it takes to judge a place: a whole batch, and how the next one begins.
         const SIGHT: usize = MAX_HEADER + MAX_BATCH_SIZE + 1;
         let start = self.input.offset();
+        // How many bytes of would-be batches may be looked through, so that all looking stays linear.
+        let mut attention = MAX_DAMAGE;
         self.input.set_position(self.input.position() + 1);
         loop {
             match self.input.grow_to(SIGHT) {
@@ -151,7 +205,10 @@ impl<'a> Assembler<'a> {
                 other => other?,
             }
             let passed = self.input.offset() - start;
-            if self.input.window().is_empty() || passed > MAX_DAMAGE || self.is_plausible(current) {
+            if self.input.window().is_empty()
+                || passed > MAX_DAMAGE
+                || self.is_plausible(generation, &mut attention)
+            {
                 return Ok(passed);
             }
             let window = self.input.window();
@@ -159,36 +216,62 @@ impl<'a> Assembler<'a> {
             let next = window.iter().skip(1).position(|&byte| begins_item(dialect.event_type(byte)));
             let skip = next.map_or(window.len(), |next| next + 1);
             self.input.set_position(self.input.position() + skip);
+            attention = attention.saturating_add(ATTENTION_PER_BYTE * skip as u64);
         }
     }
 
-    /// Whether what is at the place looks like a batch, and what follows it does.
-    fn is_plausible(&self, current: u64) -> bool {
+    /// Whether what is at the place is a batch: it fits the generation, what follows it begins as something
+    /// should, and all that is in it can be read. Anything less is also found inside batches.
+    fn is_plausible(&self, generation: &Generation<'_>, attention: &mut u64) -> bool {
         let position = self.input.position();
         let Parsed::Item(peeked) = self.input.parse(position, self.dialect) else { return false };
-        let Some((batch, _)) = self.input.batch(&peeked, self.dialect) else {
-            // One byte is too little to tell an end by.
-            return false;
-        };
-        let near = current == 0 || batch.generation.wrapping_sub(current) <= 1;
-        let opens = batch.experiment.0 != 0
-            || batch.data.first().is_some_and(|&byte| {
-                timed_event(self.dialect, byte).is_some() || opens_table(self.dialect.event_type(byte))
-            });
+        // One byte is too little to tell an end by.
+        let Some((batch, _)) = self.input.batch(&peeked, self.dialect) else { return false };
         let after = self.input.byte_at(position + peeked.length);
         let follows = after.is_none_or(|byte| begins_item(self.dialect.event_type(byte)));
-        batch.generation != 0 && near && opens && follows
+        if !follows || !self.is_near(&peeked, generation) || batch.data.is_empty() {
+            return false;
+        }
+        let Some(left) = attention.checked_sub(batch.data.len() as u64) else { return false };
+        *attention = left;
+        match batch.kind(self.version, self.dialect) {
+            BatchKind::Events => batch.events(self.dialect).all(|event| event.is_ok()),
+            BatchKind::Experimental(experiment) => experiment.name().is_some(),
+            _ => Generation::new(self.version, self.dialect).add(&batch, 0).is_ok(),
+        }
+    }
+
+    /// Whether a batch may belong to the generation or to one soon after it, by number and time. Where the
+    /// generation has nothing yet, the last one is asked.
+    fn is_near(&self, peeked: &Peeked, generation: &Generation<'_>) -> bool {
+        let found = peeked.generation();
+        let time = self.input.batch(peeked, self.dialect).map_or(0, |(batch, _)| batch.time);
+        let (current, ahead) = match generation.earliest() {
+            Some(earliest) => (Some((generation.number(), earliest)), 1),
+            None => (self.last, SOON),
+        };
+        let near = |(number, earliest): (u64, u64)| {
+            let span = earliest.saturating_sub(EARLIER)..earliest.saturating_add(LATER);
+            found.wrapping_sub(number) <= ahead && span.contains(&time)
+        };
+        found != 0 && current.is_none_or(near)
+    }
+
+    /// Whether a batch of another generation is alone with its number, and the number is none that may come here:
+    /// then it is the number that is damaged, and not the order, and the batch is this generation's.
+    fn is_stray(&mut self, peeked: &Peeked, generation: &Generation<'_>) -> Result<bool, Error> {
+        if self.is_near(peeked, generation) {
+            return Ok(false);
+        }
+        let after = self.input.offset_of(peeked.position) + peeked.length as u64;
+        let next = self.input.peek_at(after, self.dialect)?;
+        Ok(next.is_some_and(|next| next.generation() != peeked.generation()))
     }
 }
 
 fn begins_item(event_type: Option<EventType>) -> bool {
     use EventType as E;
     matches!(event_type, Some(E::EventBatch | E::ExperimentalBatch | E::EndOfGeneration))
-}
-
-fn opens_table(event_type: Option<EventType>) -> bool {
-    use EventType as E;
-    matches!(event_type, Some(E::Strings | E::Stacks | E::CpuSamples | E::Sync | E::Frequency))
 }
 
 fn note(losses: &mut Losses, error: Error, generation: &Generation<'_>, bytes: u64) {

@@ -157,6 +157,7 @@ impl Sequencer {
                         proc: sample.proc,
                         goroutine: sample.goroutine,
                         arguments: [sample.stack, 0, 0, 0],
+                        is_name_inherited: false,
                         offset: generation.offset(sample.start),
                     };
                     self.ready += 1;

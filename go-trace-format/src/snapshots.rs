@@ -37,6 +37,11 @@ pub(crate) enum Admission {
 }
 
 impl Delivered {
+    /// The last generation was not delivered to its end, and will be again.
+    pub(crate) fn forget_last(&mut self) {
+        self.last.pop_back();
+    }
+
     /// Looks at a generation that has been read, and remembers it.
     pub(crate) fn admit(&mut self, generation: &Generation<'_>) -> Admission {
         let key = Key { number: generation.number(), start: generation.start_time().0 };

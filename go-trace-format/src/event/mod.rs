@@ -49,6 +49,9 @@ pub(crate) struct Record {
     pub(crate) proc: i64,
     pub(crate) goroutine: i64,
     pub(crate) arguments: [u64; MAX_ARGUMENTS],
+    /// Whether the name of a task that ends is one of the generation's inherited names, and not of its strings. Means
+    /// nothing in any other event.
+    pub(crate) is_name_inherited: bool,
     /// Where the event begins in the trace.
     pub(crate) offset: u64,
 }
@@ -65,6 +68,7 @@ impl Record {
         proc: Self::NONE,
         goroutine: Self::NONE,
         arguments: [0; MAX_ARGUMENTS],
+        is_name_inherited: false,
         offset: 0,
     };
 }

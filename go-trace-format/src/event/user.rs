@@ -18,17 +18,7 @@ pub struct Task<'t> {
     pub name: Text<'t>,
 }
 
-/// The bit that tells a name of an earlier generation from an id of this one's string table.
-///
-/// String ids that large are kept out by [`Task::inherited_name`]'s callers.
-const INHERITED: u64 = 1 << 63;
-
 impl<'t> Task<'t> {
-    /// The argument that stands for the `index`-th inherited name of the generation.
-    pub(crate) const fn inherited_name(index: usize) -> u64 {
-        index as u64 | INHERITED
-    }
-
     pub(crate) fn of(event: &Event<'t>) -> Self {
         use crate::spec::EventType;
         let [id, second, third, fourth] = event.record.arguments;
@@ -41,11 +31,10 @@ impl<'t> Task<'t> {
     }
 
     fn name_of_end(event: &Event<'t>, argument: u64) -> Text<'t> {
-        if argument & INHERITED == 0 {
+        if !event.record.is_name_inherited {
             return event.text(3);
         }
-        let index = (argument & !INHERITED) as usize;
-        Text::new(event.tables.inherited.get(index).map(|name| &**name))
+        Text::new(event.tables.inherited.get(argument as usize).map(|name| &**name))
     }
 }
 

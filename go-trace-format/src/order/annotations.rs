@@ -6,7 +6,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{
     error::Violation,
-    event::{StringId, Task, TaskId},
+    event::{StringId, TaskId},
     order::{
         Advance, Order, Outcome, Step,
         names::{Name, Names},
@@ -39,6 +39,11 @@ impl Tasks {
                 task.name = names.inherit(task.name, tables);
             }
         }
+    }
+
+    /// The names of the tasks that are open.
+    pub(super) fn names_mut(&mut self) -> impl Iterator<Item = &mut Name> {
+        self.active.values_mut().map(|task| &mut task.name)
     }
 
     pub(super) fn forget(&mut self, id: u64) {
@@ -97,6 +102,11 @@ impl GoroutineNotes {
 
     fn get_mut(&mut self, index: NotesIndex) -> &mut Notes {
         &mut self.notes[index.0 as usize]
+    }
+
+    /// The names of the regions that are open.
+    pub(super) fn names_mut(&mut self) -> impl Iterator<Item = &mut Name> {
+        self.notes.iter_mut().flat_map(|notes| &mut notes.regions).map(|region| &mut region.name)
     }
 
     pub(super) fn remove(&mut self, index: NotesIndex) {
@@ -169,16 +179,14 @@ impl Order {
     pub(super) fn task_end(&mut self, step: &mut Step<'_>) -> Outcome {
         self.require_annotated_code(step)?;
         let task = self.tasks.active.remove(&step.argument(0));
+        let ActiveTask { parent, name } =
+            task.unwrap_or(ActiveTask { name: Name::Current(0), parent: TaskId::NONE.0 });
         // Parent and name of the beginning go behind the arguments.
-        let (parent, name) = match task {
-            None => (TaskId::NONE.0, 0),
-            Some(ActiveTask { parent, name: Name::Current(id) }) => (parent, id),
-            Some(ActiveTask { parent, name: Name::Inherited(index) }) => {
-                (parent, Task::inherited_name(index as usize))
-            }
-        };
         step.record.arguments[2] = parent;
-        step.record.arguments[3] = name;
+        (step.record.arguments[3], step.record.is_name_inherited) = match name {
+            Name::Current(id) => (id, false),
+            Name::Inherited(index) => (u64::from(index), true),
+        };
         self.lose_sight();
         Ok(Advance::Done)
     }

@@ -194,6 +194,9 @@ impl Attempt {
     }
 }
 
+/// So few threads are kept whatever they do.
+const FEW_THREADS: usize = 256;
+
 /// What an event's thread must hold, none of it or either.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Need {
@@ -213,6 +216,8 @@ pub(crate) struct Order {
     current: Thread,
     /// Its index.
     current_index: usize,
+    /// How many threads were left when idle ones were dropped last.
+    threads_kept: usize,
     thread_index: std::collections::HashMap<i64, u32, foldhash::fast::RandomState>,
     notes: GoroutineNotes,
     tasks: Tasks,
@@ -239,6 +244,7 @@ impl Order {
             threads: Vec::new(),
             current: Thread::new(Record::NONE),
             current_index: usize::MAX,
+            threads_kept: 0,
             thread_index: Default::default(),
             notes: GoroutineNotes::default(),
             tasks: Tasks::default(),
@@ -266,13 +272,37 @@ impl Order {
             // Nothing that was known before can be relied on.
             self.goroutines = Slots::default();
             self.procs = Slots::default();
-            self.threads.iter_mut().for_each(|thread| *thread = Thread::new(thread.id));
-            (self.current, self.current_index) = (Thread::new(Record::NONE), usize::MAX);
+            self.forget_threads();
             self.notes = GoroutineNotes::default();
             self.gc = Gc::default();
             self.initial_generation = generation;
         }
         self.unscheduled = unscheduled;
+    }
+
+    fn forget_threads(&mut self) {
+        self.threads.clear();
+        self.thread_index = Default::default();
+        (self.current, self.current_index) = (Thread::new(Record::NONE), usize::MAX);
+    }
+
+    /// Drops threads that hold and run nothing once they are most of those that are known. Only when salvaging: the
+    /// reference tells a thread that it has met from one that it has not.
+    fn forget_idle_threads(&mut self) {
+        if !self.salvage || self.threads.len() < self.threads_kept * 2 + FEW_THREADS {
+            return;
+        }
+        if let Some(place) = self.threads.get_mut(self.current_index) {
+            *place = self.current;
+        }
+        let busy = |thread: &Thread| thread.proc != Record::NONE || thread.goroutine != Record::NONE;
+        let kept: Vec<Thread> = self.threads.drain(..).filter(busy).collect();
+        self.forget_threads();
+        for thread in kept {
+            let index = self.thread(thread.id) as usize;
+            self.threads[index] = thread;
+        }
+        self.threads_kept = self.threads.len();
     }
 
     /// The current thread may have gone on to another goroutine unseen.
@@ -310,6 +340,10 @@ impl Order {
     pub(crate) fn close_generation(&mut self, tables: &Tables<'_>) {
         self.tasks.inherit(&mut self.names, tables);
         self.notes.inherit(&mut self.names, tables);
+        let Self { tasks, notes, names, .. } = self;
+        names.forget_unused(|| tasks.names_mut().chain(notes.names_mut()).collect());
+        self.forget_stand_ins();
+        self.forget_idle_threads();
     }
 
     /// The index of a thread, given to [`Step::thread`].

@@ -19,7 +19,12 @@ pub(crate) type Snapshot = Arc<Vec<Arc<[u8]>>>;
 pub(crate) struct Names {
     names: Snapshot,
     index: HashMap<Arc<[u8]>, u32>,
+    /// How many open tasks and regions had names when the others were dropped last.
+    used: usize,
 }
+
+/// So few names are kept whether they are used or not.
+const FEW: usize = 64;
 
 impl Names {
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -32,6 +37,29 @@ impl Names {
             Name::Current(id) => tables.string(StringId(id)).as_bytes(),
             Name::Inherited(index) => &self.names[index as usize],
         }
+    }
+
+    /// Drops the names that nothing open has, once they may be most of them. `open` gives every name in use, all of
+    /// them inherited by now.
+    pub(crate) fn forget_unused<'n>(&mut self, open: impl FnOnce() -> Vec<&'n mut Name>) {
+        if self.names.len() < 2 * self.used + FEW {
+            return;
+        }
+        let former = std::mem::take(&mut self.names);
+        let mut names = Vec::new();
+        self.index.clear();
+        let open = open();
+        self.used = open.len();
+        for name in open {
+            let Name::Inherited(index) = *name else { continue };
+            let bytes = &former[index as usize];
+            let index = *self.index.entry(Arc::clone(bytes)).or_insert_with(|| {
+                names.push(Arc::clone(bytes));
+                names.len() as u32 - 1
+            });
+            *name = Name::Inherited(index);
+        }
+        self.names = Arc::new(names);
     }
 
     /// Makes a name outlive the running generation.

@@ -5,7 +5,9 @@
 
 use crate::{
     event::Record,
-    order::{Goroutine, Order, Proc, Progress, Step, Thread, goroutines, procs, ranges::RangeStart},
+    order::{
+        Goroutine, Order, Proc, Progress, Step, Thread, goroutines, procs, ranges::RangeStart, slots::NO_SLOT,
+    },
     spec::EventType,
 };
 
@@ -25,12 +27,46 @@ pub(crate) fn hide_stand_ins(record: &mut Record) {
             *id = Record::NONE;
         }
     }
+    // The one event that is made up of a thread's own proc: see `go_destroy_syscall`.
+    if record.event_type == EventType::ProcSteal && (record.arguments[0] as i64) < UNKNOWN_END {
+        record.arguments[0] = Record::NONE as u64;
+    }
 }
 
 impl Order {
     /// Whether procs or goroutines were made up, which [`hide_stand_ins`] must take out of events.
     pub(crate) fn has_stand_ins(&self) -> bool {
         self.stand_ins
+    }
+
+    /// At the end of a generation: forgets what was made up, unless a thread still holds or runs it. The next
+    /// generation's statuses say what is so.
+    pub(super) fn forget_stand_ins(&mut self) {
+        if !self.stand_ins {
+            return;
+        }
+        if let Some(place) = self.threads.get_mut(self.current_index) {
+            *place = self.current;
+        }
+        self.current_index = usize::MAX;
+        for (index, thread) in self.threads.iter_mut().enumerate() {
+            if thread.proc < UNKNOWN_END {
+                thread.hold(Record::NONE, NO_SLOT);
+            }
+            if thread.goroutine < UNKNOWN_END {
+                thread.run(Record::NONE, NO_SLOT);
+            }
+            if let Some(slot) = self.procs.look_up(unknown(index)) {
+                self.procs.remove(slot);
+            }
+            if let Some(slot) = self.goroutines.look_up(unknown(index)) {
+                if let Some(notes) = self.goroutines.get(slot).notes {
+                    self.notes.remove(notes);
+                }
+                self.goroutines.remove(slot);
+            }
+        }
+        self.stand_ins = false;
     }
 
     /// Corrects what is known so that the event, which did not advance, does at its next try. Its arguments

@@ -2,7 +2,7 @@
 //!
 //! Go: `internal/trace.readBatch`, and the predicates on `batch` beside it.
 
-use nom::{IResult, Parser, bytes::complete::take, sequence::preceded};
+use nom::{IResult, Parser, bytes::complete::take};
 
 use crate::{
     cursor::{Cursor, MAX_VARINT},
@@ -124,28 +124,41 @@ fn size(input: &[u8]) -> IResult<&[u8], usize, Parse> {
     }
 }
 
-/// A batch or the end of a generation at the start of `input`, which stands at `offset` in the trace.
-pub(crate) fn item(input: &[u8], offset: u64, dialect: Dialect) -> IResult<&[u8], Item<'_>, Parse> {
+/// What opens a batch, or the end of a generation, at the start of `input`, which stands at `offset` in the trace:
+/// the batch with no body yet, and the size that it says.
+fn head(input: &[u8], offset: u64, dialect: Dialect) -> IResult<&[u8], Option<(Batch<'_>, usize)>, Parse> {
     let (rest, first) = byte(input)?;
     let (rest, experiment) = match dialect.event_type(first) {
-        Some(EventType::EndOfGeneration) => return Ok((rest, Item::EndOfGeneration)),
+        Some(EventType::EndOfGeneration) => return Ok((rest, None)),
         Some(EventType::EventBatch) => (rest, 0),
         Some(EventType::ExperimentalBatch) => byte(rest)?,
         _ => return Err(nom::Err::Error(Parse::new(input, Problem::Byte(first)))),
     };
-    let (body, (generation, thread, time, size)) = (varint, varint, varint, size).parse(rest)?;
-    let data_offset = offset + (input.len() - body.len()) as u64;
-    let (rest, data) = preceded(nom::combinator::success(()), take(size)).parse(body)?;
+    let (rest, (generation, thread, time, size)) = (varint, varint, varint, size).parse(rest)?;
     let batch = Batch {
         offset,
-        data_offset,
+        data_offset: offset + (input.len() - rest.len()) as u64,
         experiment: Experiment(experiment),
         generation,
         thread: ThreadId(thread as i64),
         time,
-        data,
+        data: &[],
     };
-    Ok((rest, Item::Batch(batch)))
+    Ok((rest, Some((batch, size))))
+}
+
+/// A batch or the end of a generation at the start of `input`, which stands at `offset` in the trace.
+pub(crate) fn item(input: &[u8], offset: u64, dialect: Dialect) -> IResult<&[u8], Item<'_>, Parse> {
+    let (rest, head) = head(input, offset, dialect)?;
+    let Some((batch, size)) = head else { return Ok((rest, Item::EndOfGeneration)) };
+    let (rest, data) = take(size).parse(rest)?;
+    Ok((rest, Item::Batch(Batch { data, ..batch })))
+}
+
+/// The batch that `bytes` are, whether they are all of it or its end is missing.
+pub(crate) fn batch_of(bytes: &[u8], offset: u64, dialect: Dialect) -> Option<Batch<'_>> {
+    let (data, head) = head(bytes, offset, dialect).ok()?;
+    head.map(|(batch, size)| Batch { data: &data[..size.min(data.len())], ..batch })
 }
 
 /// Turns a framing problem into an error with its place. `start` is where the batch begins, `window` what
