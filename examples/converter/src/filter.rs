@@ -14,10 +14,10 @@ use std::{
 
 use anyhow::Context;
 use go_trace_format::{
-    Category, Dialect, Event, EventType, Generation, ReaderOptions, Version,
+    Category, Clock, Dialect, Event, EventType, Generation, ReaderOptions, Version,
     spec::{Experiment, MAX_STRING_SIZE},
     wire::{Batch, BatchKind, Batches},
-    write::{Copier, SyncBatch, WriteError, Writer},
+    write::{Copier, GenerationWriter, SyncBatch, WriteError, Writer},
 };
 use sanitize::{Filter, Sanitizer, SqlSanitizer};
 
@@ -44,40 +44,49 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
     input.bytes = Box::new(Cursor::new(Arc::clone(&bytes)));
 
     let mut trace = Trace::open(input, arguments.reading.options())?;
-    let mut scheduling = Scheduling::default();
-    trace.for_each_event(|event| Ok(scheduling.take(event)))?;
+    let mut survey = Survey::default();
+    trace.for_each_event(|event| {
+        survey.take(event);
+        Ok(())
+    })?;
     trace.report_losses();
-    let plan = Plan::new(arguments, trace.reader.dialect(), &scheduling);
+    let plan = Plan::new(arguments, trace.reader.dialect(), &survey);
     if !arguments.keep.contains(plan.keep) {
-        report::warning(&name, "core is kept too: no tool reads a stock trace without it");
+        report::warning(&name, "core is kept too: no tool of Go reads a stock trace without it");
     }
-    let bytes = mend::mended(&bytes, plan.from).with_context(|| name.clone())?;
+    let mut left_out = LeftOut::default();
+    let bytes = mended(&bytes, plan.from, survey.events, &mut left_out).with_context(|| name.clone())?;
     let mut destination = Destination::create(&arguments.out)?;
-    let left_out = plan.write(&bytes, &mut destination).with_context(|| format!("writing {name} filtered"))?;
+    let outcome = plan.write(&bytes, &mut destination, &mut left_out);
     left_out.report(&name);
+    outcome.with_context(|| format!("writing what is kept of {name}"))?;
     destination.finish()
 }
 
-/// Whether every generation tells who ran where: a recorder of the fork may have left that out.
+/// What the whole trace is like.
 #[derive(Default)]
-struct Scheduling {
+struct Survey {
+    events: u64,
     has_generation: bool,
-    is_seen: bool,
-    is_missing: bool,
+    /// Whether the generation tells who ran where: a recorder of the fork may have left that out.
+    is_scheduled: bool,
+    is_unscheduled_before: bool,
 }
 
-impl Scheduling {
+impl Survey {
     fn take(&mut self, event: &Event<'_>) {
         if event.event_type() != EventType::Sync {
-            self.is_seen |= event.category() == Category::Core && !is_status(event.event_type());
+            self.events += 1;
+            self.is_scheduled |= event.category() == Category::Core && !is_status(event.event_type());
             return;
         }
-        self.is_missing |= self.has_generation && !self.is_seen;
-        (self.has_generation, self.is_seen) = (true, false);
+        self.is_unscheduled_before |= self.has_generation && !self.is_scheduled;
+        (self.has_generation, self.is_scheduled) = (true, false);
     }
 
-    fn is_whole(&self) -> bool {
-        !self.is_missing
+    /// Whether all generations were scheduled.
+    fn is_scheduled(&self) -> bool {
+        !self.is_unscheduled_before
     }
 }
 
@@ -96,9 +105,9 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(arguments: &FilterArguments, from: Dialect, scheduling: &Scheduling) -> Self {
+    fn new(arguments: &FilterArguments, from: Dialect, survey: &Survey) -> Self {
         let keep = arguments.keep;
-        let is_stock = !keep.intersects(OF_FORK) && keep.contains(Filter::CORE) && scheduling.is_whole();
+        let is_stock = !keep.intersects(OF_FORK) && keep.contains(Filter::CORE) && survey.is_scheduled();
         let to = if is_stock { Dialect::Stock } else { from };
         let keep = if to == Dialect::Stock { keep | Filter::CORE } else { keep };
         let sql = SqlSanitizer::new(arguments.sql_dialect);
@@ -110,31 +119,34 @@ impl Plan {
         self.keep.contains(category) || is_status(event_type)
     }
 
-    fn write(&self, trace: &[u8], output: impl Write) -> anyhow::Result<LeftOut> {
+    fn write(&self, trace: &[u8], output: impl Write, left_out: &mut LeftOut) -> anyhow::Result<()> {
         let generations = ReaderOptions::new().dialect(self.from).generations(trace)?;
         let version = generations.version();
         let mut batches = self.batches(trace)?;
         let mut writer = Writer::new(BufWriter::with_capacity(256 << 10, output), version, self.to)?;
-        let mut left_out = LeftOut::default();
         let mut last = None;
         for generation in generations {
             let generation = generation?;
             let batches = batches.remove(&generation.number()).unwrap_or_default();
-            let number = number_after(last, generation.number(), version);
-            match self.copy(&generation, &batches, number, &mut writer, &mut left_out) {
-                Ok(()) => last = Some(number),
+            let (number, clock, begin) = self.beginning(&generation, &batches, last, version);
+            let next = match writer.generation(number, SyncBatch::of(&clock, begin)) {
+                Ok(next) => next,
                 Err(WriteError::Io(error)) => return Err(error.into()),
-                Err(error) => left_out.add(format_args!("generation {}: {error}", generation.number())),
-            }
-            if last == Some(number) && number != generation.number() {
+                Err(error) => {
+                    left_out.add(format_args!("generation {}: {error}", generation.number()));
+                    continue;
+                }
+            };
+            self.copy(&generation, &batches, version, next, left_out)?;
+            if number != generation.number() {
                 left_out.add(format_args!(
                     "the number of generation {}, which is now {number}: {version} knows no gaps",
                     generation.number()
                 ));
             }
+            last = Some((number, clock));
         }
-        writer.into_inner().flush()?;
-        Ok(left_out)
+        Ok(writer.into_inner().flush()?)
     }
 
     /// The batches of each generation, in the order of the file.
@@ -147,37 +159,49 @@ impl Plan {
         Ok(generations)
     }
 
-    /// When a generation begins, in clock units.
-    fn begin(&self, batches: &[Batch<'_>], version: Version) -> u64 {
-        let is_sync = |batch: &Batch<'_>| batch.kind(version, self.from) == BatchKind::Sync;
-        if version.has_sync_batch() && !batches.iter().any(is_sync) {
-            // Its clock is that of the generation before: earlier than itself. 0 counts as no time.
-            return 0;
-        }
-        batches.iter().map(|batch| batch.time).min().unwrap_or_default()
-    }
-
-    /// Writes a generation; fails before its first byte, or where the output does.
-    fn copy<W: Write>(
+    /// The number, the clock and the earliest time of a generation behind the last that was written.
+    fn beginning(
         &self,
         generation: &Generation<'_>,
         batches: &[Batch<'_>],
-        number: u64,
-        writer: &mut Writer<W>,
+        last: Option<(u64, Clock)>,
+        version: Version,
+    ) -> (u64, Clock, u64) {
+        let number = match last {
+            // Generations must follow on each other, and one between them may be lost.
+            Some((last, _)) if !version.has_end_of_generation() => last.wrapping_add(1),
+            _ => generation.number(),
+        };
+        let is_sync = |batch: &Batch<'_>| batch.kind(version, self.from) == BatchKind::Sync;
+        let has_snapshot = batches.iter().any(is_sync) && generation.clock().snapshot().is_some();
+        match last {
+            // It has lost its clock, and the one before was earlier than all of it. 0 counts as no time.
+            Some((_, clock)) if version.has_sync_batch() && !has_snapshot => (number, clock, 0),
+            _ => {
+                let begin = batches.iter().map(|batch| batch.time).min().unwrap_or_default();
+                (number, *generation.clock(), begin)
+            }
+        }
+    }
+
+    /// Writes a generation, and tells what of it cannot be written.
+    fn copy(
+        &self,
+        generation: &Generation<'_>,
+        batches: &[Batch<'_>],
+        version: Version,
+        mut to: GenerationWriter<'_, impl Write>,
         left_out: &mut LeftOut,
     ) -> Result<(), WriteError> {
-        let (tables, version) = (generation.tables(), writer.version());
-        let begin = self.begin(batches, version);
-        let mut to = writer.generation(number, SyncBatch::of(tables.clock(), begin))?;
         let keeps = |event_type| self.keeps(event_type);
-        let mut copier = Copier::new(tables, version, self.from, keeps, |event_type, text| {
+        let mut copier = Copier::new(generation.tables(), version, self.from, keeps, |event_type, text| {
             clipped(texts::sanitized(&self.sanitizer, event_type, text))
         });
         for batch in batches {
             let outcome = match batch.kind(version, self.from) {
                 // Nobody knows what else an experiment's own format may hold.
                 BatchKind::Experimental(experiment) if experiment != Experiment::ALLOC_FREE => {
-                    left_out.add(format_args!("a batch of experiment {} at {}", experiment.0, batch.offset));
+                    left_out.add(format_args!("a batch of experiment {}", experiment.0));
                     Ok(())
                 }
                 _ => copier.batch(batch, &mut to),
@@ -186,19 +210,34 @@ impl Plan {
                 // What cannot be read has been told.
                 Ok(()) | Err(WriteError::Read(_)) => {}
                 Err(error @ WriteError::Io(_)) => return Err(error),
-                Err(error) => left_out.add(format_args!("the rest of a batch of generation {number}: {error}")),
+                Err(error) => left_out
+                    .add(format_args!("the rest of a batch of generation {}: {error}", generation.number())),
             }
         }
         to.finish()
     }
 }
 
-/// Up to Go 1.25, generations must follow on each other, and one between them may be lost.
-fn number_after(last: Option<u64>, number: u64, version: Version) -> u64 {
-    match last {
-        Some(last) if !version.has_end_of_generation() => last.wrapping_add(1),
-        _ => number,
+/// The trace without damage. `events` is how many events were read of it.
+fn mended<'t>(
+    trace: &'t [u8],
+    dialect: Dialect,
+    events: u64,
+    left_out: &mut LeftOut,
+) -> anyhow::Result<Cow<'t, [u8]>> {
+    let mended = mend::mended(trace, dialect)?;
+    if let Cow::Owned(mended) = &mended {
+        let mut reader = ReaderOptions::new().dialect(dialect).read_slice(mended)?;
+        let mut survey = Survey::default();
+        while let Some(event) = reader.next_event()? {
+            survey.take(&event);
+        }
+        let lost = events.saturating_sub(survey.events);
+        if lost > 0 {
+            left_out.add(format_args!("{lost} events behind damage"));
+        }
     }
+    Ok(mended)
 }
 
 /// The most of a text that a trace can hold. What stands for a secret may be longer than it.

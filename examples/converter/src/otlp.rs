@@ -23,11 +23,7 @@ pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
     output.finish()
 }
 
-fn write_all(
-    arguments: &OtlpArguments,
-    resource: Resource,
-    output: impl Write,
-) -> anyhow::Result<()> {
+fn write_all(arguments: &OtlpArguments, resource: Resource, output: impl Write) -> anyhow::Result<()> {
     let output = BufWriter::with_capacity(256 << 10, output);
     let lines = Lines { lines: JsonLines::new(output, resource.clone()), resource };
     let (progress, options) = (output::progress(&arguments.out), arguments.reading.options());

@@ -10,13 +10,14 @@ pub(super) fn mended(trace: &[u8], dialect: Dialect) -> anyhow::Result<Cow<'_, [
     let mut generations = ReaderOptions::new().dialect(dialect).generations(trace)?;
     generations.by_ref().try_for_each(|generation| generation.map(drop))?;
     let losses = generations.losses();
-    if losses.bytes() == 0 {
+    if losses.is_empty() {
         return Ok(trace.into());
     }
     if losses.count() > losses.iter().count() as u64 {
         bail!("it is damaged in {} places: too many to be filtered", losses.count());
     }
-    Ok(without_damage(trace, dialect, losses)?.into())
+    let whole = without_damage(trace, dialect, losses)?;
+    Ok(with_short_end(whole, dialect)?.into())
 }
 
 fn without_damage(trace: &[u8], dialect: Dialect, losses: &Losses) -> Result<Vec<u8>, Error> {
@@ -31,6 +32,32 @@ fn without_damage(trace: &[u8], dialect: Dialect, losses: &Losses) -> Result<Vec
     }
     mended.extend_from_slice(&trace[place..]);
     Ok(mended)
+}
+
+/// Where the trace is cut inside a batch, makes what there is of it a batch that ends there.
+fn with_short_end(mut trace: Vec<u8>, dialect: Dialect) -> Result<Vec<u8>, Error> {
+    let (header, rest) = trace.split_at(HEADER_LENGTH);
+    let end = HEADER_LENGTH + whole_batches(header, rest, dialect)?;
+    let cut = trace.split_off(end);
+    let is_experimental = |&byte: &u8| dialect.event_type(byte) == Some(EventType::ExperimentalBatch);
+    // The event's byte, the experiment's, generation, thread and time.
+    let before = 1 + usize::from(cut.first().is_some_and(is_experimental));
+    let size = (0..3).try_fold(before, |place, _| behind_varint(&cut, place));
+    let Some((size, body)) = size.and_then(|size| Some((size, behind_varint(&cut, size)?))) else {
+        return Ok(trace);
+    };
+    let body = &cut[body..];
+    trace.extend_from_slice(&cut[..size]);
+    // A number of at most 21 bits, as a varint of three bytes.
+    let size = body.len() as u32;
+    trace.extend([size as u8 | 0x80, (size >> 7) as u8 | 0x80, (size >> 14) as u8 & 0x7f]);
+    trace.extend_from_slice(body);
+    Ok(trace)
+}
+
+fn behind_varint(bytes: &[u8], place: usize) -> Option<usize> {
+    let length = bytes.get(place..)?.iter().position(|&byte| byte < 0x80)?;
+    Some(place + length + 1)
 }
 
 /// How many bytes the batches and ends of generations take that `bytes` begin with.
