@@ -10,10 +10,11 @@ use crate::{
     header::Version,
     input::{Input, Peeked, PeekedKind},
     losses::Losses,
-    reader::Mode,
+    reader::{Mode, ReaderOptions},
+    salvage::Search,
     spec::Dialect,
     tables::Clock,
-    wire::BatchKind,
+    wire::{BatchKind, Detected, detect},
 };
 
 /// Cuts the input into generations.
@@ -36,6 +37,8 @@ pub(crate) struct Assembler<'a> {
     pub(super) damage: u64,
     /// Number and earliest time, in clock units, of the last generation.
     pub(super) last: Option<(u64, u64)>,
+    /// The search for the next batch that the source has interrupted.
+    pub(super) search: Option<Search>,
     /// Where batches stand that a damaged generation took out of turn.
     pub(super) taken: BTreeSet<u64>,
 }
@@ -49,10 +52,11 @@ impl<'a> Assembler<'a> {
         let dialect = match dialect {
             Some(dialect) => dialect,
             None => loop {
-                match crate::wire::detect(version, input.window()) {
-                    Some(dialect) => break dialect,
-                    None if input.grow()? => {}
-                    None => break Dialect::Stock,
+                match detect(version, input.window()) {
+                    Detected::Dialect(dialect) => break dialect,
+                    Detected::TooShort if input.grow()? => {}
+                    _ if mode == Mode::Salvage => break guess(version, &mut input)?,
+                    _ => break Dialect::Stock,
                 }
             },
         };
@@ -69,6 +73,7 @@ impl<'a> Assembler<'a> {
             found: 0,
             damage: 0,
             last: None,
+            search: None,
             taken: BTreeSet::new(),
         })
     }
@@ -223,4 +228,23 @@ impl<'a> Assembler<'a> {
             self.take(&peeked, generation)?;
         }
     }
+}
+
+/// Tells the dialect of a trace whose beginning is damaged: it is the one in which more of it can be read.
+fn guess(version: Version, input: &mut Input<'_>) -> Result<Dialect, Error> {
+    /// How much is looked at.
+    const SAMPLE: usize = 256 << 10;
+    input.grow_to(SAMPLE)?;
+    let window = input.window();
+    let mut sample = version.header().to_vec();
+    sample.extend_from_slice(&window[..window.len().min(SAMPLE)]);
+    let readable = |dialect: Dialect| {
+        let mut reader = ReaderOptions::new().dialect(dialect).read_slice(&sample)?;
+        let mut events = 0_usize;
+        while reader.next_event()?.is_some() {
+            events += 1;
+        }
+        Ok(events)
+    };
+    Ok(if readable(Dialect::Fork)? > readable(Dialect::Stock)? { Dialect::Fork } else { Dialect::Stock })
 }

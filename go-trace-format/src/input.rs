@@ -24,6 +24,8 @@ pub(crate) struct Input<'a> {
     position: usize,
     /// `None` for a slice, and at the end.
     reader: Option<Box<dyn Read + Send + 'a>>,
+    /// How the reader failed when it was asked for more than is needed now.
+    failed: Option<Error>,
 }
 
 impl fmt::Debug for Input<'_> {
@@ -37,11 +39,25 @@ impl fmt::Debug for Input<'_> {
 
 impl<'a> Input<'a> {
     pub(crate) fn from_slice(bytes: &'a [u8]) -> Self {
-        Self { bytes: Cow::Borrowed(bytes), filled: bytes.len(), base: 0, position: 0, reader: None }
+        Self {
+            bytes: Cow::Borrowed(bytes),
+            filled: bytes.len(),
+            base: 0,
+            position: 0,
+            reader: None,
+            failed: None,
+        }
     }
 
     pub(crate) fn from_reader(reader: Box<dyn Read + Send + 'a>) -> Self {
-        Self { bytes: Cow::Owned(Vec::new()), filled: 0, base: 0, position: 0, reader: Some(reader) }
+        Self {
+            bytes: Cow::Owned(Vec::new()),
+            filled: 0,
+            base: 0,
+            position: 0,
+            reader: Some(reader),
+            failed: None,
+        }
     }
 
     /// Where the place is in the trace.
@@ -82,6 +98,9 @@ impl<'a> Input<'a> {
 
     /// Gets more bytes; `false` where there are none.
     pub(crate) fn grow(&mut self) -> Result<bool, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let offset = self.base + self.filled as u64;
         let Some(reader) = &mut self.reader else { return Ok(false) };
         let buffer = self.bytes.to_mut();
@@ -132,16 +151,19 @@ impl<'a> Input<'a> {
     }
 
     /// What is at an offset behind the place, as far as it is whole and sound.
-    pub(crate) fn peek_at(&mut self, offset: u64, dialect: Dialect) -> Result<Option<Peeked>, Error> {
+    pub(crate) fn peek_at(&mut self, offset: u64, dialect: Dialect) -> Option<Peeked> {
         loop {
             match self.parse((offset - self.base) as usize, dialect) {
-                Parsed::Item(peeked) => return Ok(Some(peeked)),
-                Parsed::Broken(_) => return Ok(None),
+                Parsed::Item(peeked) => return Some(peeked),
+                Parsed::Broken(_) => return None,
                 Parsed::Short(_) => match self.grow() {
                     Ok(true) => {}
-                    // What the source does not have yet is not waited for.
-                    Ok(false) | Err(Error::Io { .. }) => return Ok(None),
-                    Err(error) => return Err(error),
+                    Ok(false) => return None,
+                    // What lies ahead is not waited for: it is said where it is needed.
+                    Err(error) => {
+                        self.failed = Some(error);
+                        return None;
+                    }
                 },
             }
         }

@@ -7,6 +7,9 @@ use crate::error::Error;
 /// How many losses are kept one by one; beyond it they are only counted.
 const KEPT: usize = 1_000;
 
+/// How many of them may be contradictions among events.
+const KEPT_CONTRADICTIONS: u64 = 100;
+
 /// One thing that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -44,7 +47,8 @@ impl fmt::Display for Loss {
 
 /// Everything that could not be read of a trace.
 ///
-/// The first thousand losses are kept one by one, the others are counted.
+/// The first thousand losses are kept one by one, the others are counted. Among those kept are at most a hundred
+/// contradictions, and one event for each generation in which events name lost strings or stacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     kept: Vec<Loss>,
@@ -52,6 +56,8 @@ pub struct Losses {
     bytes: u64,
     contradictions: u64,
     unresolved: u64,
+    /// The last generation of which such an event was kept.
+    unresolved_in: Option<u64>,
 }
 
 impl Losses {
@@ -93,14 +99,21 @@ impl Losses {
     pub(crate) fn add(&mut self, loss: Loss) {
         self.count += 1;
         self.bytes += loss.bytes;
-        match loss.error {
+        // Where a table is lost there may be such a loss for every event: they must not crowd out the others.
+        let is_kept = match loss.error {
             Error::OutOfOrder { .. } | Error::Stuck { .. } | Error::Tangled { .. } => {
                 self.contradictions += 1;
+                self.contradictions <= KEPT_CONTRADICTIONS
             }
-            Error::InvalidString { .. } | Error::InvalidStack { .. } => self.unresolved += 1,
-            _ => {}
-        }
-        if self.kept.len() < KEPT {
+            Error::InvalidString { .. } | Error::InvalidStack { .. } => {
+                self.unresolved += 1;
+                let is_first = self.unresolved_in != loss.generation;
+                self.unresolved_in = loss.generation;
+                is_first
+            }
+            _ => true,
+        };
+        if is_kept && self.kept.len() < KEPT {
             self.kept.push(loss);
         }
     }

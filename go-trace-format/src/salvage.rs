@@ -34,6 +34,17 @@ const LATER: u64 = 1 << 34;
 /// How many generations damage may swallow whole.
 const SOON: u64 = 1 << 10;
 
+/// A search for the next batch behind damage.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    /// What was found where a batch should be.
+    error: Error,
+    /// Where that is.
+    start: u64,
+    /// The batch there, if it is only its end that is missing.
+    cut: Option<Peeked>,
+}
+
 impl<'a> Assembler<'a> {
     /// What can be had of the next generation; `false` at the end of the trace. Fails only where the source
     /// does.
@@ -44,38 +55,30 @@ impl<'a> Assembler<'a> {
     ) -> Result<bool, Error> {
         loop {
             let batches = self.found;
-            let peeked = match self.input.peek(self.dialect) {
-                Ok(Some(peeked)) => peeked,
-                Ok(None) => {
-                    self.note_end(generation, batches, losses);
-                    return Ok(batches > 0);
-                }
-                Err(error @ Error::Io { .. }) => return Err(error),
-                Err(error) => {
-                    if self.is_next_generation_cut(generation) {
-                        return Ok(true);
+            // A search that the source interrupted goes on first.
+            let peeked =
+                match self.search.map_or_else(|| self.input.peek(self.dialect), |search| Err(search.error)) {
+                    Ok(Some(peeked)) => peeked,
+                    Ok(None) => {
+                        self.note_end(generation, batches, losses);
+                        return Ok(batches > 0);
                     }
-                    let cut = self.input.peek_cut(self.dialect).filter(|_| error.is_truncated());
-                    let passed = self.resynchronize(generation)?;
-                    let lost = match cut {
-                        Some(cut) if self.is_near(&cut, generation) => {
-                            self.take_cut(cut, passed, generation, losses);
-                            0
+                    Err(error @ Error::Io { .. }) => return Err(error),
+                    Err(error) => {
+                        if self.search.is_none() && self.is_next_generation_cut(generation) {
+                            return Ok(true);
                         }
-                        _ => passed,
-                    };
-                    note(losses, error, generation, lost);
-                    self.damage += lost;
-                    if batches > 0 && self.damage > MAX_DAMAGE {
-                        return Ok(true);
+                        self.search_on(error, generation, losses)?;
+                        if self.found > 0 && self.damage > MAX_DAMAGE {
+                            return Ok(true);
+                        }
+                        if self.found == 0 {
+                            // Nothing is kept yet, so that what was passed over need not be, either.
+                            self.input.take_back(Vec::new());
+                        }
+                        continue;
                     }
-                    if batches == 0 {
-                        // Nothing is kept yet, so that what was passed over need not be, either.
-                        self.input.take_back(Vec::new());
-                    }
-                    continue;
-                }
-            };
+                };
             if self.taken.remove(&self.input.offset()) {
                 self.input.consume(&peeked);
                 continue;
@@ -95,7 +98,7 @@ impl<'a> Assembler<'a> {
             }
             let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
             if batches > 0 && found != generation.number() {
-                if self.is_stray(&peeked, generation)? {
+                if self.is_stray(&peeked, generation) {
                     let number = generation.number();
                     let error = Error::GenerationsOutOfOrder { offset, generation: number, found };
                     note(losses, error, generation, 0);
@@ -104,7 +107,7 @@ impl<'a> Assembler<'a> {
                     }
                     continue;
                 }
-                self.take_stragglers(generation, losses)?;
+                self.take_stragglers(generation, losses);
                 return Ok(true);
             }
             if found == 0 {
@@ -137,6 +140,36 @@ impl<'a> Assembler<'a> {
         self.input.set_position(here);
     }
 
+    /// Looks for the next batch behind damage, and takes what there is of one whose end is missing.
+    fn search_on(
+        &mut self,
+        error: Error,
+        generation: &mut Generation<'a>,
+        losses: &mut Losses,
+    ) -> Result<(), Error> {
+        let search = self.search.take().unwrap_or_else(|| {
+            let cut = self.input.peek_cut(self.dialect).filter(|_| error.is_truncated());
+            let search = Search { error, start: self.input.offset(), cut };
+            self.input.set_position(self.input.position() + 1);
+            search
+        });
+        if let Err(error) = self.resynchronize(search.start, generation) {
+            self.search = Some(search);
+            return Err(error);
+        }
+        let passed = self.input.offset() - search.start;
+        let lost = match search.cut {
+            Some(cut) if self.is_near(&cut, generation) => {
+                self.take_cut(cut, passed, generation, losses);
+                0
+            }
+            _ => passed,
+        };
+        note(losses, error, generation, lost);
+        self.damage += lost;
+        Ok(())
+    }
+
     fn note_end(&self, generation: &Generation<'_>, batches: usize, losses: &mut Losses) {
         let offset = self.input.offset();
         let rest = self.input.window().len() as u64;
@@ -154,7 +187,7 @@ impl<'a> Assembler<'a> {
 
     /// Takes the generation's batches out of what follows, where another generation has begun. Says what is
     /// wrong where that is not how a generation ends.
-    fn take_stragglers(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) -> Result<(), Error> {
+    fn take_stragglers(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) {
         let number = generation.number();
         let here = self.input.offset();
         // Before Go 1.26 the next generation's first batch is the only sign of an end.
@@ -163,7 +196,7 @@ impl<'a> Assembler<'a> {
         let mut left = LOOK_AHEAD;
         while left > 0 {
             left -= 1;
-            let Some(peeked) = self.input.peek_at(ahead, self.dialect)? else { break };
+            let Some(peeked) = self.input.peek_at(ahead, self.dialect) else { break };
             let offset = ahead;
             ahead += peeked.length as u64;
             let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
@@ -187,29 +220,22 @@ impl<'a> Assembler<'a> {
             let error = Error::GenerationsOutOfOrder { offset: here, generation: number, found };
             note(losses, error, generation, 0);
         }
-        Ok(())
     }
 
-    /// Goes on to the next place where a batch begins: how many bytes were passed over.
-    fn resynchronize(&mut self, generation: &Generation<'_>) -> Result<u64, Error> {
+    /// Goes on to the next place where a batch begins, from the place behind `start`, where damage began.
+    fn resynchronize(&mut self, start: u64, generation: &Generation<'_>) -> Result<(), Error> {
         /// What it takes to judge a place: a whole batch, and how the next one begins.
         const SIGHT: usize = MAX_HEADER + MAX_BATCH_SIZE + 1;
-        let start = self.input.offset();
         // How many bytes of would-be batches may be looked through, so that all looking stays linear.
         let mut attention = MAX_DAMAGE;
-        self.input.set_position(self.input.position() + 1);
         loop {
-            match self.input.grow_to(SIGHT) {
-                // Nothing more for now: the rest is looked at with what comes.
-                Err(Error::Io { .. }) => return Ok(self.input.offset() - start),
-                other => other?,
-            }
+            self.input.grow_to(SIGHT)?;
             let passed = self.input.offset() - start;
             if self.input.window().is_empty()
                 || passed > MAX_DAMAGE
                 || self.is_plausible(generation, &mut attention)
             {
-                return Ok(passed);
+                return Ok(());
             }
             let window = self.input.window();
             let dialect = self.dialect;
@@ -259,13 +285,13 @@ impl<'a> Assembler<'a> {
 
     /// Whether a batch of another generation is alone with its number, and the number is none that may come here:
     /// then it is the number that is damaged, and not the order, and the batch is this generation's.
-    fn is_stray(&mut self, peeked: &Peeked, generation: &Generation<'_>) -> Result<bool, Error> {
+    fn is_stray(&mut self, peeked: &Peeked, generation: &Generation<'_>) -> bool {
         if self.is_near(peeked, generation) {
-            return Ok(false);
+            return false;
         }
         let after = self.input.offset_of(peeked.position) + peeked.length as u64;
-        let next = self.input.peek_at(after, self.dialect)?;
-        Ok(next.is_some_and(|next| next.generation() != peeked.generation()))
+        let next = self.input.peek_at(after, self.dialect);
+        next.is_some_and(|next| next.generation() != peeked.generation())
     }
 }
 

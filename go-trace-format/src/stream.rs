@@ -30,8 +30,15 @@ pub struct TraceFrames<R> {
     source: R,
     buffer: Vec<u8>,
     limit: u64,
-    offset: u64,
+    /// Where the current frame's length stands.
+    start: u64,
+    /// The size of the current frame, once its length has been read.
+    size: Option<u64>,
+    failed: Option<Error>,
 }
+
+/// The bytes of a length.
+const PREFIX: usize = 8;
 
 impl<R: Read> TraceFrames<R> {
     /// The largest trace that is accepted unless another limit is set, in bytes.
@@ -39,7 +46,7 @@ impl<R: Read> TraceFrames<R> {
 
     /// Reads from `source`.
     pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), limit: Self::DEFAULT_LIMIT, offset: 0 }
+        Self { source, buffer: Vec::new(), limit: Self::DEFAULT_LIMIT, start: 0, size: None, failed: None }
     }
 
     /// Accepts traces of up to `bytes` bytes.
@@ -53,23 +60,37 @@ impl<R: Read> TraceFrames<R> {
     ///
     /// # Errors
     ///
-    /// [`Error::FrameTooLarge`] over the limit, [`Error::TruncatedFrame`] where the stream ends within a trace, and
-    /// [`Error::Io`] where the source fails. What came of a trace that is cut off is in
-    /// [`truncated`](Self::truncated).
+    /// [`Error::FrameTooLarge`] over the limit and [`Error::TruncatedFrame`] where the stream ends within a frame, both
+    /// again on each further call. [`Error::Io`] where the source fails: the next call goes on where it failed. What
+    /// came of a trace that is cut off is in [`truncated`](Self::truncated).
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, Error> {
-        const PREFIX: u64 = 8;
-        let offset = self.offset;
-        self.read(PREFIX)?;
-        let Ok(prefix) = <[u8; PREFIX as usize]>::try_from(self.buffer.as_slice()) else {
-            return if self.buffer.is_empty() { Ok(None) } else { Err(Error::TruncatedFrame { offset }) };
-        };
-        let size = u64::from_le_bytes(prefix);
-        if size > self.limit {
-            return Err(Error::FrameTooLarge { offset, size });
+        if let Some(error) = self.failed {
+            return Err(error);
         }
-        self.read(size)?;
+        if self.size.is_some_and(|size| size == self.buffer.len() as u64) {
+            // The one before was handed out.
+            self.start += (PREFIX + self.buffer.len()) as u64;
+            self.buffer.clear();
+            self.size = None;
+        }
+        let size = match self.size {
+            Some(size) => size,
+            None => {
+                self.fill(PREFIX as u64)?;
+                let Ok(prefix) = <[u8; PREFIX]>::try_from(self.buffer.as_slice()) else {
+                    return if self.buffer.is_empty() { Ok(None) } else { Err(self.fail(self.cut())) };
+                };
+                self.buffer.clear();
+                u64::from_le_bytes(prefix)
+            }
+        };
+        if size > self.limit {
+            return Err(self.fail(Error::FrameTooLarge { offset: self.start, size }));
+        }
+        self.size = Some(size);
+        self.fill(size)?;
         if (self.buffer.len() as u64) < size {
-            return Err(Error::TruncatedFrame { offset });
+            return Err(self.fail(self.cut()));
         }
         Ok(Some(&self.buffer))
     }
@@ -81,11 +102,21 @@ impl<R: Read> TraceFrames<R> {
         &self.buffer
     }
 
-    /// Reads up to `size` bytes into the buffer.
-    fn read(&mut self, size: u64) -> Result<(), Error> {
-        self.buffer.clear();
-        let read = (&mut self.source).take(size).read_to_end(&mut self.buffer);
-        self.offset += self.buffer.len() as u64;
-        read.map(|_| ()).map_err(|error: io::Error| Error::Io { offset: self.offset, kind: error.kind() })
+    fn cut(&self) -> Error {
+        Error::TruncatedFrame { offset: self.start }
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.failed = Some(error);
+        error
+    }
+
+    /// Reads until the buffer holds `size` bytes or the source has no more.
+    fn fill(&mut self, size: u64) -> Result<(), Error> {
+        let missing = size.saturating_sub(self.buffer.len() as u64);
+        let read = (&mut self.source).take(missing).read_to_end(&mut self.buffer);
+        let prefix = if self.size.is_some() { PREFIX } else { 0 };
+        let offset = self.start + (prefix + self.buffer.len()) as u64;
+        read.map(|_| ()).map_err(|error: io::Error| Error::Io { offset, kind: error.kind() })
     }
 }

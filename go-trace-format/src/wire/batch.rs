@@ -221,7 +221,10 @@ impl<'a> Batches<'a> {
     pub fn new(trace: &'a [u8]) -> Result<Self, Error> {
         let version = Version::parse(trace)?;
         let rest = &trace[HEADER_LENGTH..];
-        let dialect = detect(version, rest).unwrap_or_default();
+        let dialect = match detect(version, rest) {
+            Detected::Dialect(dialect) => dialect,
+            Detected::Unsure | Detected::TooShort => Dialect::Stock,
+        };
         Ok(Self { version, dialect, rest, offset: HEADER_LENGTH as u64 })
     }
 
@@ -273,26 +276,37 @@ impl<'a> Iterator for Batches<'a> {
     }
 }
 
+/// What the beginning of a trace says of its dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detected {
+    /// It is this one.
+    Dialect(Dialect),
+    /// Nothing: the beginning is damaged.
+    Unsure,
+    /// Nothing yet: more bytes are needed.
+    TooShort,
+}
+
 /// Tells the dialect by the bytes after the header: the first batch of a trace is its sync batch, whose body
-/// opens with the sync event (`fork-dialect.md`, "Wire").
-///
-/// Stock where there is nothing to tell by: an older version, or a trace whose beginning is damaged. `None`
-/// where more bytes are needed to tell.
-pub(crate) fn detect(version: Version, after_header: &[u8]) -> Option<Dialect> {
+/// opens with the sync event. Only the fork of Go 1.26 has a dialect of its own.
+pub(crate) fn detect(version: Version, after_header: &[u8]) -> Detected {
     if !version.has_end_of_generation() {
-        return Some(Dialect::Stock);
+        return Detected::Dialect(Dialect::Stock);
     }
-    match item(after_header, 0, Dialect::Fork) {
+    match item(after_header, 0, Dialect::Stock) {
         Ok((_, Item::Batch(batch))) => {
-            let opening = [EventType::Sync, EventType::Frequency].map(|opens| opens.to_wire(Dialect::Fork));
-            let is_fork = batch.data.iter().copied().map(Some).take(2).eq(opening);
-            Some(if is_fork { Dialect::Fork } else { Dialect::Stock })
+            let opens = |dialect: &Dialect| {
+                let opening = [EventType::Sync, EventType::Frequency].map(|event| event.to_wire(*dialect));
+                batch.data.iter().copied().map(Some).take(2).eq(opening)
+            };
+            let dialect = [Dialect::Stock, Dialect::Fork].into_iter().find(opens);
+            dialect.map_or(Detected::Unsure, Detected::Dialect)
         }
         Err(nom::Err::Error(Parse { problem: Problem::Short | Problem::End, .. }))
             if after_header.len() < MAX_SYNC =>
         {
-            None
+            Detected::TooShort
         }
-        _ => Some(Dialect::Stock),
+        _ => Detected::Unsure,
     }
 }
