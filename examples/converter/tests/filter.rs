@@ -399,3 +399,25 @@ fn wrong_command_lines_are_refused() {
         assert!(errors(&refused).contains(expected), "{arguments:?}: {}", errors(&refused));
     }
 }
+
+#[test]
+fn what_follows_a_batch_of_the_wrong_size_is_written() {
+    for name in ["go1.22/generations.trace", "go1.27/generations.trace", "fork/sql.trace"] {
+        let whole = bytes_of(name);
+        let batches: Vec<_> =
+            Batches::new(&whole).expect("a trace").map(|batch| batch.expect("whole")).collect();
+        for batch in batches.iter().filter(|batch| batch.data.len() > 200) {
+            let mut trace = whole.clone();
+            // The size is a varint of two bytes: now it is 16,256 or more.
+            trace[batch.data_offset as usize - 1] = 0x7f;
+            let (events, losses) = salvaged(&trace);
+            if losses.is_empty() {
+                continue;
+            }
+            let (filtered, told) = filtered_and_told(&trace, &[]);
+            let found = salvaged(&filtered).0;
+            let place = batch.offset;
+            assert!(found == events, "{name} at {place}: {} of {}: {told}", found.len(), events.len());
+        }
+    }
+}

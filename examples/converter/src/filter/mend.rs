@@ -3,9 +3,16 @@
 use std::borrow::Cow;
 
 use anyhow::bail;
-use go_trace_format::{Dialect, Error, EventType, HEADER_LENGTH, Losses, ReaderOptions, wire::Batches};
+use go_trace_format::{Dialect, Error, EventType, HEADER_LENGTH, Loss, ReaderOptions, spec::MAX_BATCH_SIZE};
 
-/// The trace without the bytes in which the reader found no batch. Those are among the losses that it tells.
+/// So many batches in a row are no accident.
+const ENOUGH: usize = 16;
+
+/// No head of a batch is longer: two bytes and four varints of ten.
+const MAX_HEAD: usize = 42;
+
+/// The trace without the bytes in which the reader found no batch, and with an end for each batch that it found cut.
+/// Those are among the losses that it tells.
 pub(super) fn mended(trace: &[u8], dialect: Dialect) -> anyhow::Result<Cow<'_, [u8]>> {
     let mut generations = ReaderOptions::new().dialect(dialect).generations(trace)?;
     generations.by_ref().try_for_each(|generation| generation.map(drop))?;
@@ -16,56 +23,122 @@ pub(super) fn mended(trace: &[u8], dialect: Dialect) -> anyhow::Result<Cow<'_, [
     if losses.count() > losses.iter().count() as u64 {
         bail!("it is damaged in {} places: too many to be filtered", losses.count());
     }
-    let whole = without_damage(trace, dialect, losses)?;
-    Ok(with_short_end(whole, dialect)?.into())
+    let is_damage = |loss: &&Loss| loss.bytes > 0 || matches!(loss.error, Error::TruncatedBatch { .. });
+    let damage: Vec<_> = losses.iter().filter(is_damage).collect();
+    Ok(without(trace, &damage, dialect).into())
 }
 
-fn without_damage(trace: &[u8], dialect: Dialect, losses: &Losses) -> Result<Vec<u8>, Error> {
-    let (header, mut place) = (&trace[..HEADER_LENGTH], HEADER_LENGTH);
-    let mut mended = header.to_vec();
-    for loss in losses.iter().filter(|loss| loss.bytes > 0) {
-        let found = loss.error.offset().map_or(place, |offset| offset as usize).clamp(place, trace.len());
+fn without(trace: &[u8], damage: &[&Loss], dialect: Dialect) -> Vec<u8> {
+    let offset = |loss: &Loss| loss.error.offset().map_or(trace.len(), |offset| offset as usize);
+    let (mut mended, mut place) = (trace[..HEADER_LENGTH].to_vec(), HEADER_LENGTH);
+    for (index, loss) in damage.iter().enumerate() {
         // The error may lie within the head of the batch that cannot be read.
-        let damage = place + whole_batches(header, &trace[place..found], dialect)?;
-        mended.extend_from_slice(&trace[place..damage]);
-        place = trace.len().min(damage + loss.bytes as usize);
+        let found = offset(loss).clamp(place, trace.len());
+        let start = place + Items::new(&trace[place..found], dialect).sum::<usize>();
+        mended.extend_from_slice(&trace[place..start]);
+        if loss.bytes > 0 {
+            place = trace.len().min(start + loss.bytes as usize);
+            continue;
+        }
+        let next = damage.get(index + 1).map(|next| offset(next));
+        let cut = &trace[start..next.unwrap_or(trace.len()).clamp(start, trace.len())];
+        let Some(head) = Head::of(cut, dialect) else { continue };
+        // The error before the next damage may lie within the head of a batch, too.
+        let slack = if next.is_some() { MAX_HEAD } else { 0 };
+        let goes_on = |&place: &usize| goes_on(&cut[place..], &head, slack, dialect);
+        let length = (head.body..cut.len()).find(goes_on).unwrap_or(cut.len());
+        push_shortened(&mut mended, &cut[..length], &head);
+        place = start + length;
     }
     mended.extend_from_slice(&trace[place..]);
-    Ok(mended)
+    mended
 }
 
-/// Where the trace is cut inside a batch, makes what there is of it a batch that ends there.
-fn with_short_end(mut trace: Vec<u8>, dialect: Dialect) -> Result<Vec<u8>, Error> {
-    let (header, rest) = trace.split_at(HEADER_LENGTH);
-    let end = HEADER_LENGTH + whole_batches(header, rest, dialect)?;
-    let cut = trace.split_off(end);
-    let is_experimental = |&byte: &u8| dialect.event_type(byte) == Some(EventType::ExperimentalBatch);
-    // The event's byte, the experiment's, generation, thread and time.
-    let before = 1 + usize::from(cut.first().is_some_and(is_experimental));
-    let size = (0..3).try_fold(before, |place, _| behind_varint(&cut, place));
-    let Some((size, body)) = size.and_then(|size| Some((size, behind_varint(&cut, size)?))) else {
-        return Ok(trace);
-    };
-    let body = &cut[body..];
-    trace.extend_from_slice(&cut[..size]);
+/// Whether batches of the generation or the next follow on each other, for long or up to the end.
+fn goes_on(bytes: &[u8], cut: &Head, slack: usize, dialect: Dialect) -> bool {
+    let is_near = |head: &Head| head.generation.wrapping_sub(cut.generation) <= 1;
+    if !Head::of(bytes, dialect).as_ref().is_some_and(is_near) {
+        return false;
+    }
+    let (mut count, mut length) = (0, 0);
+    for item in Items::new(bytes, dialect).take(ENOUGH) {
+        (count, length) = (count + 1, length + item);
+    }
+    count == ENOUGH || count > 0 && length + slack >= bytes.len()
+}
+
+/// Makes what there is of a batch one that ends there.
+fn push_shortened(mended: &mut Vec<u8>, cut: &[u8], head: &Head) {
+    let body = &cut[head.body..][..MAX_BATCH_SIZE.min(cut.len() - head.body)];
+    mended.extend_from_slice(&cut[..head.size_at]);
     // A number of at most 21 bits, as a varint of three bytes.
     let size = body.len() as u32;
-    trace.extend([size as u8 | 0x80, (size >> 7) as u8 | 0x80, (size >> 14) as u8 & 0x7f]);
-    trace.extend_from_slice(body);
-    Ok(trace)
+    mended.extend([size as u8 | 0x80, (size >> 7) as u8 | 0x80, (size >> 14) as u8 & 0x7f]);
+    mended.extend_from_slice(body);
 }
 
-fn behind_varint(bytes: &[u8], place: usize) -> Option<usize> {
-    let length = bytes.get(place..)?.iter().position(|&byte| byte < 0x80)?;
-    Some(place + length + 1)
+/// The lengths of the batches and ends of generations that bytes begin with.
+struct Items<'t> {
+    rest: &'t [u8],
+    dialect: Dialect,
 }
 
-/// How many bytes the batches and ends of generations take that `bytes` begin with.
-fn whole_batches(header: &[u8], bytes: &[u8], dialect: Dialect) -> Result<usize, Error> {
-    let piece = [header, bytes].concat();
-    let last = Batches::new(&piece)?.with_dialect(dialect).map_while(Result::ok).last();
-    let end = last.map_or(HEADER_LENGTH, |batch| batch.data_offset as usize + batch.data.len());
-    let is_end = |&byte: &u8| dialect.event_type(byte) == Some(EventType::EndOfGeneration);
-    let ends = piece[end..].iter().copied().take_while(is_end).count();
-    Ok(end + ends - HEADER_LENGTH)
+impl<'t> Items<'t> {
+    fn new(rest: &'t [u8], dialect: Dialect) -> Self {
+        Self { rest, dialect }
+    }
+}
+
+impl Iterator for Items<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let length = match self.dialect.event_type(*self.rest.first()?)? {
+            EventType::EndOfGeneration => 1,
+            _ => {
+                let head = Head::of(self.rest, self.dialect)?;
+                usize::try_from(head.size).ok().filter(|&size| size <= MAX_BATCH_SIZE)? + head.body
+            }
+        };
+        self.rest = self.rest.get(length..)?;
+        Some(length)
+    }
+}
+
+/// The head of a batch.
+struct Head {
+    generation: u64,
+    /// Where its size stands, and what that is.
+    size_at: usize,
+    size: u64,
+    /// Where its body begins.
+    body: usize,
+}
+
+impl Head {
+    fn of(bytes: &[u8], dialect: Dialect) -> Option<Self> {
+        let generation_at = match dialect.event_type(*bytes.first()?)? {
+            EventType::EventBatch => 1,
+            // The experiment comes first.
+            EventType::ExperimentalBatch => 2,
+            _ => return None,
+        };
+        let (generation, thread_at) = varint(bytes, generation_at)?;
+        let (_, time_at) = varint(bytes, thread_at)?;
+        let (_, size_at) = varint(bytes, time_at)?;
+        let (size, body) = varint(bytes, size_at)?;
+        Some(Self { generation, size_at, size, body })
+    }
+}
+
+/// The number at a place, and the place behind it.
+fn varint(bytes: &[u8], place: usize) -> Option<(u64, usize)> {
+    let mut value = 0;
+    for (index, &byte) in bytes.get(place..)?.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte < 0x80 {
+            return Some((value, place + index + 1));
+        }
+    }
+    None
 }
