@@ -42,7 +42,7 @@ pub(crate) enum Verb {
     /// was read. It has no events of the fork, and opens in Go's own tools, where the trace is a stock one, or the
     /// kept categories are core and custom; core is kept in stock traces whether asked for or not.
     ///
-    /// The whole trace is held in memory, decompressed and up to twice.
+    /// The whole trace is held in memory, decompressed, for a moment up to three times.
     Filter(FilterArguments),
     /// Sanitizes texts: one on each line of standard input, or between NUL bytes.
     ///

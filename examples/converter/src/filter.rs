@@ -122,12 +122,15 @@ impl Plan {
     fn write(&self, trace: &[u8], output: impl Write, left_out: &mut LeftOut) -> anyhow::Result<()> {
         let generations = ReaderOptions::new().dialect(self.from).generations(trace)?;
         let version = generations.version();
-        let mut batches = self.batches(trace)?;
+        let mut batches = self.batches(trace, left_out)?;
         let mut writer = Writer::new(BufWriter::with_capacity(256 << 10, output), version, self.to)?;
         let mut last = None;
         for generation in generations {
             let generation = generation?;
-            let batches = batches.remove(&generation.number()).unwrap_or_default();
+            let Some(batches) = batches.remove(&generation.number()) else {
+                left_out.add(format_args!("generation {}, which comes again", generation.number()));
+                continue;
+            };
             let (number, clock, begin) = self.beginning(&generation, &batches, last, version);
             let next = match writer.generation(number, SyncBatch::of(&clock, begin)) {
                 Ok(next) => next,
@@ -150,11 +153,19 @@ impl Plan {
     }
 
     /// The batches of each generation, in the order of the file.
-    fn batches<'t>(&self, trace: &'t [u8]) -> anyhow::Result<HashMap<u64, Vec<Batch<'t>>>> {
+    fn batches<'t>(
+        &self,
+        trace: &'t [u8],
+        left_out: &mut LeftOut,
+    ) -> anyhow::Result<HashMap<u64, Vec<Batch<'t>>>> {
         let mut generations: HashMap<_, Vec<_>> = HashMap::new();
         for batch in Batches::new(trace)?.with_dialect(self.from) {
-            let batch = batch?;
-            generations.entry(batch.generation).or_default().push(batch);
+            match batch {
+                Ok(batch) => generations.entry(batch.generation).or_default().push(batch),
+                Err(error) => {
+                    left_out.add(format_args!("what follows damage that cannot be passed: {error}"));
+                }
+            }
         }
         Ok(generations)
     }

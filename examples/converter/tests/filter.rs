@@ -421,3 +421,27 @@ fn what_follows_a_batch_of_the_wrong_size_is_written() {
         }
     }
 }
+
+/// Text that stands for a secret may be longer than the secret, and a trace holds no text over 1,024 bytes.
+#[test]
+fn texts_that_grow_are_cut_between_characters() {
+    let mut writer = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a header");
+    let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 1).with_snapshot(1, 0, WallTime(1 << 60));
+    let mut generation = writer.generation(1, sync).expect("a generation");
+    let thread = ThreadId(7);
+    generation.event(thread, 1, EventType::ProcStatus, &[0, 1]).expect("an event");
+    generation.event(thread, 1, EventType::GoStatus, &[1, 7, 2]).expect("an event");
+    for blanks in 1..4 {
+        let text = format!("token=x{}{}", " ".repeat(blanks), "ü".repeat(506));
+        let text = generation.string(text.as_bytes()).expect("a string").0;
+        generation.event(thread, 2, EventType::GoLabel, &[text]).expect("an event");
+    }
+    generation.finish().expect("memory takes it");
+    let dump = output_with(&["dump", "-"], &filtered(&writer.into_inner(), &[]));
+    let labels: Vec<_> = dump.lines().filter_map(|line| line.split("Label=\"").nth(1)).collect();
+    assert_eq!(labels.len(), 3, "{dump}");
+    for text in labels.iter().filter_map(|label| label.split('"').next()) {
+        assert!(text.starts_with("token=REDACTED ") && text.ends_with('ü'), "{text}");
+        assert!((1_023..=1_024).contains(&text.len()), "{} bytes", text.len());
+    }
+}

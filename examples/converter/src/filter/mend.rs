@@ -36,8 +36,8 @@ fn without(trace: &[u8], damage: &[&Loss], dialect: Dialect) -> Vec<u8> {
         let found = offset(loss).clamp(place, trace.len());
         let start = place + Items::new(&trace[place..found], dialect).sum::<usize>();
         mended.extend_from_slice(&trace[place..start]);
+        place = trace.len().min(start + loss.bytes as usize);
         if loss.bytes > 0 {
-            place = trace.len().min(start + loss.bytes as usize);
             continue;
         }
         let next = damage.get(index + 1).map(|next| offset(next));
