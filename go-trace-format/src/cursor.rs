@@ -1,4 +1,4 @@
-//! The hot loop's reader of varints; see "A private cursor" in `ARCHITECTURE.md` for why it is not nom's.
+//! The hot loop's reader of varints; see the decisions in `ARCHITECTURE.md` for why it is not nom's.
 
 /// The longest varint of 64 bits, in bytes. Go: `binary.MaxVarintLen64`.
 pub(crate) const MAX_VARINT: usize = 10;
@@ -31,8 +31,7 @@ impl<'a> Cursor<'a> {
 
     /// The next varint, or `None` where it is cut off or over 64 bits. Longer forms than needed are accepted.
     ///
-    /// Branches on the length beat bit tricks here: on real traces the lengths are predictable
-    /// (`docs/performance.md`).
+    /// Branches on the length beat bit tricks here: on real traces the lengths are predictable.
     #[inline(always)]
     pub(crate) fn varint(&mut self) -> Option<u64> {
         let rest = self.data.get(self.position..)?;

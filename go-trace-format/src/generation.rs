@@ -172,7 +172,7 @@ impl<'a> Generation<'a> {
     }
 
     /// Whether the fork's filter left the scheduler out, so that only statuses say who runs where
-    /// (`fork-dialect.md`, "Behaviour").
+    /// (`docs/fork-dialect.md`, "Behaviour").
     pub(crate) fn is_unscheduled(&self) -> bool {
         use EventType as E;
         let is_scheduling = |event_type: E| {

@@ -7,7 +7,7 @@ use core::fmt;
 use nom::{
     IResult, Parser,
     bytes::complete::{tag, take_while_m_n},
-    combinator::{map_res, verify},
+    combinator::map_res,
     sequence::{delimited, pair},
 };
 
@@ -107,7 +107,7 @@ fn header(input: &[u8]) -> IResult<&[u8], u32, Parse> {
     let digits = map_res(take_while_m_n(1, 2, |b: u8| b.is_ascii_digit()), |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |n, d| Some(n * 10 + u32::from(d - b'0'))).ok_or(())
     });
-    let padding = verify(take_while_m_n(3, 4, |b: u8| b == 0), |_: &[u8]| true);
+    let padding = take_while_m_n(3, 4, |b: u8| b == 0);
     let whole = &input[..input.len().min(HEADER_LENGTH)];
     let (_, (minor, _)) = pair(delimited(tag("go 1."), digits, tag(" trace")), padding).parse(whole)?;
     Ok((&input[HEADER_LENGTH.min(input.len())..], minor))

@@ -14,7 +14,7 @@ use crate::{
     losses::Losses,
     sequence::Sequencer,
     snapshots::{Admission, Delivered},
-    spec::{Dialect, MAX_ARGUMENTS},
+    spec::Dialect,
     tables::Time,
 };
 
@@ -311,40 +311,42 @@ impl<'a> Reader<'a> {
     fn next_generation(&mut self) -> Result<bool, Error> {
         let last = self.sequencer.last_time();
         loop {
-            match self.assembler.next(&mut self.generation, &mut self.losses) {
+            let continues = match self.assembler.next(&mut self.generation, &mut self.losses) {
                 Ok(true) => match self.delivered.admit(&self.generation) {
                     Admission::Repeated => continue,
-                    Admission::Next => {}
-                    Admission::Gap => self.sequencer.forget_order(),
+                    Admission::Next { continues } => continues,
+                    Admission::Gap => {
+                        self.sequencer.forget_order();
+                        false
+                    }
                 },
                 Ok(false) => {
                     self.stage = Stage::Done;
-                    self.sync(last, false);
+                    self.sync(last, [0, 0]);
                     return Ok(true);
                 }
                 Err(error @ Error::Io { .. }) => return Err(error),
                 // The reference says where the trace ends before it says why.
                 Err(error) => {
                     self.stage = Stage::Failing(error);
-                    self.sync(last, false);
+                    self.sync(last, [0, 0]);
                     return Ok(true);
                 }
-            }
+            };
             self.generation.tables.inherited = self.sequencer.order().names();
             if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
                 return Err(self.fail(error));
             }
             self.stage = Stage::Within;
-            self.sync(self.generation.start_time(), true);
+            self.sync(self.generation.start_time(), [1, u64::from(continues)]);
             return Ok(true);
         }
     }
 
-    fn sync(&mut self, raw_time: Time, has_generation: bool) {
+    /// Makes a sync event ready. `generation` says whether one begins, and whether it continues the last.
+    fn sync(&mut self, raw_time: Time, generation: [u64; 2]) {
         self.syncs += 1;
-        let mut arguments = [0; MAX_ARGUMENTS];
-        arguments[0] = self.syncs;
-        arguments[1] = u64::from(has_generation);
+        let arguments = [self.syncs, generation[0], generation[1], 0];
         self.sequencer.sync(raw_time, arguments, self.generation.start());
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::generation::Generation;
+use crate::{generation::Generation, tables::ClockSnapshot};
 
 /// How many generations are remembered: far more than a flight recorder's ring buffer holds.
 const REMEMBERED: usize = 1 << 10;
@@ -18,18 +18,53 @@ pub(crate) struct Delivered {
     pub(crate) is_gap_allowed: bool,
 }
 
-/// What tells generations apart, also those of two processes that were mixed up: number and start.
+/// What tells generations apart, those of different processes too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     number: u64,
     start: i64,
+    frequency: u64,
+    /// The wall clock less the trace clock, where there is a snapshot, in nanoseconds.
+    wall_offset: Option<i128>,
+}
+
+/// How far wall and trace clock of one process may move against each other from one generation to the next: more
+/// than they drift in a second, and less than two processes differ by.
+const DRIFT: u128 = 5_000_000_000;
+
+impl Key {
+    fn of(generation: &Generation<'_>) -> Self {
+        let clock = generation.clock();
+        let offset = |snapshot: &ClockSnapshot| snapshot.wall.0 - i128::from(snapshot.trace.0);
+        Self {
+            number: generation.number(),
+            start: generation.start_time().0,
+            frequency: clock.frequency(),
+            wall_offset: clock.snapshot().map(offset),
+        }
+    }
+
+    /// Whether this generation comes directly after another one.
+    fn continues(&self, last: &Self) -> bool {
+        let agree = match (last.wall_offset, self.wall_offset) {
+            (Some(last), Some(own)) => last.abs_diff(own) <= DRIFT,
+            _ => true,
+        };
+        last.number.wrapping_add(1) == self.number
+            && last.start <= self.start
+            && last.frequency == self.frequency
+            && agree
+    }
 }
 
 /// What to do with a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Deliver it: it follows the last.
-    Next,
+    /// Deliver it.
+    Next {
+        /// Whether it directly follows the last.
+        continues: bool,
+    },
     /// Deliver it, but something is missing before it.
     Gap,
     /// It was delivered already.
@@ -44,20 +79,18 @@ impl Delivered {
 
     /// Looks at a generation that has been read, and remembers it.
     pub(crate) fn admit(&mut self, generation: &Generation<'_>) -> Admission {
-        let key = Key { number: generation.number(), start: generation.start_time().0 };
+        let key = Key::of(generation);
         // Within one trace nothing repeats, and what is missing is for the rules to say.
-        let last = self.last.back().filter(|_| self.is_gap_allowed);
-        let admission = match last {
-            None => Admission::Next,
-            Some(_) if self.last.contains(&key) => return Admission::Repeated,
-            Some(last) if last.number.wrapping_add(1) == key.number => Admission::Next,
-            Some(_) => Admission::Gap,
-        };
+        if self.is_gap_allowed && self.last.contains(&key) {
+            return Admission::Repeated;
+        }
+        let continues = self.last.back().is_some_and(|last| key.continues(last));
+        let is_gap = self.is_gap_allowed && !self.last.is_empty() && !continues;
         self.is_gap_allowed = false;
         if self.last.len() == REMEMBERED {
             self.last.pop_front();
         }
         self.last.push_back(key);
-        admission
+        if is_gap { Admission::Gap } else { Admission::Next { continues } }
     }
 }

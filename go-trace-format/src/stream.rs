@@ -1,6 +1,6 @@
 //! Traces one after the other in one stream, each behind its length.
 //!
-//! The flight-recorder fork's `/debug/pprof/trace?stream=1` sends them so (`fork-dialect.md`, "Streaming
+//! The flight-recorder fork's `/debug/pprof/trace?stream=1` sends them so (`docs/fork-dialect.md`, "Streaming
 //! endpoint"): eight bytes of length, little-endian, and a whole trace. Traces overlap: read each with a
 //! [`Reader`](crate::Reader) that [follows](crate::Reader::follow) the one before.
 

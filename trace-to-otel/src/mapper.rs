@@ -232,7 +232,9 @@ impl Mapper {
             }
         }
         match event.kind() {
-            EventKind::Sync(sync) if sync.generation.is_some() => self.begin_generation(event, sink),
+            EventKind::Sync(sync) if sync.generation.is_some() => {
+                self.begin_generation(event, sync.continues, sink)
+            }
             EventKind::TaskBegin(task) => self.task_begin(event, task, sink),
             EventKind::TaskEnd(task) => self.task_end(event, task, sink),
             EventKind::RegionBegin(region) => self.region_begin(event, region, sink),
@@ -264,14 +266,20 @@ impl Mapper {
         Ok(())
     }
 
-    fn begin_generation<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
-        match self.timeline.continuity(event.generation()) {
+    fn begin_generation<S: SpanSink>(
+        &mut self,
+        event: &Event<'_>,
+        continues: bool,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let continuity = self.timeline.continuity(event, continues);
+        match continuity {
             Continuity::Next => {}
             // Tasks keep their ids, so that children of those that are gone still find them.
             Continuity::Gap => self.close(sink)?,
             Continuity::Restart => self.finish(sink)?,
         }
-        self.timeline.begin_generation(event);
+        self.timeline.begin_generation(event, continuity);
         self.code.begin_generation();
         Ok(())
     }

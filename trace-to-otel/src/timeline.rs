@@ -55,17 +55,18 @@ impl Timeline {
     }
 
     /// What the generation that `event` opens is to what came before.
-    pub(crate) fn continuity(&self, generation: u64) -> Continuity {
-        match self.origin {
-            Some(origin) if generation <= origin.generation => Continuity::Restart,
-            Some(origin) if generation - origin.generation > 1 => Continuity::Gap,
-            _ => Continuity::Next,
+    pub(crate) fn continuity(&self, event: &Event<'_>, continues: bool) -> Continuity {
+        let Some(origin) = self.origin else { return Continuity::Next };
+        match event.generation().checked_sub(origin.generation) {
+            _ if continues => Continuity::Next,
+            Some(2..) => Continuity::Gap,
+            // The number of the next one alone, and clocks that do not agree: another process.
+            _ => Continuity::Restart,
         }
     }
 
     /// Goes over to the generation that `event` opens.
-    pub(crate) fn begin_generation(&mut self, event: &Event<'_>) {
-        let continuity = self.continuity(event.generation());
+    pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
         let is_first = self.origin.is_none();
         self.latest = self.latest();
         self.clock.begin_generation(event);

@@ -121,6 +121,9 @@ pub struct Sync {
     pub number: u64,
     /// The generation that begins; `None` at the end of the trace.
     pub generation: Option<u64>,
+    /// Whether it directly follows the generation that was delivered before, as number and clocks tell: of the same
+    /// process, with nothing missing between. `false` for the first.
+    pub continues: bool,
     /// The generation's clock snapshot, from Go 1.25 on.
     pub clock_snapshot: Option<ClockSnapshot>,
 }
@@ -295,11 +298,12 @@ impl<'t> Event<'t> {
     }
 
     fn sync(&self) -> Sync {
-        let [number, has_generation, ..] = self.record.arguments;
+        let [number, has_generation, continues, _] = self.record.arguments;
         let tables = (has_generation != 0).then_some(self.tables);
         Sync {
             number,
             generation: tables.map(|tables| tables.generation),
+            continues: continues != 0,
             clock_snapshot: tables.and_then(|tables| tables.clock.snapshot().copied()),
         }
     }

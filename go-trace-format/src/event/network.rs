@@ -1,4 +1,5 @@
-//! Operations that the flight-recorder fork records: HTTP, SQL, TLS, DNS, connects (`fork-dialect.md`).
+//! Operations that the flight-recorder fork records: HTTP, SQL, TLS, DNS, connects (`docs/fork-dialect.md` of the
+//! repository).
 
 use crate::{
     event::{Event, EventKind},
@@ -107,7 +108,7 @@ macro_rules! codes {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
-            /// A number that `fork-dialect.md` does not list.
+            /// A number with no meaning that is known.
             Unknown(u64),
         }
 

@@ -40,7 +40,7 @@ pub(crate) struct EventCursor {
 }
 
 impl EventCursor {
-    /// A cursor before the first event of a thread; [`load_first`](Self::load_first) it before anything else.
+    /// A cursor before the first event of a thread; [`load_next_batch`](Self::load_next_batch) it before anything else.
     pub(crate) fn new(thread: u32, first_batch: Option<u32>) -> Self {
         Self {
             thread,

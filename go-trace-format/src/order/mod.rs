@@ -346,7 +346,7 @@ impl Order {
         self.forget_idle_threads();
     }
 
-    /// The index of a thread, given to [`Step::thread`].
+    /// The index of a thread, given to [`enter`](Self::enter).
     pub(crate) fn thread(&mut self, id: i64) -> u32 {
         let threads = &mut self.threads;
         *self.thread_index.entry(id).or_insert_with(|| {

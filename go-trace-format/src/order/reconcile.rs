@@ -261,7 +261,7 @@ impl Order {
     fn reconcile_status(&mut self, step: &Step<'_>) {
         let (id, thread, status) = (step.argument(0) as i64, step.argument(1) as i64, step.argument(2));
         let slot = self.goroutines.look_up(id).unwrap_or_else(|| {
-            self.goroutines.insert(id, Goroutine::new(step.tables.generation, status & 0xff))
+            self.goroutines.insert(id, Goroutine::new(step.tables.generation, status & 7))
         });
         self.goroutines.get_mut(slot).progress.set_status(status & 7);
         if thread == step.record.thread || thread == Record::NONE {

@@ -1,4 +1,4 @@
-//! The flight-recorder fork of Go 1.26: HTTP, SQL, TLS, DNS and connect events (`fork-dialect.md`, "Wire").
+//! The flight-recorder fork of Go 1.26: HTTP, SQL, TLS, DNS and connect events (`docs/fork-dialect.md` of the repository, "Wire").
 
 use super::{Category, EventSpec, EventType, dt, stack, string, timed, value};
 use crate::header::Version;

@@ -82,7 +82,7 @@ pub enum Category {
 }
 
 impl Category {
-    /// The category's bit in the fork's `u32` filter mask (`fork-dialect.md`, "Filter").
+    /// The category's bit in the fork's `u32` filter mask (`docs/fork-dialect.md` of the repository).
     #[must_use]
     pub const fn bit(self) -> u32 {
         match self {

@@ -1,6 +1,6 @@
 //! One generation, written as the runtime writes it.
 //!
-//! Go: the order of `runtime.traceAdvance`, which `wire-format.md` ("Versions") describes.
+//! Go: the order of `runtime.traceAdvance`, which is the order of every recording.
 
 use std::{collections::HashMap, io};
 
