@@ -57,7 +57,8 @@ fn without(trace: &[u8], damage: &[&Loss], dialect: Dialect) -> Vec<u8> {
 /// Whether batches of the generation or the next follow on each other, for long or up to the end.
 fn goes_on(bytes: &[u8], cut: &Head, slack: usize, dialect: Dialect) -> bool {
     let is_near = |head: &Head| head.generation.wrapping_sub(cut.generation) <= 1;
-    if !Head::of(bytes, dialect).as_ref().is_some_and(is_near) {
+    let opens = |head: &Head| bytes.get(head.body).is_some_and(|&byte| dialect.event_type(byte).is_some());
+    if !Head::of(bytes, dialect).is_some_and(|head| is_near(&head) && opens(&head)) {
         return false;
     }
     let (mut count, mut length) = (0, 0);
