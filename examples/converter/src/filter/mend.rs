@@ -2,17 +2,12 @@
 
 use std::borrow::Cow;
 
-use anyhow::bail;
-use go_trace_format::{Dialect, Error, EventType, HEADER_LENGTH, Loss, ReaderOptions, spec::MAX_BATCH_SIZE};
+use go_trace_format::{Dialect, EventType, HEADER_LENGTH, ReaderOptions, spec::MAX_BATCH_SIZE};
 
 /// So many batches in a row are no accident.
-const ENOUGH: usize = 16;
+const ENOUGH: usize = 3;
 
-/// No head of a batch is longer: two bytes and four varints of ten.
-const MAX_HEAD: usize = 42;
-
-/// The trace without the bytes in which the reader found no batch, and with an end for each batch that it found cut.
-/// Those are among the losses that it tells.
+/// The trace, where it is damaged without what is no batch, and with the end of each batch where the next begins.
 pub(super) fn mended(trace: &[u8], dialect: Dialect) -> anyhow::Result<Cow<'_, [u8]>> {
     let mut generations = ReaderOptions::new().dialect(dialect).generations(trace)?;
     generations.by_ref().try_for_each(|generation| generation.map(drop))?;
@@ -20,43 +15,42 @@ pub(super) fn mended(trace: &[u8], dialect: Dialect) -> anyhow::Result<Cow<'_, [
     if losses.is_empty() {
         return Ok(trace.into());
     }
-    if losses.count() > losses.iter().count() as u64 {
-        bail!("it is damaged in {} places: too many to be filtered", losses.count());
-    }
-    let is_damage = |loss: &&Loss| loss.bytes > 0 || matches!(loss.error, Error::TruncatedBatch { .. });
-    let damage: Vec<_> = losses.iter().filter(is_damage).collect();
-    Ok(without(trace, &damage, dialect).into())
+    Ok(without_damage(trace, dialect).into())
 }
 
-fn without(trace: &[u8], damage: &[&Loss], dialect: Dialect) -> Vec<u8> {
-    let offset = |loss: &Loss| loss.error.offset().map_or(trace.len(), |offset| offset as usize);
+fn without_damage(trace: &[u8], dialect: Dialect) -> Vec<u8> {
     let (mut mended, mut place) = (trace[..HEADER_LENGTH].to_vec(), HEADER_LENGTH);
-    for (index, loss) in damage.iter().enumerate() {
-        // The error may lie within the head of the batch that cannot be read.
-        let found = offset(loss).clamp(place, trace.len());
-        let start = place + Items::new(&trace[place..found], dialect).sum::<usize>();
-        mended.extend_from_slice(&trace[place..start]);
-        place = trace.len().min(start + loss.bytes as usize);
-        if loss.bytes > 0 {
-            continue;
+    let mut generation = 0;
+    while place < trace.len() {
+        let rest = &trace[place..];
+        let head = Head::of(rest, dialect);
+        let whole = Items::new(rest, dialect).next().filter(|&length| begins(&rest[length..], dialect));
+        let length = whole.unwrap_or_else(|| {
+            let after = head.as_ref().map_or(1, |head| head.body);
+            let goes_on = |&place: &usize| goes_on(&rest[place..], generation, dialect);
+            (after..rest.len()).find(goes_on).unwrap_or(rest.len())
+        });
+        match &head {
+            Some(head) if whole.is_none() => push_shortened(&mut mended, &rest[..length], head),
+            _ if whole.is_some() => mended.extend_from_slice(&rest[..length]),
+            _ => {}
         }
-        let next = damage.get(index + 1).map(|next| offset(next));
-        let cut = &trace[start..next.unwrap_or(trace.len()).clamp(start, trace.len())];
-        let Some(head) = Head::of(cut, dialect) else { continue };
-        // The error before the next damage may lie within the head of a batch, too.
-        let slack = if next.is_some() { MAX_HEAD } else { 0 };
-        let goes_on = |&place: &usize| goes_on(&cut[place..], &head, slack, dialect);
-        let length = (head.body..cut.len()).find(goes_on).unwrap_or(cut.len());
-        push_shortened(&mut mended, &cut[..length], &head);
-        place = start + length;
+        generation = head.filter(|_| whole.is_some()).map_or(generation, |head| head.generation);
+        place += length;
     }
-    mended.extend_from_slice(&trace[place..]);
     mended
 }
 
-/// Whether batches of the generation or the next follow on each other, for long or up to the end.
-fn goes_on(bytes: &[u8], cut: &Head, slack: usize, dialect: Dialect) -> bool {
-    let is_near = |head: &Head| head.generation.wrapping_sub(cut.generation) <= 1;
+/// Whether something begins here, or nothing is left.
+fn begins(bytes: &[u8], dialect: Dialect) -> bool {
+    use EventType as E;
+    let begins = |event_type| matches!(event_type, E::EventBatch | E::ExperimentalBatch | E::EndOfGeneration);
+    bytes.first().is_none_or(|&byte| dialect.event_type(byte).is_some_and(begins))
+}
+
+/// Whether batches of the generation, or of the next, follow on each other, or up to the end.
+fn goes_on(bytes: &[u8], generation: u64, dialect: Dialect) -> bool {
+    let is_near = |head: &Head| head.generation.wrapping_sub(generation) <= 1 || generation == 0;
     let opens = |head: &Head| bytes.get(head.body).is_some_and(|&byte| dialect.event_type(byte).is_some());
     if !Head::of(bytes, dialect).is_some_and(|head| is_near(&head) && opens(&head)) {
         return false;
@@ -65,7 +59,7 @@ fn goes_on(bytes: &[u8], cut: &Head, slack: usize, dialect: Dialect) -> bool {
     for item in Items::new(bytes, dialect).take(ENOUGH) {
         (count, length) = (count + 1, length + item);
     }
-    count == ENOUGH || count > 0 && length + slack >= bytes.len()
+    count == ENOUGH || count > 0 && length == bytes.len()
 }
 
 /// Makes what there is of a batch one that ends there.
