@@ -50,12 +50,13 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
         Ok(())
     })?;
     trace.report_losses();
-    let plan = Plan::new(arguments, trace.reader.dialect(), &survey);
+    let mut plan = Plan::new(arguments, trace.reader.dialect(), &survey);
     if !arguments.keep.contains(plan.keep) {
         report::warning(&name, "core is kept too: no tool of Go reads a stock trace without it");
     }
     let mut left_out = LeftOut::default();
     let bytes = mended(&bytes, plan.from, survey.events, &mut left_out).with_context(|| name.clone())?;
+    plan.is_damaged = matches!(bytes, Cow::Owned(_));
     let mut destination = Destination::create(&arguments.out)?;
     let outcome = plan.write(&bytes, &mut destination, &mut left_out);
     left_out.report(&name);
@@ -102,6 +103,7 @@ struct Plan {
     to: Dialect,
     keep: Filter,
     sanitizer: Sanitizer,
+    is_damaged: bool,
 }
 
 impl Plan {
@@ -111,7 +113,7 @@ impl Plan {
         let to = if is_stock { Dialect::Stock } else { from };
         let keep = if to == Dialect::Stock { keep | Filter::CORE } else { keep };
         let sql = SqlSanitizer::new(arguments.sql_dialect);
-        Self { from, to, keep, sanitizer: Sanitizer::new().with_sql(sql) }
+        Self { from, to, keep, sanitizer: Sanitizer::new().with_sql(sql), is_damaged: false }
     }
 
     fn keeps(&self, event_type: EventType) -> bool {
@@ -210,8 +212,10 @@ impl Plan {
         });
         for batch in batches {
             let outcome = match batch.kind(version, self.from) {
-                // Nobody knows what else an experiment's own format may hold.
-                BatchKind::Experimental(experiment) if experiment != Experiment::ALLOC_FREE => {
+                // Nobody knows what else an experiment's own format may hold, or a batch of a wrong size.
+                BatchKind::Experimental(experiment)
+                    if self.is_damaged || experiment != Experiment::ALLOC_FREE =>
+                {
                     left_out.add(format_args!("a batch of experiment {}", experiment.0));
                     Ok(())
                 }

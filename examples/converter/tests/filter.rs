@@ -455,3 +455,15 @@ fn texts_that_grow_are_cut_between_characters() {
         assert!((1_023..=1_024).contains(&text.len()), "{} bytes", text.len());
     }
 }
+
+/// A batch in an experiment's own format is copied as it is: of a wrong size, it may hold the texts behind it.
+#[test]
+fn own_formats_of_a_damaged_trace_are_left_out() {
+    let whole = bytes_of("go1.27/allocfree.trace");
+    let is_experimental = |trace: &[u8]| {
+        Batches::new(trace).expect("a trace").any(|batch| batch.is_ok_and(|batch| batch.experiment.0 != 0))
+    };
+    assert!(is_experimental(&filtered(&whole, &[])));
+    let (filtered, told) = filtered_and_told(&whole[..whole.len() - 10], &[]);
+    assert!(!is_experimental(&filtered) && told.contains("a batch of experiment 1"), "{told}");
+}
