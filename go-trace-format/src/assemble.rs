@@ -9,7 +9,7 @@ use crate::{
     generation::Generation,
     header::Version,
     input::{Input, Peeked, PeekedKind},
-    losses::Losses,
+    losses::{Loss, Losses},
     reader::{Mode, ReaderOptions},
     salvage::Search,
     spec::Dialect,
@@ -35,8 +35,10 @@ pub(crate) struct Assembler<'a> {
     /// How many batches of the generation that is being salvaged were found, and how many bytes passed over.
     pub(super) found: usize,
     pub(super) damage: u64,
-    /// Number and earliest time, in clock units, of the last generation.
-    pub(super) last: Option<(u64, u64)>,
+    /// The number of the last generation.
+    last_number: Option<u64>,
+    /// Generation and time, in clock units, of the last batch that was believed while salvaging.
+    pub(super) anchor: Option<(u64, u64)>,
     /// The search for the next batch that the source has interrupted.
     pub(super) search: Option<Search>,
     /// Where batches stand that a damaged generation took out of turn.
@@ -72,7 +74,8 @@ impl<'a> Assembler<'a> {
             partial: false,
             found: 0,
             damage: 0,
-            last: None,
+            last_number: None,
+            anchor: None,
             search: None,
             taken: BTreeSet::new(),
         })
@@ -119,12 +122,23 @@ impl<'a> Assembler<'a> {
         self.partial = matches!(filled, Err(Error::Io { .. }));
         let filled = filled?;
         if filled {
+            self.note_gap(generation, losses);
             self.any = true;
             self.seal(generation, losses)?;
             self.clock = *generation.clock();
-            self.last = generation.earliest().map(|earliest| (generation.number(), earliest));
         }
         Ok(filled)
+    }
+
+    /// Says, when salvaging, that generations are missing.
+    fn note_gap(&mut self, generation: &Generation<'a>, losses: &mut Losses) {
+        let found = generation.number();
+        if let (Mode::Salvage, Some(after)) = (self.mode, self.last_number.replace(found)) {
+            if found != after.wrapping_add(1) && found != after {
+                let error = Error::MissingGenerations { offset: generation.start(), after, found };
+                losses.add(Loss { error, generation: Some(found), thread: None, bytes: 0 });
+            }
+        }
     }
 
     fn seal(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) -> Result<(), Error> {
@@ -134,7 +148,7 @@ impl<'a> Assembler<'a> {
         generation.seal(self.input.lend(), base, &clock, |error| match mode {
             Mode::Strict => first = first.or(Some(error)),
             Mode::Salvage => {
-                losses.add(crate::losses::Loss { error, generation: Some(number), thread: None, bytes: 0 });
+                losses.add(Loss { error, generation: Some(number), thread: None, bytes: 0 });
             }
         });
         first.map_or(Ok(()), Err)

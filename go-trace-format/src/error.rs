@@ -45,6 +45,21 @@ pub enum Error {
         /// The size that it says, in bytes.
         size: u64,
     },
+    /// A batch is not what it says: its size leads to where nothing begins, or it is of a time far from the others,
+    /// and what is in it cannot be read, either.
+    DamagedBatch {
+        /// Where the batch begins.
+        offset: u64,
+    },
+    /// Whole generations are missing.
+    MissingGenerations {
+        /// Where the generation behind the gap begins.
+        offset: u64,
+        /// The generation before the gap.
+        after: u64,
+        /// The generation behind it.
+        found: u64,
+    },
     /// The input ends inside a batch.
     TruncatedBatch {
         /// Where the batch begins.
@@ -303,6 +318,8 @@ impl Error {
             Self::Io { offset, .. }
             | Self::ExpectedBatch { offset, .. }
             | Self::BatchTooLarge { offset, .. }
+            | Self::DamagedBatch { offset }
+            | Self::MissingGenerations { offset, .. }
             | Self::TruncatedBatch { offset }
             | Self::InvalidVarint { offset }
             | Self::InvalidGeneration { offset }
@@ -356,6 +373,13 @@ impl fmt::Display for Error {
             Self::BatchTooLarge { offset, size } => {
                 write!(f, "byte {offset}: batch of {size} bytes, at most {MAX_BATCH_SIZE} are allowed")
             }
+            Self::DamagedBatch { offset } => {
+                write!(f, "byte {offset}: the batch is damaged: its size, its time or its body is wrong")
+            }
+            Self::MissingGenerations { offset, after, found } => write!(
+                f,
+                "byte {offset}: generation {found} comes after generation {after}: what was between is missing"
+            ),
             Self::TruncatedBatch { offset } => {
                 write!(f, "byte {offset}: the input ends inside this batch")
             }

@@ -156,11 +156,6 @@ impl<'a> Generation<'a> {
         &self.batches[index as usize]
     }
 
-    /// The earliest time of its batches, in clock units.
-    pub(crate) fn earliest(&self) -> Option<u64> {
-        (self.earliest != 0).then_some(self.earliest)
-    }
-
     /// Each thread that has events, with its first batch.
     pub(crate) fn streams(&self) -> impl Iterator<Item = (i64, u32)> {
         self.threads.iter().map(|stream| (stream.thread, stream.first))

@@ -4,8 +4,8 @@ use std::{borrow::Cow, fmt, io::Read};
 
 use crate::{
     error::{Error, Parse, Problem},
-    spec::Dialect,
-    wire::{Batch, Item, batch_of, item, item_error},
+    spec::{Dialect, MAX_BATCH_SIZE},
+    wire::{Batch, Item, MAX_HEADER, batch_of, item, item_error},
 };
 
 /// How much is asked of a reader at once.
@@ -209,11 +209,12 @@ impl<'a> Input<'a> {
         Some((batch, (batch.data_offset - self.base) as usize))
     }
 
-    /// The batch at the place whose end is missing: all that is there of it.
-    pub(crate) fn peek_cut(&self, dialect: Dialect) -> Option<Peeked> {
-        let batch = batch_of(self.window(), self.offset(), dialect)?;
+    /// The batch at the place, of which nothing but its head is sure: no more than a batch may be.
+    pub(crate) fn peek_head(&self, dialect: Dialect) -> Option<Peeked> {
+        let length = self.window().len().min(MAX_HEADER + MAX_BATCH_SIZE);
+        let batch = batch_of(&self.window()[..length], self.offset(), dialect)?;
         let kind = PeekedKind::Batch { generation: batch.generation };
-        Some(Peeked { position: self.position, length: self.window().len(), kind })
+        Some(Peeked { position: self.position, length, kind })
     }
 
     /// Goes past what was peeked.

@@ -96,9 +96,19 @@ impl<'a> Assembler<'a> {
                 }
                 continue;
             }
+            // Whether anything begins behind it must not hang on how the bytes come.
+            self.input.grow_to(peeked.length + 1)?;
+            let may_be = self.may_fit(&peeked) && self.is_followed(&peeked);
+            if !may_be && !self.is_sound(&peeked) {
+                self.search_on(Error::DamagedBatch { offset }, generation, losses)?;
+                if self.found > 0 && self.damage > MAX_DAMAGE {
+                    return Ok(true);
+                }
+                continue;
+            }
             let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
             if batches > 0 && found != generation.number() {
-                if self.is_stray(&peeked, generation) {
+                if self.is_stray(&peeked) {
                     let number = generation.number();
                     let error = Error::GenerationsOutOfOrder { offset, generation: number, found };
                     note(losses, error, generation, 0);
@@ -115,15 +125,23 @@ impl<'a> Assembler<'a> {
             }
             generation.set_number(found);
             self.found += 1;
+            self.set_anchor(&peeked);
             if let Err(error) = self.take(&peeked, generation) {
                 note(losses, error, generation, 0);
             }
         }
     }
 
+    /// Remembers a batch that is believed, to judge others by.
+    fn set_anchor(&mut self, peeked: &Peeked) {
+        if let Some((batch, _)) = self.input.batch(peeked, self.dialect) {
+            self.anchor = Some((batch.generation, batch.time));
+        }
+    }
+
     /// Whether the batch at the place, whose end is missing, is the first of the generation after this one.
     fn is_next_generation_cut(&self, generation: &Generation<'_>) -> bool {
-        let cut = self.input.peek_cut(self.dialect);
+        let cut = self.input.peek_head(self.dialect);
         let number = cut.map_or(0, |cut| cut.generation());
         self.found > 0 && number == generation.number().wrapping_add(1)
     }
@@ -147,26 +165,35 @@ impl<'a> Assembler<'a> {
         generation: &mut Generation<'a>,
         losses: &mut Losses,
     ) -> Result<(), Error> {
+        if self.search.is_none() {
+            self.input.grow_to(MAX_HEADER + MAX_BATCH_SIZE)?;
+        }
         let search = self.search.take().unwrap_or_else(|| {
-            let cut = self.input.peek_cut(self.dialect).filter(|_| error.is_truncated());
+            // Of a batch whose size is wrong, or whose end is missing, what is there may still be read.
+            let is_cut = error.is_truncated() || matches!(error, Error::DamagedBatch { .. });
+            let cut = self.input.peek_head(self.dialect).filter(|_| is_cut);
             let search = Search { error, start: self.input.offset(), cut };
             self.input.set_position(self.input.position() + 1);
             search
         });
-        if let Err(error) = self.resynchronize(search.start, generation) {
+        if let Err(error) = self.resynchronize(search.start) {
             self.search = Some(search);
             return Err(error);
         }
         let passed = self.input.offset() - search.start;
         let lost = match search.cut {
-            Some(cut) if self.is_near(&cut, generation) => {
+            Some(cut) if self.may_fit(&cut) && passed <= cut.length as u64 => {
                 self.take_cut(cut, passed, generation, losses);
                 0
             }
             _ => passed,
         };
-        note(losses, error, generation, lost);
+        note(losses, search.error, generation, lost);
         self.damage += lost;
+        if self.found == 0 {
+            // Nothing is kept yet, so that what was passed over need not be, either.
+            self.input.take_back(Vec::new());
+        }
         Ok(())
     }
 
@@ -223,7 +250,7 @@ impl<'a> Assembler<'a> {
     }
 
     /// Goes on to the next place where a batch begins, from the place behind `start`, where damage began.
-    fn resynchronize(&mut self, start: u64, generation: &Generation<'_>) -> Result<(), Error> {
+    fn resynchronize(&mut self, start: u64) -> Result<(), Error> {
         /// What it takes to judge a place: a whole batch, and how the next one begins.
         const SIGHT: usize = MAX_HEADER + MAX_BATCH_SIZE + 1;
         // How many bytes of would-be batches may be looked through, so that all looking stays linear.
@@ -231,10 +258,7 @@ impl<'a> Assembler<'a> {
         loop {
             self.input.grow_to(SIGHT)?;
             let passed = self.input.offset() - start;
-            if self.input.window().is_empty()
-                || passed > MAX_DAMAGE
-                || self.is_plausible(generation, &mut attention)
-            {
+            if self.input.window().is_empty() || passed > MAX_DAMAGE || self.is_plausible(&mut attention) {
                 return Ok(());
             }
             let window = self.input.window();
@@ -246,47 +270,58 @@ impl<'a> Assembler<'a> {
         }
     }
 
-    /// Whether what is at the place is a batch: it fits the generation, what follows it begins as something
+    /// Whether what is at the place is a batch: it fits what was read so far, what follows it begins as something
     /// should, and all that is in it can be read. Anything less is also found inside batches.
-    fn is_plausible(&self, generation: &Generation<'_>, attention: &mut u64) -> bool {
-        let position = self.input.position();
-        let Parsed::Item(peeked) = self.input.parse(position, self.dialect) else { return false };
+    fn is_plausible(&self, attention: &mut u64) -> bool {
+        let Parsed::Item(peeked) = self.input.parse(self.input.position(), self.dialect) else {
+            return false;
+        };
         // One byte is too little to tell an end by.
-        let Some((batch, _)) = self.input.batch(&peeked, self.dialect) else { return false };
-        let after = self.input.byte_at(position + peeked.length);
-        let follows = after.is_none_or(|byte| begins_item(self.dialect.event_type(byte)));
-        if !follows || !self.is_near(&peeked, generation) || batch.data.is_empty() {
+        if peeked.kind == PeekedKind::EndOfGeneration || !self.may_fit(&peeked) || !self.is_followed(&peeked)
+        {
             return false;
         }
-        let Some(left) = attention.checked_sub(batch.data.len() as u64) else { return false };
+        let Some(left) = attention.checked_sub(peeked.length as u64) else { return false };
         *attention = left;
+        self.is_sound(&peeked)
+    }
+
+    /// Whether something begins behind a batch, or nothing is there.
+    fn is_followed(&self, peeked: &Peeked) -> bool {
+        let after = self.input.byte_at(peeked.position + peeked.length);
+        after.is_none_or(|byte| begins_item(self.dialect.event_type(byte)))
+    }
+
+    /// Whether all that is in a batch can be read.
+    fn is_sound(&self, peeked: &Peeked) -> bool {
+        let Some((batch, _)) = self.input.batch(peeked, self.dialect) else { return false };
         match batch.kind(self.version, self.dialect) {
-            BatchKind::Events => batch.events(self.dialect).all(|event| event.is_ok()),
+            BatchKind::Events => {
+                !batch.data.is_empty() && batch.events(self.dialect).all(|event| event.is_ok())
+            }
             BatchKind::Experimental(experiment) => experiment.name().is_some(),
             _ => Generation::new(self.version, self.dialect).add(&batch, 0).is_ok(),
         }
     }
 
-    /// Whether a batch may belong to the generation or to one soon after it, by number and time. Where the
-    /// generation has nothing yet, the last one is asked.
-    fn is_near(&self, peeked: &Peeked, generation: &Generation<'_>) -> bool {
-        let found = peeked.generation();
-        let time = self.input.batch(peeked, self.dialect).map_or(0, |(batch, _)| batch.time);
-        let (current, ahead) = match generation.earliest() {
-            Some(earliest) => (Some((generation.number(), earliest)), 1),
-            None => (self.last, SOON),
-        };
-        let near = |(number, earliest): (u64, u64)| {
-            let span = earliest.saturating_sub(EARLIER)..earliest.saturating_add(LATER);
-            found.wrapping_sub(number) <= ahead && span.contains(&time)
-        };
-        found != 0 && current.is_none_or(near)
+    /// Whether nothing speaks against a batch: it fits, or nothing was believed yet that it could contradict.
+    fn may_fit(&self, peeked: &Peeked) -> bool {
+        peeked.generation() != 0 && (self.anchor.is_none() || self.is_near(peeked))
+    }
+
+    /// Whether a batch fits the last one that was believed, by number and time.
+    fn is_near(&self, peeked: &Peeked) -> bool {
+        let Some((number, time)) = self.anchor else { return false };
+        let Some((batch, _)) = self.input.batch(peeked, self.dialect) else { return false };
+        let ahead = if self.found > 0 { 1 } else { SOON };
+        let span = time.saturating_sub(EARLIER)..time.saturating_add(LATER);
+        batch.generation != 0 && batch.generation.wrapping_sub(number) <= ahead && span.contains(&batch.time)
     }
 
     /// Whether a batch of another generation is alone with its number, and the number is none that may come here:
     /// then it is the number that is damaged, and not the order, and the batch is this generation's.
-    fn is_stray(&mut self, peeked: &Peeked, generation: &Generation<'_>) -> bool {
-        if self.is_near(peeked, generation) {
+    fn is_stray(&mut self, peeked: &Peeked) -> bool {
+        if self.is_near(peeked) {
             return false;
         }
         let after = self.input.offset_of(peeked.position) + peeked.length as u64;

@@ -101,3 +101,24 @@ fn a_batch_whose_generation_is_damaged_costs_only_itself() {
         }
     }
 }
+
+#[test]
+fn a_batch_whose_size_is_damaged_costs_little() {
+    let (mut expected, mut missing) = (0, 0);
+    for recording in support::testdata().into_iter().filter(|recording| recording.bytes.len() > 8_000) {
+        let whole = facts(&recording.bytes);
+        let batches = go_trace_format::wire::Batches::new(&recording.bytes).expect("a header");
+        for batch in batches.skip(1).map(|batch| batch.expect("a sound trace")).step_by(3) {
+            // The size stands in the last bytes of the head, padded to ten.
+            let size = batch.data_offset as usize - 10;
+            for bit in [0, 3, 6, 8 + 1, 8 + 5] {
+                let mut damaged = recording.bytes.clone();
+                damaged[size + bit / 8] ^= 1 << (bit % 8);
+                let found = facts(&damaged);
+                expected += whole.len();
+                missing += whole.keys().filter(|fact| !found.contains_key(fact)).count();
+            }
+        }
+    }
+    assert!(missing * 50 < expected, "{missing} of {expected} events are missing");
+}

@@ -80,14 +80,16 @@ fn options(mode: Mode) -> ReaderOptions {
     ReaderOptions::new().mode(mode)
 }
 
-/// Where the events of the threads' batches stand, up to the first damage to the frames.
+/// Where the events of the threads' batches stand, up to the first damage to the frames. Batches that cannot be read
+/// to their end are left out: damage may have made something look like a batch that is none.
 fn events_on_the_wire(trace: &[u8]) -> Vec<u64> {
     let Ok(batches) = Batches::new(trace) else { return Vec::new() };
     let (version, dialect) = (batches.version(), batches.dialect());
     batches
         .map_while(Result::ok)
         .filter(|batch| batch.kind(version, dialect) == BatchKind::Events)
-        .flat_map(|batch| batch.events(dialect).map_while(Result::ok))
+        .filter_map(|batch| batch.events(dialect).collect::<Result<Vec<_>, _>>().ok())
+        .flatten()
         .map(|event| event.offset)
         .collect()
 }

@@ -155,10 +155,10 @@ pub(crate) fn item(input: &[u8], offset: u64, dialect: Dialect) -> IResult<&[u8]
     Ok((rest, Item::Batch(Batch { data, ..batch })))
 }
 
-/// The batch that `bytes` are, whether they are all of it or its end is missing.
+/// The batch that `bytes` are to their end, whatever size it says.
 pub(crate) fn batch_of(bytes: &[u8], offset: u64, dialect: Dialect) -> Option<Batch<'_>> {
     let (data, head) = head(bytes, offset, dialect).ok()?;
-    head.map(|(batch, size)| Batch { data: &data[..size.min(data.len())], ..batch })
+    head.map(|(batch, _)| Batch { data, ..batch })
 }
 
 /// Turns a framing problem into an error with its place. `start` is where the batch begins, `window` what
