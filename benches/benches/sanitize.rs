@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::hint::black_box;
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use sanitize::{Dialect, SqlSanitizer};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::Tokenizer;
@@ -39,7 +41,8 @@ fn bulk() -> String {
     let mut text = String::from("INSERT INTO events (id, user_name, body, amount, created_at) VALUES ");
     for row in 0.. {
         let body = "The quick brown fox jumps over the lazy dog and runs away from it. ".repeat(1 + row % 3);
-        write!(text, "({row}, 'user{row}@example.com', '{body}', {}.25, '2026-11-23 15:04:05')", row * 7).expect("a string takes it");
+        write!(text, "({row}, 'user{row}@example.com', '{body}', {}.25, '2026-11-23 15:04:05')", row * 7)
+            .expect("a string takes it");
         if text.len() > 650_000 {
             return text;
         }
@@ -62,14 +65,23 @@ fn compare(criterion: &mut Criterion, name: &str, texts: &[&str]) {
     ours(&mut group, "ours, postgres", Dialect::Postgres, texts);
     ours(&mut group, "ours, mysql", Dialect::MySql, texts);
     group.bench_function("libdd-trace-obfuscation", |bencher| {
-        let obfuscated = |text: &&str| libdd_trace_obfuscation::sql::obfuscate_sql_string(black_box(text)).map_or(0, |text| text.len());
+        let obfuscated = |text: &&str| {
+            libdd_trace_obfuscation::sql::obfuscate_sql_string(black_box(text)).map_or(0, |text| text.len())
+        };
         bencher.iter(|| texts.iter().map(obfuscated).sum::<usize>());
     });
     group.bench_function("sql_lexer", |bencher| {
-        bencher.iter(|| texts.iter().map(|text| sql_lexer::sanitize_string(black_box(text).to_string()).len()).sum::<usize>());
+        bencher.iter(|| {
+            texts
+                .iter()
+                .map(|text| sql_lexer::sanitize_string(black_box(text).to_string()).len())
+                .sum::<usize>()
+        });
     });
     group.bench_function("sqlparser, tokens only", |bencher| {
-        let tokens = |text: &&str| Tokenizer::new(&GenericDialect {}, black_box(text)).tokenize().map_or(0, |tokens| tokens.len());
+        let tokens = |text: &&str| {
+            Tokenizer::new(&GenericDialect {}, black_box(text)).tokenize().map_or(0, |tokens| tokens.len())
+        };
         bencher.iter(|| texts.iter().map(tokens).sum::<usize>());
     });
     group.finish();
