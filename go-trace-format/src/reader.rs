@@ -75,6 +75,9 @@ impl ReaderOptions {
 
     /// Reads a trace from anything that can be read, in large pieces; there is no need to buffer it.
     ///
+    /// The header must be there, and of a trace of Go 1.26 and later its first batch, which tells the dialect. A source
+    /// that still grows and has less than that fails with [`Error::Io`]: wait for some hundred bytes before.
+    ///
     /// # Errors
     ///
     /// As [`Version::parse`], and [`Error::Io`] where the source fails.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::{
-    event::{Event, GoroutineId, ProcId, StackId},
+    event::{Event, GoroutineId, ProcId, Record, StackId},
     spec::EventType,
     tables::{Stack, Text},
 };
@@ -121,7 +121,7 @@ impl<'t> GoroutineTransition<'t> {
         use EventType as E;
         use GoroutineState as S;
         let [first, second, third, _] = event.record.arguments;
-        let other = Some(GoroutineId(first as i64));
+        let other = (first as i64 != Record::NONE).then_some(GoroutineId(first as i64));
         let current = event.goroutine();
         let own_stack = event.stack();
         let none = Text::new(Some(&[]));
@@ -170,7 +170,7 @@ impl ProcTransition {
         use EventType as E;
         use ProcState as S;
         let [first, second, third, fourth] = event.record.arguments;
-        let other = Some(ProcId(first as i64));
+        let other = (first as i64 != Record::NONE).then_some(ProcId(first as i64));
         let (proc, from, to) = match event.record.event_type {
             E::ProcStart => (other, S::Idle, S::Running),
             E::ProcStop => (event.proc(), S::Running, S::Idle),
