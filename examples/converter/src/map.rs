@@ -5,7 +5,7 @@
 //! its own.
 
 use anyhow::Context;
-use go_trace_format::{Event, EventKind, EventType};
+use go_trace_format::{Event, EventKind, EventType, event};
 use trace_to_otel::{Mapper, MapperOptions, SpanSink};
 
 use crate::{
@@ -37,7 +37,7 @@ struct Process {
     /// The first of them.
     source: Source,
     mapper: Mapper,
-    last_generation: Option<u64>,
+    has_generation: bool,
 }
 
 const WRITING: &str = "writing the spans";
@@ -65,8 +65,8 @@ impl<'m, O: Output> Session<'m, O> {
         let source = trace.source.clone();
         let mut is_begin = true;
         let outcome = trace.for_each_event(|event| {
-            if let Some(generation) = generation_begun_by(event) {
-                self.begin_generation(generation, std::mem::take(&mut is_begin), &source)?;
+            if let Some(sync) = generation_begun_by(event) {
+                self.begin_generation(&sync, std::mem::take(&mut is_begin), &source)?;
             }
             match &mut self.process {
                 Some(process) => process.mapper.event(event, &mut self.output).context(WRITING),
@@ -80,23 +80,28 @@ impl<'m, O: Output> Session<'m, O> {
     }
 
     /// A trace goes on with the process of the one before only with the generation that comes next.
-    fn begin_generation(&mut self, generation: u64, is_begin: bool, source: &Source) -> anyhow::Result<()> {
-        let last = self.process.as_ref().and_then(|process| process.last_generation);
-        if is_begin && last.is_some() && last.and_then(|last| last.checked_add(1)) != Some(generation) {
+    fn begin_generation(
+        &mut self,
+        sync: &event::Sync,
+        is_begin: bool,
+        source: &Source,
+    ) -> anyhow::Result<()> {
+        let has_generation = self.process.as_ref().is_some_and(|process| process.has_generation);
+        if is_begin && has_generation && !sync.continues {
             self.end_process()?;
         }
         if self.process.is_none() {
             self.begin_process(source)?;
         }
         if let Some(process) = &mut self.process {
-            process.last_generation = Some(generation);
+            process.has_generation = true;
         }
         Ok(())
     }
 
     fn begin_process(&mut self, source: &Source) -> anyhow::Result<()> {
         let mapper = Mapper::with_options(options(self.mapping, source));
-        self.process = Some(Process { source: source.clone(), mapper, last_generation: None });
+        self.process = Some(Process { source: source.clone(), mapper, has_generation: false });
         self.output.begin(source).context(WRITING)
     }
 
@@ -108,12 +113,12 @@ impl<'m, O: Output> Session<'m, O> {
     }
 }
 
-fn generation_begun_by(event: &Event<'_>) -> Option<u64> {
+fn generation_begun_by(event: &Event<'_>) -> Option<event::Sync> {
     if event.event_type() != EventType::Sync {
         return None;
     }
     match event.kind() {
-        EventKind::Sync(sync) => sync.generation,
+        EventKind::Sync(sync) => sync.generation.is_some().then_some(sync),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use go_trace_format::Reader;
+use go_trace_format::{Error, Loss, Reader};
 use trace_to_otel::{Counters, Mapper, MapperOptions, Span};
 
 /// The releases that `testdata` has recordings of.
@@ -48,6 +48,8 @@ pub(crate) fn feed(mapper: &mut Mapper, trace: &[u8], mut last: u64, spans: &mut
             last = last.max(event.generation());
         }
     }
-    assert!(reader.losses().is_empty(), "{}", reader.losses());
+    // A gap between generations is what some cases are about.
+    let is_gap = |loss: &Loss| matches!(loss.error, Error::MissingGenerations { .. });
+    assert!(reader.losses().iter().all(is_gap), "{}", reader.losses());
     last
 }
