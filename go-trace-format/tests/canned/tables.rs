@@ -52,6 +52,32 @@ fn strings() -> Vec<Case> {
             table.extend([1, 1, b'x']);
             with(u64::MAX, 0, &[&table])
         }),
+        accepted(
+            "task whose name has an id of 64 bits, beside one that began in an earlier generation",
+            || {
+                const HIGH: u64 = 1 << 63;
+                let mut high = vec![4, 5];
+                high.extend([0x80; 9]);
+                high.extend([1, 1, b'h']);
+                let mut raw = Raw::new(Version::Go126);
+                let running: [(E, &[u64]); 2] =
+                    [(E::ProcStatus, &[1, 0, proc::RUNNING]), (E::GoStatus, &[1, 1, 0, 2])];
+                raw.sync(1);
+                raw.batch(1, 0, &[running[0], running[1], (E::UserTaskBegin, &[1, 7, 0, 1, 0])]);
+                raw.bytes(1, -1, &[4, 5, 1, 1, b'o']);
+                raw.end();
+                raw.sync(2);
+                let ends: [(E, &[u64]); 3] = [
+                    (E::UserTaskBegin, &[1, 8, 0, HIGH, 0]),
+                    (E::UserTaskEnd, &[1, 8, 0]),
+                    (E::UserTaskEnd, &[1, 7, 0]),
+                ];
+                raw.batch(2, 0, &[running[0], running[1], ends[0], ends[1], ends[2]]);
+                raw.bytes(2, -1, &high);
+                raw.end();
+                raw.finish()
+            },
+        ),
         accepted("string as long as may be", || {
             let mut table = vec![4, 5, 1, 0x80, 8];
             table.extend([b'x'; 1024]);
