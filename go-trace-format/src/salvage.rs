@@ -45,6 +45,18 @@ pub(super) struct Search {
     cut: Option<Peeked>,
 }
 
+/// What comes next.
+enum Look {
+    /// A batch, or the end of a generation.
+    Item(Peeked),
+    /// Damage, which was passed over.
+    Damage,
+    /// The first batch of the next generation, cut off by the end of the input.
+    NextGeneration,
+    /// The end of the input.
+    End,
+}
+
 impl<'a> Assembler<'a> {
     /// What can be had of the next generation; `false` at the end of the trace. Fails only where the source
     /// does.
@@ -54,82 +66,97 @@ impl<'a> Assembler<'a> {
         losses: &mut Losses,
     ) -> Result<bool, Error> {
         loop {
-            let batches = self.found;
-            // A search that the source interrupted goes on first.
-            let peeked =
-                match self.search.map_or_else(|| self.input.peek(self.dialect), |search| Err(search.error)) {
-                    Ok(Some(peeked)) => peeked,
-                    Ok(None) => {
-                        self.note_end(generation, batches, losses);
-                        return Ok(batches > 0);
-                    }
-                    Err(error @ Error::Io { .. }) => return Err(error),
-                    Err(error) => {
-                        if self.search.is_none() && self.is_next_generation_cut(generation) {
-                            return Ok(true);
-                        }
-                        self.search_on(error, generation, losses)?;
-                        if self.found > 0 && self.damage > MAX_DAMAGE {
-                            return Ok(true);
-                        }
-                        if self.found == 0 {
-                            // Nothing is kept yet, so that what was passed over need not be, either.
-                            self.input.take_back(Vec::new());
-                        }
-                        continue;
-                    }
-                };
-            if self.taken.remove(&self.input.offset()) {
-                self.input.consume(&peeked);
-                continue;
+            let is_whole = match self.look(generation, losses)? {
+                Look::Item(peeked) => self.take_item(&peeked, generation, losses)?,
+                Look::Damage => self.found > 0 && self.damage > MAX_DAMAGE,
+                Look::NextGeneration => true,
+                Look::End => {
+                    self.note_end(generation, losses);
+                    return Ok(self.found > 0);
+                }
+            };
+            if is_whole {
+                return Ok(true);
             }
-            let offset = self.input.offset();
-            if self.is_end(&peeked) {
-                self.input.consume(&peeked);
-                if !self.version.has_end_of_generation() {
-                    note(losses, Error::InvalidGeneration { offset }, generation, 0);
-                } else if batches == 0 {
-                    note(losses, Error::MissingFrequency { offset, generation: 0 }, generation, 0);
-                }
-                if batches > 0 {
-                    return Ok(true);
-                }
-                continue;
+        }
+    }
+
+    /// Looks at what comes next, and passes over damage.
+    fn look(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) -> Result<Look, Error> {
+        // A search that the source interrupted goes on first.
+        let peeked = match self.search {
+            Some(search) => Err(search.error),
+            None => self.input.peek(self.dialect),
+        };
+        let error = match peeked {
+            Ok(None) => return Ok(Look::End),
+            Ok(Some(peeked)) => match self.fault_of(&peeked)? {
+                None => return Ok(Look::Item(peeked)),
+                Some(error) => error,
+            },
+            Err(error @ Error::Io { .. }) => return Err(error),
+            Err(_) if self.search.is_none() && self.is_next_generation_cut(generation) => {
+                return Ok(Look::NextGeneration);
             }
-            // Whether anything begins behind it must not hang on how the bytes come.
-            self.input.grow_to(peeked.length + 1)?;
-            let may_be = self.may_fit(&peeked) && self.is_followed(&peeked);
-            if !may_be && !self.is_sound(&peeked) {
-                self.search_on(Error::DamagedBatch { offset }, generation, losses)?;
-                if self.found > 0 && self.damage > MAX_DAMAGE {
-                    return Ok(true);
-                }
-                continue;
+            Err(error) => error,
+        };
+        self.search_on(error, generation, losses)?;
+        Ok(Look::Damage)
+    }
+
+    /// What is wrong with what looks like a batch.
+    fn fault_of(&mut self, peeked: &Peeked) -> Result<Option<Error>, Error> {
+        let offset = self.input.offset();
+        if self.taken.contains(&offset) || self.is_end(peeked) {
+            return Ok(None);
+        }
+        // Whether anything begins behind it must not hang on how the bytes come.
+        self.input.grow_to(peeked.length + 1)?;
+        let fits = self.may_fit(peeked) && self.is_followed(peeked);
+        Ok((!fits && !self.is_sound(peeked)).then_some(Error::DamagedBatch { offset }))
+    }
+
+    /// Takes in a batch, or the end of a generation: whether the generation is whole then.
+    fn take_item(
+        &mut self,
+        peeked: &Peeked,
+        generation: &mut Generation<'a>,
+        losses: &mut Losses,
+    ) -> Result<bool, Error> {
+        let offset = self.input.offset();
+        let found = peeked.generation();
+        if self.taken.remove(&offset) {
+            self.input.consume(peeked);
+            return Ok(false);
+        }
+        if self.is_end(peeked) {
+            self.input.consume(peeked);
+            if !self.version.has_end_of_generation() {
+                note(losses, Error::InvalidGeneration { offset }, generation, 0);
+            } else if self.found == 0 {
+                note(losses, Error::MissingFrequency { offset, generation: 0 }, generation, 0);
             }
-            let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
-            if batches > 0 && found != generation.number() {
-                if self.is_stray(&peeked) {
-                    let number = generation.number();
-                    let error = Error::GenerationsOutOfOrder { offset, generation: number, found };
-                    note(losses, error, generation, 0);
-                    if let Err(error) = self.take(&peeked, generation) {
-                        note(losses, error, generation, 0);
-                    }
-                    continue;
-                }
+            return Ok(self.found > 0);
+        }
+        if self.found > 0 && found != generation.number() {
+            if !self.is_stray(peeked) {
                 self.take_stragglers(generation, losses);
                 return Ok(true);
             }
+            let number = generation.number();
+            note(losses, Error::GenerationsOutOfOrder { offset, generation: number, found }, generation, 0);
+        } else {
             if found == 0 {
                 note(losses, Error::InvalidGeneration { offset }, generation, 0);
             }
             generation.set_number(found);
-            self.found += 1;
-            self.set_anchor(&peeked);
-            if let Err(error) = self.take(&peeked, generation) {
-                note(losses, error, generation, 0);
-            }
+            self.set_anchor(peeked);
         }
+        self.found += 1;
+        if let Err(error) = self.take(peeked, generation) {
+            note(losses, error, generation, 0);
+        }
+        Ok(false)
     }
 
     /// Remembers a batch that is believed, to judge others by.
@@ -197,16 +224,16 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
-    fn note_end(&self, generation: &Generation<'_>, batches: usize, losses: &mut Losses) {
+    fn note_end(&self, generation: &Generation<'_>, losses: &mut Losses) {
         let offset = self.input.offset();
         let rest = self.input.window().len() as u64;
         if rest > 0 {
             note(losses, Error::TruncatedBatch { offset }, generation, rest);
         }
         let (number, has_end) = (generation.number(), self.version.has_end_of_generation());
-        if batches > 0 && has_end {
+        if self.found > 0 && has_end {
             note(losses, Error::IncompleteGeneration { offset, generation: number }, generation, 0);
-        } else if batches == 0 && !self.any && !has_end {
+        } else if self.found == 0 && !self.any && !has_end {
             // Before Go 1.26 the reference takes a header alone for a trace that has lost its frequency.
             note(losses, Error::MissingFrequency { offset, generation: number }, generation, 0);
         }
