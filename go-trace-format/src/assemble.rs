@@ -184,10 +184,7 @@ impl<'a> Assembler<'a> {
                     false => Ok(false),
                 };
             };
-            let number = match peeked.kind {
-                PeekedKind::Batch { generation } => generation,
-                PeekedKind::EndOfGeneration => 0,
-            };
+            let number = peeked.generation();
             if generation.number() == 0 {
                 generation.set_number(number);
             }
@@ -227,14 +224,14 @@ impl<'a> Assembler<'a> {
             };
             let current = generation.number();
             match peeked.kind {
-                PeekedKind::EndOfGeneration | PeekedKind::Batch { generation: 0 } => {
+                PeekedKind::EndOfGeneration | PeekedKind::Batch { generation: 0, .. } => {
                     return Err(Error::InvalidGeneration { offset });
                 }
-                PeekedKind::Batch { generation: found } if current == 0 => generation.set_number(found),
-                PeekedKind::Batch { generation: found } if found == current.wrapping_add(1) => {
+                PeekedKind::Batch { generation: found, .. } if current == 0 => generation.set_number(found),
+                PeekedKind::Batch { generation: found, .. } if found == current.wrapping_add(1) => {
                     return Ok(true);
                 }
-                PeekedKind::Batch { generation: found } if found != current => {
+                PeekedKind::Batch { generation: found, .. } if found != current => {
                     return Err(Error::GenerationsOutOfOrder { offset, generation: current, found });
                 }
                 PeekedKind::Batch { .. } => {}

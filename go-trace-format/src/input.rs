@@ -184,7 +184,7 @@ impl<'a> Input<'a> {
                 let length = window.len() - rest.len();
                 let kind = match item {
                     Item::EndOfGeneration => PeekedKind::EndOfGeneration,
-                    Item::Batch(batch) => PeekedKind::Batch { generation: batch.generation },
+                    Item::Batch(batch) => PeekedKind::of(&batch),
                 };
                 Parsed::Item(Peeked { position, length, kind })
             }
@@ -213,8 +213,7 @@ impl<'a> Input<'a> {
     pub(crate) fn peek_head(&self, dialect: Dialect) -> Option<Peeked> {
         let length = self.window().len().min(MAX_HEADER + MAX_BATCH_SIZE);
         let batch = batch_of(&self.window()[..length], self.offset(), dialect)?;
-        let kind = PeekedKind::Batch { generation: batch.generation };
-        Some(Peeked { position: self.position, length, kind })
+        Some(Peeked { position: self.position, length, kind: PeekedKind::of(&batch) })
     }
 
     /// Goes past what was peeked.
@@ -259,7 +258,7 @@ impl Peeked {
     /// The generation of a batch; 0 for the end of one.
     pub(crate) fn generation(&self) -> u64 {
         match self.kind {
-            PeekedKind::Batch { generation } => generation,
+            PeekedKind::Batch { generation, .. } => generation,
             PeekedKind::EndOfGeneration => 0,
         }
     }
@@ -267,8 +266,18 @@ impl Peeked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PeekedKind {
-    Batch { generation: u64 },
+    /// Its generation, and its time in clock units.
+    Batch {
+        generation: u64,
+        time: u64,
+    },
     EndOfGeneration,
+}
+
+impl PeekedKind {
+    fn of(batch: &Batch<'_>) -> Self {
+        Self::Batch { generation: batch.generation, time: batch.time }
+    }
 }
 
 /// What is at a position.

@@ -24,8 +24,8 @@ const MAX_DAMAGE: u64 = 1 << 20;
 /// How many bytes of would-be batches may be looked through for each byte passed over.
 const ATTENTION_PER_BYTE: u64 = 16;
 
-/// How much earlier than the first batch that was found of a generation another may be, in clock units: over ten
-/// seconds, and ten times what threads were seen to disagree by.
+/// How much earlier than the last batch that was believed another may be, in clock units: over ten seconds, and ten
+/// times what threads were seen to disagree by.
 const EARLIER: u64 = 1 << 28;
 
 /// How much later a batch may be: over ten minutes, where generations take a second.
@@ -41,7 +41,7 @@ pub(super) struct Search {
     error: Error,
     /// Where that is.
     start: u64,
-    /// The batch there, if it is only its end that is missing.
+    /// The batch there, if it is only its end that is missing or its size that is wrong.
     cut: Option<Peeked>,
 }
 
@@ -153,16 +153,21 @@ impl<'a> Assembler<'a> {
             self.set_anchor(peeked);
         }
         self.found += 1;
+        self.take_readable(peeked, generation, losses);
+        Ok(false)
+    }
+
+    /// Adds what can be read of a batch to the generation, and goes past it. A record that is cut in two is noted.
+    fn take_readable(&mut self, peeked: &Peeked, generation: &mut Generation<'a>, losses: &mut Losses) {
         if let Err(error) = self.take(peeked, generation) {
             note(losses, error, generation, 0);
         }
-        Ok(false)
     }
 
     /// Remembers a batch that is believed, to judge others by.
     fn set_anchor(&mut self, peeked: &Peeked) {
-        if let Some((batch, _)) = self.input.batch(peeked, self.dialect) {
-            self.anchor = Some((batch.generation, batch.time));
+        if let PeekedKind::Batch { generation, time } = peeked.kind {
+            self.anchor = Some((generation, time));
         }
     }
 
@@ -178,10 +183,7 @@ impl<'a> Assembler<'a> {
         let here = self.input.position();
         generation.set_number(cut.generation());
         self.found += 1;
-        // An event or a record that is cut in two is noted as such.
-        if let Err(error) = self.take(&Peeked { length: length as usize, ..cut }, generation) {
-            note(losses, error, generation, 0);
-        }
+        self.take_readable(&Peeked { length: length as usize, ..cut }, generation, losses);
         self.input.set_position(here);
     }
 
@@ -253,16 +255,14 @@ impl<'a> Assembler<'a> {
             let Some(peeked) = self.input.peek_at(ahead, self.dialect) else { break };
             let offset = ahead;
             ahead += peeked.length as u64;
-            let PeekedKind::Batch { generation: found } = peeked.kind else { continue };
+            let PeekedKind::Batch { generation: found, .. } = peeked.kind else { continue };
             if offset == here {
                 disorder |= found != number.wrapping_add(1);
             }
             if found == number && self.taken.insert(offset) {
                 disorder = true;
                 left = LOOK_AHEAD;
-                if let Err(error) = self.take(&peeked, generation) {
-                    note(losses, error, generation, 0);
-                }
+                self.take_readable(&peeked, generation, losses);
                 self.input.set_offset(here);
             }
         }
@@ -338,11 +338,13 @@ impl<'a> Assembler<'a> {
 
     /// Whether a batch fits the last one that was believed, by number and time.
     fn is_near(&self, peeked: &Peeked) -> bool {
-        let Some((number, time)) = self.anchor else { return false };
-        let Some((batch, _)) = self.input.batch(peeked, self.dialect) else { return false };
+        let (Some((number, around)), PeekedKind::Batch { generation, time }) = (self.anchor, peeked.kind)
+        else {
+            return false;
+        };
         let ahead = if self.found > 0 { 1 } else { SOON };
-        let span = time.saturating_sub(EARLIER)..time.saturating_add(LATER);
-        batch.generation != 0 && batch.generation.wrapping_sub(number) <= ahead && span.contains(&batch.time)
+        let span = around.saturating_sub(EARLIER)..around.saturating_add(LATER);
+        generation != 0 && generation.wrapping_sub(number) <= ahead && span.contains(&time)
     }
 
     /// Whether a batch of another generation is alone with its number, and the number is none that may come here:
