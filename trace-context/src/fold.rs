@@ -4,7 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use core::fmt;
-use core::num::NonZeroU64;
+use core::num::{NonZeroU64, NonZeroUsize};
 
 use crate::id::TraceId;
 
@@ -61,7 +61,8 @@ impl Fold {
 
     /// Whether an id was made by [`stand_in`](Self::stand_in).
     pub const fn is_stand_in(id: TraceId) -> bool {
-        halves(id)[0] == STAND_IN
+        let [high, low] = halves(id);
+        high == STAND_IN && low != STAND_IN
     }
 }
 
@@ -86,7 +87,10 @@ impl fmt::Debug for Fold {
 /// Finds the full trace id behind a fold, among the full ids that were seen.
 ///
 /// Different ids can share a fold: that is reported and never overwritten silently, whatever the order of arrival.
-/// Memory grows with the number of different folds only, so an input that repeats itself costs nothing.
+///
+/// Memory is bounded, by [`DEFAULT_LIMIT`](Self::DEFAULT_LIMIT) or [a limit of your own](Self::with_limit): where there
+/// is no room for one more fold, the one whose ids were not inserted for the longest time is forgotten with all of
+/// them, as if they had never been seen, and [counted](Self::evicted).
 ///
 /// ```
 /// use trace_context::{Fold, FoldIndex, Resolution, TraceId};
@@ -97,9 +101,21 @@ impl fmt::Debug for Fold {
 /// assert_eq!(index.resolve(fold), Resolution::Known(full));
 /// # Ok::<(), trace_context::ParseIdError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct FoldIndex {
-    ids: BTreeMap<Fold, Found>,
+    known: BTreeMap<Fold, Known>,
+    /// The same folds by the turn of their last insertion, which is the order in which they leave.
+    turns: BTreeMap<u64, Fold>,
+    /// The turn of the next insertion.
+    turn: u64,
+    limit: NonZeroUsize,
+    evicted: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    found: Found,
+    turn: u64,
 }
 
 /// What is known of one fold. A third id changes nothing: two suffice to know that the fold does not decide.
@@ -122,9 +138,29 @@ pub enum Resolution {
 }
 
 impl FoldIndex {
-    /// An index that knows no id.
+    /// How many folds an index knows unless told otherwise: 262,144, which take about 30 MB.
+    pub const DEFAULT_LIMIT: NonZeroUsize = match NonZeroUsize::new(1 << 18) {
+        Some(limit) => limit,
+        None => NonZeroUsize::MIN,
+    };
+
+    /// An index that knows no id yet.
     pub const fn new() -> Self {
-        Self { ids: BTreeMap::new() }
+        Self::with_limit(Self::DEFAULT_LIMIT)
+    }
+
+    /// An index that knows no id yet, and never more folds than this.
+    ///
+    /// ```
+    /// use std::num::NonZeroUsize;
+    /// use trace_context::{FoldIndex, TraceId};
+    ///
+    /// let mut index = FoldIndex::with_limit(NonZeroUsize::MIN);
+    /// index.extend([1, 2].map(TraceId::from_u128).into_iter().flatten());
+    /// assert_eq!((index.len(), index.evicted()), (1, 1));
+    /// ```
+    pub const fn with_limit(limit: NonZeroUsize) -> Self {
+        Self { known: BTreeMap::new(), turns: BTreeMap::new(), turn: 0, limit, evicted: 0 }
     }
 
     /// Remembers a full id and says what its fold stands for from now on. A stand-in, and an id that folds to 0, are
@@ -133,19 +169,31 @@ impl FoldIndex {
         let Some(fold) = Fold::of(id).filter(|_| !Fold::is_stand_in(id)) else {
             return Resolution::Unknown;
         };
-        let found = match self.ids.entry(fold) {
-            Entry::Vacant(entry) => *entry.insert(Found::One(id)),
+        let turn = self.turn;
+        self.turn += 1;
+        let found = match self.known.entry(fold) {
+            Entry::Vacant(entry) => entry.insert(Known { found: Found::One(id), turn }).found,
             Entry::Occupied(mut entry) => {
-                entry.insert(entry.get().with(id));
-                *entry.get()
+                let found = entry.get().found.with(id);
+                self.turns.remove(&entry.insert(Known { found, turn }).turn);
+                found
             }
         };
+        self.turns.insert(turn, fold);
+        self.evict();
         found.into()
+    }
+
+    fn evict(&mut self) {
+        if self.known.len() > self.limit.get() {
+            let oldest = self.turns.pop_first().and_then(|(_, fold)| self.known.remove(&fold));
+            self.evicted += u64::from(oldest.is_some());
+        }
     }
 
     /// What a fold stands for.
     pub fn resolve(&self, fold: Fold) -> Resolution {
-        self.ids.get(&fold).map_or(Resolution::Unknown, |found| (*found).into())
+        self.known.get(&fold).map_or(Resolution::Unknown, |known| known.found.into())
     }
 
     /// The real id in place of a stand-in, where exactly one is known; any other id stays as it is.
@@ -168,20 +216,32 @@ impl FoldIndex {
 
     /// How many folds are known.
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.known.len()
     }
 
     /// Whether no fold is known.
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.known.is_empty()
+    }
+
+    /// How many folds were forgotten because there was no room for them. One that was forgotten, inserted again and
+    /// forgotten again counts twice.
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// The folds that do not decide, with the smallest two ids of each, in ascending order.
     pub fn ambiguous(&self) -> impl Iterator<Item = (Fold, [TraceId; 2])> + '_ {
-        self.ids.iter().filter_map(|(fold, found)| match found {
+        self.known.iter().filter_map(|(fold, known)| match known.found {
             Found::One(_) => None,
-            Found::Several(ids) => Some((*fold, *ids)),
+            Found::Several(ids) => Some((*fold, ids)),
         })
+    }
+}
+
+impl Default for FoldIndex {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -20,11 +20,19 @@ pub struct Converted<T> {
     pub lost_entries: usize,
     /// The bits of the trace flags that were left out: those that level 2 does not define.
     pub lost_flags: u8,
+    /// How many members of the baggage were left out: all of them, because a span context has no room for any.
+    pub lost_members: usize,
+}
+
+impl<T> Converted<T> {
+    const fn without_loss(value: T) -> Self {
+        Self { value, lost_entries: 0, lost_flags: 0, lost_members: 0 }
+    }
 }
 
 impl Context {
-    /// The place in the trace and the `tracestate` as OpenTelemetry's span context, which has no room for baggage.
-    /// `is_remote` says whether the context came from another process.
+    /// The place in the trace and the `tracestate` as OpenTelemetry's span context. `is_remote` says whether the context
+    /// came from another process.
     ///
     /// ```
     /// use trace_context::Context;
@@ -46,10 +54,12 @@ impl Context {
             is_remote,
             state.value,
         );
-        Converted { value, lost_entries: state.lost_entries, lost_flags: 0 }
+        let (lost_entries, lost_members) = (state.lost_entries, self.baggage.len());
+        Converted { lost_entries, lost_members, ..Converted::without_loss(value) }
     }
 
-    /// The context that a span of OpenTelemetry hands on, without baggage.
+    /// The context that a span of OpenTelemetry hands on. It has no baggage, and whether the span is remote is not its
+    /// concern.
     ///
     /// # Errors
     /// [`ParseIdError::Zero`] where the span context is not valid because one of its ids is all zeros.
@@ -57,11 +67,9 @@ impl Context {
         let flags = TraceFlags::from_byte(context.trace_flags().to_u8());
         let parent = TraceParent::new(context.trace_id().try_into()?, context.span_id().try_into()?, flags);
         let state = TraceState::from_opentelemetry(context.trace_state());
-        Ok(Converted {
-            value: Self { state: state.value, ..Self::new(parent) },
-            lost_entries: state.lost_entries,
-            lost_flags: context.trace_flags().to_u8() & !flags.to_byte(),
-        })
+        let value = Self { state: state.value, ..Self::new(parent) };
+        let lost_flags = context.trace_flags().to_u8() & !flags.to_byte();
+        Ok(Converted { lost_entries: state.lost_entries, lost_flags, ..Converted::without_loss(value) })
     }
 }
 
@@ -70,10 +78,9 @@ impl TraceState {
     pub fn to_opentelemetry(&self) -> Converted<otel::TraceState> {
         let accepted: Vec<_> =
             self.iter().filter(|entry| otel::TraceState::from_key_value([*entry]).is_ok()).collect();
-        let lost_entries = self.len() - accepted.len();
-        // Cannot fail: each of them was accepted on its own, and there are no more than both sides allow.
         let value = otel::TraceState::from_key_value(accepted).unwrap_or_default();
-        Converted { value, lost_entries, lost_flags: 0 }
+        let lost_entries = self.len() - value.into_iter().count();
+        Converted { lost_entries, ..Converted::without_loss(value) }
     }
 
     /// The entries that level 2 allows, in the same order, and the first of those that share a key.
@@ -81,9 +88,12 @@ impl TraceState {
         let entries: Vec<_> = state.into_iter().collect();
         let mut value = Self::new();
         // Each entry is put before those that follow it, so that the first one of a key stays.
-        let lost_entries = entries.iter().rev().filter(|(key, text)| value.set(key, text).is_err()).count();
-        let repeated = entries.len() - lost_entries - value.len();
-        Converted { value, lost_entries: lost_entries + repeated, lost_flags: 0 }
+        for (key, text) in entries.iter().rev() {
+            // What is refused shows in the count.
+            _ = value.set(key, text);
+        }
+        let lost_entries = entries.len() - value.len();
+        Converted { lost_entries, ..Converted::without_loss(value) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The Identity section of the mapping: 64-bit folds of trace ids, and contexts in the logs of a trace.
 
+use std::num::NonZeroUsize;
+
 use trace_context::{
     Fold, FoldIndex, LogCarrier, LogCarrierError, LogContext, ParseTraceParentError, Resolution, SpanId,
     TraceId,
@@ -39,6 +41,8 @@ fn client_and_server_of_two_processes_meet_in_the_stand_in() {
     }
     assert_eq!(fold(1).stand_in().to_string(), "676f747261636500676f747261636501", "the same for ever");
     assert!(!Fold::is_stand_in(id(1, 2)));
+    let marker = u64::from_be_bytes(*b"gotrace\0");
+    assert!(!Fold::is_stand_in(id(marker, marker)), "no fold is 0");
 }
 
 #[test]
@@ -76,6 +80,50 @@ fn ids_that_name_nothing_are_not_remembered() {
     assert_eq!(index.insert(id(5, 5)), Resolution::Unknown);
     assert_eq!(index.insert(fold(3).stand_in()), Resolution::Unknown);
     assert!(index.is_empty());
+}
+
+#[test]
+fn memory_is_bounded_and_what_leaves_is_counted() {
+    let mut index = FoldIndex::with_limit(NonZeroUsize::new(3).expect("not zero"));
+    index.extend([id(0, 1), id(0, 2), id(0, 3)]);
+    assert_eq!((index.len(), index.evicted()), (3, 0));
+    assert_eq!(
+        index.insert(id(0, 1)),
+        Resolution::Known(id(0, 1)),
+        "now 2 was not seen for the longest time"
+    );
+    assert_eq!(index.insert(id(0, 4)), Resolution::Known(id(0, 4)));
+    assert_eq!((index.len(), index.evicted()), (3, 1));
+    let known = [1, 2, 3, 4].map(|value| index.resolve(fold(value)) != Resolution::Unknown);
+    assert_eq!(known, [true, false, true, true]);
+    assert_eq!(index.replace(fold(2).stand_in()), fold(2).stand_in());
+}
+
+#[test]
+fn an_ambiguous_fold_leaves_as_a_whole() {
+    let mut index = FoldIndex::with_limit(NonZeroUsize::MIN);
+    index.extend([id(1, 2), id(2, 1)]);
+    assert_eq!((index.len(), index.evicted(), index.ambiguous().count()), (1, 0, 1));
+    index.insert(id(0, 7));
+    assert_eq!((index.len(), index.evicted(), index.ambiguous().count()), (1, 1, 0));
+    assert_eq!(index.resolve(fold(3)), Resolution::Unknown);
+}
+
+#[test]
+fn the_limit_holds_whatever_comes() {
+    let mut index = FoldIndex::with_limit(NonZeroUsize::new(100).expect("not zero"));
+    for number in 1..=10_000 {
+        index.insert(id(number % 7, number * 31 % 997 + 1));
+        assert!(index.len() <= 100);
+    }
+    assert_eq!(index.len(), 100);
+    assert!(index.evicted() > 800);
+    let ambiguous: Vec<_> = index.ambiguous().collect();
+    for (fold, ids) in ambiguous {
+        assert_eq!(index.resolve(fold), Resolution::Ambiguous(ids));
+    }
+    let known = FoldIndex::default().len();
+    assert_eq!((known, FoldIndex::DEFAULT_LIMIT.get()), (0, 1 << 18));
 }
 
 fn read(category: &str, message: &[u8]) -> Result<LogContext, LogCarrierError> {

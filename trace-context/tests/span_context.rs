@@ -27,7 +27,7 @@ fn entries(pairs: &[(&str, &str)]) -> otel::TraceState {
 fn a_context_goes_there_and_back() {
     let there = context("rojo=1,congo=2").to_span_context(true);
     assert_eq!(there.value, span_context(3, entries(&[("rojo", "1"), ("congo", "2")])));
-    assert_eq!((there.lost_entries, there.lost_flags), (0, 0));
+    assert_eq!((there.lost_entries, there.lost_flags, there.lost_members), (0, 0, 0));
 
     let back = Context::from_span_context(&there.value).expect("valid");
     assert_eq!(back.value, context("rojo=1,congo=2"));
@@ -74,6 +74,24 @@ fn an_invalid_span_context_is_an_error() {
     assert_eq!(Context::from_span_context(&otel::SpanContext::NONE), Err(ParseIdError::Zero));
     assert_eq!(TraceId::try_from(otel::TraceId::INVALID), Err(ParseIdError::Zero));
     assert_eq!(SpanId::try_from(otel::SpanId::INVALID), Err(ParseIdError::Zero));
+}
+
+#[test]
+fn entries_that_opentelemetry_accepts_in_any_form_are_counted() {
+    let there = entries(&[("a", "1"), ("", "2"), ("c", "3\n"), ("d", "4 "), ("e", "\t5")]);
+    let back = TraceState::from_opentelemetry(&there);
+    assert_eq!((back.value.to_string().as_str(), back.lost_entries), ("a=1", 4));
+}
+
+#[test]
+fn baggage_has_no_room_in_a_span_context_and_is_counted() {
+    let mut context = context("a=1");
+    context.baggage.set("userId", "alice").expect("valid");
+    context.baggage.set("region", "west").expect("valid");
+    let there = context.to_span_context(false);
+    assert_eq!((there.lost_members, there.lost_entries), (2, 0));
+    let back = Context::from_span_context(&there.value).expect("valid");
+    assert_eq!((back.value.baggage.len(), back.lost_members), (0, 0));
 }
 
 #[test]
