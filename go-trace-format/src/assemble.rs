@@ -11,7 +11,7 @@ use crate::{
     input::{Input, Peeked, PeekedKind},
     losses::{Loss, Losses},
     reader::{Mode, ReaderOptions},
-    salvage::Search,
+    salvage::{Anchor, Search},
     spec::Dialect,
     tables::Clock,
     wire::{BatchKind, Detected, detect},
@@ -37,8 +37,10 @@ pub(crate) struct Assembler<'a> {
     pub(super) damage: u64,
     /// The number of the last generation.
     last_number: Option<u64>,
-    /// Generation and time, in clock units, of the last batch that was believed while salvaging.
-    pub(super) anchor: Option<(u64, u64)>,
+    /// The last batch that was believed while salvaging.
+    pub(super) anchor: Option<Anchor>,
+    /// The last one that contradicted it.
+    pub(super) rival: Option<Anchor>,
     /// The search for the next batch that the source has interrupted.
     pub(super) search: Option<Search>,
     /// Where batches stand that a damaged generation took out of turn.
@@ -76,6 +78,7 @@ impl<'a> Assembler<'a> {
             damage: 0,
             last_number: None,
             anchor: None,
+            rival: None,
             search: None,
             taken: BTreeSet::new(),
         })

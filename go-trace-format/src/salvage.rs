@@ -45,6 +45,39 @@ pub(super) struct Search {
     cut: Option<Peeked>,
 }
 
+/// Generation and time, in clock units, of a batch that others are judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anchor {
+    generation: u64,
+    time: u64,
+    /// Whether another batch has agreed with it.
+    is_confirmed: bool,
+}
+
+impl Anchor {
+    /// Whether a batch may stand behind this one. One of a single batch's two numbers may be damaged.
+    fn admits(self, other: Self, ahead: u64) -> bool {
+        if self.is_confirmed {
+            self.agrees_with(other, ahead)
+        } else {
+            self.agrees_in_generation(other, ahead) || self.agrees_in_time(other)
+        }
+    }
+
+    /// Whether a batch is at most `ahead` generations later, and near in time.
+    fn agrees_with(self, other: Self, ahead: u64) -> bool {
+        self.agrees_in_generation(other, ahead) && self.agrees_in_time(other)
+    }
+
+    fn agrees_in_generation(self, other: Self, ahead: u64) -> bool {
+        other.generation != 0 && other.generation.wrapping_sub(self.generation) <= ahead
+    }
+
+    fn agrees_in_time(self, other: Self) -> bool {
+        (self.time.saturating_sub(EARLIER)..self.time.saturating_add(LATER)).contains(&other.time)
+    }
+}
+
 /// What comes next.
 enum Look {
     /// A batch, or the end of a generation.
@@ -112,7 +145,7 @@ impl<'a> Assembler<'a> {
         }
         // Whether anything begins behind it must not hang on how the bytes come.
         self.input.grow_to(peeked.length + 1)?;
-        let fits = self.may_fit(peeked) && self.is_followed(peeked);
+        let fits = (self.may_fit(peeked) && self.is_followed(peeked)) || self.is_followed_by_near(peeked);
         Ok((!fits && !self.is_sound(peeked)).then_some(Error::DamagedBatch { offset }))
     }
 
@@ -164,10 +197,19 @@ impl<'a> Assembler<'a> {
         }
     }
 
-    /// Remembers a batch that is believed, to judge others by.
+    /// Remembers a batch to judge others by. One that contradicts the last believed is a rival, until another takes
+    /// its side: either of them may be damaged.
     fn set_anchor(&mut self, peeked: &Peeked) {
-        if let PeekedKind::Batch { generation, time } = peeked.kind {
-            self.anchor = Some((generation, time));
+        let PeekedKind::Batch { generation, time } = peeked.kind else { return };
+        let (ahead, this) = (self.most_ahead(), Anchor { generation, time, is_confirmed: false });
+        let agrees = |anchor: Option<Anchor>| anchor.is_some_and(|anchor| anchor.agrees_with(this, ahead));
+        match self.anchor {
+            None => self.anchor = Some(this),
+            Some(_) if agrees(self.anchor) || agrees(self.rival) => {
+                self.anchor = Some(Anchor { is_confirmed: true, ..this });
+                self.rival = None;
+            }
+            Some(_) => self.rival = Some(this),
         }
     }
 
@@ -319,6 +361,12 @@ impl<'a> Assembler<'a> {
         after.is_none_or(|byte| begins_item(self.dialect.event_type(byte)))
     }
 
+    /// Whether behind a batch stands another that fits: then the first one's size is right, whatever else is not.
+    fn is_followed_by_near(&mut self, peeked: &Peeked) -> bool {
+        let after = self.input.offset_of(peeked.position) + peeked.length as u64;
+        self.input.peek_at(after, self.dialect).is_some_and(|next| self.is_near(&next))
+    }
+
     /// Whether all that is in a batch can be read.
     fn is_sound(&self, peeked: &Peeked) -> bool {
         let Some((batch, _)) = self.input.batch(peeked, self.dialect) else { return false };
@@ -336,15 +384,16 @@ impl<'a> Assembler<'a> {
         peeked.generation() != 0 && (self.anchor.is_none() || self.is_near(peeked))
     }
 
-    /// Whether a batch fits the last one that was believed, by number and time.
+    /// Whether a batch fits the last one that was believed, or its rival, by number and time.
     fn is_near(&self, peeked: &Peeked) -> bool {
-        let (Some((number, around)), PeekedKind::Batch { generation, time }) = (self.anchor, peeked.kind)
-        else {
-            return false;
-        };
-        let ahead = if self.found > 0 { 1 } else { SOON };
-        let span = around.saturating_sub(EARLIER)..around.saturating_add(LATER);
-        generation != 0 && generation.wrapping_sub(number) <= ahead && span.contains(&time)
+        let PeekedKind::Batch { generation, time } = peeked.kind else { return false };
+        let (ahead, this) = (self.most_ahead(), Anchor { generation, time, is_confirmed: false });
+        self.anchor.into_iter().chain(self.rival).any(|anchor| anchor.admits(this, ahead))
+    }
+
+    /// How many generations on the next batch may be.
+    fn most_ahead(&self) -> u64 {
+        if self.found > 0 { 1 } else { SOON }
     }
 
     /// Whether a batch of another generation is alone with its number, and the number is none that may come here:
