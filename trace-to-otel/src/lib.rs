@@ -19,6 +19,7 @@
 //! `correlate` for ids across processes, `otlp::{protobuf, http, grpc}` for sending, `sdk` for OpenTelemetry's own.
 #![forbid(unsafe_code)]
 
+mod anatomy;
 mod attribute;
 mod clock;
 mod identity;
@@ -31,6 +32,7 @@ mod spans;
 mod text;
 mod timeline;
 
+pub use anatomy::{Anatomy, Waiting};
 pub use mapper::{Counters, Limits, Mapper, MapperOptions};
 pub use resource::{Resource, ResourceError};
 pub use span::{

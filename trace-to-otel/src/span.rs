@@ -5,6 +5,8 @@ use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use trace_context::{SpanId, TraceFlags, TraceId};
 
+use crate::anatomy::Anatomy;
+
 /// A moment on the wall clock as OTLP has it: nanoseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 // A number and nothing more.
@@ -36,14 +38,21 @@ pub struct Span {
     pub start: UnixTime,
     /// When it ended; never before `start`.
     pub end: UnixTime,
-    /// What else is known of it.
+    /// What else is known of it, but for its anatomy.
     pub attributes: Vec<Attribute>,
+    /// How many attributes a limit has kept out.
+    pub dropped_attributes: u32,
+    /// What its goroutine did meanwhile; none where it is not bound to one goroutine from begin to end. It goes out as
+    /// attributes, see [`Anatomy::attributes`].
+    pub anatomy: Option<Anatomy>,
     /// What happened in it, in the order of the trace.
     pub events: Vec<SpanEvent>,
     /// How many events a limit has kept out.
     pub dropped_events: u32,
     /// Spans that it has to do with, other than its parent.
     pub links: Vec<Link>,
+    /// How many links a limit has kept out.
+    pub dropped_links: u32,
     /// How it ended.
     pub status: Status,
 }
@@ -92,11 +101,22 @@ pub enum Scope {
     Task,
     /// A user region. Go: `runtime/trace.StartRegion`.
     Region,
+    /// Something that the runtime does for a while: garbage collection, stopping the world.
+    Range,
+    /// A request, as server or client.
+    Http,
+    /// A query.
+    Sql,
+    /// The look-up of a name, or the opening of a connection.
+    Net,
+    /// A handshake.
+    Tls,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 2] = [Self::Task, Self::Region];
+    pub const ALL: [Self; 7] =
+        [Self::Task, Self::Region, Self::Range, Self::Http, Self::Sql, Self::Net, Self::Tls];
 
     /// The name of the instrumentation scope.
     #[must_use]
@@ -104,6 +124,11 @@ impl Scope {
         match self {
             Self::Task => "gotrace.task",
             Self::Region => "gotrace.region",
+            Self::Range => "gotrace.range",
+            Self::Http => "gotrace.http",
+            Self::Sql => "gotrace.sql",
+            Self::Net => "gotrace.net",
+            Self::Tls => "gotrace.tls",
         }
     }
 }
@@ -190,8 +215,12 @@ impl Attribute {
 pub enum Value {
     /// A text, sanitized where the program chose it.
     Text(Arc<str>),
-    /// A number.
+    /// A whole number.
     Integer(i64),
+    /// A number.
+    Float(f64),
+    /// Yes or no.
+    Boolean(bool),
 }
 
 impl fmt::Display for Value {
@@ -199,6 +228,8 @@ impl fmt::Display for Value {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Integer(number) => fmt::Display::fmt(number, f),
+            Self::Float(number) => fmt::Display::fmt(number, f),
+            Self::Boolean(yes) => fmt::Display::fmt(yes, f),
         }
     }
 }
@@ -218,6 +249,18 @@ impl From<Arc<str>> for Value {
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Integer(number)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Float(number)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self::Boolean(yes)
     }
 }
 

@@ -220,6 +220,8 @@ enum AnyValue<'a> {
     StringValue(&'a str),
     #[serde(serialize_with = "text")]
     IntValue(i64),
+    DoubleValue(f64),
+    BoolValue(bool),
 }
 
 impl<'a> SpanJson<'a> {
@@ -300,6 +302,8 @@ fn attributes<S: Serializer>(attributes: &&[Attribute], serializer: S) -> Result
         value: match &attribute.value {
             Value::Text(text) => AnyValue::StringValue(text),
             Value::Integer(number) => AnyValue::IntValue(*number),
+            Value::Float(number) => AnyValue::DoubleValue(*number),
+            Value::Boolean(yes) => AnyValue::BoolValue(*yes),
         },
     });
     sequence(pairs, serializer)

@@ -107,10 +107,13 @@ impl OpenSpan {
             // Threads' clocks and clock snapshots may disagree by a little.
             end: ending.time.max(self.start),
             attributes: self.attributes(ending),
+            dropped_attributes: 0,
+            anatomy: None,
             name: self.name,
             events: self.notes.events,
             dropped_events: self.notes.dropped,
             links: placed.link.into_iter().collect(),
+            dropped_links: 0,
             status: Status::Unset,
         }
     }

@@ -1,0 +1,84 @@
+//! Latency anatomy: how the time of a span splits over what its goroutine did (mapping rules, "Latency anatomy").
+
+/// What a goroutine did while a span of it was open, in nanoseconds.
+///
+/// All but [`gc_assist`](Self::gc_assist) sum to the span's duration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Anatomy {
+    /// It ran.
+    pub running: u64,
+    /// It could have run, and waited for a processor.
+    pub runnable: u64,
+    /// It was in a system call.
+    pub syscall: u64,
+    /// It waited; [`Anatomy::waiting`] sums these up.
+    pub waiting_for: [u64; Waiting::ALL.len()],
+    /// It helped the garbage collector, as far as known. Contained in the others, mostly in `running`.
+    pub gc_assist: u64,
+}
+
+/// What a goroutine waits for. The trace's own reason is finer; Go: `runtime.waitReason` and `runtime.traceBlockReason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Waiting {
+    /// The network, or another file that the runtime polls.
+    Network,
+    /// A mutex, a wait group, a condition, or the like.
+    Sync,
+    /// A channel.
+    Channel,
+    /// One of several channels.
+    Select,
+    /// A point in time.
+    Sleep,
+    /// The garbage collector.
+    Gc,
+    /// Something else.
+    Other,
+}
+
+impl Waiting {
+    /// Everything that a goroutine may wait for.
+    pub const ALL: [Self; 7] =
+        [Self::Network, Self::Sync, Self::Channel, Self::Select, Self::Sleep, Self::Gc, Self::Other];
+
+    /// The attribute that has the time, in seconds.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Network => "gotrace.time.waiting.network",
+            Self::Sync => "gotrace.time.waiting.sync",
+            Self::Channel => "gotrace.time.waiting.channel",
+            Self::Select => "gotrace.time.waiting.select",
+            Self::Sleep => "gotrace.time.waiting.sleep",
+            Self::Gc => "gotrace.time.waiting.gc",
+            Self::Other => "gotrace.time.waiting.other",
+        }
+    }
+}
+
+impl Anatomy {
+    /// Time waited for all reasons.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting_for.iter().sum()
+    }
+
+    /// The attributes that it goes out as: times in seconds, those that are 0 left out.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
+        let fixed = [
+            ("gotrace.time.running", self.running),
+            ("gotrace.time.runnable", self.runnable),
+            ("gotrace.time.syscall", self.syscall),
+            ("gotrace.time.gc_assist", self.gc_assist),
+        ];
+        let waiting =
+            Waiting::ALL.into_iter().map(|reason| (reason.key(), self.waiting_for[reason as usize]));
+        fixed
+            .into_iter()
+            .chain(waiting)
+            .filter(|&(_, time)| time > 0)
+            .map(|(key, time)| (key, time as f64 / 1e9))
+    }
+}
