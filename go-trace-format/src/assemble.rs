@@ -13,7 +13,7 @@ use crate::{
     reader::{Mode, ReaderOptions},
     salvage::{Anchor, Search},
     spec::Dialect,
-    tables::Clock,
+    tables::{Clock, Place},
     wire::{BatchKind, Detected, detect},
 };
 
@@ -160,7 +160,10 @@ impl<'a> Assembler<'a> {
     /// Adds the batch that was peeked to the generation, and goes past it.
     pub(super) fn take(&mut self, peeked: &Peeked, generation: &mut Generation<'a>) -> Result<(), Error> {
         let added = match self.input.batch(peeked, self.dialect) {
-            Some((batch, position)) => generation.add(&batch, position),
+            Some((batch, position)) => {
+                generation.add_whole(Place::new(peeked.position, peeked.length));
+                generation.add(&batch, position)
+            }
             None => Ok(()),
         };
         self.input.consume(peeked);

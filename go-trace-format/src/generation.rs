@@ -18,7 +18,7 @@ use crate::{
     tables::{
         Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
     },
-    wire::{Batch, BatchKind, RawEvents},
+    wire::{Batch, BatchKind, RawEvents, batch_of},
 };
 
 /// One generation of a trace: a stretch of time that can be read without any other.
@@ -35,6 +35,8 @@ pub struct Generation<'a> {
     samples: CpuSamples,
     /// The earliest time of its batches, in clock units; 0 counts as none, as in the reference.
     earliest: u64,
+    /// Every batch with its head, as it came.
+    whole: Vec<Place>,
     batches: Vec<BatchPlace>,
     threads: Vec<Stream>,
     thread_index: HashMap<i64, u32, foldhash::fast::RandomState>,
@@ -79,6 +81,7 @@ impl<'a> Generation<'a> {
             clock: ClockBuilder::default(),
             samples: CpuSamples::default(),
             earliest: 0,
+            whole: Vec::new(),
             batches: Vec::new(),
             threads: Vec::new(),
             thread_index: HashMap::default(),
@@ -126,6 +129,16 @@ impl<'a> Generation<'a> {
     /// The threads that recorded events in it, in the order of their first batch.
     pub fn threads(&self) -> impl Iterator<Item = ThreadId> {
         self.threads.iter().map(|stream| ThreadId(stream.thread))
+    }
+
+    /// Its batches in the order of the file, those of its tables too: what a `write::Copier` copies.
+    ///
+    /// Of a damaged trace they are those that were salvaged. One of a wrong size, or without its end, ends where the
+    /// damage was found to end, which may be inside an event.
+    pub fn batches(&self) -> impl Iterator<Item = Batch<'_>> {
+        self.whole
+            .iter()
+            .filter_map(|whole| batch_of(whole.of(self.bytes()), self.offset(whole.start()), self.dialect))
     }
 
     /// Its events in causal order, as if the trace began with it.
@@ -193,6 +206,7 @@ impl<'a> Generation<'a> {
         self.clock = ClockBuilder::default();
         self.samples.clear();
         self.earliest = 0;
+        self.whole.clear();
         self.batches.clear();
         self.threads.clear();
         // Not emptied but dropped: emptying costs what the largest generation needed.
@@ -207,6 +221,11 @@ impl<'a> Generation<'a> {
 
     pub(crate) fn set_number(&mut self, number: u64) {
         self.tables.generation = number;
+    }
+
+    /// Remembers where a batch that is [added](Self::add) stands with its head.
+    pub(crate) fn add_whole(&mut self, whole: Place) {
+        self.whole.push(whole);
     }
 
     /// Takes in a batch, whose body begins at `position` of the bytes that [`seal`](Self::seal) will be given.

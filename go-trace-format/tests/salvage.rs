@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use go_trace_format::{EventType, Reader};
+use go_trace_format::{EventKind, EventType, Generation, Reader, event::ThreadId, wire::Batches};
 
 /// An event by its place and what is said of it, wherever in the order it comes.
 type Fact = (u64, EventType, i64, Option<i64>);
@@ -24,6 +24,55 @@ fn facts(trace: &[u8]) -> BTreeMap<Fact, usize> {
 /// Cuts spread over a trace, ends and beginnings of batches among them only by chance.
 fn cuts(length: usize) -> impl Iterator<Item = usize> {
     (1..16).map(move |i| 16 + (length - 16) * i / 16)
+}
+
+/// A batch by its place, its head and its body.
+type Whole = (u64, u64, ThreadId, u64, Vec<u8>);
+
+fn batches_of(generation: &Generation<'_>) -> Vec<Whole> {
+    let batches = generation.batches();
+    batches
+        .map(|batch| (batch.offset, batch.generation, batch.thread, batch.time, batch.data.to_vec()))
+        .collect()
+}
+
+/// The batches of all generations, as a reader has them that holds one generation at a time.
+fn read_batches(trace: &[u8]) -> Vec<Whole> {
+    let mut reader = Reader::new(trace).expect("a header");
+    let mut batches = Vec::new();
+    while let Some(event) = reader.next_event().expect("salvage never fails") {
+        if matches!(event.kind(), EventKind::Sync(sync) if sync.generation.is_some()) {
+            batches.extend(batches_of(reader.generation()));
+        }
+    }
+    batches
+}
+
+#[test]
+fn generations_hold_all_batches_of_the_file_and_the_part_of_one_that_is_cut() {
+    for recording in support::testdata() {
+        let name = recording.name();
+        let mut expected: Vec<Whole> = Batches::new(&recording.bytes)
+            .expect("a header")
+            .map(|batch| batch.expect("a whole trace"))
+            .map(|batch| (batch.offset, batch.generation, batch.thread, batch.time, batch.data.to_vec()))
+            .collect();
+        let sort = |batches: &mut Vec<Whole>| batches.sort_by_key(|batch| batch.0);
+        sort(&mut expected);
+        let mut found = read_batches(&recording.bytes);
+        sort(&mut found);
+        assert!(found == expected, "{name}: {} of {} batches", found.len(), expected.len());
+
+        // Inside the body of the last batch of any length.
+        let last = expected.iter().rposition(|batch| batch.4.len() > 20).expect("a batch");
+        let (offset, .., data) = &expected[last];
+        let cut = *offset as usize + data.len() / 2;
+        let mut found = read_batches(&recording.bytes[..cut]);
+        sort(&mut found);
+        assert!(found[..last] == expected[..last], "{name}");
+        let (_, .., body) = &found[last];
+        assert!(!body.is_empty() && data.starts_with(body) && found.len() == last + 1, "{name}");
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::{
     write::{GenerationWriter, WriteError},
 };
 
-/// Copies the batches of one generation, event by event.
+/// Copies the [batches](crate::Generation::batches) of one generation, event by event.
 ///
 /// `keeps` says which events stay, and `rewrite` what becomes of their texts, such as sanitizing them. Strings and
 /// stacks that no event names any more stay behind; those that do get new ids. Where events are left out, the times
@@ -22,30 +22,25 @@ use crate::{
 ///
 /// ```
 /// use go_trace_format::{
-///     Category, EventKind, EventType, ReaderOptions,
-///     wire::Batches,
+///     Category, EventType, ReaderOptions,
 ///     write::{Copier, SyncBatch, Writer},
 /// };
 ///
 /// // A trace without what the program says: tasks, regions, logs and labels.
 /// let trace = std::fs::read("../testdata/go1.26/tasks.trace")?;
-/// let batches = Batches::new(&trace)?.collect::<Result<Vec<_>, _>>()?;
-/// let mut reader = ReaderOptions::new().read_slice(&trace)?;
-/// let (version, dialect) = (reader.version(), reader.dialect());
+/// let generations = ReaderOptions::new().generations(&trace)?;
+/// let (version, dialect) = (generations.version(), generations.dialect());
 /// let mut filtered = Writer::new(Vec::new(), version, dialect)?;
-/// while let Some(event) = reader.next_event()? {
-///     let EventKind::Sync(sync) = event.kind() else { continue };
-///     let Some(number) = sync.generation else { continue };
-///     let tables = event.tables();
-///     let batches = batches.iter().filter(|batch| batch.generation == number);
-///     let begin = batches.clone().map(|batch| batch.time).min().unwrap_or_default();
-///     let mut generation = filtered.generation(number, SyncBatch::of(tables.clock(), begin))?;
+/// for generation in generations {
+///     let generation = generation?;
+///     let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
+///     let mut copy = filtered.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
 ///     let keeps = |event_type: EventType| event_type.spec().category != Category::Custom;
-///     let mut copier = Copier::new(tables, version, dialect, keeps, |_, text| text.into());
-///     for batch in batches {
-///         copier.batch(batch, &mut generation)?;
+///     let mut copier = Copier::new(generation.tables(), version, dialect, keeps, |_, text| text.into());
+///     for batch in generation.batches() {
+///         copier.batch(&batch, &mut copy)?;
 ///     }
-///     generation.finish()?;
+///     copy.finish()?;
 /// }
 /// assert!(filtered.into_inner().len() < trace.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use go_trace_format::{
-    Category, Dialect, EventKind, EventType, ReaderOptions, Version,
-    wire::{Batch, BatchKind, Batches},
+    Category, Dialect, EventType, ReaderOptions, Version,
+    wire::{BatchKind, Batches},
     write::{Copier, SyncBatch, WriteError, Writer},
 };
 
@@ -17,28 +17,20 @@ fn filter(
     keeps: impl Fn(EventType) -> bool,
     rewrite: impl for<'s> Fn(EventType, &'s [u8]) -> Cow<'s, [u8]>,
 ) -> Result<Vec<u8>, WriteError> {
-    let mut reader = ReaderOptions::new().read_slice(trace).unwrap();
-    let (version, from) = (reader.version(), reader.dialect());
+    let mut generations = ReaderOptions::new().generations(trace).unwrap();
+    let (version, from) = (generations.version(), generations.dialect());
     let mut filtered = Writer::new(Vec::new(), version, dialect)?;
-    while let Some(event) = reader.next_event().unwrap() {
-        let EventKind::Sync(beginning) = event.kind() else { continue };
-        let Some(number) = beginning.generation else { continue };
-        let tables = event.tables();
-        let batches: Vec<Batch<'_>> = Batches::new(trace)
-            .unwrap()
-            .map(Result::unwrap)
-            .filter(|batch| batch.generation == number)
-            .collect();
+    for generation in generations.by_ref().map(Result::unwrap) {
         // The generation begins with the earliest of its batches, which the copy may not have.
-        let begin = batches.iter().map(|batch| batch.time).min().unwrap();
-        let sync = SyncBatch::of(tables.clock(), begin);
-        let mut generation = filtered.generation(number, sync)?;
-        let mut copier = Copier::new(tables, version, from, &keeps, &rewrite);
-        for batch in &batches {
-            copier.batch(batch, &mut generation)?;
+        let begin = generation.batches().map(|batch| batch.time).min().unwrap();
+        let mut copy = filtered.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
+        let mut copier = Copier::new(generation.tables(), version, from, &keeps, &rewrite);
+        for batch in generation.batches() {
+            copier.batch(&batch, &mut copy)?;
         }
-        generation.finish()?;
+        copy.finish()?;
     }
+    assert!(generations.losses().is_empty(), "{}", generations.losses());
     Ok(filtered.into_inner())
 }
 
