@@ -81,6 +81,7 @@ fn entries_that_opentelemetry_accepts_in_any_form_are_counted() {
     let there = entries(&[("a", "1"), ("", "2"), ("c", "3\n"), ("d", "4 "), ("e", "\t5")]);
     let back = TraceState::from_opentelemetry(&there);
     assert_eq!((back.value.to_string().as_str(), back.lost_entries), ("a=1", 4));
+    assert_eq!(Context::from_span_context(&span_context(0, there)).map(|back| back.lost_entries), Ok(4));
 }
 
 #[test]

@@ -42,8 +42,8 @@ pub(crate) enum Verb {
     /// was read. It has no events of the fork, and opens in Go's own tools, where the trace is a stock one, or the
     /// kept categories are core and custom; core is kept in stock traces whether asked for or not.
     ///
-    /// The whole trace is held in memory, decompressed, and a damaged one twice: expect two to three times its
-    /// size.
+    /// The trace is read twice, with one generation of it in memory at a time; what comes through a pipe is kept in a
+    /// temporary file meanwhile.
     Filter(FilterArguments),
     /// Sanitizes texts: one on each line of standard input, or between NUL bytes.
     ///

@@ -1,29 +1,25 @@
 //! `filter`: a trace with some categories only, and without the secrets of its texts.
 //!
-//! The trace is read twice. First as the other verbs read it, which tells its losses, and whether it is fit to be a
-//! stock trace; then generation by generation, as it is written.
-
-mod mend;
+//! The trace is read twice, one generation in memory at a time. First as the other verbs read it, which tells its
+//! losses, and whether it is fit to be a stock trace; then as it is written.
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
-    io::{BufWriter, Cursor, Read, Write},
-    sync::Arc,
+    io::{BufWriter, Write},
 };
 
 use anyhow::Context;
 use go_trace_format::{
-    Category, Clock, Dialect, Event, EventType, Generation, ReaderOptions, Version,
+    Category, Clock, Dialect, Event, EventKind, EventType, Generation, Losses, Version,
     spec::{Experiment, MAX_STRING_SIZE},
-    wire::{Batch, BatchKind, Batches},
+    wire::{Batch, BatchKind},
     write::{Copier, GenerationWriter, SyncBatch, WriteError, Writer},
 };
 use sanitize::{Filter, Sanitizer, SqlSanitizer};
 
 use crate::{
     cli::FilterArguments,
-    input::Input,
+    input::Rereadable,
     output::{self, Destination},
     read::Trace,
     report::{self, LeftOut},
@@ -36,30 +32,27 @@ const OF_FORK: Filter = Filter::HTTP.union(Filter::SQL).union(Filter::TLS).union
 pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
     output::refuse_terminal(&arguments.out)?;
     output::refuse_to_overwrite(&arguments.out, std::slice::from_ref(&arguments.file))?;
-    let mut input = Input::open(&arguments.file, output::progress(&arguments.out))?;
-    let name = input.name.clone();
-    let mut bytes = Vec::new();
-    input.bytes.read_to_end(&mut bytes).with_context(|| name.clone())?;
-    let bytes: Arc<[u8]> = bytes.into();
-    input.bytes = Box::new(Cursor::new(Arc::clone(&bytes)));
+    let progress = output::progress(&arguments.out);
+    let source = Rereadable::open(&arguments.file, progress)?;
+    let open = || Trace::open(source.input(progress)?, arguments.reading.options());
 
-    let mut trace = Trace::open(input, arguments.reading.options())?;
+    let mut trace = open()?;
     let mut survey = Survey::default();
     trace.for_each_event(|event| {
         survey.take(event);
         Ok(())
     })?;
     trace.report_losses();
-    let mut plan = Plan::new(arguments, trace.reader.dialect(), &survey);
+    let plan = Plan::new(arguments, &trace, &survey);
+    let name = &trace.source.name;
     if !arguments.keep.contains(plan.keep) {
-        report::warning(&name, "core is kept too: no tool of Go reads a stock trace without it");
+        report::warning(name, "core is kept too: no tool of Go reads a stock trace without it");
     }
-    let mut left_out = LeftOut::default();
-    let bytes = mended(&bytes, plan.from, survey.events, &mut left_out).with_context(|| name.clone())?;
-    plan.is_damaged = matches!(bytes, Cow::Owned(_));
+
     let mut destination = Destination::create(&arguments.out)?;
-    let outcome = plan.write(&bytes, &mut destination, &mut left_out);
-    left_out.report(&name);
+    let mut left_out = LeftOut::default();
+    let outcome = plan.write(&mut open()?, &mut destination, &mut left_out);
+    left_out.report(name);
     outcome.with_context(|| format!("writing what is kept of {name}"))?;
     destination.finish()
 }
@@ -99,6 +92,7 @@ fn is_status(event_type: EventType) -> bool {
 
 /// What is written, and how.
 struct Plan {
+    version: Version,
     from: Dialect,
     to: Dialect,
     keep: Filter,
@@ -107,13 +101,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(arguments: &FilterArguments, from: Dialect, survey: &Survey) -> Self {
-        let keep = arguments.keep;
+    fn new(arguments: &FilterArguments, trace: &Trace, survey: &Survey) -> Self {
+        let (keep, from) = (arguments.keep, trace.reader.dialect());
         let is_stock = !keep.intersects(OF_FORK) && keep.contains(Filter::CORE) && survey.is_scheduled();
         let to = if is_stock { Dialect::Stock } else { from };
         let keep = if to == Dialect::Stock { keep | Filter::CORE } else { keep };
-        let sql = SqlSanitizer::new(arguments.sql_dialect);
-        Self { from, to, keep, sanitizer: Sanitizer::new().with_sql(sql), is_damaged: false }
+        let sanitizer = Sanitizer::new().with_sql(SqlSanitizer::new(arguments.sql_dialect));
+        let is_damaged = is_damaged(trace.reader.losses());
+        Self { version: trace.reader.version(), from, to, keep, sanitizer, is_damaged }
     }
 
     fn keeps(&self, event_type: EventType) -> bool {
@@ -121,32 +116,30 @@ impl Plan {
         self.keep.contains(category) || is_status(event_type)
     }
 
-    fn write(&self, trace: &[u8], output: impl Write, left_out: &mut LeftOut) -> anyhow::Result<()> {
-        let generations = ReaderOptions::new().dialect(self.from).generations(trace)?;
-        let version = generations.version();
-        let mut batches = self.batches(trace, left_out)?;
-        let mut writer = Writer::new(BufWriter::with_capacity(256 << 10, output), version, self.to)?;
+    fn write(&self, trace: &mut Trace, output: impl Write, left_out: &mut LeftOut) -> anyhow::Result<()> {
+        let mut writer = Writer::new(BufWriter::with_capacity(256 << 10, output), self.version, self.to)?;
         let mut last = None;
-        for generation in generations {
-            let generation = generation?;
-            let Some(batches) = batches.remove(&generation.number()) else {
-                left_out.add(format_args!("generation {}, which comes again", generation.number()));
+        while let Some(event) = trace.reader.next_event()? {
+            if !matches!(event.kind(), EventKind::Sync(sync) if sync.generation.is_some()) {
                 continue;
-            };
-            let (number, clock, begin) = self.beginning(&generation, &batches, last, version);
-            let next = match writer.generation(number, SyncBatch::of(&clock, begin)) {
-                Ok(next) => next,
+            }
+            let generation = trace.reader.generation();
+            let (number, clock, begin) = self.beginning(generation, last);
+            let copy = match writer.generation(number, SyncBatch::of(&clock, begin)) {
+                Ok(copy) => copy,
                 Err(WriteError::Io(error)) => return Err(error.into()),
                 Err(error) => {
                     left_out.add(format_args!("generation {}: {error}", generation.number()));
                     continue;
                 }
             };
-            self.copy(&generation, &batches, version, next, left_out)?;
+            self.copy(generation, copy, left_out)?;
             if number != generation.number() {
+                let behind = number - 1;
                 left_out.add(format_args!(
-                    "the number of generation {}, which is now {number}: {version} knows no gaps",
-                    generation.number()
+                    "the number of generation {}, which is now {number}: {} cannot have it behind {behind}",
+                    generation.number(),
+                    self.version
                 ));
             }
             last = Some((number, clock));
@@ -154,44 +147,22 @@ impl Plan {
         Ok(writer.into_inner().flush()?)
     }
 
-    /// The batches of each generation, in the order of the file.
-    fn batches<'t>(
-        &self,
-        trace: &'t [u8],
-        left_out: &mut LeftOut,
-    ) -> anyhow::Result<HashMap<u64, Vec<Batch<'t>>>> {
-        let mut generations: HashMap<_, Vec<_>> = HashMap::new();
-        for batch in Batches::new(trace)?.with_dialect(self.from) {
-            match batch {
-                Ok(batch) => generations.entry(batch.generation).or_default().push(batch),
-                Err(error) => {
-                    left_out.add(format_args!("what follows damage that cannot be passed: {error}"));
-                }
-            }
-        }
-        Ok(generations)
-    }
-
     /// The number, the clock and the earliest time of a generation behind the last that was written.
-    fn beginning(
-        &self,
-        generation: &Generation<'_>,
-        batches: &[Batch<'_>],
-        last: Option<(u64, Clock)>,
-        version: Version,
-    ) -> (u64, Clock, u64) {
+    fn beginning(&self, generation: &Generation<'_>, last: Option<(u64, Clock)>) -> (u64, Clock, u64) {
         let number = match last {
             // Generations must follow on each other, and one between them may be lost.
-            Some((last, _)) if !version.has_end_of_generation() => last.wrapping_add(1),
-            _ => generation.number(),
+            Some((last, _)) if !self.version.has_end_of_generation() => last.saturating_add(1),
+            // Damage can make two of one.
+            Some((last, _)) if generation.number() <= last => last.saturating_add(1),
+            _ => generation.number().max(1),
         };
-        let is_sync = |batch: &Batch<'_>| batch.kind(version, self.from) == BatchKind::Sync;
-        let has_snapshot = batches.iter().any(is_sync) && generation.clock().snapshot().is_some();
+        let is_sync = |batch: Batch<'_>| batch.kind(self.version, self.from) == BatchKind::Sync;
+        let has_snapshot = generation.batches().any(is_sync) && generation.clock().snapshot().is_some();
         match last {
             // It has lost its clock, and the one before was earlier than all of it. 0 counts as no time.
-            Some((_, clock)) if version.has_sync_batch() && !has_snapshot => (number, clock, 0),
+            Some((_, clock)) if self.version.has_sync_batch() && !has_snapshot => (number, clock, 0),
             _ => {
-                let begin = batches.iter().map(|batch| batch.time).min().unwrap_or_default();
+                let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
                 (number, *generation.clock(), begin)
             }
         }
@@ -201,17 +172,16 @@ impl Plan {
     fn copy(
         &self,
         generation: &Generation<'_>,
-        batches: &[Batch<'_>],
-        version: Version,
         mut to: GenerationWriter<'_, impl Write>,
         left_out: &mut LeftOut,
     ) -> Result<(), WriteError> {
         let keeps = |event_type| self.keeps(event_type);
-        let mut copier = Copier::new(generation.tables(), version, self.from, keeps, |event_type, text| {
-            clipped(texts::sanitized(&self.sanitizer, event_type, text))
-        });
-        for batch in batches {
-            let outcome = match batch.kind(version, self.from) {
+        let mut copier =
+            Copier::new(generation.tables(), self.version, self.from, keeps, |event_type, text| {
+                clipped(texts::sanitized(&self.sanitizer, event_type, text))
+            });
+        for batch in generation.batches() {
+            let outcome = match batch.kind(self.version, self.from) {
                 // Nobody knows what else an experiment's own format may hold, or a batch of a wrong size.
                 BatchKind::Experimental(experiment)
                     if self.is_damaged || experiment != Experiment::ALLOC_FREE =>
@@ -219,7 +189,7 @@ impl Plan {
                     left_out.add(format_args!("a batch of experiment {}", experiment.0));
                     Ok(())
                 }
-                _ => copier.batch(batch, &mut to),
+                _ => copier.batch(&batch, &mut to),
             };
             match outcome {
                 // What cannot be read has been told.
@@ -233,26 +203,9 @@ impl Plan {
     }
 }
 
-/// The trace without damage. `events` is how many events were read of it.
-fn mended<'t>(
-    trace: &'t [u8],
-    dialect: Dialect,
-    events: u64,
-    left_out: &mut LeftOut,
-) -> anyhow::Result<Cow<'t, [u8]>> {
-    let mended = mend::mended(trace, dialect)?;
-    if let Cow::Owned(mended) = &mended {
-        let mut reader = ReaderOptions::new().dialect(dialect).read_slice(mended)?;
-        let mut survey = Survey::default();
-        while let Some(event) = reader.next_event()? {
-            survey.take(&event);
-        }
-        let lost = events.saturating_sub(survey.events);
-        if lost > 0 {
-            left_out.add(format_args!("{lost} events behind damage"));
-        }
-    }
-    Ok(mended)
+/// Whether bytes were lost, and not just the sense of some events.
+fn is_damaged(losses: &Losses) -> bool {
+    losses.count() > losses.contradictions() + losses.unresolved()
 }
 
 /// The most of a text that a trace can hold. What stands for a secret may be longer than it.

@@ -1,5 +1,6 @@
 //! Where the bytes of a trace come from: a file, standard input or this very program, compressed or not.
 
+mod again;
 mod damage;
 mod progress;
 mod zstd;
@@ -15,6 +16,7 @@ use anyhow::Context;
 use flate2::bufread::MultiGzDecoder;
 use trace_to_otel::UnixTime;
 
+pub(crate) use again::Rereadable;
 pub(crate) use damage::Damage;
 pub(crate) use progress::Progress;
 
@@ -60,7 +62,7 @@ impl Input {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory, not a trace file"));
+            return Err(is_a_directory());
         }
         let length = metadata.is_file().then_some(metadata.len());
         let modified = metadata.modified().ok();
@@ -98,6 +100,10 @@ impl Input {
         };
         Ok(Self { name: name.to_owned(), bytes, modified, damage })
     }
+}
+
+fn is_a_directory() -> io::Error {
+    io::Error::new(io::ErrorKind::IsADirectory, "is a directory, not a trace file")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
