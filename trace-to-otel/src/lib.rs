@@ -11,7 +11,7 @@
 //! | `spans::{task, region, log}` | open and close the spans of one kind of event each |
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
-//! | `resource`, `span`, `attribute` | what goes out, and the trait of those who take it |
+//! | `resource`, `span`, `log`, `metric`, `attribute` | what goes out, and the trait of those who take it |
 //! | `otlp::json` | encodes |
 //!
 //! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,
@@ -23,7 +23,9 @@ mod anatomy;
 mod attribute;
 mod clock;
 mod identity;
+mod log;
 mod mapper;
+mod metric;
 #[cfg(feature = "json")]
 pub mod otlp;
 mod resource;
@@ -33,7 +35,9 @@ mod text;
 mod timeline;
 
 pub use anatomy::{Anatomy, Waiting};
+pub use log::LogRecord;
 pub use mapper::{Counters, Limits, Mapper, MapperOptions};
+pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use resource::{Resource, ResourceError};
 pub use span::{
     Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, SpanSink, Status, UnixTime, Value,
