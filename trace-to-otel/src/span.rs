@@ -58,6 +58,36 @@ pub struct Span {
 }
 
 impl Span {
+    /// A root span of kind [`SpanKind::Internal`] and nothing more.
+    #[must_use]
+    pub fn new(
+        trace_id: TraceId,
+        span_id: SpanId,
+        scope: Scope,
+        name: impl Into<Arc<str>>,
+        (start, end): (UnixTime, UnixTime),
+    ) -> Self {
+        Self {
+            trace_id,
+            span_id,
+            flags: TraceFlags::SAMPLED,
+            parent: None,
+            scope,
+            kind: SpanKind::Internal,
+            name: name.into(),
+            start,
+            end,
+            attributes: Vec::new(),
+            dropped_attributes: 0,
+            anatomy: None,
+            events: Vec::new(),
+            dropped_events: 0,
+            links: Vec::new(),
+            dropped_links: 0,
+            status: Status::Unset,
+        }
+    }
+
     /// How long it took, in nanoseconds.
     #[must_use]
     pub fn duration(&self) -> u64 {
@@ -81,6 +111,14 @@ pub struct Parent {
     pub is_remote: bool,
 }
 
+impl Parent {
+    /// The span of this id.
+    #[must_use]
+    pub const fn new(span_id: SpanId, is_remote: bool) -> Self {
+        Self { span_id, is_remote }
+    }
+}
+
 /// Another span that a span has to do with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -91,6 +129,14 @@ pub struct Link {
     pub span_id: SpanId,
     /// The flags of the other span's trace.
     pub flags: TraceFlags,
+}
+
+impl Link {
+    /// The span of this id in that trace.
+    #[must_use]
+    pub const fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
+        Self { trace_id, span_id, flags }
+    }
 }
 
 /// What in a Go trace a span stands for; the instrumentation scope that it goes out under.
@@ -190,6 +236,13 @@ pub struct SpanEvent {
     pub name: Arc<str>,
     /// What else is known of it.
     pub attributes: Vec<Attribute>,
+}
+
+impl SpanEvent {
+    /// A moment with a name and nothing more.
+    pub fn new(time: UnixTime, name: impl Into<Arc<str>>) -> Self {
+        Self { time, name: name.into(), attributes: Vec::new() }
+    }
 }
 
 /// A key and its value.
