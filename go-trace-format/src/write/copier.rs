@@ -16,9 +16,10 @@ use crate::{
 
 /// Copies the [batches](crate::Generation::batches) of one generation, event by event.
 ///
-/// `keeps` says which events stay, and `rewrite` what becomes of their texts, such as sanitizing them. Strings and
-/// stacks that no event names any more stay behind; those that do get new ids. Where events are left out, the times
-/// of the others stay as they were.
+/// `keeps` says which events stay, and `rewrite` what becomes of their texts, such as sanitizing them: it is given the
+/// type of the event, the text before this one in the same event, which is a log's category where this one is its
+/// message, and the text. Strings and stacks that no event names any more stay behind; those that do get new ids. Where
+/// events are left out, the times of the others stay as they were.
 ///
 /// ```
 /// use go_trace_format::{
@@ -36,7 +37,7 @@ use crate::{
 ///     let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
 ///     let mut copy = filtered.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
 ///     let keeps = |event_type: EventType| event_type.spec().category != Category::Custom;
-///     let mut copier = Copier::new(generation.tables(), version, dialect, keeps, |_, text| text.into());
+///     let mut copier = Copier::new(generation.tables(), version, dialect, keeps, |_, _, text| text.into());
 ///     for batch in generation.batches() {
 ///         copier.batch(&batch, &mut copy)?;
 ///     }
@@ -52,15 +53,15 @@ pub struct Copier<'t, K, R> {
     dialect: Dialect,
     keeps: K,
     rewrite: R,
-    /// New ids by old ones. What a text becomes may depend on the event that it is of.
-    strings: HashMap<(EventType, u64), StringId, RandomState>,
+    /// New ids by old ones. What a text becomes may depend on the event that it is of, and on the text before it.
+    strings: HashMap<(EventType, Option<u64>, u64), StringId, RandomState>,
     stacks: HashMap<u64, StackId, RandomState>,
 }
 
 impl<'t, K, R> Copier<'t, K, R>
 where
     K: FnMut(EventType) -> bool,
-    R: for<'s> FnMut(EventType, &'s [u8]) -> Cow<'s, [u8]>,
+    R: for<'s> FnMut(EventType, Option<&[u8]>, &'s [u8]) -> Cow<'s, [u8]>,
 {
     /// A copier of batches of the generation that `tables` are of, from a trace of this version and dialect.
     pub fn new(tables: &'t Tables<'t>, version: Version, dialect: Dialect, keeps: K, rewrite: R) -> Self {
@@ -118,10 +119,13 @@ where
         generation: &mut GenerationWriter<'_, W>,
     ) -> Result<[u64; MAX_ARGUMENTS], WriteError> {
         let mut arguments = [0; MAX_ARGUMENTS];
+        let mut before = None;
         let old = event.event_type.spec().arguments[1..].iter().zip(event.arguments());
         for (new, (argument, &value)) in arguments.iter_mut().zip(old) {
             *new = match argument.kind {
-                ArgumentKind::String => self.string(event.event_type, value, generation)?.0,
+                ArgumentKind::String => {
+                    self.string(event.event_type, before.replace(value), value, generation)?.0
+                }
                 ArgumentKind::Stack | ArgumentKind::OtherStack => self.stack(value, generation)?.0,
                 ArgumentKind::Value | ArgumentKind::TimeDelta => value,
             };
@@ -132,15 +136,17 @@ where
     fn string<W: io::Write>(
         &mut self,
         event_type: EventType,
+        before: Option<u64>,
         id: u64,
         generation: &mut GenerationWriter<'_, W>,
     ) -> Result<StringId, WriteError> {
-        if let Some(&known) = self.strings.get(&(event_type, id)) {
+        if let Some(&known) = self.strings.get(&(event_type, before, id)) {
             return Ok(known);
         }
-        let text = (self.rewrite)(event_type, self.tables.string(StringId(id)).as_bytes());
+        let text = |id| self.tables.string(StringId(id)).as_bytes();
+        let text = (self.rewrite)(event_type, before.map(text), text(id));
         let new = generation.string(&text)?;
-        self.strings.insert((event_type, id), new);
+        self.strings.insert((event_type, before, id), new);
         Ok(new)
     }
 

@@ -15,7 +15,7 @@ fn filter(
     trace: &[u8],
     dialect: Dialect,
     keeps: impl Fn(EventType) -> bool,
-    rewrite: impl for<'s> Fn(EventType, &'s [u8]) -> Cow<'s, [u8]>,
+    rewrite: impl for<'s> Fn(EventType, Option<&[u8]>, &'s [u8]) -> Cow<'s, [u8]>,
 ) -> Result<Vec<u8>, WriteError> {
     let mut generations = ReaderOptions::new().generations(trace).unwrap();
     let (version, from) = (generations.version(), generations.dialect());
@@ -34,7 +34,7 @@ fn filter(
     Ok(filtered.into_inner())
 }
 
-fn as_it_is(_: EventType, text: &[u8]) -> Cow<'_, [u8]> {
+fn as_it_is<'s>(_: EventType, _: Option<&[u8]>, text: &'s [u8]) -> Cow<'s, [u8]> {
     text.into()
 }
 
@@ -85,14 +85,14 @@ fn texts_are_rewritten_and_the_old_ones_left_behind() {
     let holds_secret = |trace: &[u8]| trace.windows(secret.len()).any(|window| window == secret);
     assert!(holds_secret(&trace));
 
-    fn hide(event_type: EventType, _: &[u8]) -> Cow<'_, [u8]> {
-        event_type.spec().name.as_bytes().to_vec().into()
+    fn hide<'s>(event_type: EventType, before: Option<&[u8]>, _: &'s [u8]) -> Cow<'s, [u8]> {
+        [before.unwrap_or_default(), event_type.spec().name.as_bytes()].concat().into()
     }
     let rewritten = filter(&trace, Dialect::Stock, |_| true, hide).unwrap();
     assert!(!holds_secret(&rewritten));
     let (dump, error) = strict::read(&rewritten);
     assert_eq!(error, None);
-    assert!(dump.contains(r#"Category="UserLog" Message="UserLog""#), "{dump}");
+    assert!(dump.contains(r#"Category="UserLog" Message="sqlUserLog""#), "{dump}");
     assert!(dump.contains(r#"Label="GoLabel""#), "{dump}");
 
     let is_log = |event_type| event_type == EventType::UserLog;
