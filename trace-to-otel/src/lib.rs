@@ -38,7 +38,7 @@ pub use anatomy::{Anatomy, Waiting};
 pub use log::LogRecord;
 pub use mapper::{Counters, Limits, Mapper, MapperOptions};
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
-pub use resource::{Resource, ResourceError};
+pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
 pub use span::{
     Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, SpanSink, Status, UnixTime, Value,
 };
