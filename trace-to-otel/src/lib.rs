@@ -12,7 +12,7 @@
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
 //! | `resource`, `span`, `log`, `metric`, `attribute` | what goes out, and the trait of those who take it |
-//! | `otlp::json` | encodes |
+//! | `otlp` | encodes |
 //!
 //! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,
 //! connect}` for their spans, `anatomy` for how a span's time splits, `metrics`, `volume` for sampling and caps,
@@ -26,7 +26,7 @@ mod identity;
 mod log;
 mod mapper;
 mod metric;
-#[cfg(feature = "json")]
+#[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
 mod resource;
 mod span;

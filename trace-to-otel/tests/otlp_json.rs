@@ -132,12 +132,19 @@ fn numbers_of_64_bits_are_strings_and_ids_hexadecimal() {
 #[test]
 fn lines_are_full_and_none_is_empty() {
     let spans = all_spans();
-    let many: Vec<_> =
-        spans.iter().cycle().take(JsonLines::<Vec<u8>>::SPANS_PER_LINE * 2 + 1).cloned().collect();
-    let counts: Vec<usize> = decode(&encode(&many, Resource::new()))
-        .iter()
-        .map(|request| request.resource_spans[0].scope_spans.iter().map(|scope| scope.spans.len()).sum())
-        .collect();
-    assert_eq!(counts, [JsonLines::<Vec<u8>>::SPANS_PER_LINE, JsonLines::<Vec<u8>>::SPANS_PER_LINE, 1]);
+    let count = 5_000;
+    let many: Vec<_> = spans.iter().cycle().take(count).cloned().collect();
+    let lines = encode(&many, Resource::new());
+    let sizes: Vec<_> = lines.split_inclusive(|&byte| byte == b'\n').map(|line| line.len() - 1).collect();
+    let full = JsonLines::<Vec<u8>>::LINE_BYTES;
+    let (_, all_but_last) = sizes.split_last().expect("lines");
+    assert!(all_but_last.len() > 1, "{sizes:?}");
+    assert!(sizes.iter().all(|&size| size <= full), "{sizes:?}");
+    assert!(all_but_last.iter().all(|&size| size > full - (4 << 10)), "{sizes:?}");
+    let spans = decode(&lines)
+        .into_iter()
+        .flat_map(|request| request.resource_spans)
+        .flat_map(|resource| resource.scope_spans.into_iter().map(|scope| scope.spans.len()));
+    assert_eq!(spans.sum::<usize>(), count);
     assert!(encode(&[], Resource::new()).is_empty());
 }

@@ -1,0 +1,108 @@
+//! A finished request.
+
+use core::fmt;
+
+use super::{Encoding, Signal, envelope::Envelope};
+
+/// An export request: bytes that a receiver takes as they are, with at least one record.
+///
+/// The same spans give the same bytes, so that a batch can be kept on disk and sent again, and it can be split in two
+/// without the spans that it was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    signal: Signal,
+    encoding: Encoding,
+    bytes: Vec<u8>,
+    records: usize,
+}
+
+impl Batch {
+    /// A batch of several records.
+    pub(super) fn new(signal: Signal, encoding: Encoding, envelope: &Envelope<'_>, records: usize) -> Self {
+        Self { signal, encoding, bytes: envelope.write(encoding), records }
+    }
+
+    /// The batch that gave these bytes, such as one read back from disk.
+    ///
+    /// Only the envelope is looked at, and has to be one of this crate's: a request of another writer may be good OTLP
+    /// and is refused all the same. Takes no memory beyond a few words per scope.
+    ///
+    /// # Errors
+    ///
+    /// [`MalformedBatch`] where the bytes have no such envelope, or no record.
+    pub fn from_bytes(signal: Signal, encoding: Encoding, bytes: Vec<u8>) -> Result<Self, MalformedBatch> {
+        let records = Envelope::parse(signal, encoding, &bytes)?.count(encoding);
+        Ok(Self { signal, encoding, bytes, records })
+    }
+
+    /// What kind of records it has.
+    #[must_use]
+    pub const fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// How it is written.
+    #[must_use]
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// How many records it has: spans, log records or metrics; at least one.
+    #[must_use]
+    pub const fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Two batches that have the records of this one between them, in the same order: what to send where a receiver
+    /// finds it too large.
+    ///
+    /// # Errors
+    ///
+    /// The batch itself, where it has a single record.
+    pub fn split(self) -> Result<[Self; 2], Self> {
+        let half = self.records / 2;
+        if half == 0 {
+            return Err(self);
+        }
+        let (signal, encoding) = (self.signal, self.encoding);
+        let Ok(envelope) = Envelope::parse(signal, encoding, &self.bytes) else { return Err(self) };
+        let [first, second] = envelope.split_at(encoding, half);
+        Ok([
+            Self::new(signal, encoding, &first, half),
+            Self::new(signal, encoding, &second, self.records - half),
+        ])
+    }
+}
+
+/// Bytes are no batch that this crate has written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MalformedBatch {
+    pub(super) signal: Signal,
+    pub(super) encoding: Encoding,
+}
+
+impl fmt::Display for MalformedBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "these bytes are no whole {} request in {:?} by trace-to-otel's encoder; \
+             they may have been cut or changed on disk, or be of another signal or encoding",
+            self.signal.name(),
+            self.encoding
+        )
+    }
+}
+
+impl core::error::Error for MalformedBatch {}

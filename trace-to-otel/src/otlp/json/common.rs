@@ -1,0 +1,113 @@
+//! `opentelemetry/proto/common/v1/common.proto`, `opentelemetry/proto/resource/v1/resource.proto`, and the levels
+//! around the records of any signal.
+
+use super::super::{Signal, buffer::Buffer};
+use crate::{
+    anatomy::Anatomy,
+    resource::Resource,
+    span::{Attribute, UnixTime, Value},
+};
+
+impl Buffer {
+    /// `"attributes":[…]`
+    pub(super) fn json_attributes(&mut self, attributes: &[Attribute], anatomy: Option<&Anatomy>) {
+        enum Pair<'a> {
+            Attribute(&'a Attribute),
+            Anatomy(&'static str, f64),
+        }
+        let attributes = attributes.iter().map(Pair::Attribute);
+        let anatomy =
+            anatomy.into_iter().flat_map(Anatomy::attributes).map(|(key, time)| Pair::Anatomy(key, time));
+        self.put(*b"\"attributes\":");
+        self.array(attributes.chain(anatomy), |out, pair| match pair {
+            Pair::Attribute(attribute) => out.json_attribute(attribute),
+            Pair::Anatomy(key, time) => out.json_float_attribute(key, time),
+        });
+    }
+
+    /// `KeyValue`.
+    fn json_attribute(&mut self, attribute: &Attribute) {
+        let key = &*attribute.key;
+        match &attribute.value {
+            Value::Text(text) => {
+                self.json_key(key);
+                self.put(*b"\"stringValue\":");
+                self.quoted(text);
+            }
+            Value::Integer(number) => {
+                self.json_key(key);
+                self.put(*b"\"intValue\":");
+                self.quoted_number(*number);
+            }
+            Value::Float(number) => return self.json_float_attribute(key, *number),
+            Value::Boolean(yes) => {
+                self.json_key(key);
+                self.put(*b"\"boolValue\":");
+                self.extend(if *yes { b"true" } else { b"false" });
+            }
+        }
+        self.put(*b"}}");
+    }
+
+    fn json_float_attribute(&mut self, key: &str, number: f64) {
+        self.json_key(key);
+        self.put(*b"\"doubleValue\":");
+        self.float(number);
+        self.put(*b"}}");
+    }
+
+    fn json_key(&mut self, key: &str) {
+        self.put(*b"{\"key\":");
+        self.quoted(key);
+        self.put(*b",\"value\":{");
+    }
+
+    /// A time, after its name.
+    pub(super) fn time<const N: usize>(&mut self, name: &[u8; N], time: UnixTime) {
+        self.put(*name);
+        self.quoted_number(time.0);
+    }
+
+    /// A count, after its name; left out when it is 0.
+    pub(super) fn count(&mut self, name: &[u8], count: u32) {
+        if count > 0 {
+            self.extend(name);
+            self.number(count);
+        }
+    }
+}
+
+/// What comes before the scopes of a request, and what comes behind them.
+pub(in super::super) fn around_scopes(signal: Signal, resource: &Resource, schema_url: &str) -> [Buffer; 2] {
+    let mut before = Buffer::default();
+    before.put(*b"{");
+    before.quoted(signal.names().resources);
+    before.put(*b":[{\"resource\":{");
+    before.json_attributes(resource.attributes(), None);
+    before.put(*b"},");
+    before.quoted(signal.names().scopes);
+    before.put(*b":[");
+    [before, behind(schema_url, b"}]}")]
+}
+
+/// What comes before the records of a scope, and what comes behind them.
+pub(in super::super) fn around_records(signal: Signal, scope: &str, schema_url: &str) -> [Buffer; 2] {
+    let mut before = Buffer::default();
+    before.put(*b"{\"scope\":{\"name\":");
+    before.quoted(scope);
+    before.put(*b",\"version\":");
+    before.quoted(env!("CARGO_PKG_VERSION"));
+    before.put(*b"},");
+    before.quoted(signal.names().records);
+    before.put(*b":[");
+    [before, behind(schema_url, b"}")]
+}
+
+/// The end of an array, the schema, and `end`.
+fn behind(schema_url: &str, end: &[u8]) -> Buffer {
+    let mut behind = Buffer::default();
+    behind.put(*b"],\"schemaUrl\":");
+    behind.quoted(schema_url);
+    behind.extend(end);
+    behind
+}

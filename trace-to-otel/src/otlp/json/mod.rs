@@ -1,0 +1,13 @@
+//! OTLP in JSON, written straight from the lean model.
+//!
+//! OpenTelemetry Protocol specification, "JSON Protobuf Encoding": ids are hexadecimal, enums are integers. Protocol
+//! Buffers documentation, "ProtoJSON Format": 64-bit integers are strings, and so are `NaN` and `Infinity`.
+
+mod common;
+pub(super) mod envelope;
+mod logs;
+mod metrics;
+mod text;
+mod trace;
+
+pub(super) use common::{around_records, around_scopes};
