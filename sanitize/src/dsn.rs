@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use crate::edit::{Edit, REDACTED, settled};
+use crate::keys::in_name;
 use crate::url::is_special;
 use crate::{SensitiveKeys, UrlSanitizer, steps};
 
@@ -82,7 +83,7 @@ impl DsnSanitizer {
             if pair.key.is_empty() {
                 // Not a pair: perhaps the rest of a value.
                 edit.replace(pair.start, pair.end, if redacted { "" } else { REDACTED });
-            } else if self.keys.contains(pair.key.as_bytes()) || value.contains('@') {
+            } else if self.is_secret(pair.key, value) {
                 if style == Style::Mixed || !pair.closed {
                     edit.replace(pair.value, text.len(), REDACTED);
                     break;
@@ -95,6 +96,11 @@ impl DsnSanitizer {
             place = pair.end;
         }
         edit.finish()
+    }
+
+    /// Whether a value is secret for its key, or holds credentials or further pairs with a sensitive key.
+    fn is_secret(&self, key: &str, value: &str) -> bool {
+        self.keys.contains(key.as_bytes()) || value.contains('@') || self.keys.value_in(value).is_some()
     }
 }
 
@@ -224,7 +230,6 @@ fn address(text: &str) -> &str {
 
 /// As much of an address as cannot be taken for credentials: `net(address)/name`, `host:port/name`, `//host/name`, a path, a host.
 fn kept_address(address: &str, after_credentials: bool) -> &str {
-    let in_name = |character: char| character.is_alphanumeric() || "-_.".contains(character);
     let host = address.find(|character| !in_name(character)).unwrap_or(address.len());
     let rest = &address[host..];
     let port = rest
@@ -234,7 +239,7 @@ fn kept_address(address: &str, after_credentials: bool) -> &str {
     match rest.as_bytes().first() {
         _ if address == ":memory:" => address,
         Some(b'(') => address,
-        Some(b'/') if host == 0 => address,
+        Some(b'/') if matches!(&address[..host], "" | "." | "..") => address,
         Some(b'[') if host == 0 && rest.contains(']') => address,
         Some(b':') => match port {
             Some(digits)

@@ -15,29 +15,68 @@ const OPENTELEMETRY: [&str; 7] = [
 ];
 
 /// The patterns added to them by default, folded.
-const RECOMMENDED: [&str; 22] = [
+const RECOMMENDED: [&str; 37] = [
     "*password*",
     "*passwd*",
     "*passphrase*",
     "*passcode*",
+    "*passkey*",
     "*pass",
     "*pwd*",
+    "pw",
     "*secret*",
     "*token*",
     "*apikey*",
     "*accesskey*",
+    "*accountkey*",
+    "*encryptionkey*",
+    "*instrumentationkey*",
+    "*masterkey*",
     "*privatekey*",
+    "*sharedkey*",
+    "*signingkey*",
+    "*subscriptionkey*",
     "*credential*",
+    "creds",
     "*signature*",
     "*assertion*",
+    "*saml*",
     "*cookie*",
     "*session*",
     "*sessid*",
+    "*csrf*",
+    "*xsrf*",
     "*jwt*",
+    "bearer*",
     "*otp",
     "*oauth*",
+    "*authorization*",
     "auth*",
     "code",
+];
+
+/// Ordinary names that fit one of these patterns, folded.
+const ORDINARY: [&str; 20] = [
+    "author",
+    "authors",
+    "authorid",
+    "authorname",
+    "authoremail",
+    "authority",
+    "authorities",
+    "authorized",
+    "authenticated",
+    "authmechanism",
+    "authmethod",
+    "authmode",
+    "authsource",
+    "authtype",
+    "*bypass",
+    "*compass",
+    "*keyname",
+    "tokencount",
+    "tokenizer",
+    "tokentype",
 ];
 
 /// The keys whose values are secret, in the query of a URL, a connection string or a log message: rule U2.
@@ -55,10 +94,18 @@ const RECOMMENDED: [&str; 22] = [
 pub struct SensitiveKeys {
     built_in_names: &'static [&'static str],
     built_in_patterns: &'static [&'static str],
+    /// What fits a built-in pattern and is ordinary all the same.
+    ordinary: &'static [&'static str],
     names: Vec<String>,
     /// Folded, but for a `*` at either end.
     patterns: Vec<String>,
 }
+
+/// The most digits of a count.
+const LONGEST_COUNT: usize = 9;
+/// The least length of a `code` of letters and digits that is a secret, and the greatest of any that is none.
+const SHORTEST_CODE: usize = 10;
+const LONGEST_CODE: usize = 40;
 
 /// Whether a folded key fits a folded pattern.
 fn fits(pattern: &str, key: &[u8]) -> bool {
@@ -82,7 +129,7 @@ fn is_regarded(byte: u8) -> bool {
 impl Default for SensitiveKeys {
     /// OpenTelemetry's names and the recommended patterns: passwords, secrets, tokens, keys, sessions and the like.
     fn default() -> Self {
-        Self { built_in_patterns: &RECOMMENDED, ..Self::opentelemetry() }
+        Self { built_in_patterns: &RECOMMENDED, ordinary: &ORDINARY, ..Self::opentelemetry() }
     }
 }
 
@@ -90,18 +137,21 @@ impl SensitiveKeys {
     /// No key at all, to build a list of one's own on.
     #[must_use]
     pub const fn none() -> Self {
-        Self { built_in_names: &[], built_in_patterns: &[], names: Vec::new(), patterns: Vec::new() }
+        Self {
+            built_in_names: &[],
+            built_in_patterns: &[],
+            ordinary: &[],
+            names: Vec::new(),
+            patterns: Vec::new(),
+        }
     }
 
     /// The seven names of OpenTelemetry's convention for `url.full`, and nothing else.
     #[must_use]
     pub const fn opentelemetry() -> Self {
-        Self {
-            built_in_names: &OPENTELEMETRY,
-            built_in_patterns: &[],
-            names: Vec::new(),
-            patterns: Vec::new(),
-        }
+        let mut keys = Self::none();
+        keys.built_in_names = &OPENTELEMETRY;
+        keys
     }
 
     /// Adds a name that is matched exactly as written.
@@ -127,13 +177,49 @@ impl SensitiveKeys {
         if self.built_in_names.iter().copied().chain(own).any(|name| name.as_bytes() == key) {
             return true;
         }
-        let folded: Vec<u8> = key
-            .iter()
-            .copied()
-            .filter(|&byte| is_regarded(byte))
-            .map(|byte| byte.to_ascii_lowercase())
-            .collect();
-        let own = self.patterns.iter().map(String::as_str);
-        self.built_in_patterns.iter().copied().chain(own).any(|pattern| fits(pattern, &folded))
+        let folded = folded(key);
+        let fits_any = |patterns: &[&str]| patterns.iter().any(|pattern| fits(pattern, &folded));
+        self.patterns.iter().any(|pattern| fits(pattern, &folded))
+            || fits_any(self.built_in_patterns) && !fits_any(self.ordinary)
     }
+
+    /// Whether a value in free text is none that a built-in pattern means: the count of a plural, as in `total_tokens=512`, or a
+    /// `code` that is a plain word or number, as in `exit code: 1` and `code = Unavailable`.
+    pub(crate) fn is_ordinary(&self, key: &[u8], value: &str) -> bool {
+        let key = folded(key);
+        let own = self.patterns.iter().any(|pattern| fits(pattern, &key));
+        let value = value.trim_end_matches(|last: char| last.is_ascii_punctuation());
+        let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
+        let count =
+            key.ends_with(b"s") && value.len() <= LONGEST_COUNT && !has(|byte| !byte.is_ascii_digit());
+        let random = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && value.len() >= SHORTEST_CODE;
+        let plain = key == b"code" && value.len() <= LONGEST_CODE && !random;
+        !own && !value.is_empty() && (count || plain)
+    }
+
+    /// Where the value of the first sensitive `key=value` starts in a text.
+    pub(crate) fn value_in(&self, text: &str) -> Option<usize> {
+        let mut start = 0;
+        for (equals, _) in text.match_indices('=') {
+            let before = text[start..equals].trim_end_matches(|character| !in_name(character));
+            let name = before
+                .rfind(|character| !in_name(character))
+                .map_or(before, |end| before[end..].trim_start_matches(|character| !in_name(character)));
+            if self.contains(name.as_bytes()) {
+                return Some(equals + 1);
+            }
+            start = equals + 1;
+        }
+        None
+    }
+}
+
+/// Whether a character belongs to the name of a key.
+pub(crate) fn in_name(character: char) -> bool {
+    character.is_alphanumeric() || "_-.".contains(character)
+}
+
+/// A key as patterns regard it.
+fn folded(key: &[u8]) -> Vec<u8> {
+    key.iter().filter(|&&byte| is_regarded(byte)).map(u8::to_ascii_lowercase).collect()
 }

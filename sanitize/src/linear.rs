@@ -73,7 +73,7 @@ const PIECES: [&str; 58] = [
 const STARTS: [&str; 9] = ["", "'", "SELECT ", "CREATE USER u ", "[", "/*! ", "x IN (", "$", "http://u:p"];
 
 /// More pieces of URLs, connection strings and messages.
-const LOCATIONS: [&str; 24] = [
+const LOCATIONS: [&str; 42] = [
     "@",
     ":",
     "/",
@@ -98,11 +98,29 @@ const LOCATIONS: [&str; 24] = [
     "\"a\":",
     "eyJ",
     "u:\"",
+    "<token",
+    "<token ",
+    "<a:token>",
+    "\"token\":\"",
+    "token=\\\\\"",
+    ";token=a ",
+    "Password:a ",
+    "Password:a:",
+    "-token ",
+    "api key: ",
+    "code=\"",
+    "\"http://u:x ",
+    "http://u:x ",
+    "name=token value=",
+    "token[",
+    "token*",
+    "Digest a=\"",
+    "http://h/?a=\"",
 ];
 
 /// The work for a text of many pieces must not be more than this many times its length.
 const PER_BYTE: usize = 12;
-const REPEATS: [usize; 2] = [400, 1_600];
+const REPEATS: [usize; 2] = [100, 800];
 
 fn check(name: &str, text: &str, work: impl FnOnce(&str)) {
     let steps = steps::counted(|| work(text));

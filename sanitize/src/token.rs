@@ -13,56 +13,68 @@ use alloc::vec::Vec;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPrefixes {
-    built_in: &'static [&'static str],
+    built_in: &'static [(&'static str, usize)],
     prefixes: Vec<String>,
 }
 
-/// The default prefixes. `eyJ` starts the JSON object of a JWT.
-const DEFAULT: [&str; 40] = [
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "gldt-",
-    "glrt-",
-    "xoxa-",
-    "xoxb-",
-    "xoxe-",
-    "xoxp-",
-    "xoxr-",
-    "xoxs-",
-    "xapp-",
-    "sk-",
-    "sk_live_",
-    "sk_test_",
-    "rk_live_",
-    "rk_test_",
-    "pk_live_",
-    "whsec_",
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "ya29.",
-    "GOCSPX-",
-    "SG.",
-    "npm_",
-    "pypi-",
-    "dop_v1_",
-    "shpat_",
-    "shpss_",
-    "hf_",
-    "dapi",
-    "hvs.",
-    "hvb.",
-    "lin_api_",
-    "eyJ",
-];
-
 /// A prefix alone is a word; a token goes on for at least so many bytes.
 const SHORTEST: usize = 4;
+
+/// The default prefixes, each with the least number of bytes that follow: more where words start with the prefix too.
+/// `eyJ` starts the JSON object of a JWT.
+const DEFAULT: [(&str, usize); 51] = [
+    ("ghp_", SHORTEST),
+    ("gho_", SHORTEST),
+    ("ghu_", SHORTEST),
+    ("ghs_", SHORTEST),
+    ("ghr_", SHORTEST),
+    ("github_pat_", SHORTEST),
+    ("glpat-", SHORTEST),
+    ("gldt-", SHORTEST),
+    ("glrt-", SHORTEST),
+    ("glsa_", SHORTEST),
+    ("xoxa-", SHORTEST),
+    ("xoxb-", SHORTEST),
+    ("xoxc-", SHORTEST),
+    ("xoxd-", SHORTEST),
+    ("xoxe-", SHORTEST),
+    ("xoxp-", SHORTEST),
+    ("xoxr-", SHORTEST),
+    ("xoxs-", SHORTEST),
+    ("xapp-", SHORTEST),
+    ("sk_live_", SHORTEST),
+    ("sk_test_", SHORTEST),
+    ("rk_live_", SHORTEST),
+    ("rk_test_", SHORTEST),
+    ("pk_live_", SHORTEST),
+    ("whsec_", SHORTEST),
+    ("sq0atp-", SHORTEST),
+    ("sq0csp-", SHORTEST),
+    ("GOCSPX-", SHORTEST),
+    ("dckr_pat_", SHORTEST),
+    ("dop_v1_", SHORTEST),
+    ("shpat_", SHORTEST),
+    ("shpss_", SHORTEST),
+    ("sntrys_", SHORTEST),
+    ("sntryu_", SHORTEST),
+    ("tskey-", SHORTEST),
+    ("lin_api_", SHORTEST),
+    ("hvs.", SHORTEST),
+    ("hvb.", SHORTEST),
+    ("ATATT3", SHORTEST),
+    ("AGE-SECRET-KEY-1", SHORTEST),
+    ("eyJ", 12),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("sk-", 16),
+    ("SG.", 16),
+    ("pypi-", 16),
+    ("ya29.", 16),
+    ("AIza", 30),
+    ("dapi", 30),
+    ("hf_", 30),
+    ("npm_", 30),
+];
 
 impl Default for TokenPrefixes {
     /// The prefixes of the tokens of well-known services.
@@ -87,9 +99,12 @@ impl TokenPrefixes {
 
     /// Whether a text starts with a token.
     pub(crate) fn start(&self, text: &str) -> bool {
-        let own = self.prefixes.iter().map(String::as_str);
-        let found = self.built_in.iter().copied().chain(own).find(|prefix| text.starts_with(prefix));
-        found.is_some_and(|prefix| token_end(text) >= prefix.len() + SHORTEST)
+        let own = self.prefixes.iter().map(|prefix| (prefix.as_str(), SHORTEST));
+        self.built_in
+            .iter()
+            .copied()
+            .chain(own)
+            .any(|(prefix, shortest)| text.starts_with(prefix) && token_end(text) >= prefix.len() + shortest)
     }
 }
 

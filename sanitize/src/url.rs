@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::SensitiveKeys;
 use crate::TokenPrefixes;
 use crate::edit::{Edit, REDACTED, settled};
+use crate::sql::into_text;
 use crate::steps;
 
 /// Removes user information, parameters, query and fragment of a URL, with the default options of [`UrlSanitizer`].
@@ -130,37 +131,48 @@ impl UrlSanitizer {
                 Shape::Bare if self.mode == UrlMode::Redact && text[start..].starts_with(CREDENTIALS) => {
                     start += CREDENTIALS.len();
                 }
-                Shape::Bare => {
-                    let (mut host, end) = host(text, start);
-                    // Blanks at its begin are trimmed in the end.
-                    host += text[host..end].bytes().take_while(|byte| *byte <= b' ').count();
-                    let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
-                    if split_port(&text[host..parameters]).0.is_empty() {
-                        host = end;
-                    }
-                    if Shape::of(&text[host..]) == Shape::Bare {
-                        if text[..end].ends_with(':') && starts_with_parameters(&text[end..]) {
-                            edit.replace(start, text.len(), REDACTED);
-                            break;
-                        }
-                        self.authority(&mut edit, text, start, false);
-                        break;
-                    }
-                    // What follows the user information is a URL of its own.
-                    edit.remove(start, host);
-                    start = host;
-                }
+                Shape::Bare => match self.bare(&mut edit, text, start) {
+                    Some(next) => start = next,
+                    None => break,
+                },
             }
         }
         edit.finish()
+    }
+
+    /// Sanitizes what has no scheme, or gives where the URL starts that follows its user information.
+    fn bare(&self, edit: &mut Edit<'_>, text: &str, start: usize) -> Option<usize> {
+        let (mut host, end) = host(text, start);
+        // Blanks at its begin are trimmed in the end.
+        host += text[host..end].bytes().take_while(|byte| *byte <= b' ').count();
+        let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
+        if split_port(&text[host..parameters]).0.is_empty() {
+            host = end;
+        }
+        if Shape::of(&text[host..]) != Shape::Bare {
+            edit.remove(start, host);
+            return Some(host);
+        }
+        if text[..end].ends_with(':') && starts_with_parameters(&text[end..]) {
+            edit.replace(start, text.len(), REDACTED);
+        } else {
+            self.authority(edit, text, start, false);
+        }
+        None
     }
 
     /// Sanitizes what follows the slashes before an authority: rule U3.
     fn authority(&self, edit: &mut Edit<'_>, text: &str, start: usize, special: bool) {
         let (host, end) = host(text, start);
         steps::count(end - start);
-        if !special && text[start..host].contains(';') {
-            // The `@` may belong to a `;` parameter: jdbc:sqlserver://host;password=a@b.
+        let credentials = &text[start..host];
+        // The `@` may belong to a `;` parameter: jdbc:sqlserver://host;password=a@b.
+        let in_parameter = !special && credentials.contains(';');
+        // It may belong to the password, and another one behind a slash as well: http://user:p@ss/word@host.
+        let path_end = end + text[end..].find(['?', '#']).unwrap_or(text.len() - end);
+        let in_password =
+            credentials != CREDENTIALS && credentials.contains(':') && text[end..path_end].contains('@');
+        if in_parameter || in_password {
             return edit.replace(start, text.len(), REDACTED);
         }
         if host > start {
@@ -168,8 +180,13 @@ impl UrlSanitizer {
         }
         let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
         let (name, valid_port) = split_port(&text[host..parameters]);
+        if name.contains('=') {
+            // Hosts with properties: jdbc:mysql://address=(host=h)(password=p).
+            return edit.replace(host, text.len(), REDACTED);
+        }
         if !valid_port {
-            edit.remove(host + name.len(), parameters);
+            // May be the begin of a password, of which the `@` is cut off.
+            return edit.remove(host + name.len(), text.len());
         }
         self.path(edit, text, parameters);
     }
@@ -178,19 +195,7 @@ impl UrlSanitizer {
     fn path(&self, edit: &mut Edit<'_>, text: &str, start: usize) {
         let end = text[start..].find(['?', '#']).map_or(text.len(), |found| start + found);
         steps::count(text.len() - start);
-        let mut place = start;
-        for segment in text[start..end].split_inclusive(['/', '\\']) {
-            let whole = segment.strip_suffix(['/', '\\']).unwrap_or(segment);
-            let name = whole.find(';').unwrap_or(whole.len());
-            if self.scrub_path && self.is_value(&whole[..name]) {
-                edit.replace(place, place + name, REDACTED);
-            }
-            match self.mode {
-                UrlMode::Remove => edit.remove(place + name, place + whole.len()),
-                UrlMode::Redact => self.pairs(edit, text, place + name, place + whole.len()),
-            }
-            place += segment.len();
-        }
+        self.segments(edit, text, start, end);
         match self.mode {
             UrlMode::Remove => edit.remove(end, text.len()),
             UrlMode::Redact => {
@@ -199,6 +204,38 @@ impl UrlSanitizer {
                 self.pairs(edit, text, fragment, text.len());
             }
         }
+    }
+
+    /// Sanitizes the segments of a path.
+    fn segments(&self, edit: &mut Edit<'_>, text: &str, start: usize, end: usize) {
+        let last_at = text[start..end].rfind('@').map_or(start, |at| start + at);
+        let mut place = start;
+        for segment in text[start..end].split_inclusive(['/', '\\']) {
+            let whole = segment.strip_suffix(['/', '\\']).unwrap_or(segment);
+            let name = &whole[..whole.find(';').unwrap_or(whole.len())];
+            let next = place + segment.len();
+            let other_url = || {
+                (next < last_at && holds_url(name, &text[next..=last_at])).then_some(slashes_end(text, next))
+            };
+            let secret = self.secret_in(name).map(|secret| place + secret).or_else(other_url);
+            if let Some(secret) = secret {
+                return edit.replace(secret, end, REDACTED);
+            }
+            if self.scrub_path && self.is_value(name) {
+                edit.replace(place, place + name.len(), REDACTED);
+            }
+            match self.mode {
+                UrlMode::Remove => edit.remove(place + name.len(), place + whole.len()),
+                UrlMode::Redact => self.pairs(edit, text, place + name.len(), place + whole.len()),
+            }
+            place = next;
+        }
+    }
+
+    /// Where a secret starts in a segment of a path: the value of a sensitive key, or what follows a user's name.
+    fn secret_in(&self, segment: &str) -> Option<usize> {
+        let credentials = segment.find(':').filter(|&colon| segment[colon..].contains('@'));
+        credentials.map(|colon| colon + 1).or_else(|| self.keys.value_in(segment))
     }
 
     /// Redacts the values of sensitive keys in the pairs of a query, a fragment or a path segment.
@@ -221,18 +258,20 @@ impl UrlSanitizer {
         }
     }
 
-    /// Whether any key in a pair is sensitive, also one in a URL that is the value.
+    /// Whether any key in a pair is sensitive, also one in a URL or a JSON text that is the value, or the value is a token.
     fn is_secret_pair(&self, pair: &str) -> bool {
         let decoded = percent_decoded(pair);
-        let mut keys = decoded.split(|byte| *byte == b'=');
-        let Some(value) = keys.next_back() else { return false };
-        let is_secret = |key: &[u8]| {
-            let name =
-                key.iter().rposition(|byte| b"?&;#/ ".contains(byte)).map_or(key, |found| &key[found + 1..]);
-            self.keys.contains(name)
+        let mut names = decoded.split(['=', ':']);
+        let Some(value) = names.next_back() else { return false };
+        let is_secret = |name: &str| {
+            let name = name.trim_end_matches(['"', '\'', ' ', '[', ']']);
+            let last =
+                name.rfind(|character| "?&;#/ {,\"'[".contains(character)).map_or(0, |found| found + 1);
+            self.keys.contains(&name.as_bytes()[last..])
         };
-        keys.any(is_secret)
-            || memchr::memchr(b'@', &decoded).is_some() && memchr::memmem::find(value, b"//").is_some()
+        let credentials =
+            value.contains('@') && (value.contains("//") || decoded.matches([':', '=']).count() > 1);
+        credentials || self.tokens.start(value) || names.any(is_secret)
     }
 
     /// Whether a segment of a path is a value rather than a name: rule U7.
@@ -266,12 +305,15 @@ impl Shape {
         let scheme = scheme(text);
         let after = scheme.map_or(0, |scheme| scheme.len() + 1);
         let rest = &text[after..];
-        let slashes = rest.bytes().take_while(|byte| matches!(byte, b'/' | b'\\')).count();
+        let slashes = slashes_end(rest, 0);
         let is = |names: &[&str]| {
             scheme.is_some_and(|scheme| names.iter().any(|name| scheme.eq_ignore_ascii_case(name)))
         };
         if is(&SPECIAL) {
             return Self::Authority(after + slashes);
+        }
+        if is(&OPAQUE) {
+            return Self::Opaque(after);
         }
         if slashes >= 2 {
             return Self::Authority(after + 2);
@@ -280,11 +322,10 @@ impl Shape {
             None if slashes == 1 || text.starts_with(['?', '#']) => Self::Path(0),
             None => Self::Bare,
             Some(_) if is(&WRAPPERS) => Self::Wrapped(after),
-            Some(_) if is(&OPAQUE) => Self::Opaque(after),
             Some(_) if is(&["file"]) => Self::Path(after),
             Some(_) => {
                 let authority = &text[..authority_end(text)];
-                if authority.contains('@') || split_port(authority).1 {
+                if authority.contains('@') || !authority.ends_with(':') && split_port(authority).1 {
                     Self::Bare
                 } else {
                     Self::Opaque(after)
@@ -292,6 +333,18 @@ impl Shape {
             }
         }
     }
+}
+
+/// Whether a path goes on behind a segment, up to the last `@` in it, with the slashes and the user information of another URL.
+fn holds_url(segment: &str, rest: &str) -> bool {
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let before_at = rest.find([':', '@', '/', '\\']).and_then(|found| rest.as_bytes().get(found));
+    segment.ends_with(':') && matches!(before_at, Some(b':' | b'@'))
+}
+
+/// The place behind slashes.
+fn slashes_end(text: &str, start: usize) -> usize {
+    start + text[start..].bytes().take_while(|byte| matches!(byte, b'/' | b'\\')).count()
 }
 
 /// Whether a path starts with parameters, without which its slashes would announce an authority.
@@ -312,6 +365,11 @@ pub(crate) fn is_special(start: &str) -> bool {
     scheme(start).is_some_and(|scheme| SPECIAL.iter().any(|special| scheme.eq_ignore_ascii_case(special)))
 }
 
+/// Whether what follows the colons of an authority are ports.
+pub(crate) fn has_port(authority: &str) -> bool {
+    split_port(authority).1
+}
+
 /// The length of the authority that a text starts with.
 fn authority_end(text: &str) -> usize {
     text.find(['/', '\\', '?', '#']).unwrap_or(text.len())
@@ -323,7 +381,10 @@ fn host(text: &str, start: usize) -> (usize, usize) {
     let mut end = start + authority_end(&text[start..]);
     let mut host = after_at(start, end).unwrap_or(start);
     // A password with a slash, a question mark or a number sign ends the authority too early.
-    if !split_port(&text[host..end]).1 || text[host..end].contains("%40") {
+    let hosts = &text[host..end];
+    let whole = scheme(hosts).is_some_and(|scheme| scheme.len() + 1 == hosts.len());
+    let other_url = host > start && whole && text[end..].starts_with("//");
+    if !split_port(hosts).1 || hosts.ends_with(':') && !other_url || hosts.contains("%40") {
         if let Some(later) = after_at(end, text.len()) {
             host = later;
             end = host + authority_end(&text[host..]);
@@ -341,7 +402,8 @@ fn split_port(hosts: &str) -> (&str, bool) {
     for host in hosts.split(',') {
         let bracket = if host.starts_with('[') { host.find(']').unwrap_or(0) } else { 0 };
         if let Some(colon) = host[bracket..].find(':') {
-            let port = &host[bracket + colon + 1..];
+            // Go's MySQL driver and JDBC write hosts in parentheses.
+            let port = host[bracket + colon + 1..].trim_end_matches(')');
             if valid && !(port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())) {
                 valid = false;
                 name = start + bracket + colon;
@@ -371,10 +433,23 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The bytes that a text stands for where `%` and two hexadecimal digits, and `+`, are escapes.
-fn percent_decoded(text: &str) -> Vec<u8> {
+/// How often a text may be escaped, as URLs within URLs are.
+const ESCAPES: usize = 4;
+
+/// The text that another one stands for where `%` and two hexadecimal digits, and `+`, are escapes, however often it is escaped.
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = text.as_bytes().to_vec();
+    for _ in 0..ESCAPES {
+        if memchr::memchr2(b'%', b'+', &decoded).is_none() {
+            break;
+        }
+        decoded = decoded_once(&decoded);
+    }
+    into_text(decoded)
+}
+
+fn decoded_once(bytes: &[u8]) -> Vec<u8> {
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
-    let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut place = 0;
     while let Some(&byte) = bytes.get(place) {

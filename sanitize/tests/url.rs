@@ -65,6 +65,12 @@ mod u2_keys {
         patterns_are_not: "?Api-Key=x&CLIENT_SECRET=y&refreshToken=z&authX=1&code=2&zipcode=3" => "?Api-Key=REDACTED&CLIENT_SECRET=REDACTED&refreshToken=REDACTED&authX=REDACTED&code=REDACTED&zipcode=3";
         encoded_keys: "?p%61ssword=x&%70wd=y" => "?p%61ssword=REDACTED&%70wd=REDACTED";
         urls_as_values: "?next=https%3A%2F%2Fh%2F%3Ftoken%3Dx&to=http://u:p@h" => "?next=REDACTED&to=REDACTED";
+        escaped_twice: "?next=%252Fx%253Ftoken%253Dsecret" => "?next=REDACTED";
+        json_as_value: "?q={\"token\":\"secret\"}" => "?q=REDACTED";
+        keys_with_brackets: "?user[pass]=x&password[]=y" => "?user[pass]=REDACTED&password[]=REDACTED";
+        credentials_as_value: "?to=http:u:p@h&mail=bob@h.test" => "?to=REDACTED&mail=bob@h.test";
+        tokens_as_values: "?x=ghp_abcdef" => "?x=REDACTED";
+        ordinary_keys: "?author=a&bypass=b&compass=c&tokentype=d" => same;
         routes: "#/login?sig=x" => "#/login?sig=REDACTED";
     }
 
@@ -103,6 +109,24 @@ mod u3_user_information {
         several_hosts: "mongodb://u:p@a:1,b:2/c" => "mongodb://a:1,b:2/c";
         password_cut_off: "http://u:secr" => "http://u";
         parameters_after_host: "jdbc:sqlserver://h:1433;user=sa;password=x" => "jdbc:sqlserver://h:1433";
+        at_and_slash_in_password: "http://u:p@s/secret@h.test/" => "http://REDACTED";
+        password_cut_off_behind_slash: "http://u:p/secret" => "http://u";
+        slash_after_colon: "http://u:/secret@h.test/a" => "http://h.test/a";
+        quoted: "\"http://u:secret@h.test/a\"" => "h.test/a\"";
+        in_angle_brackets: "<http://u:secret@h.test>" => "h.test>";
+        after_an_equals_sign: "url=http://u:secret@h.test" => "h.test";
+        scheme_that_is_none: "1http://u:secret@h.test" => "h.test";
+        two_urls: "http://u:secret@a.test,http://u:secret@b.test" => "http://b.test";
+        url_in_path: "http://h.test/to/http://u:secret@b.test/x" => "http://h.test/to/http://REDACTED";
+        user_of_url_in_path: "http://h.test/to/http://secret@b.test" => "http://h.test/to/http://REDACTED";
+        credentials_in_path: "http://h.test/u:secret@b" => "http://h.test/u:REDACTED";
+        scope_in_path: "https://h.test/@scope/pkg@1.2.3" => same;
+        drivers_network: "mysql://u:secret@tcp(h.test:3306)/d" => "mysql://tcp(h.test:3306)/d";
+        hosts_in_parentheses: "jdbc:mysql://u:secret@(a.test:1,b.test:2)/d" => "jdbc:mysql://(a.test:1,b.test:2)/d";
+        properties_as_host: "jdbc:mysql://address=(host=h)(password=secret)/d" => "jdbc:mysql://REDACTED";
+        pairs_after_host: "redis://h.test,password=secret" => "redis://REDACTED";
+        pairs_in_path: "jdbc:db2://h.test:1/d:password=sec/ret;user=u" => "jdbc:db2://h.test:1/d:password=REDACTED";
+        pairs_as_path: "jdbc:teradata://h.test/USER=u,PASSWORD=secret" => "jdbc:teradata://h.test/USER=u,PASSWORD=REDACTED";
         at_in_parameters: "jdbc:sqlserver://h;password=a@b" => "jdbc:sqlserver://REDACTED";
     }
 }
@@ -123,6 +147,9 @@ mod u5_opaque {
         data: "data:text/plain,secret" => "data:REDACTED";
         javascript: "javascript:alert('secret')" => "javascript:REDACTED";
         unknown: "custom:secret" => "custom:REDACTED";
+        unknown_with_slash: "custom:/secret" => "custom:REDACTED";
+        data_with_slashes: "data://secret/x" => "data:REDACTED";
+        javascript_with_slashes: "javascript://%0asecret" => "javascript:REDACTED";
         jdbc: "jdbc:postgresql://u:p@h:5432/d?password=x" => "jdbc:postgresql://h:5432/d";
         jdbc_of_oracle: "jdbc:oracle:thin:u/p@//h:1521/s" => "jdbc:oracle:REDACTED";
         view_source: "view-source:http://u:p@h.test/" => "view-source:http://h.test/";
@@ -160,6 +187,13 @@ mod u6_dsn {
         oracle_password: "scott/ti@ger@h" => "h";
         oracle_doubtful: "scott/ti?ger@h" => "REDACTED";
         without_address: "scott/tiger" => "REDACTED";
+        pairs_in_a_value: "host=h options='-c password=secret'" => "host=h options=REDACTED";
+        pairs_with_commas: "host=h,password=secret" => "host=REDACTED";
+        azure: "AccountName=x;AccountKey=secret==;EndpointSuffix=y" => "AccountName=x;AccountKey=REDACTED;EndpointSuffix=y";
+        mysql_driver_url: "mysql://u:p@tcp(h:3306)/d?x=y" => "mysql://tcp(h:3306)/d";
+        two_urls: "nats://u:secret@a:1,nats://u:secret@b:2" => "nats://b:2";
+        two_urls_with_a_blank: "postgres://u:secret@a postgres://u:secret@b" => "postgres://b";
+        relative_path: "./a.db?_key=secret" => "./a.db";
         memory: ":memory:" => same;
         host: "db.test:5432" => same;
         path: "/var/lib/a.db?key=x" => "/var/lib/a.db";
@@ -186,7 +220,7 @@ mod u7_paths {
         number: "https://h.test/orders/42?x" => "https://h.test/orders/REDACTED";
         hexadecimal: "/blobs/0123456789abcdef/deadbeef" => "/blobs/REDACTED/deadbeef";
         address: "/users/bob@h.test/a%40b" => "/users/REDACTED/REDACTED";
-        tokens: "/t/eyJhbGciOi.eyJzdWIi.sig/ghp_abcdef/AKIAIOSFODNN7" => "/t/REDACTED/REDACTED/REDACTED";
+        tokens: "/t/eyJhbGciOi.eyJzdWIi.sig/ghp_abcdef/AKIAIOSFODNN7EXAMPLE" => "/t/REDACTED/REDACTED/REDACTED";
         names: "/api/v1/orders_2" => same;
     }
 

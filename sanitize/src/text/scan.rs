@@ -1,0 +1,298 @@
+//! One pass over a free text.
+
+use alloc::borrow::Cow;
+
+use super::TextSanitizer;
+use super::value::{
+    Assignment, credentials_after, is_mark, is_scheme, name_end, private_key_end, starts_private_key,
+    word_end,
+};
+use crate::edit::{Edit, REDACTED};
+use crate::steps;
+use crate::token::token_end;
+use crate::url::{has_port, is_special};
+
+/// One pass over a text, segment by segment: what stands between blanks, quotes and angle brackets.
+pub(super) struct Scan<'a, 'r> {
+    rules: &'r TextSanitizer,
+    text: &'a str,
+    edit: Edit<'a>,
+    place: usize,
+    /// The last word that was searched for an `@`.
+    word: Word,
+}
+
+/// What is known of a word, a run without blanks.
+#[derive(Clone, Copy, Default)]
+struct Word {
+    end: usize,
+    last_at: Option<usize>,
+}
+
+impl<'a, 'r> Scan<'a, 'r> {
+    pub(super) fn new(rules: &'r TextSanitizer, text: &'a str) -> Self {
+        Self { rules, text, edit: Edit::new(text), place: 0, word: Word::default() }
+    }
+
+    pub(super) fn run(mut self) -> Cow<'a, str> {
+        while let Some(character) = self.text[self.place..].chars().next() {
+            steps::count(1);
+            if character.is_whitespace() || is_mark(character) {
+                self.place += character.len_utf8();
+            } else {
+                let end = self.segment_end(self.place);
+                steps::count(end - self.place);
+                self.segment(self.place, end);
+            }
+        }
+        self.edit.finish()
+    }
+
+    /// The end of the segment that starts at a place.
+    fn segment_end(&mut self, start: usize) -> usize {
+        let text = &self.text[start..];
+        let mut end = text.len();
+        let mut before = ':';
+        let mut url = Url::None;
+        for (place, character) in text.char_indices() {
+            let ends =
+                is_mark(character) && (closes(&text[place + 1..]) || opens(before) && url != Url::Query);
+            if character.is_whitespace() || ends {
+                end = place;
+                break;
+            }
+            url = url.after(character, &text[place..]);
+            before = character;
+        }
+        if text[end..].starts_with(char::is_whitespace) {
+            return self.with_rest_of_password(start, start + end);
+        }
+        if may_cut_credentials(&text[..end], before) { self.with_address(start + end) } else { start + end }
+    }
+
+    /// The end of the word, if there is an `@` in it behind an end.
+    fn with_address(&mut self, end: usize) -> usize {
+        if end >= self.word.end {
+            let length = word_end(self.text, end) - end;
+            self.word = Word {
+                end: end + length,
+                last_at: self.text[end..end + length].rfind('@').map(|at| end + at),
+            };
+        }
+        if self.word.last_at.is_some_and(|at| at > end) { self.word.end } else { end }
+    }
+
+    /// The end of a URL whose password has a blank in it, at which the segment would end: of the quoted text, or of the next word.
+    fn with_rest_of_password(&self, start: usize, end: usize) -> usize {
+        let (before, segment) = (&self.text[..start], &self.text[start..end]);
+        let Some((_, authority)) = segment.split_once("://") else { return end };
+        let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+        if port.is_empty() || authority.contains(['/', '\\', '?', '#', '@']) || has_port(authority) {
+            return end;
+        }
+        let blanks = self.text[end..].len() - self.text[end..].trim_start_matches(' ').len();
+        let word = word_end(self.text, end + blanks);
+        let rest_end = match before.chars().next_back() {
+            Some(quote @ ('"' | '\'' | '`')) => {
+                let closing = self.text[end..].find([quote, '\n']);
+                closing.map_or(word, |closing| end + closing)
+            }
+            _ => word,
+        };
+        steps::count(rest_end - end);
+        if self.text[end..rest_end].contains('@') { rest_end } else { end }
+    }
+
+    /// Sanitizes one segment, and what its keys say of the text behind it.
+    fn segment(&mut self, start: usize, end: usize) {
+        let segment = &self.text[start..end];
+        let url =
+            segment.find("://").map(|slashes| (start + scheme_start(&segment[..slashes]), start + slashes));
+        // A scheme that is a sensitive key has a value instead.
+        let url =
+            url.filter(|&(scheme, slashes)| !self.has_secret_key(scheme, slashes)).map(|(scheme, _)| scheme);
+        let before_url = &segment[..url.map_or(segment.len(), |url| url - start)];
+        if let Some((credentials, address)) = credentials(before_url) {
+            if self.has_secret_key(start, start + address) {
+                // The `@` may belong to the value of the key.
+                return self.redact(start + credentials, word_end(self.text, end));
+            }
+            self.edit.remove(start + credentials, start + address);
+            self.place = start + address;
+        }
+        self.names(url.unwrap_or(end));
+        if let Some(url) = url.filter(|&url| self.place <= url) {
+            let clean = self.rules.url.sanitize(&self.text[url..end]);
+            // A path may go on where the writer thought that the URL had ended.
+            let mut rest = Scan::new(self.rules, &clean);
+            rest.names(clean.len());
+            self.edit.replace(url, end, &rest.edit.finish());
+        }
+        self.place = self.place.max(end);
+    }
+
+    /// Whether a sensitive key and its value start within a piece of the text.
+    fn has_secret_key(&self, start: usize, end: usize) -> bool {
+        let mut place = start;
+        while place < end {
+            let name_end = name_end(self.text, place, end);
+            if name_end > place {
+                let assignment = Assignment::of(self.text, place, name_end);
+                if assignment.is_some_and(|assignment| self.rules.keys.contains(assignment.key().as_bytes()))
+                {
+                    return true;
+                }
+            }
+            place = name_end + self.text[name_end..].chars().next().map_or(1, char::len_utf8);
+        }
+        false
+    }
+
+    /// Replaces the values of sensitive keys, and tokens, from the current place up to an end.
+    fn names(&mut self, end: usize) {
+        while self.place < end {
+            let start = self.place;
+            let name_end = name_end(self.text, start, end);
+            let name = &self.text[start..name_end];
+            if name.is_empty() {
+                self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
+            } else if starts_private_key(name, &self.text[name_end..]) {
+                self.redact(start, private_key_end(self.text, start));
+            } else if let Some(token) = self.token_in(start, name_end, end) {
+                self.redact(token, token + token_end(&self.text[token..end]));
+            } else if let Some((value, value_end)) = self.secret_of(start, name_end) {
+                self.redact(value, value_end);
+            } else {
+                self.place = name_end;
+                if is_scheme(name) {
+                    if let Some((value, value_end)) = credentials_after(self.text, name_end) {
+                        self.redact(value, value_end);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The value that a sensitive name has.
+    fn secret_of(&self, start: usize, name_end: usize) -> Option<(usize, usize)> {
+        let assignment = Assignment::of(self.text, start, name_end)?;
+        let keys = &self.rules.keys;
+        if !keys.contains(assignment.key().as_bytes()) {
+            return None;
+        }
+        let (value, end) = assignment.range();
+        (value < end && !keys.is_ordinary(assignment.key().as_bytes(), &self.text[value..end]))
+            .then_some((value, end))
+    }
+
+    /// Replaces a piece of the text and reads on behind it.
+    fn redact(&mut self, start: usize, end: usize) {
+        self.edit.replace(start, end, REDACTED);
+        self.place = end;
+    }
+
+    /// Where a token starts in a name: at its begin, or behind a separator.
+    fn token_in(&self, start: usize, name_end: usize, end: usize) -> Option<usize> {
+        let name = &self.text[start..name_end];
+        let behind = name.match_indices(['-', '_', '.']).map(|(place, _)| start + place + 1);
+        core::iter::once(start).chain(behind).find(|&place| self.rules.tokens.start(&self.text[place..end]))
+    }
+}
+
+/// How much of a URL a segment has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Url {
+    None,
+    Start,
+    /// A query or a fragment, in which quotes are no marks.
+    Query,
+}
+
+impl Url {
+    /// With one more character, which a text starts with.
+    fn after(self, character: char, text: &str) -> Self {
+        match (self, character) {
+            (Self::None, ':') if text.starts_with("://") => Self::Start,
+            (Self::Start, '?' | '#') => Self::Query,
+            _ => self,
+        }
+    }
+}
+
+/// Whether a segment that ends at a quote, with a character before it, may have the begin of credentials: a password may start
+/// with a quote, as in `user:"word@host`.
+fn may_cut_credentials(segment: &str, before: char) -> bool {
+    match segment.find("://") {
+        Some(slashes) => {
+            let authority = &segment[slashes + 3..];
+            authority.contains(':') && !authority.contains(['/', '\\', '?', '#'])
+        }
+        None => {
+            let named =
+                segment.rfind(':').is_some_and(|colon| segment[..colon].contains(char::is_alphanumeric));
+            named
+                && (opens(before)
+                    || is_special(segment)
+                    || segment.contains("//")
+                    || segment.contains("\\\\"))
+        }
+    }
+}
+
+/// Whether a quote after this character is an opening one.
+fn opens(before: char) -> bool {
+    is_mark(before) || ":=,;([{\\".contains(before)
+}
+
+/// Whether a quote before this text is a closing one.
+fn closes(after: &str) -> bool {
+    after
+        .chars()
+        .next()
+        .is_none_or(|after| after.is_whitespace() || is_mark(after) || ":,;)]}".contains(after))
+}
+
+/// Where the scheme starts that a text before `://` ends with.
+fn scheme_start(before: &str) -> usize {
+    let outside = |byte: &u8| !(byte.is_ascii_alphanumeric() || b"+-.:".contains(byte));
+    before.as_bytes().iter().rposition(outside).map_or(0, |found| found + 1)
+}
+
+/// Where credentials before an `@` start in a segment, and where the address after them starts.
+fn credentials(segment: &str) -> Option<(usize, usize)> {
+    let at = segment.rfind('@')?;
+    let key = segment[..at]
+        .find('=')
+        .filter(|&equals| segment[..equals].bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
+    let start = key.map_or(0, |equals| equals + 1);
+    let (before, address) = (&segment[start..at], &segment[at + 1..]);
+    let secret = match before.split_once(':') {
+        Some((scheme, user)) => !is_mail(scheme, user) && !address.starts_with("sha256:"),
+        None => is_oracle(before) && !is_version(address),
+    };
+    secret.then_some((start, at + 1))
+}
+
+/// Whether an `@` behind these belongs to an address of mail or the like.
+fn is_mail(scheme: &str, user: &str) -> bool {
+    ["mailto", "sip", "sips", "xmpp", "acct"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        && !user.contains(':')
+}
+
+/// Whether a text is `user/password`, as Oracle has it, and no path.
+fn is_oracle(text: &str) -> bool {
+    let in_user = |character: char| character.is_alphanumeric() || "_$#".contains(character);
+    text.split_once('/').is_some_and(|(user, password)| {
+        let name = user.trim_start_matches(|character: char| !character.is_alphanumeric());
+        let whole = name.chars().all(in_user) && !name.is_empty() && !user.contains(['@', '.']);
+        whole && !password.is_empty() && !password.contains('/')
+    })
+}
+
+/// Whether a text is the version of a package: `v1.2.3`, `1.2.3`.
+fn is_version(text: &str) -> bool {
+    let numbered = text.strip_prefix('v').unwrap_or(text);
+    let numbers = numbered.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+    let dots = numbered[..numbers].matches('.').count();
+    numbered.starts_with(|first: char| first.is_ascii_digit()) && (text.starts_with('v') || dots == 2)
+}

@@ -1,0 +1,357 @@
+//! Where the value of a key in free text starts and ends.
+
+use crate::edit::REDACTED;
+use crate::keys::in_name;
+use crate::steps;
+
+/// Headers whose value is the rest of the line.
+const HEADERS: [&str; 2] = ["authorization", "cookie"];
+/// Words after which credentials follow.
+const SCHEMES: [&str; 5] = ["bearer", "basic", "digest", "negotiate", "ntlm"];
+/// What the value of a key that is named by another key's value is called, as in `name=PASSWORD value=x`.
+const VALUE: &str = "value";
+const PRIVATE_KEY: &str = "-----BEGIN";
+const PRIVATE_KEY_END: &str = "-----END";
+/// A word of lower-case letters as long as this is no prose.
+const LONGEST_PROSE: usize = 20;
+/// A word before the last one of a key is looked for so far.
+const LONGEST_WORD: usize = 32;
+
+/// How a value is joined to its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joint {
+    /// `key=value` and the like, or a flag and its argument.
+    Sign,
+    /// `Key:value`, as Go prints the fields of a struct.
+    Field,
+    /// `<key>value</key>`
+    Element,
+}
+
+/// A key that a value follows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Assignment<'a> {
+    text: &'a str,
+    start: usize,
+    end: usize,
+    joint: Joint,
+    value: usize,
+}
+
+impl<'a> Assignment<'a> {
+    /// What the name at a place is assigned, if anything is.
+    pub(super) fn of(text: &'a str, start: usize, end: usize) -> Option<Self> {
+        let name = &text[start..end];
+        let rest = &text[end..];
+        let assignment =
+            |joint, value: &str| Self { text, start, end, joint, value: text.len() - value.len() };
+        if let Some(value) = element(text, start, rest) {
+            return Some(assignment(Joint::Element, value));
+        }
+        if let Some(value) = after_name(rest) {
+            let upper = name.starts_with(|first: char| first.is_ascii_uppercase());
+            let field = upper && rest.strip_prefix(':') == Some(value);
+            let joint = if field { Joint::Field } else { Joint::Sign };
+            return Some(Self { start: whole_key(text, start, end), ..assignment(joint, value) });
+        }
+        let argument = trim_blanks(rest);
+        let flag = name.starts_with('-') && argument.len() < rest.len() && !argument.starts_with('-');
+        let value = if flag { Some(argument) } else { value_named_by(rest) };
+        value.map(|value| assignment(Joint::Sign, value))
+    }
+
+    pub(super) fn key(&self) -> &'a str {
+        &self.text[self.start..self.end]
+    }
+
+    /// The piece of the text that is the value: a quoted text without its quotes, a header's line, or a word. What looks like
+    /// a value may be a key, and the value follow it.
+    pub(super) fn range(&self) -> (usize, usize) {
+        let (value, mut end) = self.first_range(self.value);
+        while let Some(next) = after_name(&self.text[end..]) {
+            end = self.first_range(self.text.len() - next.len()).1;
+        }
+        (value, end)
+    }
+
+    fn first_range(&self, value: usize) -> (usize, usize) {
+        let rest = &self.text[value..];
+        if self.joint == Joint::Element {
+            return (value, value + rest.find('<').unwrap_or(rest.len()));
+        }
+        let escapes = rest.len() - rest.trim_start_matches('\\').len();
+        match rest.as_bytes().get(escapes) {
+            Some(&quote @ (b'"' | b'\'' | b'`')) => {
+                let open = value + escapes + 1;
+                match closing_quote(&self.text.as_bytes()[open..], quote, escapes) {
+                    Some(length) => (open, open + length),
+                    None => (value, self.text.len()),
+                }
+            }
+            _ => (value, self.unquoted_end(value)),
+        }
+    }
+
+    /// The end of a value without quotes.
+    fn unquoted_end(&self, start: usize) -> usize {
+        let value = &self.text[start..];
+        match () {
+            () if HEADERS.iter().any(|header| ends_with(self.key(), header)) => line_end(self.text, start),
+            () if value.starts_with(PRIVATE_KEY) => private_key_end(self.text, start),
+            () if value.starts_with(['[', '{', '(']) => brackets_end(self.text, start),
+            () if self.is_json_number(start) => start + json_number(value),
+            () if self.joint == Joint::Field => field_end(self.text, start),
+            () => self.scheme_end(start).unwrap_or_else(|| self.pair_end(start)),
+        }
+    }
+
+    /// The end of the credentials of a value such as `Bearer x`.
+    fn scheme_end(&self, start: usize) -> Option<usize> {
+        let scheme_end = start + word_before_blank(&self.text[start..]);
+        is_scheme(&self.text[start..scheme_end]).then(|| credentials_range(self.text, scheme_end).1)
+    }
+
+    /// Whether a number or the like follows a key in double quotes, which nothing but JSON has.
+    fn is_json_number(&self, start: usize) -> bool {
+        let quoted = self.text[..start].trim_end_matches([' ', '\t']).ends_with("\":");
+        quoted && json_number(&self.text[start..]) > 0
+    }
+
+    /// The end of a word. Where `;` stands before the key, pairs are separated by it, and values may have blanks.
+    fn pair_end(&self, start: usize) -> usize {
+        let word = value_end(self.text, start);
+        if !self.text[..self.start].trim_end_matches(' ').ends_with(';') {
+            return word;
+        }
+        let rest = &self.text[word..];
+        let next = rest.find([';', '\n', '"', '\'', '`']).filter(|&next| rest[next..].starts_with(';'));
+        steps::count(next.unwrap_or(0));
+        next.map_or(word, |next| word_end(self.text, word + next))
+    }
+}
+
+/// What follows a name and the sign that assigns to it.
+fn after_name(rest: &str) -> Option<&str> {
+    let value = after_sign(trim_blanks(after_closing(rest)))?;
+    Some(value.trim_start_matches([' ', '\t', '*']))
+}
+
+/// What follows the quotes and brackets that close behind a name: `"name"`, `a["name"]`, `name[0]`, `**name**`, `%22name%22`.
+fn after_closing(rest: &str) -> &str {
+    let quoted = rest.trim_start_matches('\\').strip_prefix(is_mark).or_else(|| rest.strip_prefix("%22"));
+    let unquoted = quoted.unwrap_or(rest).trim_start_matches(['*', ']']);
+    let index =
+        unquoted.strip_prefix('[').map(|index| index.trim_start_matches(|byte: char| byte.is_ascii_digit()));
+    index.and_then(|index| index.strip_prefix(']')).unwrap_or(unquoted)
+}
+
+/// What follows a sign that assigns or compares.
+fn after_sign(text: &str) -> Option<&str> {
+    const OTHERS: [&str; 7] = ["->", "＝", "：", "%3D", "%3d", "%3A", "%3a"];
+    if let Some(value) = OTHERS.iter().find_map(|sign| text.strip_prefix(sign)) {
+        return Some(value);
+    }
+    let plain = text.strip_prefix(['!', '+', '?', '~']).unwrap_or(text);
+    let length = plain.bytes().take(3).take_while(|byte| matches!(byte, b'=' | b':')).count();
+    let value = &plain[length..];
+    // The names of a path, as in `auth::Session`.
+    let path = plain[..length] == *"::" && value.starts_with(char::is_alphanumeric);
+    (length > 0 && !path).then(|| value.strip_prefix('>').unwrap_or(value))
+}
+
+/// The content of an XML element, if the name at a place is that of one.
+fn element<'a>(text: &str, start: usize, rest: &'a str) -> Option<&'a str> {
+    let before = &text[..start];
+    let tag =
+        before.strip_suffix(':').map_or(before, |before| &before[..before.len() - last_word(before).len()]);
+    if !tag.ends_with('<') || !rest.starts_with(['>', ' ', '\t']) {
+        return None;
+    }
+    let close = rest.find(['<', '>']).unwrap_or(rest.len());
+    steps::count(close);
+    let content = rest[close..].strip_prefix('>')?;
+    (!rest[..close].ends_with('/')).then_some(content)
+}
+
+/// The value in `name=KEY value=x` and `"name":"KEY","value":"x"`, after the key.
+fn value_named_by(rest: &str) -> Option<&str> {
+    let next = after_closing(rest).trim_start_matches([',', ';', ' ', '\t', '\\']);
+    let next = next.strip_prefix(is_mark).unwrap_or(next);
+    let word = next.get(..VALUE.len()).filter(|word| word.eq_ignore_ascii_case(VALUE))?;
+    after_name(&next[word.len()..])
+}
+
+/// Where a name starts with the word before it, if only both tell what it is: `api key`, `pass phrase`, `session id`.
+fn whole_key(text: &str, start: usize, end: usize) -> usize {
+    let last = ["key", "phrase", "id"].iter().any(|word| text[start..end].eq_ignore_ascii_case(word));
+    match text[..start].strip_suffix(' ') {
+        Some(before) if last => before.len() - last_word(before).len(),
+        _ => start,
+    }
+}
+
+/// The word that a text ends with, unless it is a long one.
+fn last_word(text: &str) -> &str {
+    let length: usize = text
+        .chars()
+        .rev()
+        .take(LONGEST_WORD)
+        .take_while(|&character| in_name(character))
+        .map(char::len_utf8)
+        .sum();
+    &text[text.len() - length..]
+}
+
+/// The length of a text up to its closing quote, before which as many backslashes stand as before the opening one.
+fn closing_quote(text: &[u8], quote: u8, escapes: usize) -> Option<usize> {
+    let mut place = 0;
+    while let Some(found) = memchr::memchr(quote, &text[place..]) {
+        let end = place + found;
+        let backslashes = text[place..end].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let escaped = if escapes == 0 { backslashes % 2 == 1 } else { backslashes > escapes };
+        place = end + 1;
+        match text.get(place) {
+            _ if escaped => {}
+            // A doubled quote stands for itself.
+            Some(&next) if next == quote && end > 0 => place += 1,
+            // Text goes on behind the quote: it may not have been the closing one.
+            Some(next) if next.is_ascii_alphanumeric() => {}
+            _ => {
+                steps::count(end);
+                return Some(end - backslashes.min(escapes));
+            }
+        }
+    }
+    steps::count(text.len());
+    None
+}
+
+/// The end of a value in brackets: of the word in which as many are closed as were opened. Brackets in quotes do not count.
+fn brackets_end(text: &str, start: usize) -> usize {
+    let mut open = 0_usize;
+    let mut quoted = None;
+    let mut before = 0;
+    let end = text.bytes().skip(start).position(|byte| {
+        match byte {
+            b'"' if quoted == Some(before == b'\\') => quoted = None,
+            b'"' if quoted.is_none() => quoted = Some(before == b'\\'),
+            _ if quoted.is_some() => {}
+            b'[' | b'{' | b'(' => open += 1,
+            b']' | b'}' | b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        before = byte;
+        open == 0 && quoted.is_none() && byte.is_ascii_whitespace()
+    });
+    steps::count(end.unwrap_or(text.len() - start));
+    end.map_or(text.len(), |length| start + length)
+}
+
+/// The length of the number, `true`, `false` or `null` that a text starts with, if what may follow it in JSON does.
+fn json_number(text: &str) -> usize {
+    let length =
+        text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte)).count();
+    let number = text.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+    let word = ["true", "false", "null", REDACTED].contains(&&text[..length]);
+    if (number || word) && text[length..].starts_with([',', '}', ']']) { length } else { 0 }
+}
+
+/// The end of the value of a field, which may have blanks: before the next field, or at the end of the struct.
+fn field_end(text: &str, start: usize) -> usize {
+    let first = value_end(text, start);
+    let mut end = first;
+    while !text[start..end].ends_with(['}', ']']) {
+        let rest = trim_blanks(&text[end..]);
+        let word = text.len() - rest.len();
+        let next = word_end(text, word);
+        if next == word {
+            return first;
+        }
+        if rest[..next - word].contains(':') {
+            return end;
+        }
+        end = next;
+    }
+    end
+}
+
+/// The credentials that stand behind the name of an authentication scheme, unless that is plain prose.
+pub(super) fn credentials_after(text: &str, scheme_end: usize) -> Option<(usize, usize)> {
+    let (start, end) = credentials_range(text, scheme_end);
+    let word = &text[start..start + word_before_blank(&text[start..])];
+    let letters = word.trim_end_matches([',', '.', ';', ':', '!', '?', ')']);
+    let prose = letters.len() < LONGEST_PROSE && letters.bytes().all(|byte| byte.is_ascii_lowercase());
+    (start > scheme_end && !prose).then_some((start, end))
+}
+
+/// The word that stands behind the name of an authentication scheme, or the list of parameters that Digest has.
+fn credentials_range(text: &str, scheme_end: usize) -> (usize, usize) {
+    let rest = trim_blanks(&text[scheme_end..]);
+    let start = text.len() - rest.len();
+    let parameters = rest[..word_before_blank(rest)].contains("=\"");
+    (start, if parameters { line_end(text, start) } else { value_end(text, start) })
+}
+
+/// Whether a word is the name of an authentication scheme.
+pub(super) fn is_scheme(name: &str) -> bool {
+    SCHEMES.iter().any(|scheme| name.eq_ignore_ascii_case(scheme))
+}
+
+/// Whether a name, and what follows it, start a private key in PEM form.
+pub(super) fn starts_private_key(name: &str, rest: &str) -> bool {
+    name.ends_with(PRIVATE_KEY) && rest.starts_with(' ')
+}
+
+/// The end of a private key in PEM form.
+pub(super) fn private_key_end(text: &str, start: usize) -> usize {
+    let last_line = text[start..].find(PRIVATE_KEY_END);
+    let end = last_line.map_or(text.len(), |found| line_end(text, start + found));
+    steps::count(end - start);
+    end
+}
+
+/// The end of a value without quotes: of a word, and of the next one where the first only names it.
+fn value_end(text: &str, start: usize) -> usize {
+    let mut end = word_end(text, start);
+    while text[start..end].ends_with([':', '=']) && end < text.len() {
+        let blanks = text[end..].len() - text[end..].trim_start().len();
+        end = word_end(text, end + blanks);
+    }
+    end
+}
+
+pub(super) fn word_end(text: &str, start: usize) -> usize {
+    let end = start + word_before_blank(&text[start..]);
+    steps::count(end - start);
+    end
+}
+
+fn word_before_blank(text: &str) -> usize {
+    text.find(char::is_whitespace).unwrap_or(text.len())
+}
+
+fn line_end(text: &str, start: usize) -> usize {
+    text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length)
+}
+
+/// The end of the name that starts at a place.
+pub(super) fn name_end(text: &str, start: usize, end: usize) -> usize {
+    text[start..end].find(|character| !in_name(character)).map_or(end, |length| start + length)
+}
+
+/// Whether a character separates segments besides blanks.
+pub(super) fn is_mark(character: char) -> bool {
+    matches!(character, '"' | '\'' | '`' | '<' | '>')
+}
+
+fn trim_blanks(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t'])
+}
+
+/// Whether a name ends with another, in any letter case.
+fn ends_with(name: &str, end: &str) -> bool {
+    name.len()
+        .checked_sub(end.len())
+        .and_then(|start| name.get(start..))
+        .is_some_and(|last| last.eq_ignore_ascii_case(end))
+}
