@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use sanitize::{Dialect as SqlDialect, Filter};
@@ -25,7 +26,12 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Shows the spans as trees, with wall-clock times and durations.
+    /// Shows the spans: as trees, on a page, or on timelines.
+    ///
+    /// Trees are for the terminal. The page (html) is one file that needs nothing else, and opens in any browser.
+    /// Timelines (perfetto, chrome) show what each goroutine did beside its spans, and what made what go on; open
+    /// them at https://ui.perfetto.dev, which keeps them in the browser. OTLP as JSON lines is the verb otlp.
+    #[command(after_long_help = SPANS_EXAMPLES)]
     Spans(SpansArguments),
     /// Writes the spans as OTLP JSON lines, for a collector's otlpjsonfile receiver.
     Otlp(OtlpArguments),
@@ -52,11 +58,41 @@ pub(crate) enum Verb {
     Sanitize(SanitizeArguments),
 }
 
+const SPANS_EXAMPLES: &str = "\
+Examples:
+  trace-converter spans app.trace
+  trace-converter spans --anatomy --critical-path app.trace | less -R
+  trace-converter spans --format html --out app.html app.trace
+  trace-converter spans --format perfetto --out app.pftrace app.trace
+  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter spans --format chrome -o app.json -";
+
 #[derive(Debug, Args)]
 pub(crate) struct SpansArguments {
     /// Trace files; `-` is standard input [default: a bundled recording].
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// How to show the spans.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: Format,
+    /// Where to write; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+    /// Shows below each span how its time splits: running, runnable, in system calls, waiting for what (tree).
+    #[arg(long)]
+    pub(crate) anatomy: bool,
+    /// Marks the spans that each trace was waiting for, and for how long (tree).
+    ///
+    /// The path goes back from the end of the trace: to the child that finished last, through it to its begin, from
+    /// there to the child that had finished last before, and so on. What no child covers is the span's own.
+    #[arg(long)]
+    pub(crate) critical_path: bool,
+    /// Keeps this many spans of a process in memory, the first to end, and counts the others (tree, html); timelines
+    /// hold all spans, and need memory for none [default: 1000000 for tree, 50000 for html].
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_spans: Option<usize>,
+    /// When to use colours.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: Color,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
@@ -152,6 +188,42 @@ pub(crate) enum TextKind {
     Text,
 }
 
+/// How spans are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Trees, a line for each span.
+    #[default]
+    Tree,
+    /// A page with a waterfall of each trace.
+    Html,
+    /// A timeline in Perfetto's own format.
+    Perfetto,
+    /// A timeline as JSON, Chrome's trace event format: larger than perfetto's, and read by more tools.
+    Chrome,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set, or where CLICOLOR_FORCE is.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    pub(crate) fn choice(self) -> ColorChoice {
+        match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        }
+    }
+}
+
 /// How to read.
 #[derive(Debug, Args)]
 pub(crate) struct Reading {
@@ -186,8 +258,11 @@ enum DialectName {
 
 impl Reading {
     pub(crate) fn options(&self) -> ReaderOptions {
-        let mode = if self.strict { Mode::Strict } else { Mode::Salvage };
-        with_dialect(ReaderOptions::new().mode(mode), self.dialect)
+        with_dialect(ReaderOptions::new().mode(self.mode()), self.dialect)
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        if self.strict { Mode::Strict } else { Mode::Salvage }
     }
 }
 

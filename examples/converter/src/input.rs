@@ -40,6 +40,32 @@ pub(crate) struct Input {
     pub(crate) modified: Option<UnixTime>,
     /// What decompression found wrong.
     pub(crate) damage: Damage,
+    /// What they look like.
+    pub(crate) content: Content,
+}
+
+/// What an input seems to hold, as its first decompressed bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Nothing.
+    Empty,
+    /// A trace, or something else that a reader has to judge.
+    Trace,
+    /// Traces, each behind its length: see [`go_trace_format::TraceFrames`].
+    Stream,
+}
+
+impl Content {
+    /// How many bytes tell: a length and the beginning of a header.
+    const HEAD: u64 = 8 + 5;
+
+    fn of(head: &[u8]) -> Self {
+        match head {
+            [] => Self::Empty,
+            _ if head.get(8..) == Some(b"go 1.") => Self::Stream,
+            _ => Self::Trace,
+        }
+    }
 }
 
 impl Input {
@@ -55,7 +81,8 @@ impl Input {
     /// The recording that is part of this program.
     pub(crate) fn bundled() -> Self {
         let damage = Damage::default();
-        Self { name: BUNDLED_NAME.to_owned(), bytes: Box::new(BUNDLED), modified: None, damage }
+        let name = BUNDLED_NAME.to_owned();
+        Self { name, bytes: Box::new(BUNDLED), modified: None, damage, content: Content::Trace }
     }
 
     fn file(path: &Path, name: &str, progress: Progress) -> io::Result<Self> {
@@ -83,13 +110,12 @@ impl Input {
         mut source: impl Read + Send + 'static,
         modified: Option<SystemTime>,
     ) -> io::Result<Self> {
-        let mut head = Vec::with_capacity(4);
-        source.by_ref().take(4).read_to_end(&mut head)?;
+        let head = first(&mut source, 4)?;
         let kind = Compression::of(&head);
         let source = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(source));
         let mut modified = modified.and_then(whole_seconds);
         let damage = Damage::default();
-        let bytes: Box<dyn Read + Send> = match kind {
+        let mut bytes: Box<dyn Read + Send> = match kind {
             Compression::None => Box::new(source),
             Compression::Gzip => {
                 let mut decoder = MultiGzDecoder::new(source);
@@ -98,8 +124,18 @@ impl Input {
             }
             Compression::Zstd => Box::new(Lenient::new(ZstdDecoder::new(source), damage.clone())),
         };
-        Ok(Self { name: name.to_owned(), bytes, modified, damage })
+        let head = first(&mut bytes, Content::HEAD)?;
+        let content = Content::of(&head);
+        let bytes = Box::new(Cursor::new(head).chain(bytes));
+        Ok(Self { name: name.to_owned(), bytes, modified, damage, content })
     }
+}
+
+/// The first bytes, as many as there are.
+fn first(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    source.take(most).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 fn is_a_directory() -> io::Error {

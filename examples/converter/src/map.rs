@@ -19,14 +19,19 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
     /// The spans of a process begin; `source` is its first trace.
     fn begin(&mut self, source: &Source) -> Result<(), Self::Error>;
 
+    /// An event of the process, after the spans that it finished.
+    fn event(&mut self, _: &Event<'_>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// They are complete.
     fn end(&mut self) -> Result<(), Self::Error>;
 }
 
 /// Maps traces one after the other.
-pub(crate) struct Session<'m, O> {
+pub(crate) struct Session<'m, 'o, O> {
     mapping: &'m Mapping,
-    output: O,
+    output: &'o mut O,
     process: Option<Process>,
     /// The last trace that was read.
     earlier: Option<Trace>,
@@ -42,8 +47,8 @@ struct Process {
 
 const WRITING: &str = "writing the spans";
 
-impl<'m, O: Output> Session<'m, O> {
-    pub(crate) fn new(mapping: &'m Mapping, output: O) -> Self {
+impl<'m, 'o, O: Output> Session<'m, 'o, O> {
+    pub(crate) fn new(mapping: &'m Mapping, output: &'o mut O) -> Self {
         Self { mapping, output, process: None, earlier: None }
     }
 
@@ -69,7 +74,10 @@ impl<'m, O: Output> Session<'m, O> {
                 self.begin_generation(&sync, std::mem::take(&mut is_begin), &source)?;
             }
             match &mut self.process {
-                Some(process) => process.mapper.event(event, &mut self.output).context(WRITING),
+                Some(process) => {
+                    process.mapper.event(event, self.output).context(WRITING)?;
+                    self.output.event(event).context(WRITING)
+                }
                 // A trace of no generation is worth a word too.
                 None => self.begin_process(&source),
             }
@@ -107,7 +115,7 @@ impl<'m, O: Output> Session<'m, O> {
 
     fn end_process(&mut self) -> anyhow::Result<()> {
         let Some(Process { source, mut mapper, .. }) = self.process.take() else { return Ok(()) };
-        mapper.finish(&mut self.output).context(WRITING)?;
+        mapper.finish(self.output).context(WRITING)?;
         report::counters(&source.name, mapper.counters());
         self.output.end().context(WRITING)
     }

@@ -12,7 +12,7 @@ use crate::{
     input::Input,
     map::{Output, Session},
     output::{self, Destination},
-    read::{Source, Trace},
+    read::{Source, Traces},
 };
 
 pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
@@ -25,10 +25,10 @@ pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
 
 fn write_all(arguments: &OtlpArguments, resource: Resource, output: impl Write) -> anyhow::Result<()> {
     let output = BufWriter::with_capacity(256 << 10, output);
-    let lines = Lines { lines: JsonLines::new(output, resource.clone()), resource };
-    let (progress, options) = (output::progress(&arguments.out), arguments.reading.options());
-    let traces = arguments.files.iter().map(|file| Trace::open(Input::open(file, progress)?, options));
-    Session::new(&arguments.mapping, lines).run(traces)
+    let mut lines = Lines { lines: JsonLines::new(output, resource.clone()), resource };
+    let progress = output::progress(&arguments.out);
+    let inputs = arguments.files.iter().map(|file| Input::open(file, progress));
+    Session::new(&arguments.mapping, &mut lines).run(Traces::new(inputs, &arguments.reading))
 }
 
 /// Writes the spans of one process after those of the other.

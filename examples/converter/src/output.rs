@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use anstream::adapter::StripBytes;
 use anyhow::{Context, bail};
 
 use crate::input::Progress;
@@ -52,6 +53,31 @@ impl Write for Destination {
     }
 }
 
+/// Leaves the escape sequences of colours out.
+pub(crate) struct WithoutColors<W> {
+    output: W,
+    state: StripBytes,
+}
+
+impl<W: Write> WithoutColors<W> {
+    pub(crate) fn new(output: W) -> Self {
+        Self { output, state: StripBytes::new() }
+    }
+}
+
+impl<W: Write> Write for WithoutColors<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for rest in self.state.strip_next(bytes) {
+            self.output.write_all(rest)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
 /// How progress may show beside what goes to `path`.
 pub(crate) fn progress(path: &Path) -> Progress {
     if is_standard(path) { Progress::UnlessOutputIsTerminal } else { Progress::Shown }
@@ -73,7 +99,7 @@ pub(crate) fn refuse_to_overwrite(path: &Path, inputs: &[PathBuf]) -> anyhow::Re
 /// Fails where bytes would go to a terminal.
 pub(crate) fn refuse_terminal(path: &Path) -> anyhow::Result<()> {
     match is_standard(path) && io::stdout().is_terminal() {
-        true => bail!("a trace is no text for a terminal: give --out a file's name, or redirect"),
+        true => bail!("this is no text for a terminal: give --out a file's name, or redirect"),
         false => Ok(()),
     }
 }

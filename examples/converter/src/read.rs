@@ -1,13 +1,52 @@
 //! From an input to events.
 
+mod stream;
+
 use anyhow::{Context, bail};
 use go_trace_format::{Event, Mode, Reader, ReaderOptions};
 use trace_to_otel::UnixTime;
 
 use crate::{
-    input::{Damage, Input},
+    cli::Reading,
+    input::{Content, Damage, Input},
     report,
 };
+
+use stream::Stream;
+
+/// The traces of several inputs, opened one after the other.
+pub(crate) struct Traces<I> {
+    inputs: I,
+    mode: Mode,
+    options: ReaderOptions,
+    /// The input under way, where it holds more than one.
+    stream: Option<Stream>,
+}
+
+impl<I: Iterator<Item = anyhow::Result<Input>>> Traces<I> {
+    pub(crate) fn new(inputs: I, reading: &Reading) -> Self {
+        Self { inputs, mode: reading.mode(), options: reading.options(), stream: None }
+    }
+}
+
+impl<I: Iterator<Item = anyhow::Result<Input>>> Iterator for Traces<I> {
+    type Item = anyhow::Result<Trace>;
+
+    fn next(&mut self) -> Option<anyhow::Result<Trace>> {
+        loop {
+            if let Some(trace) = self.stream.as_mut().and_then(Stream::next) {
+                return Some(trace);
+            }
+            self.stream = None;
+            match self.inputs.next()? {
+                Ok(input) if input.content == Content::Stream => {
+                    self.stream = Some(Stream::new(input, self.mode, self.options));
+                }
+                input => return Some(input.and_then(|input| Trace::open(input, self.options))),
+            }
+        }
+    }
+}
 
 /// A trace that is being read.
 pub(crate) struct Trace {
@@ -28,7 +67,12 @@ pub(crate) struct Source {
 
 impl Trace {
     pub(crate) fn open(input: Input, options: ReaderOptions) -> anyhow::Result<Self> {
-        let Input { name, bytes, modified, damage } = input;
+        let Input { name, bytes, modified, damage, content } = input;
+        match content {
+            Content::Empty if damage.found().is_none() => bail!("{name}: is empty, and so no trace"),
+            Content::Stream => bail!("{name}: is a stream of traces, which only spans and otlp read"),
+            _ => {}
+        }
         let reader = options.read(bytes).with_context(|| match damage.found() {
             Some(found) => format!("{name}: {found}"),
             None => name.clone(),

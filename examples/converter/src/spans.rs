@@ -1,61 +1,130 @@
-//! `spans`: the spans as trees.
+//! `spans`: the spans, shown in one way or another.
 
 use std::{
     io::{self, BufWriter, Write},
-    iter,
+    iter, mem,
 };
 
 use anstream::AutoStream;
 use trace_to_otel::{Span, SpanSink};
 
 use crate::{
-    cli::SpansArguments,
-    input::{Input, Progress},
+    cli::{Color, Format, SpansArguments},
+    input::Input,
     map::{Output, Session},
-    read::{Source, Trace},
+    output::{self, Destination, WithoutColors},
+    read::{Source, Traces},
     render::tree::{self, Clock},
+    report,
 };
 
 pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
-    let mut output = BufWriter::new(AutoStream::auto(io::stdout().lock()));
-    let outcome = show_all(arguments, &mut output);
+    arguments.color.choice().write_global();
+    if arguments.format != Format::Tree {
+        output::refuse_terminal(&arguments.out)?;
+    }
+    output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
+    let mut destination = Destination::create(&arguments.out)?;
+    match arguments.format {
+        Format::Tree => trees(arguments, &mut destination)?,
+        _ => anyhow::bail!("not yet"),
+    }
+    destination.finish()
+}
+
+fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
+    let output: Box<dyn Write> = match (destination, arguments.color) {
+        (Destination::Standard(_), _) => Box::new(AutoStream::auto(io::stdout())),
+        (file, Color::Always) => Box::new(file),
+        (file, _) => Box::new(WithoutColors::new(file)),
+    };
+    let mut output = BufWriter::new(output);
+    let most = arguments.max_spans.unwrap_or(1_000_000);
+    let mut trees = Trees {
+        arguments,
+        output: &mut output,
+        name: String::new(),
+        clock: Clock::Exact,
+        spans: Kept::new(most),
+    };
+    let outcome = show(arguments, &mut trees);
     // What precedes a failure is printed before it is told.
     output.flush()?;
     outcome
 }
 
-fn show_all(arguments: &SpansArguments, output: &mut impl Write) -> anyhow::Result<()> {
-    let options = arguments.reading.options();
-    let session = Session::new(&arguments.mapping, Trees { output, clock: Clock::Exact, spans: Vec::new() });
+fn show(arguments: &SpansArguments, output: &mut impl Output) -> anyhow::Result<()> {
+    let session = Session::new(&arguments.mapping, output);
     if arguments.files.is_empty() {
-        return session.run(iter::once(Trace::open(Input::bundled(), options)));
+        return session.run(Traces::new(iter::once(Ok(Input::bundled())), &arguments.reading));
     }
-    session.run(arguments.files.iter().map(|file| Trace::open(Input::open(file, Progress::Shown)?, options)))
+    let progress = output::progress(&arguments.out);
+    session
+        .run(Traces::new(arguments.files.iter().map(|file| Input::open(file, progress)), &arguments.reading))
+}
+
+/// Spans that are kept until all of them are there, up to so many.
+pub(crate) struct Kept {
+    spans: Vec<Span>,
+    most: usize,
+    left_out: u64,
+}
+
+impl Kept {
+    fn new(most: usize) -> Self {
+        Self { spans: Vec::new(), most, left_out: 0 }
+    }
+
+    fn add(&mut self, span: Span) {
+        if self.spans.len() < self.most {
+            self.spans.push(span);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// The spans, and how many were left out; that is told too.
+    fn take(&mut self, name: &str) -> (Vec<Span>, u64) {
+        let left_out = mem::take(&mut self.left_out);
+        if left_out > 0 {
+            let most = self.most;
+            report::warning(
+                name,
+                format_args!("shows {most} spans, and leaves {left_out} out: see --max-spans"),
+            );
+        }
+        (mem::take(&mut self.spans), left_out)
+    }
 }
 
 /// Shows the spans of each process once they are complete.
-struct Trees<'o, W> {
-    output: &'o mut W,
+struct Trees<'a, W> {
+    arguments: &'a SpansArguments,
+    output: &'a mut W,
+    name: String,
     clock: Clock,
-    spans: Vec<Span>,
+    spans: Kept,
 }
 
 impl<W: Write> SpanSink for Trees<'_, W> {
     type Error = io::Error;
 
     fn take(&mut self, span: Span) -> io::Result<()> {
-        self.spans.push(span);
+        self.spans.add(span);
         Ok(())
     }
 }
 
 impl<W: Write> Output for Trees<'_, W> {
     fn begin(&mut self, source: &Source) -> io::Result<()> {
+        self.name.clone_from(&source.name);
         self.clock = if source.is_approximate { Clock::Approximate } else { Clock::Exact };
         Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
-        tree::write(&std::mem::take(&mut self.spans), self.clock, self.output)
+        let (spans, _) = self.spans.take(&self.name);
+        let SpansArguments { anatomy, critical_path, .. } = *self.arguments;
+        tree::write(&spans, tree::Options { clock: self.clock, anatomy, critical_path }, self.output)
     }
 }

@@ -1,4 +1,4 @@
-//! Spans as trees, one line for each span and each of its events.
+//! Spans as trees, one line for each span, each of its events and each of its links.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -6,14 +6,20 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use trace_to_otel::{Scope, Span, SpanEvent, UnixTime, Value};
+use trace_to_otel::{Link, Scope, Span, SpanEvent, SpanKind, Status, UnixTime, Value};
 
-use crate::render::text::{Duration, Foreign, date_and_time, time_of_day};
+use super::{
+    NO_SPANS,
+    anatomy::Bar,
+    critical_path,
+    forest::{Forest, Item, Position},
+    text::{Duration, Foreign, date_and_time, time_of_day},
+};
 
 const DIM: Style = Style::new().dimmed();
-const TASK: Style = AnsiColor::Cyan.on_default().bold();
-const REGION: Style = AnsiColor::Green.on_default();
 const INCOMPLETE: Style = AnsiColor::Yellow.on_default();
+const CRITICAL: Style = AnsiColor::Red.on_default();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// Deeper spans are shown at this depth: the lines would grow out of the screen, and the output with the square
 /// of the depth.
@@ -26,137 +32,105 @@ pub(crate) enum Clock {
     Approximate,
 }
 
+/// What is shown beside the spans.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) clock: Clock,
+    pub(crate) anatomy: bool,
+    pub(crate) critical_path: bool,
+}
+
 /// Writes the spans as trees, in the order of their starts, and how many they are.
-pub(crate) fn write(spans: &[Span], clock: Clock, output: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write(spans: &[Span], options: Options, output: &mut impl Write) -> io::Result<()> {
     let forest = Forest::new(spans);
-    let mut printer = Printer { output, clock, day: String::new(), is_last: Vec::new() };
-    forest.walk(|item, depth, is_last| printer.line(item, depth, is_last))?;
+    let critical = if options.critical_path { times_on_critical_paths(&forest) } else { HashMap::new() };
+    let mut printer =
+        Printer { forest: &forest, options, critical, output, day: String::new(), is_last: Vec::new() };
+    forest.walk(|item, position| printer.item(item, position))?;
     summary(spans, output)
 }
 
-/// What has a line.
-#[derive(Clone, Copy)]
-enum Item<'a> {
-    Span(&'a Span),
-    Event(&'a SpanEvent),
-}
-
-impl Item<'_> {
-    fn time(&self) -> UnixTime {
-        match self {
-            Self::Span(span) => span.start,
-            Self::Event(event) => event.time,
+/// How long the paths are in each span that is on one.
+fn times_on_critical_paths(forest: &Forest<'_>) -> HashMap<usize, u64> {
+    let mut times = HashMap::new();
+    for &root in forest.roots() {
+        for stretch in critical_path::of(forest, root) {
+            *times.entry(stretch.span).or_default() += stretch.duration();
         }
     }
+    times
 }
 
-/// The spans with their children.
-struct Forest<'a> {
-    spans: &'a [Span],
-    /// By index of the parent.
-    children: HashMap<usize, Vec<usize>>,
-    /// Spans whose parent is not here.
-    roots: Vec<usize>,
-}
-
-impl<'a> Forest<'a> {
-    fn new(spans: &'a [Span]) -> Self {
-        let mut places = HashMap::with_capacity(spans.len());
-        for (index, span) in spans.iter().enumerate() {
-            places.entry((span.trace_id, span.span_id)).or_insert(index);
-        }
-        let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
-        let mut roots = Vec::new();
-        for (index, span) in spans.iter().enumerate() {
-            match span.parent.and_then(|parent| places.get(&(span.trace_id, parent.span_id))) {
-                Some(&parent) if parent != index => children.entry(parent).or_default().push(index),
-                _ => roots.push(index),
-            }
-        }
-        roots.sort_by_key(|&root| spans[root].start);
-        Self { spans, children, roots }
-    }
-
-    /// Visits every item once, parents first, each with its depth and whether it is its parent's last.
-    fn walk(&self, mut visit: impl FnMut(Item<'a>, usize, bool) -> io::Result<()>) -> io::Result<()> {
-        let mut seen = HashSet::new();
-        // Contexts that the program made up may go round in a circle, to which no root leads.
-        for root in self.roots.iter().copied().chain(0..self.spans.len()) {
-            let mut stack = vec![(Child::Span(root), 0, true)];
-            while let Some((child, depth, is_last)) = stack.pop() {
-                let index = match child {
-                    Child::Event(event) => {
-                        visit(Item::Event(event), depth, is_last)?;
-                        continue;
-                    }
-                    Child::Span(index) => index,
-                };
-                if !seen.insert(index) {
-                    continue;
-                }
-                visit(Item::Span(&self.spans[index]), depth, is_last)?;
-                let items = self.items(index);
-                let last = items.len();
-                let numbered = items.into_iter().enumerate().rev();
-                stack.extend(numbered.map(|(i, item)| (item, depth + 1, i + 1 == last)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Children and events of a span in the order of their times.
-    fn items(&self, index: usize) -> Vec<Child<'a>> {
-        let events = self.spans[index].events.iter().map(Child::Event);
-        let children = self.children.get(&index).into_iter().flatten().copied().map(Child::Span);
-        let mut items: Vec<_> = events.chain(children).collect();
-        items.sort_by_key(|item| match item {
-            Child::Span(index) => Item::Span(&self.spans[*index]).time(),
-            Child::Event(event) => event.time,
-        });
-        items
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Child<'a> {
-    Span(usize),
-    Event(&'a SpanEvent),
-}
-
-struct Printer<'o, W> {
+struct Printer<'f, 'o, W> {
+    forest: &'f Forest<'f>,
+    options: Options,
+    /// Nanoseconds of critical paths, by the index of the span that they are spent in.
+    critical: HashMap<usize, u64>,
     output: &'o mut W,
-    clock: Clock,
     /// The day of the line before.
     day: String,
     /// For each depth from 1 on, whether the line under way hangs below its parent's last one.
     is_last: Vec<bool>,
 }
 
-impl<W: Write> Printer<'_, W> {
-    fn line(&mut self, item: Item<'_>, depth: usize, is_last: bool) -> io::Result<()> {
-        self.heading(item.time())?;
-        write!(self.output, "{DIM}{}{DIM:#} ", time_of_day(item.time()))?;
+/// What stands before the kind of a line that is no span's.
+const NO_TIME: &str = "                ";
+
+impl<W: Write> Printer<'_, '_, W> {
+    fn item(&mut self, item: Item<'_>, position: Position) -> io::Result<()> {
         match item {
-            Item::Span(span) => {
-                let style = style(span.scope);
-                write!(
-                    self.output,
-                    "{:>8} {style}{:6}{style:#} ",
-                    Duration(span.duration()),
-                    kind(span.scope)
-                )?;
-                self.branches(depth, is_last)?;
-                write!(self.output, "{style}{}{style:#}", Foreign(&span.name))?;
-                self.details(span)?;
+            Item::Span(index) => self.span(index, position),
+            Item::Event(event) => self.event(event, position),
+            Item::Link(link) => self.link(link, position),
+        }
+    }
+
+    fn span(&mut self, index: usize, position: Position) -> io::Result<()> {
+        let span = &self.forest.spans()[index];
+        self.heading(span.start)?;
+        let style = style(span);
+        write!(self.output, "{DIM}{}{DIM:#} ", time_of_day(span.start))?;
+        write!(self.output, "{:>8} {style}{:6}{style:#} ", Duration(span.duration()), kind(span))?;
+        self.branches(position)?;
+        write!(self.output, "{style}{}{style:#}", Foreign(&span.name))?;
+        self.details(span)?;
+        if let Some(&time) = self.critical.get(&index) {
+            write!(self.output, "  {CRITICAL}◆ critical for {}{CRITICAL:#}", Duration(time))?;
+        }
+        writeln!(self.output)?;
+        match &span.anatomy {
+            Some(anatomy) if self.options.anatomy && span.duration() > 0 => {
+                write!(self.output, "{NO_TIME}         {DIM}time  {DIM:#} ")?;
+                self.trunk(position)?;
+                writeln!(self.output, "{}", Bar(anatomy))
             }
-            Item::Event(event) => {
-                write!(self.output, "{:>8} {DIM}log   {DIM:#} ", "")?;
-                self.branches(depth, is_last)?;
-                write!(self.output, "{}", Foreign(&event.name))?;
-                for attribute in &event.attributes {
-                    write!(self.output, "{DIM}:{DIM:#} {}", Foreign(&attribute.value.to_string()))?;
-                }
+            _ => Ok(()),
+        }
+    }
+
+    fn event(&mut self, event: &SpanEvent, position: Position) -> io::Result<()> {
+        self.heading(event.time)?;
+        write!(self.output, "{DIM}{}{DIM:#} ", time_of_day(event.time))?;
+        write!(self.output, "{:>8} {DIM}log   {DIM:#} ", "")?;
+        self.branches(position)?;
+        write!(self.output, "{}", Foreign(&event.name))?;
+        for attribute in &event.attributes {
+            write!(self.output, "{DIM}:{DIM:#} {}", Foreign(&attribute.value.to_string()))?;
+        }
+        writeln!(self.output)
+    }
+
+    fn link(&mut self, link: &Link, position: Position) -> io::Result<()> {
+        write!(self.output, "{NO_TIME}         {DIM}link  {DIM:#} ")?;
+        self.branches(position)?;
+        match self.forest.target(link).map(|target| &self.forest.spans()[target]) {
+            Some(target) => {
+                let style = style(target);
+                write!(self.output, "→ {style}{}{style:#}", Foreign(&target.name))?;
+                write!(self.output, "{DIM}  {}{DIM:#}", time_of_day(target.start))?;
+                self.goroutine(target)?;
             }
+            None => write!(self.output, "→ {DIM}{} of {} elsewhere{DIM:#}", link.span_id, link.trace_id)?,
         }
         writeln!(self.output)
     }
@@ -168,37 +142,60 @@ impl<W: Write> Printer<'_, W> {
         if day == self.day {
             return Ok(());
         }
-        let note =
-            if self.clock == Clock::Approximate { ", approximate: the trace holds no clock" } else { "" };
+        let note = if self.options.clock == Clock::Approximate {
+            ", approximate: the trace holds no clock"
+        } else {
+            ""
+        };
         writeln!(self.output, "{DIM}{day} UTC{note}{DIM:#}")?;
         self.day = day;
         Ok(())
     }
 
-    fn branches(&mut self, depth: usize, is_last: bool) -> io::Result<()> {
+    fn branches(&mut self, Position { depth, is_last, .. }: Position) -> io::Result<()> {
         let depth = depth.min(DEEPEST);
         if depth == 0 {
             self.is_last.clear();
             return Ok(());
         }
         self.is_last.truncate(depth - 1);
-        write!(self.output, "{DIM}")?;
-        for &is_last in &self.is_last {
-            self.output.write_all(if is_last { b"   " } else { "│  ".as_bytes() })?;
-        }
-        write!(self.output, "{}{DIM:#}", if is_last { "└─ " } else { "├─ " })?;
+        self.stems()?;
+        write!(self.output, "{DIM}{}{DIM:#}", if is_last { "└─ " } else { "├─ " })?;
         self.is_last.push(is_last);
         Ok(())
     }
 
+    /// Goes on from the line of the span before down to its items.
+    fn trunk(&mut self, Position { is_inner, .. }: Position) -> io::Result<()> {
+        self.stems()?;
+        write!(self.output, "{DIM}{}{DIM:#}", if is_inner { "│ " } else { "  " })
+    }
+
+    fn stems(&mut self) -> io::Result<()> {
+        write!(self.output, "{DIM}")?;
+        for &is_last in &self.is_last {
+            self.output.write_all(if is_last { b"   " } else { "│  ".as_bytes() })?;
+        }
+        write!(self.output, "{DIM:#}")
+    }
+
     fn details(&mut self, span: &Span) -> io::Result<()> {
+        for key in SHOWN {
+            if let Some(value) = span.attribute(key) {
+                write!(self.output, " {}", Foreign(&value.to_string()))?;
+            }
+        }
+        if span.status == Status::Error {
+            write!(self.output, " {ERROR}error{ERROR:#}")?;
+            if let Some(what) = span.attribute("error.type") {
+                write!(self.output, "{ERROR}: {}{ERROR:#}", Foreign(&what.to_string()))?;
+            }
+        }
         if let Some(missing) = span.attribute("gotrace.incomplete") {
             write!(self.output, " {INCOMPLETE}({missing} not recorded){INCOMPLETE:#}")?;
         }
+        self.goroutine(span)?;
         write!(self.output, "{DIM}")?;
-        if let Some(goroutine) = span.attribute("gotrace.goroutine.id") {
-            write!(self.output, "  g{goroutine}")?;
-        }
         if let Some(Value::Text(function)) = span.attribute("code.function.name") {
             write!(self.output, " {}", Foreign(base(function)))?;
         }
@@ -213,32 +210,48 @@ impl<W: Write> Printer<'_, W> {
         }
         write!(self.output, "{DIM:#}")
     }
+
+    fn goroutine(&mut self, span: &Span) -> io::Result<()> {
+        match span.attribute("gotrace.goroutine.id") {
+            Some(goroutine) => write!(self.output, "{DIM}  g{goroutine}{DIM:#}"),
+            None => Ok(()),
+        }
+    }
 }
+
+/// Attributes without which a name says little.
+const SHOWN: [&str; 4] = ["url.full", "url.path", "http.response.status_code", "db.query.text"];
 
 /// What stands behind the last slash: of a function its name with its package's, of a path the file.
 fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn style(scope: Scope) -> Style {
-    match scope {
-        Scope::Task => TASK,
-        _ => REGION,
+fn style(span: &Span) -> Style {
+    match span.scope {
+        Scope::Task => AnsiColor::Cyan.on_default().bold(),
+        Scope::Region => AnsiColor::Green.on_default(),
+        Scope::Http => AnsiColor::Blue.on_default().bold(),
+        Scope::Sql => AnsiColor::Magenta.on_default(),
+        Scope::Net | Scope::Tls => AnsiColor::Cyan.on_default(),
+        // What the runtime does for its own sake.
+        _ => DIM,
     }
 }
 
-/// The last part of the scope's name.
-fn kind(scope: Scope) -> &'static str {
-    let name = scope.name();
-    name.rsplit('.').next().unwrap_or(name)
+/// The side of an HTTP request; otherwise the last part of the scope's name.
+fn kind(span: &Span) -> &'static str {
+    let name = span.scope.name();
+    match (span.scope, span.kind) {
+        (Scope::Http, SpanKind::Server) => "server",
+        (Scope::Http, SpanKind::Client) => "client",
+        _ => name.rsplit('.').next().unwrap_or(name),
+    }
 }
 
 fn summary(spans: &[Span], output: &mut impl Write) -> io::Result<()> {
     if spans.is_empty() {
-        return writeln!(
-            output,
-            "no spans: the trace holds no task and no region (runtime/trace.NewTask and StartRegion)"
-        );
+        return writeln!(output, "{NO_SPANS}");
     }
     let traces: HashSet<_> = spans.iter().map(|span| span.trace_id).collect();
     let plural = |count: usize| if count == 1 { "" } else { "s" };

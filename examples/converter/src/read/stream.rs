@@ -1,0 +1,70 @@
+//! Streams of traces, as the fork's `/debug/pprof/trace?stream=1` sends them.
+
+use std::io::{Cursor, Read};
+
+use anyhow::Context;
+use go_trace_format::{Error, HEADER_LENGTH, Mode, ReaderOptions, TraceFrames};
+use trace_to_otel::UnixTime;
+
+use super::Trace;
+use crate::{
+    input::{Content, Damage, Input},
+    report,
+};
+
+/// A stream that is being read, one trace of it in memory at a time.
+pub(super) struct Stream {
+    name: String,
+    frames: TraceFrames<Box<dyn Read + Send>>,
+    modified: Option<UnixTime>,
+    damage: Damage,
+    mode: Mode,
+    options: ReaderOptions,
+    /// How many traces were read.
+    count: u64,
+    is_over: bool,
+}
+
+impl Stream {
+    pub(super) fn new(input: Input, mode: Mode, options: ReaderOptions) -> Self {
+        let Input { name, bytes, modified, damage, .. } = input;
+        let frames = TraceFrames::new(bytes);
+        Self { name, frames, modified, damage, mode, options, count: 0, is_over: false }
+    }
+
+    /// The next trace. One that is cut off is the last, and worth reading unless that has to be strict.
+    pub(super) fn next(&mut self) -> Option<anyhow::Result<Trace>> {
+        if self.is_over {
+            return None;
+        }
+        let bytes = match self.frames.next_frame() {
+            Ok(frame) => frame?.to_vec(),
+            Err(error) => {
+                self.is_over = true;
+                let is_cut = matches!(error, Error::TruncatedFrame { .. });
+                if !is_cut || self.mode == Mode::Strict {
+                    return Some(Err(error).with_context(|| self.name.clone()));
+                }
+                report::warning(&self.name, error);
+                let cut = self.frames.truncated();
+                // Nothing of it can be read.
+                if cut.len() < HEADER_LENGTH {
+                    return None;
+                }
+                cut.to_vec()
+            }
+        };
+        self.count += 1;
+        Some(Trace::open(self.input(bytes), self.options))
+    }
+
+    fn input(&self, bytes: Vec<u8>) -> Input {
+        Input {
+            name: format!("{}, trace {}", self.name, self.count),
+            bytes: Box::new(Cursor::new(bytes)),
+            modified: self.modified,
+            damage: self.damage.clone(),
+            content: Content::Trace,
+        }
+    }
+}
