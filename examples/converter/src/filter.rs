@@ -177,8 +177,8 @@ impl Plan {
     ) -> Result<(), WriteError> {
         let keeps = |event_type| self.keeps(event_type);
         let mut copier =
-            Copier::new(generation.tables(), self.version, self.from, keeps, |event_type, text| {
-                clipped(texts::sanitized(&self.sanitizer, event_type, text))
+            Copier::new(generation.tables(), self.version, self.from, keeps, |event_type, before, text| {
+                clipped(texts::sanitized(&self.sanitizer, event_type, before, text))
             });
         for batch in generation.batches() {
             let outcome = match batch.kind(self.version, self.from) {

@@ -5,15 +5,34 @@ use std::borrow::Cow;
 use go_trace_format::EventType;
 use sanitize::Sanitizer;
 
-/// A text of an event, without its secrets.
-pub(crate) fn sanitized<'t>(sanitizer: &Sanitizer, event_type: EventType, text: &'t [u8]) -> Cow<'t, [u8]> {
+/// A text of an event, without its secrets; `before` is the text before it in the event.
+pub(crate) fn sanitized<'t>(
+    sanitizer: &Sanitizer,
+    event_type: EventType,
+    before: Option<&[u8]>,
+    text: &'t [u8],
+) -> Cow<'t, [u8]> {
     use EventType as E;
     match event_type {
         // A server's path is a URL without scheme and host.
         E::HttpServerRequestStart | E::HttpClientRequestStart => into_bytes(sanitizer.url(text)),
         E::SqlQueryStart => into_bytes(sanitizer.sql(text)),
-        // Hosts, addresses, messages, names, labels and reasons.
-        _ => free_text(sanitizer, text),
+        // Hosts, addresses, names, labels, reasons, and of a log its category and its message.
+        _ => match before {
+            Some(category) => message(sanitizer, category, text),
+            None => free_text(sanitizer, text),
+        },
+    }
+}
+
+/// A log's category is to its message what a key is to its value: `trace.Log(ctx, "password", password)`.
+fn message<'t>(sanitizer: &Sanitizer, category: &[u8], text: &'t [u8]) -> Cow<'t, [u8]> {
+    let clean = free_text(sanitizer, text);
+    let key = [sanitizer.text(category).as_bytes(), b"="].concat();
+    let pair = [&key[..], &clean].concat();
+    match free_text(sanitizer, &pair).strip_prefix(&key[..]) {
+        Some(value) if value != &clean[..] => Cow::Owned(value.to_vec()),
+        _ => clean,
     }
 }
 

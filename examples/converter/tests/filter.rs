@@ -465,6 +465,44 @@ fn what_follows_a_batch_of_the_wrong_size_is_written() {
     assert!(found * 100 > read * 99, "{found} of {read} events are written");
 }
 
+/// What a log's category says is secret is, as in `password=hunter2`; what it says is none stays.
+#[test]
+fn the_category_of_a_log_is_the_key_of_its_message() {
+    let mut writer = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a header");
+    let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 1).with_snapshot(1, 0, WallTime(1 << 60));
+    let mut generation = writer.generation(1, sync).expect("a generation");
+    let thread = ThreadId(7);
+    generation.event(thread, 1, EventType::ProcStatus, &[0, 1]).expect("an event");
+    generation.event(thread, 1, EventType::GoStatus, &[1, 7, 2]).expect("an event");
+    let logs: [(&[u8], &str); 7] = [
+        (b"password", "hunter2"),
+        (b"orderID", "hunter2-is-an-order"),
+        (b"api_key", "hunter2"),
+        (b"https://bob:hunter2@api.test", "hunter3"),
+        (b"", "token=hunter2"),
+        (b"total_tokens", "512"),
+        (b"\xff password", "hunter2"),
+    ];
+    for (category, message) in logs {
+        let [category, message] =
+            [category, message.as_bytes()].map(|text| generation.string(text).expect("a string").0);
+        generation.event(thread, 2, EventType::UserLog, &[0, category, message, 0]).expect("an event");
+    }
+    generation.finish().expect("memory takes it");
+    let dump = output_with(&["dump", "-"], &filtered(&writer.into_inner(), &[]));
+    let found: Vec<_> = dump.lines().filter_map(|line| line.split(" Category=").nth(1)).collect();
+    let expected = [
+        r#""password" Message="REDACTED""#,
+        r#""orderID" Message="hunter2-is-an-order""#,
+        r#""api_key" Message="REDACTED""#,
+        r#""https://api.test" Message="hunter3""#,
+        r#""" Message="token=REDACTED""#,
+        r#""total_tokens" Message="512""#,
+        r#""\xff password" Message="REDACTED""#,
+    ];
+    assert_eq!(found, expected);
+}
+
 /// Text that stands for a secret may be longer than the secret, and a trace holds no text over 1,024 bytes.
 #[test]
 fn texts_that_grow_are_cut_between_characters() {
