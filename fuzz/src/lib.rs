@@ -1,6 +1,9 @@
 //! What the fuzz targets share.
 
-use go_trace_format::{Dumper, Error, Losses, Reader};
+use go_trace_format::{
+    Dumper, Error, Losses, Reader, ReaderOptions,
+    write::{Copier, SyncBatch, Writer},
+};
 
 /// What reading a trace to its end, or to an error, comes to.
 #[derive(Debug, PartialEq)]
@@ -30,4 +33,22 @@ pub fn dump(mut reader: Reader<'_>) -> Dump {
         events += 1;
     };
     Dump { text: dumper.into_inner(), events, error, losses: reader.losses().clone() }
+}
+
+/// Writes what can be read of a trace, generation by generation; `None` where it is none, or in no dialect of its version.
+#[must_use]
+pub fn copy(trace: &[u8]) -> Option<Vec<u8>> {
+    let generations = ReaderOptions::new().generations(trace).ok()?;
+    let (version, dialect) = (generations.version(), generations.dialect());
+    let mut writer = Writer::new(Vec::new(), version, dialect).ok()?;
+    for generation in generations.map(|generation| generation.expect("salvaging never fails")) {
+        let sync = SyncBatch::of(generation.clock(), 0);
+        let Ok(mut copy) = writer.generation(generation.number(), sync) else { continue };
+        let mut copier =
+            Copier::new(generation.tables(), version, dialect, |_| true, |_, _, text| text.into());
+        // A batch may be damaged, or have no place behind another.
+        generation.batches().for_each(|batch| _ = copier.batch(&batch, &mut copy));
+        copy.finish().expect("memory takes it");
+    }
+    Some(writer.into_inner())
 }
