@@ -2,8 +2,6 @@
 
 use core::{fmt, marker::PhantomData};
 
-use opentelemetry_semantic_conventions::SCHEMA_URL;
-
 use super::{
     Batch, Encoding, Record, Signal,
     buffer::Buffer,
@@ -208,9 +206,9 @@ impl Encoding {
     fn around_scopes(self, signal: Signal, resource: &Resource) -> [Buffer; 2] {
         match self {
             #[cfg(feature = "protobuf")]
-            Self::Protobuf => super::protobuf::around_scopes(resource, SCHEMA_URL),
+            Self::Protobuf => super::protobuf::around_scopes(resource),
             #[cfg(feature = "json")]
-            Self::Json => super::json::around_scopes(signal, resource, SCHEMA_URL),
+            Self::Json => super::json::around_scopes(signal, resource),
         }
     }
 
@@ -218,9 +216,9 @@ impl Encoding {
     fn around_records(self, signal: Signal, scope: &str) -> [Buffer; 2] {
         match self {
             #[cfg(feature = "protobuf")]
-            Self::Protobuf => super::protobuf::around_records(scope, SCHEMA_URL),
+            Self::Protobuf => super::protobuf::around_records(scope),
             #[cfg(feature = "json")]
-            Self::Json => super::json::around_records(signal, scope, SCHEMA_URL),
+            Self::Json => super::json::around_records(signal, scope),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `opentelemetry/proto/common/v1/common.proto`, `opentelemetry/proto/resource/v1/resource.proto`, and the levels
 //! around the records of any signal.
 
+use opentelemetry_semantic_conventions::SCHEMA_URL;
+
 use super::super::{Signal, buffer::Buffer};
 use crate::{
     anatomy::Anatomy,
@@ -78,7 +80,7 @@ impl Buffer {
 }
 
 /// What comes before the scopes of a request, and what comes behind them.
-pub(in super::super) fn around_scopes(signal: Signal, resource: &Resource, schema_url: &str) -> [Buffer; 2] {
+pub(in super::super) fn around_scopes(signal: Signal, resource: &Resource) -> [Buffer; 2] {
     let mut before = Buffer::default();
     before.put(*b"{");
     before.quoted(signal.names().resources);
@@ -87,11 +89,11 @@ pub(in super::super) fn around_scopes(signal: Signal, resource: &Resource, schem
     before.put(*b"},");
     before.quoted(signal.names().scopes);
     before.put(*b":[");
-    [before, behind(schema_url, b"}]}")]
+    [before, behind(resource.schema_url().unwrap_or_default(), b"}]}")]
 }
 
 /// What comes before the records of a scope, and what comes behind them.
-pub(in super::super) fn around_records(signal: Signal, scope: &str, schema_url: &str) -> [Buffer; 2] {
+pub(in super::super) fn around_records(signal: Signal, scope: &str) -> [Buffer; 2] {
     let mut before = Buffer::default();
     before.put(*b"{\"scope\":{\"name\":");
     before.quoted(scope);
@@ -100,14 +102,17 @@ pub(in super::super) fn around_records(signal: Signal, scope: &str, schema_url: 
     before.put(*b"},");
     before.quoted(signal.names().records);
     before.put(*b":[");
-    [before, behind(schema_url, b"}")]
+    [before, behind(SCHEMA_URL, b"}")]
 }
 
-/// The end of an array, the schema, and `end`.
+/// The end of an array, its schema if it has one, and `end`.
 fn behind(schema_url: &str, end: &[u8]) -> Buffer {
     let mut behind = Buffer::default();
-    behind.put(*b"],\"schemaUrl\":");
-    behind.quoted(schema_url);
+    behind.put(*b"]");
+    if !schema_url.is_empty() {
+        behind.put(*b",\"schemaUrl\":");
+        behind.quoted(schema_url);
+    }
     behind.extend(end);
     behind
 }

@@ -1,8 +1,10 @@
 //! `opentelemetry/proto/common/v1/common.proto`, `opentelemetry/proto/resource/v1/resource.proto`.
 
+use opentelemetry_semantic_conventions::SCHEMA_URL;
+
 use super::{
     super::buffer::Buffer,
-    envelope::{RESOURCE, SCHEMA_URL, SCOPE},
+    envelope::field,
     wire::{Wire, tag, varint_len},
 };
 use crate::{
@@ -113,20 +115,22 @@ mod instrumentation_scope {
 }
 
 /// The fields of a `ResourceSpans`, or the like, but for its scopes.
-pub(in super::super) fn around_scopes(resource: &Resource, schema_url: &str) -> [Buffer; 2] {
+pub(in super::super) fn around_scopes(resource: &Resource) -> [Buffer; 2] {
     let [mut before, mut after] = <[Buffer; 2]>::default();
-    before.message::<2>(RESOURCE, |out| out.attributes(resource_message::ATTRIBUTES, resource.attributes()));
-    after.string(SCHEMA_URL, schema_url);
+    before.message::<2>(field::RESOURCE, |out| {
+        out.attributes(resource_message::ATTRIBUTES, resource.attributes())
+    });
+    after.string(field::SCHEMA_URL, resource.schema_url().unwrap_or_default());
     [before, after]
 }
 
 /// The fields of a `ScopeSpans`, or the like, but for its records.
-pub(in super::super) fn around_records(scope: &str, schema_url: &str) -> [Buffer; 2] {
+pub(in super::super) fn around_records(scope: &str) -> [Buffer; 2] {
     let [mut before, mut after] = <[Buffer; 2]>::default();
-    before.message::<1>(SCOPE, |out| {
+    before.message::<1>(field::SCOPE, |out| {
         out.string(instrumentation_scope::NAME, scope);
         out.string(instrumentation_scope::VERSION, env!("CARGO_PKG_VERSION"));
     });
-    after.string(SCHEMA_URL, schema_url);
+    after.string(field::SCHEMA_URL, SCHEMA_URL);
     [before, after]
 }

@@ -5,28 +5,33 @@ use super::{
     wire::{Wire, tag, varint_len},
 };
 
-/// `ExportTraceServiceRequest.resource_spans`, and the like.
-const RESOURCES: u8 = tag(1, Wire::Length);
-/// `ResourceSpans.resource`, and the like.
-pub(super) const RESOURCE: u8 = tag(1, Wire::Length);
-/// `ResourceSpans.scope_spans`, and the like.
-const SECTIONS: u8 = tag(2, Wire::Length);
-/// `ScopeSpans.scope`, and the like.
-pub(super) const SCOPE: u8 = tag(1, Wire::Length);
-/// `ScopeSpans.spans`, and the like.
-pub(super) const RECORDS: u8 = tag(2, Wire::Length);
-/// `ResourceSpans.schema_url`, `ScopeSpans.schema_url`, and the like.
-pub(super) const SCHEMA_URL: u8 = tag(3, Wire::Length);
+/// Those of traces; the other signals' are the same.
+pub(super) mod field {
+    use super::{Wire, tag};
+
+    /// `ExportTraceServiceRequest.resource_spans`
+    pub(super) const RESOURCES: u8 = tag(1, Wire::Length);
+    /// `ResourceSpans.resource`
+    pub(in super::super) const RESOURCE: u8 = tag(1, Wire::Length);
+    /// `ResourceSpans.scope_spans`
+    pub(super) const SECTIONS: u8 = tag(2, Wire::Length);
+    /// `ScopeSpans.scope`
+    pub(in super::super) const SCOPE: u8 = tag(1, Wire::Length);
+    /// `ScopeSpans.spans`
+    pub(in super::super) const RECORDS: u8 = tag(2, Wire::Length);
+    /// `ResourceSpans.schema_url`, `ScopeSpans.schema_url`
+    pub(in super::super) const SCHEMA_URL: u8 = tag(3, Wire::Length);
+}
 
 pub(in super::super) fn len(envelope: &Envelope<'_>) -> usize {
     framed(resource_len(envelope))
 }
 
 pub(in super::super) fn write(envelope: &Envelope<'_>, out: &mut Vec<u8>) {
-    frame(out, RESOURCES, resource_len(envelope));
+    frame(out, field::RESOURCES, resource_len(envelope));
     out.extend_from_slice(envelope.before);
     for section in &envelope.sections {
-        frame(out, SECTIONS, section.len());
+        frame(out, field::SECTIONS, section.len());
         section.parts().into_iter().for_each(|part| out.extend_from_slice(part));
     }
     out.extend_from_slice(envelope.after);
@@ -53,11 +58,11 @@ fn frame(out: &mut Vec<u8>, tag: u8, len: usize) {
 }
 
 pub(in super::super) fn parse(bytes: &[u8]) -> Option<Envelope<'_>> {
-    let (RESOURCES, resource, []) = field(bytes)? else { return None };
+    let (field::RESOURCES, resource, []) = read_field(bytes)? else { return None };
     let (before, mut middle, after) = levels(resource)?;
     let mut sections = Vec::new();
     while !middle.is_empty() {
-        let (_, section, rest) = field(middle)?;
+        let (_, section, rest) = read_field(middle)?;
         let (before, records, after) = levels(section)?;
         sections.push(Section { before, records, after });
         middle = rest;
@@ -67,18 +72,18 @@ pub(in super::super) fn parse(bytes: &[u8]) -> Option<Envelope<'_>> {
 
 /// What is behind the first record.
 pub(in super::super) fn after_record(records: &[u8]) -> &[u8] {
-    field(records).map_or(&[], |(_, _, rest)| rest)
+    read_field(records).map_or(&[], |(_, _, rest)| rest)
 }
 
 /// What is before the fields of number 2, those fields, of which there has to be one, and what is behind them. Both
 /// `ResourceSpans` and `ScopeSpans` have what they repeat in field 2, and nothing but fields with a length.
 fn levels(message: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    const { assert!(SECTIONS == RECORDS) };
+    const { assert!(field::SECTIONS == field::RECORDS) };
     let run = |bytes, repeated: bool| -> Option<usize> {
         let mut rest: &[u8] = bytes;
         while !rest.is_empty() {
-            let (tag, _, after) = field(rest)?;
-            if (tag == RECORDS) != repeated {
+            let (tag, _, after) = read_field(rest)?;
+            if (tag == field::RECORDS) != repeated {
                 break;
             }
             rest = after;
@@ -91,7 +96,7 @@ fn levels(message: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 }
 
 /// A field with a length: its tag, its value, and what is behind it.
-fn field(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+fn read_field(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, mut rest) = bytes.split_first()?;
     let mut len = 0_u64;
     for shift in (0..63).step_by(7) {

@@ -2,7 +2,7 @@
 
 use super::{
     super::buffer::Buffer,
-    envelope::RECORDS,
+    envelope::field,
     wire::{Wire, tag},
 };
 use crate::log::LogRecord;
@@ -20,7 +20,7 @@ const EVENT_NAME: u8 = tag(12, Wire::Length);
 impl Buffer {
     /// `LogRecord`, as one of those of a `ScopeLogs`.
     pub(in super::super) fn protobuf_log(&mut self, log: &LogRecord) {
-        self.message::<2>(RECORDS, |out| {
+        self.message::<2>(field::RECORDS, |out| {
             out.fixed64(TIME, log.time.0);
             out.message::<1>(BODY, |out| out.any_text(&log.body));
             out.attributes(ATTRIBUTES, &log.attributes);

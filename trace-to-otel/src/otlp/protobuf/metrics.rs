@@ -2,7 +2,7 @@
 
 use super::{
     super::buffer::Buffer,
-    envelope::RECORDS,
+    envelope::field,
     wire::{Wire, tag},
 };
 use crate::metric::{HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
@@ -52,7 +52,7 @@ mod histogram {
 impl Buffer {
     /// `Metric`, as one of those of a `ScopeMetrics`.
     pub(in super::super) fn protobuf_metric(&mut self, metric: &Metric) {
-        self.message::<2>(RECORDS, |out| {
+        self.message::<2>(field::RECORDS, |out| {
             out.string(NAME, &metric.name);
             out.string(DESCRIPTION, &metric.description);
             out.string(UNIT, &metric.unit);

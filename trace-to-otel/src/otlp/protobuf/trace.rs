@@ -4,7 +4,7 @@ use trace_context::{SpanId, TraceId};
 
 use super::{
     super::{buffer::Buffer, flags},
-    envelope::RECORDS,
+    envelope::field,
     wire::{Wire, tag},
 };
 use crate::span::{Link, Span, SpanEvent, Status};
@@ -51,7 +51,7 @@ mod status {
 impl Buffer {
     /// `Span`, as one of those of a `ScopeSpans`.
     pub(in super::super) fn protobuf_span(&mut self, span: &Span) {
-        self.message::<2>(RECORDS, |out| {
+        self.message::<2>(field::RECORDS, |out| {
             out.ids([TRACE_ID, SPAN_ID], span.trace_id, span.span_id);
             if let Some(parent) = span.parent {
                 out.id(PARENT_SPAN_ID, parent.span_id.as_bytes());
