@@ -246,11 +246,16 @@ fn location() -> impl Strategy<Value = String> {
 }
 
 fn once_is_enough(text: &str, dialect: Dialect) -> Result<(), TestCaseError> {
-    let plain = SqlSanitizer::new(dialect);
-    for sanitizer in [plain.clone(), plain.collapse_in_lists(false).collapse_values_rows(true)] {
+    for options in 0..16_u8 {
+        let is_set = |bit: u8| options & bit != 0;
+        let sanitizer = SqlSanitizer::new(dialect)
+            .collapse_in_lists(is_set(1))
+            .collapse_values_rows(is_set(2))
+            .keep_comments(is_set(4))
+            .max_output(if is_set(8) { 20 } else { usize::MAX });
         let once = sanitizer.sanitize(text);
         let twice = sanitizer.sanitize(&once);
-        prop_assert_eq!(&twice, &once, "dialect {}", dialect);
+        prop_assert_eq!(&twice, &once, "dialect {}, options {:04b}", dialect, options);
         prop_assert!(once.len() <= text.len());
     }
     Ok(())

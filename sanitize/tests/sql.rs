@@ -90,6 +90,7 @@ mod s4_digits_in_identifiers {
     use super::*;
     table! {
         stay: [Generic, Postgres, MySql, Oracle] "SELECT t1.c2, x_3, v$session4 FROM a5b6" => same;
+        with_dashes: [BigQuery] "SELECT a-1 FROM my-project-123.b.c JOIN d-4.e.f" => "SELECT a-? FROM my-project-123.b.c JOIN d-4.e.f";
         with_number_signs: [Oracle, MsSql, Db2] "SELECT a#1 FROM #t2" => same;
     }
 }
@@ -177,6 +178,9 @@ mod s9_ambiguity {
         known_dialects: [Postgres, Oracle] r"SELECT 'a\', 'b' FROM t" => "SELECT ?, ? FROM t";
         escapes: [MySql, Snowflake, ClickHouse] r"SELECT 'a\'b', c FROM t" => "SELECT ?, c FROM t";
         escape_strings: [Postgres] r"SELECT E'a\'b', c FROM t" => "SELECT ?, c FROM t";
+        strings_on_two_lines: [Postgres, Redshift] "SELECT E'a'\n'b\\' secret \\''" => "SELECT ?\n?";
+        strings_on_two_lines_with_a_comment: [Postgres] "SELECT E'a' -- c\n'b\\' secret \\''" => "SELECT ? \n?";
+        strings_on_two_lines_that_agree: [Postgres] "SELECT E'a'\n'b', E'c', 'd\\', e" => "SELECT ?\n?, ?, ?, e";
         open_end_after_doubt: [Postgres, Oracle] r"SELECT a, 'b\' AND secret = 'c" => "SELECT a, ?";
         open_end_after_doubt_in_a_list: [Postgres] r"a IN ('b\', 'c') AND secret = 'd" => "a IN (?";
         glued_after_doubt: [Postgres, Oracle] r"SELECT 'a\'secret', b" => "SELECT ?";
@@ -232,6 +236,15 @@ mod s10_secrets_without_quotes {
         connect_with_slash: [Oracle, Generic] "CONNECT scott/tiger@db" => "CONNECT scott/?";
         connect_without_password: [Oracle, Generic] "CONNECT / AS SYSDBA; CONNECT a/; CONNECT b/" => same;
         connect_using: [Db2] "CONNECT TO db USER a USING secret" => "CONNECT TO db USER a USING ?";
+        connect_with_quotes: [Oracle] "CONNECT \"scott\" / \"tiger\"@db" => "CONNECT \"scott\" / ?";
+        connect_with_new_password: [Db2] "CONNECT TO db USER a USING 'b' NEW secret CONFIRM secret" => "CONNECT TO db USER a USING ? NEW ?";
+        attach: [Sqlite, Generic] "ATTACH DATABASE 'a' AS b KEY secret; ATTACH DATABASE 'a' AS c" => "ATTACH DATABASE ? AS b KEY ?; ATTACH DATABASE ? AS c";
+        pragma: [Sqlite, Generic] "PRAGMA key = secret; PRAGMA rekey(secret); PRAGMA foreign_keys = a" => "PRAGMA key = ?; PRAGMA rekey?; PRAGMA foreign_keys = a";
+        settings: [Spark, Hive, Postgres] "SET spark.fs.s3a.secret.key=se/cret" => "SET spark.fs.s3a.secret.key=?";
+        settings_of_a_session: [Postgres, Generic] "SET LOCAL app.password = secret; SET search_path = a" => "SET LOCAL app.password = ?; SET search_path = a";
+        within_blocks: [Generic, MsSql] "IF a THEN ALTER USER b PASSWORD secret" => "IF a THEN ALTER USER b PASSWORD ?";
+        explained: [Generic, Postgres] "EXPLAIN ANALYZE ALTER USER b PASSWORD secret" => "EXPLAIN ANALYZE ALTER USER b PASSWORD ?";
+        columns_altered: [Generic, Postgres] "ALTER TABLE a ALTER COLUMN password TYPE text" => same;
         comments_between: [Generic] "ALTER USER a PASSWORD /* x */ -- y\n secret" => "ALTER USER a PASSWORD  \n ?";
     }
 }
@@ -254,6 +267,7 @@ mod s12_unicode {
     use super::*;
     table! {
         curly_quotes: [Generic, Postgres, MySql] "SELECT ‘secret’, “secret”, „secret“, ”secret”" => "SELECT ?, ?, ?, ?";
+        other_quotes: [Generic, Postgres, MySql] "SELECT «secret», »secret«, ‹secret›, ´secret´, ′secret′" => "SELECT ?, ?, ?, ?, ?";
         curly_quotes_after_words: [Generic] "SELECT N‘secret’, a" => "SELECT N?, a";
         open_curly_quotes: [Generic, Postgres] "SELECT ‘secret" => "SELECT ?";
         nested_curly_quotes: [Generic] "SELECT “a “secret” b” c" => "SELECT ?";

@@ -5,11 +5,14 @@ use core::ops::ControlFlow::Continue;
 use memchr::{memchr, memchr3};
 
 use super::grammar::{Class, DoubleQuotes, Has};
-use super::keyword::{Keyword, holds_names, is_modifier, precedes_operand, starts_secret_statement};
+use super::keyword::{
+    Keyword, holds_names, is_modifier, is_scope, names_login_secret, names_pragma_secret, precedes_operand,
+    starts_secret_statement,
+};
 use super::lexer::{Flow, Lexer, Previous};
 use super::scan;
 use super::unicode::Kind;
-use crate::steps;
+use crate::{SensitiveKeys, steps};
 
 /// The kind of the statement that is being read, as far as a rule asks for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,8 +24,11 @@ enum Statement {
     Create,
     /// PASSWORD names a secret in it.
     Secret,
-    /// CONNECT: `name/password` and USING name secrets too.
+    /// CONNECT and ATTACH: `name/password`, USING and KEY name secrets too.
     Connect,
+    /// SET, of which the name of what is set is still to come.
+    Set,
+    Pragma,
     Copy,
     Insert,
     Other,
@@ -59,11 +65,6 @@ impl Context {
         self.depth
     }
 
-    /// Whether the statement names a user and a password.
-    pub(super) fn connects(&self) -> bool {
-        self.statement == Statement::Connect
-    }
-
     /// Whether the last words compare, as in `IS NOT DISTINCT FROM`.
     fn compares(&self) -> bool {
         use Keyword::{Distinct, From, Is, Not};
@@ -77,11 +78,12 @@ impl Lexer<'_> {
         let context = &mut self.context;
         let before = if after_word { context.trail } else { [None; 3] };
         context.trail = [keyword, before[0], before[1]];
-        if matches!(context.statement, Statement::Start | Statement::Create) {
+        if matches!(context.statement, Statement::Start | Statement::Create | Statement::Set) {
             context.statement = statement_after(context.statement, self.word, keyword);
         }
         let statement = context.statement;
         match keyword {
+            Some(Keyword::Block) => context.statement = Statement::Start,
             Some(Keyword::Select | Keyword::Delete) => context.selects |= 1,
             Some(Keyword::From) => context.from_table = context.selects & 1 != 0 && !context.compares(),
             Some(Keyword::Values) if self.options.collapse_values_rows => {
@@ -103,9 +105,9 @@ impl Lexer<'_> {
             Some(Keyword::Format) if statement == Statement::Insert && self.grammar.inline_formats => {
                 return self.format();
             }
-            None if statement == Statement::Connect && self.word.eq_ignore_ascii_case(b"using") => {
-                return self.secret();
-            }
+            None if statement == Statement::Connect && names_login_secret(self.word) => return self.secret(),
+            None if statement == Statement::Pragma && names_pragma_secret(self.word) => return self.secret(),
+            None if statement == Statement::Set => return self.setting(),
             _ => {}
         }
         Continue(())
@@ -153,6 +155,39 @@ impl Lexer<'_> {
             return Continue(());
         }
         self.drop_statement(start.at)
+    }
+
+    /// Rule S10: the value of a setting with a name of several parts that is sensitive, such as Spark's
+    /// `SET spark.hadoop.fs.s3a.secret.key=…`, which has no quotes.
+    fn setting(&mut self) -> Flow {
+        self.skip_blanks_and_comments()?;
+        let rest = &self.text()[self.pos..];
+        let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+        let name = &rest[..rest.iter().take_while(in_name).count()];
+        steps::count(name.len());
+        if !name.contains(&b'.') || !SensitiveKeys::default().contains(name) {
+            return Continue(());
+        }
+        self.operand(name.len());
+        self.secret()
+    }
+
+    /// Rule S10: what follows the `/` behind the name of a user.
+    pub(super) fn slash(&mut self) -> Flow {
+        let user = match self.previous {
+            Previous::Operator => false,
+            Previous::Word => !is_connect(self.word),
+            _ => true,
+        };
+        self.operator(1);
+        if !user || self.context.statement != Statement::Connect {
+            return Continue(());
+        }
+        self.skip_blanks_and_comments()?;
+        match self.text().get(self.pos) {
+            None | Some(b';') => Continue(()),
+            Some(_) => self.drop_statement(self.pos),
+        }
     }
 
     /// Whether a quoted string starts here, which is no password without quotes.
@@ -264,14 +299,23 @@ fn statement_after(statement: Statement, word: &[u8], keyword: Option<Keyword>) 
             () => Statement::Secret,
         };
     }
+    if statement == Statement::Set {
+        return if is_scope(word) { Statement::Set } else { Statement::Secret };
+    }
+    let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
     match keyword {
         Some(Keyword::Copy) => Statement::Copy,
         Some(Keyword::Insert) => Statement::Insert,
-        _ if word.eq_ignore_ascii_case(b"create") || word.eq_ignore_ascii_case(b"alter") => Statement::Create,
-        _ if word.eq_ignore_ascii_case(b"connect") || word.eq_ignore_ascii_case(b"conn") => {
-            Statement::Connect
-        }
+        _ if is("create") || is("alter") => Statement::Create,
+        _ if is_connect(word) || is("attach") => Statement::Connect,
+        _ if is("set") => Statement::Set,
+        _ if is("pragma") => Statement::Pragma,
         _ if starts_secret_statement(word) => Statement::Secret,
         _ => Statement::Other,
     }
+}
+
+/// Whether a word starts a CONNECT statement, also as SQL*Plus abbreviates it.
+fn is_connect(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"connect") || word.eq_ignore_ascii_case(b"conn")
 }

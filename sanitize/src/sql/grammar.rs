@@ -93,6 +93,8 @@ pub(super) struct Grammar {
     pub(super) triple_quotes: Has,
     /// After a dot, a word may start with a digit.
     pub(super) digit_identifiers: bool,
+    /// The name of a table may start with a word that has dashes in it.
+    pub(super) dashed_names: bool,
     /// Bare `P1DT2H` is a literal.
     pub(super) durations: bool,
     /// Data may follow `INSERT … FORMAT name` (rule S11).
@@ -153,6 +155,7 @@ const ANSI: Grammar = Grammar {
     q_quotes: Has::No,
     triple_quotes: Has::No,
     digit_identifiers: false,
+    dashed_names: false,
     durations: false,
     inline_formats: false,
 };
@@ -231,6 +234,7 @@ const BIGQUERY: Grammar = Grammar {
     prefixes: BIGQUERY_PREFIXES,
     triple_quotes: Has::Yes,
     digit_identifiers: true,
+    dashed_names: true,
     ..ANSI
 };
 const SPARK: Grammar = Grammar {

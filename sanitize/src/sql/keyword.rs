@@ -25,13 +25,16 @@ pub(super) enum Keyword {
     Format,
     /// NULL and DEFAULT: may stand in a row of VALUES.
     Null,
+    /// THEN, BEGIN, EXPLAIN and the like: another statement may follow.
+    Block,
 }
 
 /// The keywords by length, each shorter than a word of 16 bytes.
-const KEYWORDS: [(&[u8], Keyword); 24] = [
+const KEYWORDS: [(&[u8], Keyword); 31] = [
     (b"in", Keyword::In),
     (b"by", Keyword::By),
     (b"is", Keyword::Is),
+    (b"do", Keyword::Block),
     (b"not", Keyword::Not),
     (b"true", Keyword::Boolean),
     (b"null", Keyword::Null),
@@ -40,9 +43,13 @@ const KEYWORDS: [(&[u8], Keyword); 24] = [
     (b"join", Keyword::Target),
     (b"with", Keyword::With),
     (b"copy", Keyword::Copy),
+    (b"then", Keyword::Block),
+    (b"else", Keyword::Block),
+    (b"loop", Keyword::Block),
     (b"false", Keyword::Boolean),
     (b"table", Keyword::Target),
     (b"stdin", Keyword::Stdin),
+    (b"begin", Keyword::Block),
     (b"values", Keyword::Values),
     (b"select", Keyword::Select),
     (b"delete", Keyword::Delete),
@@ -50,6 +57,8 @@ const KEYWORDS: [(&[u8], Keyword); 24] = [
     (b"update", Keyword::Target),
     (b"format", Keyword::Format),
     (b"default", Keyword::Null),
+    (b"explain", Keyword::Block),
+    (b"analyze", Keyword::Block),
     (b"distinct", Keyword::Distinct),
     (b"password", Keyword::Password),
     (b"identified", Keyword::Identified),
@@ -146,20 +155,9 @@ pub(super) fn precedes_operand(word: &[u8]) -> bool {
     is_among(word, &BEFORE_OPERANDS) || is_among(word, &MORE_BEFORE_OPERANDS)
 }
 
-/// The statements in which PASSWORD names a secret (rule S10).
-const SECRET_STATEMENTS: [&[u8]; 11] = [
-    b"create",
-    b"alter",
-    b"connect",
-    b"validate",
-    b"check",
-    b"export",
-    b"import",
-    b"recover",
-    b"set",
-    b"backup",
-    b"restore",
-];
+/// The statements in which PASSWORD names a secret (rule S10), but for those that name others as well.
+const SECRET_STATEMENTS: [&[u8]; 7] =
+    [b"validate", b"check", b"export", b"import", b"recover", b"backup", b"restore"];
 
 /// Whether a statement that starts with this word may hold a password without quotes.
 pub(super) fn starts_secret_statement(word: &[u8]) -> bool {
@@ -215,6 +213,21 @@ const MODIFIERS: [&[u8]; 21] = [
 /// Whether the kind of the object is still to come after this word of a CREATE or ALTER statement.
 pub(super) fn is_modifier(word: &[u8]) -> bool {
     is_among(word, &MODIFIERS)
+}
+
+/// Whether a secret follows this word of a CONNECT or ATTACH statement.
+pub(super) fn names_login_secret(word: &[u8]) -> bool {
+    is_among(word, &[b"using", b"new", b"confirm", b"key"])
+}
+
+/// Whether a secret follows this word of a PRAGMA statement.
+pub(super) fn names_pragma_secret(word: &[u8]) -> bool {
+    is_among(word, &[b"key", b"rekey", b"hexkey", b"hexrekey", b"textkey", b"textrekey"])
+}
+
+/// Whether the name of what is set is still to come after this word of a SET statement.
+pub(super) fn is_scope(word: &[u8]) -> bool {
+    is_among(word, &[b"session", b"local", b"global", b"persist"])
 }
 
 fn is_among(word: &[u8], words: &[&[u8]]) -> bool {

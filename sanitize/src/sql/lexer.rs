@@ -51,6 +51,8 @@ pub(super) struct Lexer<'a> {
     pub(super) executable: bool,
     /// The first string that would end elsewhere under the other backslash rule (rule S9).
     pub(super) doubtful: Option<Checkpoint>,
+    /// The end of the last string with escapes in a dialect that has none in others, until the next string.
+    pub(super) escapes_end: Option<usize>,
     /// The last place up to which the output fits its limit.
     fits: Checkpoint,
 }
@@ -74,6 +76,7 @@ impl<'a> Lexer<'a> {
             bracketed: false,
             executable: false,
             doubtful: None,
+            escapes_end: None,
             fits,
         }
     }
@@ -108,7 +111,7 @@ impl<'a> Lexer<'a> {
             Class::Word => self.word()?,
             Class::Comma => self.comma(),
             Class::Digit => self.digits(),
-            Class::SingleQuote => self.string(self.pos, self.pos, self.grammar.backslash)?,
+            Class::SingleQuote => self.single_quote()?,
             Class::DoubleQuote => self.double_quote()?,
             Class::Dot => self.dot(),
             Class::Open => self.open_parenthesis(),
@@ -308,12 +311,6 @@ impl<'a> Lexer<'a> {
             (Kind::Symbol, length) => self.operator(length),
         }
         Continue(())
-    }
-
-    fn slash(&mut self) -> Flow {
-        let password = self.context.connects() && self.previous == Previous::Word;
-        self.operator(1);
-        if password && !self.ends_value(self.pos) { self.drop_statement(self.pos) } else { Continue(()) }
     }
 
     fn close_bracket(&mut self) {

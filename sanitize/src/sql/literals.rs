@@ -40,7 +40,10 @@ impl Lexer<'_> {
     pub(super) fn word(&mut self) -> Flow {
         let text = self.text();
         let start = self.pos;
-        let end = self.word_end(start);
+        let mut end = self.word_end(start);
+        if self.grammar.dashed_names && self.table_follows() {
+            end = self.dashed_end(end);
+        }
         let next = text.get(end).copied().unwrap_or(b' ');
         if matches!(next, b'\'' | b'"' | b'&') {
             if let Some(string) = self.string_after_word(start, end) {
@@ -76,6 +79,19 @@ impl Lexer<'_> {
             return self.note_word(keyword, after_word);
         }
         Continue(())
+    }
+
+    /// The end of a name with dashes in it, as the projects of BigQuery have.
+    fn dashed_end(&self, word_end: usize) -> usize {
+        let mut end = word_end;
+        while self.text().get(end) == Some(&b'-') {
+            let next = self.word_end(end + 1);
+            if next == end + 1 {
+                break;
+            }
+            end = next;
+        }
+        end
     }
 
     /// A word ends before `$$` where that starts a string whatever stands before it.
@@ -115,9 +131,30 @@ impl Lexer<'_> {
         }
     }
 
+    pub(super) fn single_quote(&mut self) -> Flow {
+        let backslash = match self.escapes_end.take() {
+            Some(end) if self.continues_string(end) => Has::Unsure,
+            _ => self.grammar.backslash,
+        };
+        self.string(self.pos, self.pos, backslash)
+    }
+
+    /// Whether a quote here goes on with the string that ends at a place, as PostgreSQL has it: on another line, with the escapes
+    /// of that string.
+    fn continues_string(&self, end: usize) -> bool {
+        let gap = &self.text()[end..self.pos];
+        let blanks = gap.iter().take_while(|byte| self.class(**byte) == Class::Blank).count();
+        steps::count(blanks);
+        matches!(gap[blanks..], [] | [b'-', b'-', ..])
+    }
+
     fn prefixed_string(&mut self, start: usize, string: PrefixedString) -> Flow {
         if !string.q_quoted {
-            return self.string(start, string.quote, string.backslash);
+            self.string(start, string.quote, string.backslash)?;
+            if string.backslash == Has::Yes && self.grammar.backslash != Has::Yes {
+                self.escapes_end = Some(self.pos);
+            }
+            return Continue(());
         }
         let q_end = scan::q_quoted(self.text(), string.quote + 1);
         let end = match (self.grammar.q_quotes, q_end) {

@@ -60,11 +60,19 @@ impl Quotes {
     fn opened_by(character: char) -> Option<Self> {
         const SINGLE: &str = "‘’‚‛";
         const DOUBLE: &str = "“”„‟";
+        const GUILLEMETS: &str = "«»‹›";
         Some(match character {
             '‘' | '‛' | '’' => Self { closing: "’", family: SINGLE },
             '‚' => Self { closing: "‘’", family: SINGLE },
             '“' | '‟' | '”' => Self { closing: "”", family: DOUBLE },
             '„' => Self { closing: "“”", family: DOUBLE },
+            '«' => Self { closing: "»", family: GUILLEMETS },
+            '»' => Self { closing: "«", family: GUILLEMETS },
+            '‹' => Self { closing: "›", family: GUILLEMETS },
+            '›' => Self { closing: "‹", family: GUILLEMETS },
+            '´' => Self { closing: "´", family: "´" },
+            '′' => Self { closing: "′", family: "′" },
+            '″' => Self { closing: "″", family: "″" },
             '\u{ff07}' => Self { closing: "\u{ff07}", family: "\u{ff07}" },
             '\u{ff02}' => Self { closing: "\u{ff02}", family: "\u{ff02}" },
             _ => return None,
