@@ -33,6 +33,7 @@ mod span;
 mod spans;
 mod text;
 mod timeline;
+mod volume;
 
 pub use anatomy::{Anatomy, Waiting};
 pub use log::LogRecord;
@@ -41,4 +42,7 @@ pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPo
 pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
 pub use span::{
     Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, SpanSink, Status, UnixTime, Value,
+};
+pub use volume::{
+    Collapse, SamplingRatio, SamplingRatioError, SpanLimits, Volume, VolumeCounters, VolumeOptions,
 };
