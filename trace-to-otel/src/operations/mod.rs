@@ -1,0 +1,197 @@
+//! What the operations of the flight-recorder fork are called, and what is said of them (mapping rules, the table under
+//! "Spans").
+//!
+//! Nothing here knows of other events: starts and ends are brought together elsewhere. Texts come as the recorder left
+//! them, which is not to be trusted, and go through the sanitizer.
+
+mod cipher_suite;
+mod http;
+mod net;
+mod sql;
+mod tls;
+
+use std::{collections::HashMap, sync::Arc};
+
+use go_trace_format::{
+    Stack, Text,
+    event::{Operation, Outcome},
+};
+use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
+use sanitize::{Dialect, Sanitizer};
+
+use crate::span::{Attribute, Scope, SpanKind, Status};
+
+pub(crate) use tls::Side;
+
+/// `error.type` of errors of no kind that is known.
+const OTHER: &str = "_OTHER";
+
+/// A span of an operation, as far as its start tells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Described {
+    pub(crate) scope: Scope,
+    pub(crate) kind: SpanKind,
+    pub(crate) name: Arc<str>,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+impl Described {
+    fn new(scope: Scope, kind: SpanKind, name: impl Into<Arc<str>>) -> Self {
+        Self { scope, kind, name: name.into(), attributes: Vec::new() }
+    }
+
+    fn with(mut self, attribute: Attribute) -> Self {
+        self.attributes.push(attribute);
+        self
+    }
+}
+
+/// Describes operations. Texts come again and again: what was made of the latest ones is remembered.
+#[derive(Debug)]
+pub(crate) struct Describer {
+    sanitizer: Sanitizer,
+    database: sql::Database,
+    known: [Known; OPERATIONS],
+}
+
+const OPERATIONS: usize = 6;
+/// How many texts of an operation are remembered. Each has at most 1024 bytes.
+const MOST_KNOWN: usize = 1024;
+
+/// `None` for what is no span.
+type Known = HashMap<Box<[u8]>, Option<Described>, foldhash::fast::RandomState>;
+
+impl Describer {
+    /// `db_system_name` is what `db.system.name` says of queries, and it chooses the dialect of the sanitizer.
+    pub(crate) fn new(sanitizer: Sanitizer, db_system_name: Option<Arc<str>>) -> Self {
+        Self { sanitizer, database: sql::Database::new(db_system_name), known: Default::default() }
+    }
+
+    /// The span that an operation opens; none for what is none, such as the look-up of an IP address.
+    pub(crate) fn begin(
+        &mut self,
+        operation: Operation,
+        text: Text<'_>,
+        stack: Option<Stack<'_>>,
+    ) -> Option<Described> {
+        if operation == Operation::Tls {
+            return Some(tls::begin(text, Side::of_begin(text, stack), &self.sanitizer));
+        }
+        let bytes = text.as_bytes();
+        let index = index(operation);
+        if let Some(known) = self.known[index].get(bytes) {
+            return known.clone();
+        }
+        let described = self.describe(operation, text);
+        let known = &mut self.known[index];
+        if known.len() == MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(bytes.into(), described.clone());
+        described
+    }
+
+    /// The span of which only the end was seen.
+    pub(crate) fn unstarted(&mut self, operation: Operation) -> Option<Described> {
+        self.begin(operation, Text::from(&[][..]), None)
+    }
+
+    fn describe(&self, operation: Operation, text: Text<'_>) -> Option<Described> {
+        Some(match operation {
+            Operation::HttpServer => http::server(text, &self.sanitizer),
+            Operation::HttpClient => http::client(text, &self.sanitizer),
+            Operation::Sql => sql::query(text, &self.database, &self.sanitizer),
+            Operation::Dns => return net::look_up(text, &self.sanitizer),
+            Operation::Connect => net::connect(text, &self.sanitizer),
+            _ => return None,
+        })
+    }
+
+    /// What the end of an operation adds to its attributes, and its status.
+    pub(crate) fn end(&self, outcome: &Outcome<'_>, attributes: &mut Vec<Attribute>) -> Status {
+        match *outcome {
+            Outcome::HttpServer { status_code } => http::end_server(status_code, attributes),
+            Outcome::HttpClient { status_code, error } => http::end_client(status_code, error, attributes),
+            Outcome::HttpClientError { error, message } => {
+                http::fail_client(error, message, &self.sanitizer, attributes)
+            }
+            Outcome::Sql { rows_affected, error } => sql::end(rows_affected, error, attributes),
+            Outcome::Tls { version, cipher_suite } => tls::end(version, cipher_suite, attributes),
+            Outcome::Dns { address_count } => net::end_look_up(address_count, attributes),
+            Outcome::Connect { error } => net::end_connect(error, attributes),
+            _ => Status::Unset,
+        }
+    }
+}
+
+fn index(operation: Operation) -> usize {
+    operation as usize % OPERATIONS
+}
+
+/// Says that an operation has failed, and how.
+fn fail(error_type: &'static str, attributes: &mut Vec<Attribute>) -> Status {
+    attributes.push(Attribute::new(ERROR_TYPE, error_type));
+    Status::Error
+}
+
+/// The dialect of a database, by its `db.system.name`.
+fn dialect_of(db_system_name: &str) -> Dialect {
+    Dialect::from_db_system_name(db_system_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::span::Value;
+
+    /// What is made of the start of an operation.
+    pub(super) fn begin(operation: Operation, text: &str) -> Option<Described> {
+        let mut describer = Describer::new(Sanitizer::new(), None);
+        let first = describer.describe_text(operation, text);
+        assert_eq!(describer.describe_text(operation, text), first, "{text} the second time");
+        first
+    }
+
+    impl Describer {
+        fn describe_text(&mut self, operation: Operation, text: &str) -> Option<Described> {
+            self.begin(operation, Text::from(text.as_bytes()), None)
+        }
+    }
+
+    /// The attributes, as text.
+    pub(super) fn listed(attributes: &[Attribute]) -> Vec<String> {
+        attributes.iter().map(|attribute| format!("{}={}", attribute.key, attribute.value)).collect()
+    }
+
+    pub(super) fn end(outcome: Outcome<'_>) -> (Status, Vec<String>) {
+        let mut attributes = Vec::new();
+        let status = Describer::new(Sanitizer::new(), None).end(&outcome, &mut attributes);
+        (status, listed(&attributes))
+    }
+
+    #[test]
+    fn each_operation_has_its_own_memory() {
+        let operations = [
+            Operation::HttpServer,
+            Operation::HttpClient,
+            Operation::Sql,
+            Operation::Tls,
+            Operation::Dns,
+            Operation::Connect,
+        ];
+        let indices: std::collections::BTreeSet<_> = operations.into_iter().map(index).collect();
+        assert_eq!(indices.len(), OPERATIONS);
+    }
+
+    #[test]
+    fn texts_are_forgotten() {
+        let mut describer = Describer::new(Sanitizer::new(), None);
+        for number in 0..3 * MOST_KNOWN {
+            let described =
+                describer.describe_text(Operation::HttpServer, &format!("/{number}")).expect("a span");
+            let path = described.attributes.last().expect("a path");
+            assert_eq!(path.value, Value::from(&*format!("/{number}")));
+        }
+        assert!(describer.known.iter().all(|known| known.len() <= MOST_KNOWN));
+    }
+}
