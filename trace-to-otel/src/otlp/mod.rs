@@ -7,11 +7,14 @@
 //! | `envelope` | knows what stands around the records |
 //! | `batch` | a request's bytes, which can be split in two without the spans that they were made of |
 //! | `lines` | batches as lines of a file |
+//! | `export` | sends batches to a receiver |
 
 mod batch;
 mod buffer;
 mod encoder;
 mod envelope;
+#[cfg(any(feature = "http", feature = "grpc"))]
+mod export;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]
@@ -22,6 +25,11 @@ mod record;
 
 pub use batch::{Batch, MalformedBatch};
 pub use encoder::{Encoder, RecordTooLarge};
+#[cfg(any(feature = "http", feature = "grpc"))]
+pub use export::{
+    Accepted, BlockingExporter, ClientIdentity, Compression, Config, ConfigError, Delivery, Endpoint, ExportError,
+    ExportErrorKind, Exporter, Headers, Pace, Protocol, ReceiverStatus, RetryOptions, Settings, SystemPace,
+};
 #[cfg(feature = "json")]
 pub use lines::JsonLines;
 pub use record::{Record, Signal};

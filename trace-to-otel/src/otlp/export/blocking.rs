@@ -1,0 +1,78 @@
+//! Sending from programs without tokio.
+
+use core::fmt;
+use std::io;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::{
+    answer::Accepted,
+    error::{ExportError, ExportErrorKind},
+    exporter::{Delivery, Exporter},
+};
+use crate::otlp::Batch;
+
+/// An [`Exporter`] for programs without tokio: it brings a runtime of its own, on the thread that calls, and starts no
+/// other (but for the look-up of names).
+///
+/// A call cannot be cancelled from outside; the [timeout](super::Config::timeout) ends it.
+pub struct BlockingExporter {
+    exporter: Exporter,
+    runtime: Runtime,
+}
+
+impl BlockingExporter {
+    /// Wraps `exporter`.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no more file descriptors for the runtime.
+    pub fn new(exporter: Exporter) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        Ok(Self { exporter, runtime })
+    }
+
+    /// What it wraps.
+    #[must_use]
+    pub fn exporter(&self) -> &Exporter {
+        &self.exporter
+    }
+
+    /// As [`Exporter::export`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Exporter::export`]; [`ExportErrorKind::InvalidBatch`] where it is called within a tokio runtime, which it
+    /// would block: take an [`Exporter`] there.
+    pub fn export(&self, batch: &Batch) -> Result<Accepted, ExportError> {
+        is_outside_of_tokio()?;
+        self.runtime.block_on(self.exporter.export(batch))
+    }
+
+    /// As [`Exporter::export_splitting`].
+    ///
+    /// # Errors
+    ///
+    /// [`ExportErrorKind::InvalidBatch`] where it is called within a tokio runtime; what else goes wrong is in the
+    /// [`Delivery`].
+    pub fn export_splitting(&self, batch: Batch) -> Result<Delivery, ExportError> {
+        is_outside_of_tokio()?;
+        Ok(self.runtime.block_on(self.exporter.export_splitting(batch)))
+    }
+}
+
+fn is_outside_of_tokio() -> Result<(), ExportError> {
+    match Handle::try_current() {
+        Err(_) => Ok(()),
+        Ok(_) => {
+            let message = "a BlockingExporter is called within a tokio runtime; take an Exporter there";
+            Err(ExportError::new(ExportErrorKind::InvalidBatch, message))
+        }
+    }
+}
+
+impl fmt::Debug for BlockingExporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingExporter").field("exporter", &self.exporter).finish_non_exhaustive()
+    }
+}

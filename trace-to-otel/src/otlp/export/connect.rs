@@ -1,0 +1,146 @@
+//! Connections, plain and encrypted, for HTTP and gRPC alike.
+
+use core::{error::Error, time::Duration};
+use std::{io, path::Path, sync::Arc};
+
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+use super::{
+    config::{ClientIdentity, Config, ConfigError},
+    error::{ExportError, ExportErrorKind},
+};
+
+/// OTLP, section "User Agent".
+pub(super) const USER_AGENT: &str = concat!("trace-to-otel/", env!("CARGO_PKG_VERSION"), " (Rust)");
+
+/// Answers are short; of longer ones this much is read, in bytes.
+pub(super) const LONGEST_ANSWER: usize = 64 << 10;
+
+/// Makes connections.
+pub(super) type Connector = HttpsConnector<HttpConnector>;
+
+/// Which HTTP a connection speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum HttpVersion {
+    #[cfg(feature = "http")]
+    Http1,
+    #[cfg(feature = "grpc")]
+    Http2,
+}
+
+/// Reads the certificates that `config` names.
+pub(super) fn connector(config: &Config, version: HttpVersion) -> Result<Connector, ConfigError> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(Duration::from_secs(30)));
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls(config)?).https_or_http();
+    Ok(match version {
+        #[cfg(feature = "http")]
+        HttpVersion::Http1 => builder.enable_http1().wrap_connector(tcp),
+        #[cfg(feature = "grpc")]
+        HttpVersion::Http2 => builder.enable_http2().wrap_connector(tcp),
+    })
+}
+
+fn tls(config: &Config) -> Result<ClientConfig, ConfigError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|wrong| ConfigError::new("TLS", wrong.to_string()))?
+        .with_root_certificates(authorities(config)?);
+    match &config.client {
+        Some(ClientIdentity { certificate, key }) if config.endpoint.is_encrypted() => {
+            let chain = certificates("client certificate", certificate)?;
+            let key_der = PrivateKeyDer::from_pem_file(key)
+                .map_err(|wrong| in_file("client key", key, &format!("no private key in PEM: {wrong}")))?;
+            builder.with_client_auth_cert(chain, key_der).map_err(|wrong| {
+                in_file("client key", key, &format!("does not fit the certificate: {wrong}"))
+            })
+        }
+        _ => Ok(builder.with_no_client_auth()),
+    }
+}
+
+/// Those who may vouch for the receiver.
+fn authorities(config: &Config) -> Result<RootCertStore, ConfigError> {
+    let mut authorities = RootCertStore::empty();
+    if !config.endpoint.is_encrypted() {
+        return Ok(authorities);
+    }
+    if let Some(file) = &config.certificate {
+        for certificate in certificates("certificate", file)? {
+            authorities
+                .add(certificate)
+                .map_err(|wrong| in_file("certificate", file, &format!("no authority: {wrong}")))?;
+        }
+        return Ok(authorities);
+    }
+    let found = rustls_native_certs::load_native_certs();
+    authorities.add_parsable_certificates(found.certs);
+    if authorities.is_empty() {
+        let reasons: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+        let problem = format!(
+            "the system has no certificates of authorities ({}); name a PEM file by OTEL_EXPORTER_OTLP_CERTIFICATE",
+            reasons.join("; ")
+        );
+        return Err(ConfigError::new("certificate", problem));
+    }
+    Ok(authorities)
+}
+
+fn certificates(setting: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|wrong| in_file(setting, file, &format!("no certificates in PEM: {wrong}")))?;
+    if certificates.is_empty() {
+        return Err(in_file(setting, file, "no certificates in PEM"));
+    }
+    Ok(certificates)
+}
+
+fn in_file(setting: &str, file: &Path, problem: &str) -> ConfigError {
+    ConfigError::new(setting, format!("{}: {problem}", file.display()))
+}
+
+/// Why there is no answer.
+pub(super) fn no_answer(error: &(dyn Error + 'static)) -> ExportError {
+    let causes: Vec<_> = causes(error).collect();
+    let kind = if causes.iter().any(|cause| is_tls(*cause)) {
+        ExportErrorKind::Tls
+    } else if causes.iter().any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse)) {
+        ExportErrorKind::NotOtlp
+    } else {
+        ExportErrorKind::Unreachable
+    };
+    ExportError::new(kind, &message(&causes))
+}
+
+/// An error and what it comes from.
+pub(super) fn causes<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    core::iter::successors(Some(error), |&error| error.source())
+}
+
+/// An `io::Error` keeps what it wraps to itself: it is no source of it.
+fn is_tls(cause: &(dyn Error + 'static)) -> bool {
+    let wrapped = cause.downcast_ref().and_then(io::Error::get_ref);
+    cause.is::<rustls::Error>() || wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>())
+}
+
+/// The causes' messages, without those that another one repeats.
+fn message(causes: &[&(dyn Error + 'static)]) -> String {
+    let mut messages: Vec<String> = Vec::new();
+    for text in causes.iter().map(ToString::to_string) {
+        if !messages.iter().any(|known| known.contains(&text)) {
+            messages.push(text);
+        }
+    }
+    messages.join(": ")
+}

@@ -1,0 +1,159 @@
+//! OTLP/HTTP. OTLP, section "OTLP/HTTP".
+
+use core::time::Duration;
+use std::time::SystemTime;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use prost::Message;
+
+use super::{
+    answer::{Accepted, ExportResponse, RpcStatus, json},
+    config::{Config, ConfigError},
+    connect::{Connector, HttpVersion, LONGEST_ANSWER, USER_AGENT, connector, no_answer},
+    error::{ExportError, ExportErrorKind, ReceiverStatus, classify_http},
+};
+use crate::otlp::{Batch, Encoding};
+
+/// The client's connections and what each request says.
+#[derive(Debug)]
+pub(super) struct HttpSender {
+    client: Client<Connector, Full<Bytes>>,
+    uri: http::Uri,
+    headers: HeaderMap,
+}
+
+/// A request ready to be sent, as often as it takes.
+pub(super) struct HttpMessage {
+    body: Bytes,
+    content_type: HeaderValue,
+}
+
+impl HttpSender {
+    pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(encoding) = config.compression.content_encoding() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        headers.extend(config.headers.map().clone());
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connector(config, HttpVersion::Http1)?);
+        Ok(Self { client, uri: config.endpoint.uri().clone(), headers })
+    }
+
+    pub(super) async fn send(&self, message: &HttpMessage, now: SystemTime) -> Result<Accepted, ExportError> {
+        let mut request = http::Request::new(Full::new(message.body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request.headers_mut().insert(header::CONTENT_TYPE, message.content_type.clone());
+        let response = self.client.request(request).await.map_err(|error| no_answer(&error))?;
+        let (head, body) = response.into_parts();
+        let body = Body::read(body).await;
+        if head.status.is_success() { success(&head, body) } else { Err(failure(&head, &body, now)) }
+    }
+}
+
+impl HttpMessage {
+    pub(super) fn new(batch: &Batch, config: &Config) -> Result<Self, ExportError> {
+        let body = config
+            .compression
+            .compress(batch.bytes())
+            .map_err(|error| ExportError::new(ExportErrorKind::InvalidBatch, &error.to_string()))?;
+        Ok(Self { body, content_type: HeaderValue::from_static(batch.encoding().content_type()) })
+    }
+}
+
+/// What was read of an answer's content.
+struct Body {
+    bytes: Bytes,
+    /// Why there is no more.
+    cut: Option<ExportError>,
+}
+
+impl Body {
+    async fn read(mut body: Incoming) -> Self {
+        let mut bytes = BytesMut::new();
+        let cut = loop {
+            match body.frame().await {
+                None => break None,
+                Some(Err(error)) => break Some(no_answer(&error)),
+                Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            }
+            if bytes.len() > LONGEST_ANSWER {
+                bytes.truncate(LONGEST_ANSWER);
+                break Some(ExportError::new(ExportErrorKind::NotOtlp, "its answer is too long"));
+            }
+        };
+        Self { bytes: bytes.freeze(), cut }
+    }
+}
+
+/// The media type of an answer, in lower case and without parameters; empty where there is none.
+fn media_type(head: &http::response::Parts) -> String {
+    let value = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// An answer that says that all is well.
+fn success(head: &http::response::Parts, body: Body) -> Result<Accepted, ExportError> {
+    let status = ReceiverStatus::Http(head.status.as_u16());
+    let not_otlp = |message: &str| ExportError::answered(ExportErrorKind::NotOtlp, status, message, false);
+    if let Some(cut) = body.cut {
+        return Err(cut);
+    }
+    let media_type = media_type(head);
+    let response = if media_type == Encoding::Protobuf.content_type() {
+        ExportResponse::decode(body.bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?
+    } else if media_type == Encoding::Json.content_type() && !body.bytes.is_empty() {
+        json::export_response(&body.bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?
+    } else if body.bytes.is_empty() && ["", Encoding::Json.content_type()].contains(&&*media_type) {
+        return Ok(Accepted::default());
+    } else {
+        return Err(not_otlp(&format!("its answer is of the content type {media_type:?}")));
+    };
+    Ok(response.into())
+}
+
+/// Any other answer. OTLP, section "OTLP/HTTP Response".
+fn failure(head: &http::response::Parts, body: &Body, now: SystemTime) -> ExportError {
+    let media_type = media_type(head);
+    let message = if media_type == Encoding::Protobuf.content_type() {
+        RpcStatus::decode(&*body.bytes).map(|status| status.message).unwrap_or_default()
+    } else if media_type.contains("html") {
+        String::new()
+    } else {
+        let text = || String::from_utf8_lossy(&body.bytes).into_owned();
+        json::status_message(&body.bytes).unwrap_or_else(text)
+    };
+    let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| retry_after(value, now));
+    let code = head.status.as_u16();
+    let (kind, is_retryable) = classify_http(code, &message, retry_after.is_some());
+    let message = match head.headers.get(header::LOCATION).and_then(|value| value.to_str().ok()) {
+        Some(place) if head.status.is_redirection() => format!("it redirects to {}", without_query(place)),
+        _ => message,
+    };
+    ExportError::answered(kind, ReceiverStatus::Http(code), &message, is_retryable)
+        .with_retry_after(retry_after)
+}
+
+fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// RFC 9110, section 10.2.3: seconds or a date.
+fn retry_after(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
+    }
+}
