@@ -13,6 +13,7 @@
 //! | `text` | sanitizes names and messages, finds places in the source |
 //! | `resource`, `span`, `log`, `metric`, `attribute` | what goes out, and the trait of those who take it |
 //! | `otlp` | encodes |
+//! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //!
 //! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,
 //! connect}` for their spans, `anatomy` for how a span's time splits, `metrics`, `volume` for sampling and caps,
@@ -33,6 +34,8 @@ mod operations;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
 mod resource;
+#[cfg(feature = "sdk")]
+mod sdk;
 mod span;
 mod spans;
 mod text;
@@ -45,6 +48,8 @@ pub use mapper::{Counters, Limits, Mapper, MapperOptions};
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
 pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
+#[cfg(feature = "sdk")]
+pub use sdk::{SdkError, SdkSink};
 pub use span::{
     Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, SpanSink, Status, UnixTime, Value,
 };

@@ -2,6 +2,8 @@
 
 mod arbitrary;
 mod expected;
+#[cfg(feature = "sdk")]
+mod sdk;
 
 use expected::Expected;
 use opentelemetry_proto::tonic::{

@@ -118,7 +118,7 @@ mod instrumentation_scope {
 pub(in super::super) fn around_scopes(resource: &Resource) -> [Buffer; 2] {
     let [mut before, mut after] = <[Buffer; 2]>::default();
     before.message::<2>(field::RESOURCE, |out| {
-        out.attributes(resource_message::ATTRIBUTES, resource.attributes())
+        out.attributes(resource_message::ATTRIBUTES, resource.attributes());
     });
     after.string(field::SCHEMA_URL, resource.schema_url().unwrap_or_default());
     [before, after]
