@@ -60,7 +60,6 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
 /// What the whole trace is like.
 #[derive(Default)]
 struct Survey {
-    events: u64,
     has_generation: bool,
     /// Whether the generation tells who ran where: a recorder of the fork may have left that out.
     is_scheduled: bool,
@@ -70,7 +69,6 @@ struct Survey {
 impl Survey {
     fn take(&mut self, event: &Event<'_>) {
         if event.event_type() != EventType::Sync {
-            self.events += 1;
             self.is_scheduled |= event.category() == Category::Core && !is_status(event.event_type());
             return;
         }

@@ -64,7 +64,7 @@ impl<W: Write> Output for Lines<W> {
 fn resource(arguments: &OtlpArguments) -> anyhow::Result<Resource> {
     let mut resource = Resource::new().with_environment(|name| env::var(name).ok())?;
     for (key, value) in &arguments.resource {
-        resource = resource.with(key, &**value);
+        resource = resource.with(key.clone(), &**value);
     }
     match &arguments.service_name {
         Some(name) => Ok(resource.with("service.name", &**name)),

@@ -99,6 +99,9 @@ fn recordings_of_the_fork_keep_the_categories_that_were_asked_for() {
             let found = events_of(&filtered);
             assert_eq!(found.iter().filter(is_kept).collect::<Vec<_>>(), expected, "{name}, {argument}");
             assert!(found.iter().all(|event| is_kept(&event) || is_status(*event)), "{name}, {argument}");
+            // They say who ran where, as far as such a trace knows.
+            let statuses = |events: &[EventType]| events.iter().filter(|event| is_status(**event)).count();
+            assert_eq!(statuses(&found), statuses(&all), "{name}, {argument}");
             kept.extend(found.iter().filter(is_kept).map(|event| event.spec().category));
         }
         let both = events_of(&filtered(&trace, &["--keep", "SQL, http"]));
@@ -373,12 +376,23 @@ fn a_generation_that_comes_again_gets_a_number_of_its_own() {
         "{told}"
     );
     assert_eq!(salvaged(&filtered).0.len(), events.len());
-    let numbers: HashSet<_> = ReaderOptions::new()
-        .generations(&filtered)
-        .expect("a trace")
-        .map(|generation| generation.expect("a generation").number())
-        .collect();
-    assert_eq!(numbers, HashSet::from([2, 3]));
+    assert_eq!(numbers(&filtered), [2, 3]);
+}
+
+/// The numbers of its generations.
+fn numbers(trace: &[u8]) -> Vec<u64> {
+    let generations = ReaderOptions::new().generations(trace).expect("a trace");
+    generations.map(|generation| generation.expect("a generation").number()).collect()
+}
+
+#[test]
+fn gaps_stay_where_the_version_knows_them() {
+    let trace = without(&bytes_of("go1.27/generations.trace"), |generation, _| generation == 3);
+    let (filtered, told) = filtered_and_told(&trace, &[]);
+    let found = numbers(&trace);
+    assert!(found.contains(&2) && !found.contains(&3) && found.contains(&4), "{found:?}");
+    assert_eq!(numbers(&filtered), found);
+    assert!(!told.contains("the number of generation"), "{told}");
 }
 
 /// A pipe cannot be read twice, under whatever name it comes.
