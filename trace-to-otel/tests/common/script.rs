@@ -80,6 +80,13 @@ impl Script<'_> {
         self.event(thread, EventType::UserLog, &[task, category, message, 0]);
     }
 
+    /// A stack of one function, such as a goroutine begins with.
+    pub(crate) fn entry(&mut self, function: &str) -> u64 {
+        let pc = function.bytes().fold(0x2000, |sum, byte| sum + u64::from(byte));
+        let frame = Frame::new(pc, function.as_bytes(), b"example.com/main.go", 1);
+        self.generation.stack([frame]).expect("a stack").0
+    }
+
     fn string(&mut self, text: &str) -> u64 {
         self.generation.string(text.as_bytes()).expect("a short string").0
     }

@@ -1,0 +1,297 @@
+//! Metrics out of the same events that make the spans (mapping rules, "Metrics, from the same pass").
+
+mod goroutines;
+
+use std::borrow::Cow;
+
+use go_trace_format::{Event, EventKind, EventType, Time, event::RangeKind};
+use opentelemetry_semantic_conventions::metric::{
+    GO_GOROUTINE_COUNT, GO_MEMORY_GC_CYCLES, GO_MEMORY_GC_GOAL, GO_MEMORY_GC_PAUSE_DURATION,
+    GO_PROCESSOR_LIMIT, GO_SCHEDULE_DURATION,
+};
+
+use crate::{
+    clock::WallClock,
+    metric::{Histogram, HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
+    metrics::goroutines::Goroutines,
+    span::UnixTime,
+};
+
+/// Bytes in heap objects: `/memory/classes/heap/objects:bytes`. The convention's `go.memory.used` is another thing.
+const HEAP_OBJECTS: &str = "gotrace.memory.heap.objects";
+/// Pauses that are not the garbage collector's: `/sched/pauses/total/other:seconds`, of which no convention knows.
+const OTHER_PAUSE_DURATION: &str = "gotrace.pause.other.duration";
+
+/// Bounds between buckets of durations, in seconds: powers of 2 in nanoseconds, from 256 ns to 8.6 s.
+///
+/// Each is a bound of Go's own histograms too (`runtime.timeHistogramMetricsBuckets`), which have three more between
+/// any two, so that what the runtime has counted can be added up to these.
+const DURATION_BOUNDS: [f64; 26] = {
+    let mut bounds = [0.0; 26];
+    let mut exponent = 0;
+    while exponent < bounds.len() {
+        bounds[exponent] = (256_u64 << exponent) as f64 / 1e9;
+        exponent += 1;
+    }
+    bounds
+};
+
+/// Makes metrics of events, for each generation of a trace its own.
+///
+/// | metric | what |
+/// |---|---|
+/// | `go.goroutine.count` | sum: live goroutines at the generation's end, without those of the runtime where the trace tells |
+/// | `go.processor.limit` | sum: `GOMAXPROCS` |
+/// | `go.memory.gc.goal` | sum: the size of the heap, in bytes, at which the next collection should end |
+/// | `gotrace.memory.heap.objects` | sum: bytes in heap objects, as last told |
+/// | `go.memory.gc.cycles` | sum, delta: collections whose marking ended |
+/// | `go.schedule.duration` | histogram, delta: from runnable to running |
+/// | `go.memory.gc.pause.duration` | histogram, delta: from the decision to stop the world for the collector until it goes on |
+/// | `gotrace.pause.other.duration` | histogram, delta: the same for all other reasons |
+///
+/// Times are the trace's own, on the wall clock of the generation's snapshot. Sums that are no deltas count from the
+/// first generation of an unbroken row; behind a gap everything begins anew. What a generation does not tell is left
+/// out: histograms without values, and everything of the scheduler where the fork's filter kept it out. The counts are
+/// of all events, where `runtime/metrics` looks at the scheduling of one goroutine in eight.
+///
+/// Memory is bounded by the goroutines that live at once. Nothing is allocated per event.
+///
+/// ```
+/// use trace_to_otel::{MetricsCollector, UnixTime};
+///
+/// # fn main() -> Result<(), go_trace_format::Error> {
+/// # let trace = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/go1.27/generations.trace"));
+/// let mut reader = go_trace_format::Reader::from_slice(trace)?;
+/// let mut collector = MetricsCollector::new(UnixTime(0));
+/// let mut metrics = Vec::new();
+/// while let Some(event) = reader.next_event()? {
+///     metrics.extend(collector.event(&event).into_iter().flatten());
+/// }
+/// metrics.extend(collector.finish().into_iter().flatten());
+/// assert!(metrics.iter().any(|metric| metric.name == "go.schedule.duration"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct MetricsCollector {
+    clock: WallClock,
+    /// The generation under way; none before the first.
+    generation: Option<Interval>,
+    /// When the generation before ended, if nothing is missing between.
+    last_end: UnixTime,
+    /// Since when sums count.
+    since: UnixTime,
+    goroutines: Goroutines,
+    /// Whether the generation has events of the scheduler.
+    is_scheduled: bool,
+    /// When the world began to stop, and whether for the garbage collector.
+    stopping: Option<(Time, bool)>,
+    values: Values,
+    schedule: Histogram,
+    gc_pauses: Histogram,
+    other_pauses: Histogram,
+    gc_cycles: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Interval {
+    begin: Time,
+    latest: Time,
+}
+
+/// What the trace has told last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Values {
+    processor_limit: Option<u64>,
+    gc_goal: Option<u64>,
+    heap_objects: Option<u64>,
+}
+
+impl MetricsCollector {
+    /// A collector of traces whose first event was at `base_time`, if they hold no clock snapshots, as before Go 1.25:
+    /// see [`MapperOptions::base_time`](crate::MapperOptions::base_time).
+    #[must_use]
+    pub fn new(base_time: UnixTime) -> Self {
+        let durations = || Histogram::new(&DURATION_BOUNDS[..]);
+        Self {
+            clock: WallClock::new(base_time),
+            generation: None,
+            last_end: UnixTime(0),
+            since: UnixTime(0),
+            goroutines: Goroutines::default(),
+            is_scheduled: false,
+            stopping: None,
+            values: Values::default(),
+            schedule: durations(),
+            gc_pauses: durations(),
+            other_pauses: durations(),
+            gc_cycles: 0,
+        }
+    }
+
+    /// Takes the next event; gives the metrics of the generation before it if it begins one.
+    #[inline]
+    pub fn event(&mut self, event: &Event<'_>) -> Option<Vec<Metric>> {
+        use EventType as E;
+        let time = event.raw_time();
+        let [first, ..] = *event.arguments();
+        match event.event_type() {
+            E::Sync => return self.sync(event),
+            E::GoStart => {
+                self.is_scheduled = true;
+                if let Some(since) = self.goroutines.start(first as i64) {
+                    self.schedule.record(seconds(since, time));
+                }
+            }
+            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
+                self.goroutines.make_runnable(first as i64, time);
+            }
+            E::GoStop | E::GoSyscallEndBlocked => {
+                if let Some(goroutine) = event.goroutine() {
+                    self.goroutines.make_runnable(goroutine.0, time);
+                }
+            }
+            E::GoCreate
+            | E::GoCreateBlocked
+            | E::GoCreateSyscall
+            | E::GoStatus
+            | E::GoStatusStack
+            | E::GoDestroy
+            | E::GoDestroySyscall => self.goroutines.transition(event),
+            E::ProcsChange => {
+                self.is_scheduled = true;
+                self.values.processor_limit = Some(first);
+            }
+            E::HeapGoal => self.values.gc_goal = Some(first),
+            E::HeapAlloc => self.values.heap_objects = Some(first),
+            E::GcEnd => self.gc_cycles += 1,
+            E::StwBegin => self.stopping = Some((time, is_of_collector(event))),
+            E::StwEnd => self.resume(time),
+            _ => {}
+        }
+        if let Some(generation) = &mut self.generation {
+            generation.latest = generation.latest.max(time);
+        }
+        None
+    }
+
+    /// The metrics of the generation under way, as nothing more will come. The collector is then as new.
+    pub fn finish(&mut self) -> Option<Vec<Metric>> {
+        let metrics = self.end_generation();
+        self.forget();
+        metrics
+    }
+
+    #[cold]
+    fn sync(&mut self, event: &Event<'_>) -> Option<Vec<Metric>> {
+        let EventKind::Sync(sync) = event.kind() else { return None };
+        // The end of the trace is not that of the process: the next snapshot may go on.
+        sync.generation?;
+        let metrics = self.end_generation();
+        if !sync.continues {
+            self.forget();
+        }
+        self.clock.begin_generation(event);
+        let begin = event.raw_time();
+        if self.generation.is_none() {
+            self.since = self.clock.unix_time(begin);
+        }
+        self.generation = Some(Interval { begin, latest: begin });
+        metrics
+    }
+
+    fn forget(&mut self) {
+        self.generation = None;
+        self.last_end = UnixTime(0);
+        self.goroutines = Goroutines::default();
+        self.stopping = None;
+        self.values = Values::default();
+    }
+
+    fn resume(&mut self, end: Time) {
+        let Some((begin, is_of_collector)) = self.stopping.take() else { return };
+        let pauses = if is_of_collector { &mut self.gc_pauses } else { &mut self.other_pauses };
+        pauses.record(seconds(begin, end));
+    }
+
+    fn end_generation(&mut self) -> Option<Vec<Metric>> {
+        let generation = self.generation?;
+        // Each generation has a clock of its own, so that two may overlap by a little.
+        let start = self.clock.unix_time(generation.begin).max(self.last_end);
+        let end = self.clock.unix_time(generation.latest).max(start);
+        self.last_end = end;
+        self.goroutines.end_generation();
+        let mut metrics = self.sums(end);
+        if self.is_scheduled {
+            metrics.push(counted(
+                (GO_MEMORY_GC_CYCLES, "{gc_cycle}", "Number of completed GC cycles."),
+                Temporality::Delta,
+                NumberPoint::new(end, self.gc_cycles).since(start),
+            ));
+        }
+        metrics.extend(self.histograms(start, end));
+        (self.gc_cycles, self.is_scheduled) = (0, false);
+        Some(metrics)
+    }
+
+    fn sums(&self, end: UnixTime) -> Vec<Metric> {
+        let goroutines = self.is_scheduled.then(|| self.goroutines.count());
+        let Values { processor_limit, gc_goal, heap_objects } = self.values;
+        [
+            (GO_GOROUTINE_COUNT, "{goroutine}", "Count of live goroutines.", goroutines),
+            (GO_PROCESSOR_LIMIT, "{thread}", "Threads that may run Go code at once.", processor_limit),
+            (GO_MEMORY_GC_GOAL, "By", "Heap size target for the end of the GC cycle.", gc_goal),
+            (HEAP_OBJECTS, "By", "Memory that heap objects occupy.", heap_objects),
+        ]
+        .into_iter()
+        .filter_map(|(name, unit, description, value)| {
+            let value = i64::try_from(value?).unwrap_or(i64::MAX);
+            let point = NumberPoint::new(end, value).since(self.since);
+            Some(counted((name, unit, description), Temporality::Cumulative, point))
+        })
+        .collect()
+    }
+
+    fn histograms(&mut self, start: UnixTime, end: UnixTime) -> impl Iterator<Item = Metric> + '_ {
+        [
+            (GO_SCHEDULE_DURATION, "Time goroutines could have run and did not.", &mut self.schedule),
+            (GO_MEMORY_GC_PAUSE_DURATION, "Pauses of the program for the GC.", &mut self.gc_pauses),
+            (OTHER_PAUSE_DURATION, "Pauses of the program but for the GC.", &mut self.other_pauses),
+        ]
+        .into_iter()
+        .filter(|(_, _, histogram)| histogram.count() > 0)
+        .map(move |(name, description, histogram)| {
+            let points = vec![HistogramPoint::new(start, end, histogram.clone())];
+            histogram.clear();
+            let data = MetricData::Histogram { temporality: Temporality::Delta, points };
+            Metric::new(name, "s", description, data)
+        })
+    }
+}
+
+/// A sum; deltas never fall.
+fn counted(
+    (name, unit, description): (&'static str, &'static str, &'static str),
+    temporality: Temporality,
+    point: NumberPoint,
+) -> Metric {
+    let is_monotonic = temporality == Temporality::Delta;
+    let data = MetricData::Sum { temporality, is_monotonic, points: vec![point] };
+    Metric::new(name, unit, Cow::Borrowed(description), data)
+}
+
+/// Threads' clocks may disagree by a little.
+fn seconds(begin: Time, end: Time) -> f64 {
+    end.0.saturating_sub(begin.0).max(0) as f64 / 1e9
+}
+
+/// Go: `runtime.stwReason.isGC`.
+fn is_of_collector(event: &Event<'_>) -> bool {
+    match event.kind() {
+        EventKind::RangeBegin(range) => match range.kind {
+            RangeKind::StopTheWorld(reason) => reason.as_bytes().starts_with(b"GC "),
+            _ => false,
+        },
+        _ => false,
+    }
+}
