@@ -549,6 +549,12 @@ fn own_formats_of_a_damaged_trace_are_left_out() {
         Batches::new(trace).expect("a trace").any(|batch| batch.is_ok_and(|batch| batch.experiment.0 != 0))
     };
     assert!(is_experimental(&filtered(&whole, &[])));
+    let twice = [&whole[..], &whole[HEADER_LENGTH..]].concat();
+    assert!(salvaged(&twice).1.contradictions() > 0);
+    assert!(
+        is_experimental(&filtered(&twice, &[])),
+        "events that contradict others are no damage to batches"
+    );
     let (filtered, told) = filtered_and_told(&whole[..whole.len() - 10], &[]);
     assert!(!is_experimental(&filtered) && told.contains("a batch of experiment 1"), "{told}");
 }
