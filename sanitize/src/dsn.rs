@@ -63,7 +63,7 @@ impl DsnSanitizer {
         if is_url(text) {
             return self.url.sanitize(text);
         }
-        if is_pairs(text) {
+        if is_pairs(text) && !is_of_mysql_driver(text) {
             let clean = self.pairs(text);
             return if is_pairs(&clean) { clean } else { REDACTED.into() };
         }
@@ -84,7 +84,8 @@ impl DsnSanitizer {
                 // Not a pair: perhaps the rest of a value.
                 edit.replace(pair.start, pair.end, if redacted { "" } else { REDACTED });
             } else if self.is_secret(pair.key, value) {
-                if style == Style::Mixed || !pair.closed {
+                let is_key = self.keys.contains(pair.key.as_bytes());
+                if style == Style::Mixed || !pair.closed || !is_key && !value.contains('@') {
                     edit.replace(pair.value, text.len(), REDACTED);
                     break;
                 }
@@ -120,6 +121,16 @@ fn is_url(text: &str) -> bool {
 fn is_pairs(text: &str) -> bool {
     let key = text.find('=').map(|equals| &text[..equals]);
     key.is_some_and(|key| !key.contains(['@', '/', '(', '?', '\\']))
+}
+
+/// Whether a text has the form `user:password@net(address)/name` of Go's MySQL driver, with a `=` in the password.
+fn is_of_mysql_driver(text: &str) -> bool {
+    let user = &text[..text.find(['=', ':']).unwrap_or(0)];
+    let network = text.rfind('@').map_or("", |at| text[at + 1..].trim_start_matches(in_name));
+    text[user.len()..].starts_with(':')
+        && user != "odbc"
+        && network.starts_with('(')
+        && network.contains(")/")
 }
 
 /// What separates the pairs.

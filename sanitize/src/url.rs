@@ -168,11 +168,17 @@ impl UrlSanitizer {
         let credentials = &text[start..host];
         // The `@` may belong to a `;` parameter: jdbc:sqlserver://host;password=a@b.
         let in_parameter = !special && credentials.contains(';');
-        // It may belong to the password, and another one behind a slash as well: http://user:p@ss/word@host.
-        let path_end = end + text[end..].find(['?', '#']).unwrap_or(text.len() - end);
+        // It may belong to the password, and so may all up to another one: http://user:p@ss/word@host.
         let in_password =
-            credentials != CREDENTIALS && credentials.contains(':') && text[end..path_end].contains('@');
-        if in_parameter || in_password {
+            credentials != CREDENTIALS && credentials.contains(':') && text[end..].contains('@');
+        // Too many slashes may stand before it: amqp:///user:password@host.
+        let is_empty =
+            end == start && text[end..].rfind('@').is_some_and(|at| text[end..end + at].contains(':'));
+        // Digits behind a colon may be the begin of a password as well, http://user:1#word@host; only paths of the web have an `@`.
+        let rest = &text[end..];
+        let in_path = special && rest.starts_with('/');
+        let no_port = host == start && text[host..end].contains(':') && !in_path;
+        if in_parameter || in_password || is_empty || no_port && rest.contains('@') {
             return edit.replace(start, text.len(), REDACTED);
         }
         if host > start {
@@ -384,7 +390,8 @@ fn host(text: &str, start: usize) -> (usize, usize) {
     let hosts = &text[host..end];
     let whole = scheme(hosts).is_some_and(|scheme| scheme.len() + 1 == hosts.len());
     let other_url = host > start && whole && text[end..].starts_with("//");
-    if !split_port(hosts).1 || hosts.ends_with(':') && !other_url || hosts.contains("%40") {
+    let no_port = hosts.ends_with(':') && !other_url || hosts.contains(":,");
+    if !split_port(hosts).1 || no_port || hosts.contains("%40") {
         if let Some(later) = after_at(end, text.len()) {
             host = later;
             end = host + authority_end(&text[host..]);
@@ -403,7 +410,8 @@ fn split_port(hosts: &str) -> (&str, bool) {
         let bracket = if host.starts_with('[') { host.find(']').unwrap_or(0) } else { 0 };
         if let Some(colon) = host[bracket..].find(':') {
             // Go's MySQL driver and JDBC write hosts in parentheses.
-            let port = host[bracket + colon + 1..].trim_end_matches(')');
+            let port = &host[bracket + colon + 1..];
+            let port = if hosts.contains('(') { port.trim_end_matches(')') } else { port };
             if valid && !(port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())) {
                 valid = false;
                 name = start + bracket + colon;

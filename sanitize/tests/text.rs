@@ -61,6 +61,7 @@ mod l1 {
         schemes_in_prose: "Bearer token missing, Bearer authentication required, Basic checks" => same;
         words_like_tokens: "sk-learn, SG.group, npm_config_registry, hf_hub_download" => same;
         packages: "npm i @a/b@1.2.3 a/b@v1 registry.test/a:b@sha256:0123 mailto:bob@h.test" => same;
+        key_like_a_scheme: "map[api_key://secret a:b]" => "map[api_key:REDACTED a:b]";
         scheme_in_a_value: "token: Bearer secret next" => "token: REDACTED next";
         digest: "Digest username=\"u\", response=\"secret\"\nnext" => "Digest REDACTED\nnext";
         proxy: "Proxy-Authorization: Basic secret x" => "Proxy-Authorization: REDACTED";

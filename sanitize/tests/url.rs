@@ -110,6 +110,12 @@ mod u3_user_information {
         password_cut_off: "http://u:secr" => "http://u";
         parameters_after_host: "jdbc:sqlserver://h:1433;user=sa;password=x" => "jdbc:sqlserver://h:1433";
         at_and_slash_in_password: "http://u:p@s/secret@h.test/" => "http://REDACTED";
+        at_and_question_mark_in_password: "http://u:p@s?secret@h.test/" => "http://REDACTED";
+        no_authority_before_password: "amqp:////u:secret#p@h.test/" => "amqp://REDACTED";
+        digits_before_number_sign_in_password: "http://u:1#secret@h.test/" => "http://REDACTED";
+        digits_before_backslash_in_password: "postgres://u:1\\secret@h.test/" => "postgres://REDACTED";
+        parenthesis_in_password: "http://u:)\\secret@h.test/" => "http://h.test/";
+        comma_in_password: "mongodb://u:,secret#p@h.test/" => "mongodb://h.test/";
         password_cut_off_behind_slash: "http://u:p/secret" => "http://u";
         slash_after_colon: "http://u:/secret@h.test/a" => "http://h.test/a";
         quoted: "\"http://u:secret@h.test/a\"" => "h.test/a\"";
@@ -190,6 +196,8 @@ mod u6_dsn {
         pairs_in_a_value: "host=h options='-c password=secret'" => "host=h options=REDACTED";
         pairs_with_commas: "host=h,password=secret" => "host=REDACTED";
         azure: "AccountName=x;AccountKey=secret==;EndpointSuffix=y" => "AccountName=x;AccountKey=REDACTED;EndpointSuffix=y";
+        mysql_driver_equals_sign: "u:p;secret=q@tcp(h:3306)/d" => "tcp(h:3306)/d";
+        semicolon_among_blanks: "host=h password=;secret dbname=d" => "host=REDACTED";
         mysql_driver_url: "mysql://u:p@tcp(h:3306)/d?x=y" => "mysql://tcp(h:3306)/d";
         two_urls: "nats://u:secret@a:1,nats://u:secret@b:2" => "nats://b:2";
         two_urls_with_a_blank: "postgres://u:secret@a postgres://u:secret@b" => "postgres://b";

@@ -81,14 +81,16 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    pub(super) fn run(mut self) -> Cow<'a, [u8]> {
+    /// The sanitized text, and whether it was cut at the limit.
+    pub(super) fn run(mut self) -> (Cow<'a, [u8]>, bool) {
         let _ = self.read();
         let end = self.out.text().len();
-        if self.out.length(end) > self.options.max_output {
+        let too_long = self.out.length(end) > self.options.max_output;
+        if too_long {
             self.out.go_back(self.fits);
             self.out.stop_at(self.fits.at);
         }
-        self.out.finish()
+        (self.out.finish(), too_long)
     }
 
     /// Reads token by token. Each arm moves on by at least one byte.

@@ -65,6 +65,9 @@ pub fn sql_summary(text: &str, dialect: Dialect) -> String {
     SqlSanitizer::new(dialect).summary(text)
 }
 
+/// How often a text is cut at most; what still reads differently then is dropped as a whole.
+const CUTS: usize = 4;
+
 /// The SQL sanitizer with its options. Building one costs nothing; it holds no state.
 ///
 /// ```
@@ -156,7 +159,29 @@ impl SqlSanitizer {
     /// Sanitizes the bytes of one SQL text. Borrowed where nothing had to change.
     #[must_use]
     pub fn sanitize_bytes<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        Lexer::new(text, self.clone()).run()
+        match Lexer::new(text, self.clone()).run() {
+            (clean, false) => clean,
+            (cut, true) => self.settled(cut),
+        }
+    }
+
+    /// A text that was cut, cut further where its end reads differently than it did with what followed, as `--` does in MySQL.
+    fn settled<'a>(&self, cut: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        let mut cut = cut;
+        for _ in 0..CUTS {
+            let same = {
+                let (again, _) = Lexer::new(&cut, self.clone()).run();
+                again.iter().zip(&*cut).take_while(|(one, other)| one == other).count()
+            };
+            if same == cut.len() {
+                return cut;
+            }
+            match &mut cut {
+                Cow::Borrowed(text) => *text = &text[..same],
+                Cow::Owned(text) => text.truncate(same),
+            }
+        }
+        Cow::Borrowed(&[])
     }
 
     /// The operations and targets of an SQL text, in order and as written, in at most 255 characters (rule S15).

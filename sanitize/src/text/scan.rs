@@ -8,6 +8,7 @@ use super::value::{
     word_end,
 };
 use crate::edit::{Edit, REDACTED};
+use crate::keys::in_name;
 use crate::steps;
 use crate::token::token_end;
 use crate::url::{has_port, is_special};
@@ -109,8 +110,11 @@ impl<'a, 'r> Scan<'a, 'r> {
         let url =
             segment.find("://").map(|slashes| (start + scheme_start(&segment[..slashes]), start + slashes));
         // A scheme that is a sensitive key has a value instead.
-        let url =
-            url.filter(|&(scheme, slashes)| !self.has_secret_key(scheme, slashes)).map(|(scheme, _)| scheme);
+        let url = url.filter(|&(scheme, slashes)| {
+            let name = segment[..scheme - start].trim_end_matches(in_name);
+            !self.has_secret_key(start + name.len(), slashes)
+        });
+        let url = url.map(|(scheme, _)| scheme);
         let before_url = &segment[..url.map_or(segment.len(), |url| url - start)];
         if let Some((credentials, address)) = credentials(before_url) {
             if self.has_secret_key(start, start + address) {
