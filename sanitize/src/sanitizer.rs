@@ -172,6 +172,16 @@ impl Sanitizer {
         self.run(TextKind::Text, text.as_ref(), |text| self.rules.text.sanitize(text))
     }
 
+    /// Sanitizes a free text that stands apart from its name, as [`TextSanitizer::sanitize_named`] does.
+    #[must_use]
+    pub fn named_text<'a>(
+        &self,
+        name: &(impl AsRef<[u8]> + ?Sized),
+        text: &'a (impl AsRef<[u8]> + ?Sized),
+    ) -> Cow<'a, str> {
+        self.run(TextKind::Text, text.as_ref(), |text| self.rules.text.sanitize_named(name, text))
+    }
+
     /// Runs the custom rules of a kind around the built-in ones.
     fn run<'a>(
         &self,

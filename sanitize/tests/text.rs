@@ -178,3 +178,18 @@ fn sanitizer_is_cheap_to_share() {
     assert!(shared(&sanitizer).contains("Dsn"));
     assert_eq!(size_of::<Sanitizer>(), size_of::<usize>());
 }
+
+/// L1: a text that stands apart from its name, as a log's message does from its category.
+#[test]
+fn l1_texts_with_sensitive_names() {
+    let sanitizer = sanitize::Sanitizer::new();
+    for name in ["password", "api_key", "Authorization", "db.password"] {
+        assert_eq!(sanitizer.named_text(name, "correct horse"), "REDACTED", "{name}");
+        assert_eq!(sanitizer.named_text(name, ""), "", "{name}");
+    }
+    for name in ["order", "traceparent", "otel.traceparent", "datadog.uint64_span_id", ""] {
+        assert_eq!(sanitizer.named_text(name, "correct horse"), "correct horse", "{name}");
+        assert_eq!(sanitizer.named_text(name, "token=abc"), "token=REDACTED", "{name}");
+    }
+    assert_eq!(sanitizer.named_text("total_tokens", "512"), "512");
+}

@@ -17,29 +17,18 @@ pub(crate) fn sanitized<'t>(
         // A server's path is a URL without scheme and host.
         E::HttpServerRequestStart | E::HttpClientRequestStart => into_bytes(sanitizer.url(text)),
         E::SqlQueryStart => into_bytes(sanitizer.sql(text)),
-        // Hosts, addresses, names, labels, reasons, and of a log its category and its message.
+        // Hosts, addresses, names, labels, reasons, and of a log its category and its message, which is named by it.
         _ => match before {
-            Some(category) => message(sanitizer, category, text),
-            None => free_text(sanitizer, text),
+            Some(category) => kept(text, |text| sanitizer.named_text(category, text)),
+            None => kept(text, |text| sanitizer.text(text)),
         },
     }
 }
 
-/// A log's category is to its message what a key is to its value: `trace.Log(ctx, "password", password)`.
-fn message<'t>(sanitizer: &Sanitizer, category: &[u8], text: &'t [u8]) -> Cow<'t, [u8]> {
-    let clean = free_text(sanitizer, text);
-    let key = [sanitizer.text(category).as_bytes(), b"="].concat();
-    let pair = [&key[..], &clean].concat();
-    match free_text(sanitizer, &pair).strip_prefix(&key[..]) {
-        Some(value) if value != &clean[..] => Cow::Owned(value.to_vec()),
-        _ => clean,
-    }
-}
-
 /// Free text need not be UTF-8, such as Datadog's span ids in logs: where nothing has to be hidden it stays as it is.
-fn free_text<'t>(sanitizer: &Sanitizer, text: &'t [u8]) -> Cow<'t, [u8]> {
+fn kept<'t>(text: &'t [u8], sanitize: impl Fn(&str) -> Cow<'_, str>) -> Cow<'t, [u8]> {
     let readable = String::from_utf8_lossy(text);
-    match sanitizer.text(&*readable) {
+    match sanitize(&readable) {
         clean if clean == readable => Cow::Borrowed(text),
         clean => Cow::Owned(clean.into_owned().into_bytes()),
     }

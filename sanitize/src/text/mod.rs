@@ -6,7 +6,7 @@ mod value;
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use crate::edit::settled;
+use crate::edit::{REDACTED, settled};
 use crate::{DsnSanitizer, SensitiveKeys, TokenPrefixes, UrlSanitizer};
 use scan::Scan;
 
@@ -77,6 +77,26 @@ impl TextSanitizer {
     #[must_use]
     pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
         settled(String::from_utf8_lossy(text.as_ref()), |text| self.read(text))
+    }
+
+    /// Sanitizes a free text that stands apart from its name, such as the message of a log and the log's category, the value of a
+    /// label and its key: the text of a sensitive name is a secret as a whole.
+    ///
+    /// ```
+    /// let sanitizer = sanitize::TextSanitizer::new();
+    /// assert_eq!(sanitizer.sanitize_named("password", "correct horse"), "REDACTED");
+    /// assert_eq!(sanitizer.sanitize_named("order", "correct horse"), "correct horse");
+    /// ```
+    #[must_use]
+    pub fn sanitize_named<'a>(
+        &self,
+        name: &(impl AsRef<[u8]> + ?Sized),
+        text: &'a (impl AsRef<[u8]> + ?Sized),
+    ) -> Cow<'a, str> {
+        let clean = self.sanitize(text);
+        let name = name.as_ref();
+        let is_secret = self.keys.contains(name) && !self.keys.is_ordinary(name, &clean);
+        if is_secret && !clean.is_empty() { REDACTED.into() } else { clean }
     }
 
     fn read<'a>(&self, text: &'a str) -> Cow<'a, str> {
