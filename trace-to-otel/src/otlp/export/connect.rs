@@ -111,27 +111,30 @@ fn in_file(setting: &str, file: &Path, problem: &str) -> ConfigError {
 /// Why there is no answer.
 pub(super) fn no_answer(error: &(dyn Error + 'static)) -> ExportError {
     let causes: Vec<_> = causes(error).collect();
-    let kind = if causes.iter().any(|cause| is_tls(*cause)) {
+    let message = message(&causes);
+    // h2 gives out no more than the text of what broke a connection. To it, HTTP/1.1 is a frame of invalid size.
+    let is_tls = |cause: &&(dyn Error + 'static)| cause.is::<rustls::Error>();
+    let is_no_http =
+        |cause: &&(dyn Error + 'static)| cause.downcast_ref().is_some_and(hyper::Error::is_parse);
+    let kind = if causes.iter().any(is_tls) || message.contains("received fatal alert") {
         ExportErrorKind::Tls
-    } else if causes.iter().any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse)) {
+    } else if causes.iter().any(is_no_http) || message.contains("frame with invalid size") {
         ExportErrorKind::NotOtlp
     } else {
         ExportErrorKind::Unreachable
     };
-    ExportError::new(kind, &message(&causes))
+    ExportError::new(kind, &message)
 }
 
 /// An error and what it comes from.
 pub(super) fn causes<'e>(
     error: &'e (dyn Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    core::iter::successors(Some(error), |&error| error.source())
-}
-
-/// An `io::Error` keeps what it wraps to itself: it is no source of it.
-fn is_tls(cause: &(dyn Error + 'static)) -> bool {
-    let wrapped = cause.downcast_ref().and_then(io::Error::get_ref);
-    cause.is::<rustls::Error>() || wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>())
+    core::iter::successors(Some(error), |&error| match error.downcast_ref().and_then(io::Error::get_ref) {
+        // An `io::Error` hides what it wraps: its source is the source of that.
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    })
 }
 
 /// The causes' messages, without those that another one repeats.

@@ -13,10 +13,7 @@ use super::{
     error::{ExportError, ExportErrorKind},
     retry::{Pace, RetryOptions, SystemPace, retry},
 };
-use crate::{
-    otlp::{Batch, Encoder, Encoding},
-    span::Span,
-};
+use crate::otlp::{Batch, Encoding};
 
 /// Sends the batches of one signal, by HTTP or gRPC, and says what became of each.
 ///
@@ -156,22 +153,17 @@ impl Exporter {
     }
 
     fn check(&self, batch: &Batch) -> Result<(), ExportError> {
-        const LARGEST: usize = Encoder::<Span>::LARGEST_MAX_BYTES;
-        let (signal, encoding, bytes) = (batch.signal(), batch.encoding(), batch.bytes().len());
-        let error = |kind, message: String| Err(ExportError::new(kind, &message));
+        let invalid = |message: String| Err(ExportError::new(ExportErrorKind::InvalidBatch, &message));
+        let (signal, encoding) = (batch.signal(), batch.encoding());
         if signal != self.config.signal {
-            let message = format!("it has {}, and this sends {}", signal.name(), self.config.signal.name());
-            return error(ExportErrorKind::InvalidBatch, message);
+            return invalid(format!(
+                "it has {}, and this sends {}",
+                signal.name(),
+                self.config.signal.name()
+            ));
         }
         if self.config.protocol == Protocol::Grpc && encoding != Encoding::Protobuf {
-            let message = format!("it is encoded in {encoding:?}, and gRPC takes Protobuf");
-            return error(ExportErrorKind::InvalidBatch, message);
-        }
-        if bytes > LARGEST {
-            return error(
-                ExportErrorKind::TooLarge,
-                format!("{bytes} bytes, and at most {LARGEST} are sent"),
-            );
+            return invalid(format!("it is encoded in {encoding:?}, and gRPC takes Protobuf"));
         }
         Ok(())
     }

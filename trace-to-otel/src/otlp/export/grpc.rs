@@ -1,8 +1,9 @@
 //! OTLP/gRPC. OTLP, section "OTLP/gRPC"; gRPC itself is tonic's, over the same connections as HTTP.
 
 use core::{
+    convert::Infallible,
     error::Error,
-    future::Future,
+    future::{Future, Ready, ready},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -10,8 +11,8 @@ use core::{
 use std::sync::{Mutex, PoisonError};
 
 use bytes::{BufMut, Bytes};
-use http::{HeaderValue, header, uri::PathAndQuery};
-use http_body_util::Limited;
+use http::{HeaderMap, HeaderValue, header, uri::PathAndQuery};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::WithTrailers};
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::Client,
@@ -28,7 +29,7 @@ use tonic::{
 
 use super::{
     answer::{Accepted, ExportResponse, RpcStatus},
-    config::{Compression, Config, ConfigError},
+    config::{Compression, Config, ConfigError, Endpoint},
     connect::{Connector, HttpVersion, LONGEST_ANSWER, USER_AGENT, causes, connector, no_answer},
     error::{ExportError, ExportErrorKind, ReceiverStatus, classify_http, is_about_size},
 };
@@ -39,7 +40,7 @@ use crate::otlp::{Batch, Signal};
 pub(super) struct GrpcSender {
     connector: Connector,
     channel: Mutex<Channel>,
-    origin: http::Uri,
+    endpoint: Endpoint,
     metadata: MetadataMap,
     compression: Option<CompressionEncoding>,
 }
@@ -50,7 +51,7 @@ impl GrpcSender {
         Ok(Self {
             channel: Mutex::new(Channel::new(connector.clone())),
             connector,
-            origin: config.endpoint.uri().clone(),
+            endpoint: config.endpoint.clone(),
             metadata: MetadataMap::from_headers(config.headers.map().clone()),
             compression: match config.compression {
                 Compression::None => None,
@@ -62,7 +63,7 @@ impl GrpcSender {
 
     pub(super) async fn send(&self, batch: &Batch, limit: Option<Duration>) -> Result<Accepted, ExportError> {
         let channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut client = Grpc::with_origin(channel, self.origin.clone());
+        let mut client = Grpc::with_origin(channel, self.endpoint.uri().clone());
         if let Some(compression) = self.compression {
             client = client.send_compressed(compression);
         }
@@ -108,7 +109,7 @@ impl Channel {
 type BoxError = Box<dyn Error + Send + Sync>;
 
 impl tower_service::Service<http::Request<Body>> for Channel {
-    type Response = http::Response<Limited<Incoming>>;
+    type Response = http::Response<Answer>;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 
@@ -122,9 +123,41 @@ impl tower_service::Service<http::Request<Body>> for Channel {
         Box::pin(async move {
             let response = response.await?;
             is_grpc(&response)?;
-            Ok(response.map(|body| Limited::new(body, LONGEST_ANSWER)))
+            read(response).await
         })
     }
+}
+
+/// The whole content of an answer, and what comes behind it.
+type Answer = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>;
+
+/// Reads an answer before tonic does, which would set aside as much memory as its first bytes ask for, and whose own
+/// errors cannot be told from the receiver's.
+async fn read(response: http::Response<Incoming>) -> Result<http::Response<Answer>, BoxError> {
+    let not_otlp = |message| ExportError::new(ExportErrorKind::NotOtlp, message);
+    let (head, body) = response.into_parts();
+    let body = match Limited::new(body, LONGEST_ANSWER).collect().await {
+        Err(error) if error.is::<LengthLimitError>() => return Err(not_otlp("its answer is too long").into()),
+        body => body?,
+    };
+    let trailers = body.trailers().cloned();
+    // Without one, tonic takes the answer for a success.
+    if ![Some(&head.headers), trailers.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|headers| headers.contains_key("grpc-status"))
+    {
+        return Err(not_otlp("its answer has no grpc-status").into());
+    }
+    let bytes = body.to_bytes();
+    // gRPC over HTTP/2, "Length-Prefixed-Message".
+    if let Some(&[_, a, b, c, d]) = bytes.first_chunk() {
+        if u64::from(u32::from_be_bytes([a, b, c, d])) + 5 > bytes.len() as u64 {
+            return Err(not_otlp("its answer is shorter than it says").into());
+        }
+    }
+    let body = Full::new(bytes).with_trailers(ready(trailers.map(Ok)));
+    Ok(http::Response::from_parts(head, body))
 }
 
 fn is_grpc<T>(response: &http::Response<T>) -> Result<(), ExportError> {

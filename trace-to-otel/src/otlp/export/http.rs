@@ -15,7 +15,7 @@ use prost::Message;
 
 use super::{
     answer::{Accepted, ExportResponse, RpcStatus, json},
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Endpoint},
     connect::{Connector, HttpVersion, LONGEST_ANSWER, USER_AGENT, connector, no_answer},
     error::{ExportError, ExportErrorKind, ReceiverStatus, classify_http},
 };
@@ -25,7 +25,7 @@ use crate::otlp::{Batch, Encoding};
 #[derive(Debug)]
 pub(super) struct HttpSender {
     client: Client<Connector, Full<Bytes>>,
-    uri: http::Uri,
+    endpoint: Endpoint,
     headers: HeaderMap,
 }
 
@@ -46,13 +46,13 @@ impl HttpSender {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector(config, HttpVersion::Http1)?);
-        Ok(Self { client, uri: config.endpoint.uri().clone(), headers })
+        Ok(Self { client, endpoint: config.endpoint.clone(), headers })
     }
 
     pub(super) async fn send(&self, message: &HttpMessage, now: SystemTime) -> Result<Accepted, ExportError> {
         let mut request = http::Request::new(Full::new(message.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = self.endpoint.uri().clone();
         *request.headers_mut() = self.headers.clone();
         request.headers_mut().insert(header::CONTENT_TYPE, message.content_type.clone());
         let response = self.client.request(request).await.map_err(|error| no_answer(&error))?;

@@ -1,0 +1,13 @@
+//! Sending, to receivers on loopback that do what receivers do, and what they should not.
+#![cfg(all(feature = "http", feature = "grpc"))]
+
+mod blocking;
+mod config;
+mod grpc;
+mod grpc_receiver;
+mod http;
+mod http_receiver;
+mod retry;
+mod splitting;
+mod support;
+mod tls;
