@@ -11,18 +11,21 @@
 //! | `spans::{task, region, log}` | open and close the spans of one kind of event each |
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
+//! | `volume` | stands before a sink: sampling, kinds, durations, caps, sizes, runs of like regions |
+//! | `correlate` | on request: puts the spans of several processes together |
+//! | `metrics` | makes metrics of the same events |
 //! | `resource`, `span`, `log`, `metric`, `attribute` | what goes out, and the trait of those who take it |
 //! | `otlp` | encodes |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //!
 //! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,
-//! connect}` for their spans, `anatomy` for how a span's time splits, `metrics`, `volume` for sampling and caps,
-//! `correlate` for ids across processes, `otlp::{protobuf, http, grpc}` for sending, `sdk` for OpenTelemetry's own.
+//! connect}` for their spans, `anatomy` for how a span's time splits, `otlp::{http, grpc}` for sending.
 #![forbid(unsafe_code)]
 
 mod anatomy;
 mod attribute;
 mod clock;
+mod correlate;
 mod identity;
 mod log;
 mod mapper;
@@ -43,6 +46,9 @@ mod timeline;
 mod volume;
 
 pub use anatomy::{Anatomy, Waiting};
+pub use correlate::{
+    ClockOffset, Correlation, CorrelationReport, Correlator, OffsetEstimate, ProcessIndex, correlate,
+};
 pub use log::LogRecord;
 pub use mapper::{Counters, Limits, Mapper, MapperOptions};
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};

@@ -17,7 +17,7 @@ const ALL: u64 = 1 << RANDOM_BITS;
 /// A trace goes out when the last 56 bits of its id, as a number, are at least (1 − ratio) · 2⁵⁶, which is how
 /// OpenTelemetry's consistent probability sampling decides where nothing else is said in `tracestate`. All ids that the
 /// mapper makes are random in these bits. An id that stands in for one of which only the fold is known is another one
-/// than the real id: sample both before, or both after such ids are replaced.
+/// than the real id: sample both before, or both after such ids are [replaced](crate::Correlator).
 ///
 /// ```
 /// use trace_to_otel::SamplingRatio;

@@ -1,0 +1,233 @@
+//! What several processes say of the same traces, put together (mapping rules, "Identity" and "Time").
+//!
+//! Mapping one process never looks at another, so that its spans are the same whatever else there is. This is the step
+//! that does, on purpose and on request.
+
+mod calls;
+mod offset;
+
+pub use offset::{ClockOffset, OffsetEstimate};
+
+use std::collections::{BTreeMap, HashMap};
+
+use trace_context::{FoldIndex, SpanId, TraceId};
+
+use crate::{
+    correlate::calls::{Call, Matches},
+    span::{Parent, Scope, Span, SpanKind, UnixTime},
+};
+
+/// One of the processes of a [`Correlator`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessIndex(u32);
+
+impl ProcessIndex {
+    /// The how many-th that was added, from 0.
+    #[must_use]
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Reads the spans of several processes, to find out what they have to do with each other. The first of two passes:
+/// [`observe`](Self::observe) every span, [`finish`](Self::finish), then [`apply`](Correlation::apply) to every span.
+///
+/// - A stand-in trace id, made of the 64 bits that the fork records ([`trace_context::Fold::stand_in`]), gives way to the
+///   real id where exactly one with that fold was seen.
+/// - An HTTP server span without a parent gets the client span of another process as its remote parent, if its trace
+///   has exactly one such span that could enclose it.
+/// - The offset between two processes' clocks is estimated from these pairs, as far as both spans are complete and the
+///   client's has an `http.response.status_code`: one that gave up does not tell when the server was done.
+///
+/// The result is a function of the processes and their spans, in the order in which they were observed.
+///
+/// Memory is bounded: 64 bytes or so for each HTTP span, up to a [limit](Self::with_limit), and the ids of the last
+/// [`FoldIndex::DEFAULT_LIMIT`] traces. What does not fit is counted.
+///
+/// ```
+/// use trace_context::{Fold, SpanId, TraceId};
+/// use trace_to_otel::{Attribute, Correlator, Scope, Span, SpanKind, UnixTime};
+///
+/// let real = TraceId::from_u128(0x0af7651916cd43dd8448eb211c80319c).unwrap();
+/// let stand_in = Fold::of(real).unwrap().stand_in();
+/// let span = |id, name, times| Span::new(stand_in, SpanId::from_u64(id).unwrap(), Scope::Http, name, times);
+///
+/// let mut client = span(1, "GET", (UnixTime(1000), UnixTime(1900)));
+/// client.kind = SpanKind::Client;
+/// client.attributes.push(Attribute::new("http.response.status_code", 200));
+/// let mut server = span(2, "GET", (UnixTime(5300), UnixTime(5900)));
+/// server.kind = SpanKind::Server;
+///
+/// let mut correlator = Correlator::new();
+/// let (shop, store) = (correlator.add_process(), correlator.add_process());
+/// correlator.observe(shop, &client);
+/// correlator.observe(store, &server);
+/// correlator.observe_trace(real);
+/// let mut correlation = correlator.finish();
+///
+/// let offset = correlation.report().offsets[0].estimate.unwrap();
+/// assert_eq!((offset.nanoseconds, offset.error), (-4150, 150));
+/// correlation.align(store, shop);
+/// correlation.apply(store, &mut server);
+/// assert_eq!(server.trace_id, real);
+/// assert_eq!(server.parent.unwrap().span_id, client.span_id);
+/// assert_eq!(server.start, UnixTime(1150));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Correlator {
+    folds: FoldIndex,
+    calls: Vec<Call>,
+    limit: usize,
+    processes: u32,
+    dropped_spans: u64,
+}
+
+impl Default for Correlator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Correlator {
+    /// How many HTTP spans are looked at unless told otherwise.
+    pub const DEFAULT_LIMIT: usize = 1 << 20;
+
+    /// A correlator that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limit(Self::DEFAULT_LIMIT)
+    }
+
+    /// The same, that looks at no more HTTP spans than this.
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self { folds: FoldIndex::new(), calls: Vec::new(), limit, processes: 0, dropped_spans: 0 }
+    }
+
+    /// One more process. Its clock is its own.
+    pub fn add_process(&mut self) -> ProcessIndex {
+        let index = ProcessIndex(self.processes);
+        self.processes += 1;
+        index
+    }
+
+    /// Takes note of a span of a process.
+    pub fn observe(&mut self, process: ProcessIndex, span: &Span) {
+        self.observe_trace(span.trace_id);
+        for link in &span.links {
+            self.observe_trace(link.trace_id);
+        }
+        let is_client = match (span.scope, span.kind) {
+            (Scope::Http, SpanKind::Client) => true,
+            (Scope::Http, SpanKind::Server) => false,
+            _ => return,
+        };
+        if self.calls.len() == self.limit {
+            self.dropped_spans += 1;
+            return;
+        }
+        self.calls.push(Call::new(process, is_client, span));
+    }
+
+    /// Takes note of the real id of a trace, such as a log or another tracer's span says it.
+    pub fn observe_trace(&mut self, trace_id: TraceId) {
+        self.folds.insert(trace_id);
+    }
+
+    /// Puts together what was seen.
+    #[must_use]
+    pub fn finish(self) -> Correlation {
+        let Matches { parents, mut report } = calls::match_calls(self.calls, &self.folds);
+        report.dropped_spans = self.dropped_spans;
+        report.forgotten_traces = self.folds.evicted();
+        Correlation { folds: self.folds, parents, shifts: BTreeMap::new(), report }
+    }
+}
+
+/// What a [`Correlator`] has found out. The second of two passes.
+#[derive(Clone, Debug)]
+pub struct Correlation {
+    folds: FoldIndex,
+    parents: HashMap<ServerKey, SpanId, foldhash::fast::RandomState>,
+    shifts: BTreeMap<ProcessIndex, i64>,
+    report: CorrelationReport,
+}
+
+/// A server span, by what the process itself knows of it.
+pub(crate) type ServerKey = (ProcessIndex, TraceId, SpanId);
+
+impl Correlation {
+    /// What was found, and what was not.
+    #[must_use]
+    pub fn report(&self) -> &CorrelationReport {
+        &self.report
+    }
+
+    /// From now on moves the times of a process to the clock of another, by the [estimate](OffsetEstimate) of the offset
+    /// between both; gives the nanoseconds that are added. `None`, and no time is moved, where there is no estimate.
+    ///
+    /// A resource whose times are moved ought to say so: add `gotrace.clock.offset` with what this gives.
+    pub fn align(&mut self, process: ProcessIndex, reference: ProcessIndex) -> Option<i64> {
+        let nanoseconds = self.report.offsets.iter().find_map(|offset| offset.between(process, reference))?;
+        self.shifts.insert(process, nanoseconds);
+        Some(nanoseconds)
+    }
+
+    /// Changes a span of a process: ids, parent and, where it is [aligned](Self::align), times. Once for each span.
+    pub fn apply(&self, process: ProcessIndex, span: &mut Span) {
+        if let Some(&parent) = self.parents.get(&(process, span.trace_id, span.span_id)) {
+            span.parent.get_or_insert(Parent::new(parent, true));
+        }
+        span.trace_id = self.folds.replace(span.trace_id);
+        for link in &mut span.links {
+            link.trace_id = self.folds.replace(link.trace_id);
+        }
+        if let Some(&shift) = self.shifts.get(&process) {
+            let times = [&mut span.start, &mut span.end];
+            let of_events = span.events.iter_mut().map(|event| &mut event.time);
+            times.into_iter().chain(of_events).for_each(|time| {
+                *time = UnixTime(time.0.saturating_add_signed(shift));
+            });
+        }
+    }
+}
+
+/// What a [`Correlator`] has found, and what not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CorrelationReport {
+    /// Traces of HTTP spans with a stand-in id whose real id is known now.
+    pub resolved_traces: u64,
+    /// Those with several real ids that would fit: they keep their stand-in.
+    pub ambiguous_traces: u64,
+    /// Those whose real id nobody has seen.
+    pub unresolved_traces: u64,
+    /// Server spans that got a client span of another process as their parent.
+    pub joined_servers: u64,
+    /// Server spans with several client spans that could enclose them, or with more than 1,024 to look at.
+    pub ambiguous_servers: u64,
+    /// Server spans with no client span in another process.
+    pub unmatched_servers: u64,
+    /// Server spans whose client spans all were at other times, as the offset between the clocks tells.
+    pub contradicted_servers: u64,
+    /// HTTP spans that a limit kept out.
+    pub dropped_spans: u64,
+    /// Traces whose ids there was no room for.
+    pub forgotten_traces: u64,
+    /// The offsets between the clocks of those processes that called each other, in the order of the processes.
+    pub offsets: Vec<ClockOffset>,
+}
+
+/// Correlates the spans of some processes, each with all of its spans, in place. Times stay as they are.
+pub fn correlate(processes: &mut [Vec<Span>]) -> CorrelationReport {
+    let mut correlator = Correlator::new();
+    let indices: Vec<_> = processes.iter().map(|_| correlator.add_process()).collect();
+    for (&index, spans) in indices.iter().zip(&*processes) {
+        spans.iter().for_each(|span| correlator.observe(index, span));
+    }
+    let correlation = correlator.finish();
+    for (&index, spans) in indices.iter().zip(processes) {
+        spans.iter_mut().for_each(|span| correlation.apply(index, span));
+    }
+    correlation.report
+}
