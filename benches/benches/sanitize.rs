@@ -1,4 +1,5 @@
-//! The SQL sanitizer beside its peers, in one run: short queries, queries of a transaction, one bulk INSERT.
+//! The SQL sanitizer beside its peers, in one run: short queries, queries of a transaction, bulk INSERTs. And the sanitizers of
+//! URLs, connection strings and free text.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -6,6 +7,7 @@ use std::hint::black_box;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
+use libdd_trace_obfuscation::http::obfuscate_url_string;
 use sanitize::{Dialect, SqlSanitizer};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::Tokenizer;
@@ -51,6 +53,46 @@ fn bulk() -> String {
     unreachable!("the rows do not end")
 }
 
+/// One INSERT of 650 kB with many short rows, whose literals are of a few bytes.
+fn bulk_of_short_rows() -> String {
+    let mut text = String::from("INSERT INTO points (id, name, x, y) VALUES ");
+    for row in 0.. {
+        write!(text, "({row}, 'p{}', {}.5, -{})", row % 977, row % 1000, row % 60)
+            .expect("a string takes it");
+        if text.len() > 650_000 {
+            return text;
+        }
+        text.push_str(", ");
+    }
+    unreachable!("the rows do not end")
+}
+
+const URLS: [&str; 6] = [
+    "https://api.example.com/v1/users/42/orders?page=2&sort=created_at",
+    "https://example.com/static/app.js",
+    "http://bob:hunter2@internal.example.com:8080/admin?token=abcdef#top",
+    "https://bucket.s3.amazonaws.com/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20261123&X-Amz-Signature=0123456789abcdef",
+    "/healthz",
+    "https://example.com/search?q=red+shoes&utm_source=mail&session=0123456789",
+];
+
+const CONNECTIONS: [&str; 5] = [
+    "postgres://bob:hunter2@db.example.com:5432/shop?sslmode=verify-full",
+    "bob:hunter2@tcp(db.example.com:3306)/shop?parseTime=true&loc=UTC",
+    "host=db.example.com port=5432 user=bob password='hun ter2' dbname=shop sslmode=disable",
+    "Server=tcp:db.example.com,1433;Initial Catalog=shop;User ID=bob;Password=hunter2;Encrypt=True",
+    "mongodb://bob:hunter2@a.example.com:27017,b.example.com:27017/shop?replicaSet=rs0",
+];
+
+const MESSAGES: [&str; 6] = [
+    "cache miss for user 42 at 12:30:45, retrying in 200ms",
+    r#"{"level":"info","msg":"request done","method":"GET","path":"/v1/users","status":200,"duration":0.0123}"#,
+    "level=warn msg=\"slow query\" duration=1.2s table=orders rows=1024",
+    "dial tcp 10.0.0.7:5432: connect: connection refused",
+    "GET https://bob:hunter2@api.example.com/v1/users?token=abcdef 200 in 12ms",
+    "login failed for bob, password=hunter2, trace 4bf92f3577b34da6a3ce929d0e0e4736",
+];
+
 fn ours(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, dialect: Dialect, texts: &[&str]) {
     let sanitizer = SqlSanitizer::new(dialect);
     group.bench_function(name, |bencher| {
@@ -91,7 +133,26 @@ fn sql(criterion: &mut Criterion) {
     compare(criterion, "mixed", &MIXED);
     compare(criterion, "oltp", &OLTP);
     compare(criterion, "bulk", &[&bulk()]);
+    compare(criterion, "bulk of short rows", &[&bulk_of_short_rows()]);
 }
 
-criterion_group!(benches, sql);
+fn set(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, texts: &[&str], clean: impl Fn(&str) -> usize) {
+    group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| texts.iter().map(|text| clean(black_box(text))).sum::<usize>());
+    });
+}
+
+fn locations(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("url");
+    set(&mut group, "ours", &URLS, |text| sanitize::url(text).len());
+    set(&mut group, "libdd-trace-obfuscation", &URLS, |text| obfuscate_url_string(text, true, false).len());
+    group.finish();
+    let mut group = criterion.benchmark_group("ours");
+    set(&mut group, "dsn", &CONNECTIONS, |text| sanitize::dsn(text).len());
+    set(&mut group, "text", &MESSAGES, |text| sanitize::text(text).len());
+    group.finish();
+}
+
+criterion_group!(benches, sql, locations);
 criterion_main!(benches);
