@@ -222,6 +222,19 @@ impl Histogram {
         Self { counts: vec![0; bounds.len() + 1], bounds, sum: 0.0, range: None }
     }
 
+    /// A histogram of values that were counted elsewhere: one more count than there are bounds, the values' sum, and
+    /// the least and the greatest of them.
+    pub(crate) fn from_counts(
+        bounds: impl Into<Cow<'static, [f64]>>,
+        counts: Vec<u64>,
+        sum: f64,
+        range: (f64, f64),
+    ) -> Self {
+        let bounds = bounds.into();
+        debug_assert_eq!(counts.len(), bounds.len() + 1, "a count for each bucket");
+        Self { bounds, counts, sum, range: Some(range) }
+    }
+
     /// Counts a value. What is not a number is in no bucket: it is left out.
     pub fn record(&mut self, value: f64) {
         if value.is_nan() {

@@ -1,5 +1,6 @@
 //! Metrics out of the same events that make the spans (mapping rules, "Metrics, from the same pass").
 
+mod durations;
 mod goroutines;
 
 use std::borrow::Cow;
@@ -12,8 +13,8 @@ use opentelemetry_semantic_conventions::metric::{
 
 use crate::{
     clock::WallClock,
-    metric::{Histogram, HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
-    metrics::goroutines::Goroutines,
+    metric::{HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
+    metrics::{durations::Durations, goroutines::Goroutines},
     span::UnixTime,
 };
 
@@ -21,20 +22,6 @@ use crate::{
 const HEAP_OBJECTS: &str = "gotrace.memory.heap.objects";
 /// Pauses that are not the garbage collector's: `/sched/pauses/total/other:seconds`, of which no convention knows.
 const OTHER_PAUSE_DURATION: &str = "gotrace.pause.other.duration";
-
-/// Bounds between buckets of durations, in seconds: powers of 2 in nanoseconds, from 256 ns to 8.6 s.
-///
-/// Each is a bound of Go's own histograms too (`runtime.timeHistogramMetricsBuckets`), which have three more between
-/// any two, so that what the runtime has counted can be added up to these.
-const DURATION_BOUNDS: [f64; 26] = {
-    let mut bounds = [0.0; 26];
-    let mut exponent = 0;
-    while exponent < bounds.len() {
-        bounds[exponent] = (256_u64 << exponent) as f64 / 1e9;
-        exponent += 1;
-    }
-    bounds
-};
 
 /// Makes metrics of events, for each generation of a trace its own.
 ///
@@ -87,9 +74,9 @@ pub struct MetricsCollector {
     /// When the world began to stop, and whether for the garbage collector.
     stopping: Option<(Time, bool)>,
     values: Values,
-    schedule: Histogram,
-    gc_pauses: Histogram,
-    other_pauses: Histogram,
+    schedule: Durations,
+    gc_pauses: Durations,
+    other_pauses: Durations,
     gc_cycles: i64,
 }
 
@@ -112,7 +99,6 @@ impl MetricsCollector {
     /// see [`MapperOptions::base_time`](crate::MapperOptions::base_time).
     #[must_use]
     pub fn new(base_time: UnixTime) -> Self {
-        let durations = || Histogram::new(&DURATION_BOUNDS[..]);
         Self {
             clock: WallClock::new(base_time),
             generation: None,
@@ -122,9 +108,9 @@ impl MetricsCollector {
             is_scheduled: false,
             stopping: None,
             values: Values::default(),
-            schedule: durations(),
-            gc_pauses: durations(),
-            other_pauses: durations(),
+            schedule: Durations::default(),
+            gc_pauses: Durations::default(),
+            other_pauses: Durations::default(),
             gc_cycles: 0,
         }
     }
@@ -140,7 +126,7 @@ impl MetricsCollector {
             E::GoStart => {
                 self.is_scheduled = true;
                 if let Some(since) = self.goroutines.start(first as i64) {
-                    self.schedule.record(seconds(since, time));
+                    self.schedule.record(nanoseconds(since, time));
                 }
             }
             E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
@@ -211,7 +197,7 @@ impl MetricsCollector {
     fn resume(&mut self, end: Time) {
         let Some((begin, is_of_collector)) = self.stopping.take() else { return };
         let pauses = if is_of_collector { &mut self.gc_pauses } else { &mut self.other_pauses };
-        pauses.record(seconds(begin, end));
+        pauses.record(nanoseconds(begin, end));
     }
 
     fn end_generation(&mut self) -> Option<Vec<Metric>> {
@@ -259,12 +245,10 @@ impl MetricsCollector {
             (OTHER_PAUSE_DURATION, "Pauses of the program but for the GC.", &mut self.other_pauses),
         ]
         .into_iter()
-        .filter(|(_, _, histogram)| histogram.count() > 0)
-        .map(move |(name, description, histogram)| {
-            let points = vec![HistogramPoint::new(start, end, histogram.clone())];
-            histogram.clear();
+        .filter_map(move |(name, description, durations)| {
+            let points = vec![HistogramPoint::new(start, end, durations.take()?)];
             let data = MetricData::Histogram { temporality: Temporality::Delta, points };
-            Metric::new(name, "s", description, data)
+            Some(Metric::new(name, "s", description, data))
         })
     }
 }
@@ -281,8 +265,8 @@ fn counted(
 }
 
 /// Threads' clocks may disagree by a little.
-fn seconds(begin: Time, end: Time) -> f64 {
-    end.0.saturating_sub(begin.0).max(0) as f64 / 1e9
+fn nanoseconds(begin: Time, end: Time) -> u64 {
+    u64::try_from(end.0.saturating_sub(begin.0)).unwrap_or(0)
 }
 
 /// Go: `runtime.stwReason.isGC`.
