@@ -1,1 +1,4 @@
 //! What the benches share.
+
+pub mod encode;
+pub mod spans;

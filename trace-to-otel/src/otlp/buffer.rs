@@ -49,7 +49,7 @@ impl Buffer {
 
     #[inline(always)]
     pub(super) fn extend(&mut self, bytes: &[u8]) {
-        self.next(bytes.len()).copy_from_slice(bytes);
+        copy(self.next(bytes.len()), bytes);
     }
 
     /// Makes the `from` bytes at `start` `to` bytes long; what they are then is the caller's to write.
@@ -75,4 +75,28 @@ impl Buffer {
         let wanted = (self.len + count).max(2 * self.bytes.len()).max(1 << 10);
         self.bytes.resize(wanted, 0);
     }
+}
+
+/// Copies as many bytes as `to` has room for, which has to be all of them.
+///
+/// Keys and most values are short, and the call of `memcpy` would take longer than its work: two copies of a constant
+/// size do, which overlap.
+#[inline(always)]
+pub(super) fn copy(to: &mut [u8], from: &[u8]) {
+    match from.len() {
+        33..=64 => copy_ends::<32>(to, from),
+        16..=32 => copy_ends::<16>(to, from),
+        8..=15 => copy_ends::<8>(to, from),
+        4..=7 => copy_ends::<4>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Copies the first and the last `N` bytes.
+#[inline(always)]
+fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+    let last = from.len() - N;
+    let to = &mut to[..from.len()];
+    to[..N].copy_from_slice(&from[..N]);
+    to[last..].copy_from_slice(&from[last..]);
 }

@@ -3,9 +3,9 @@
 use opentelemetry_semantic_conventions::SCHEMA_URL;
 
 use super::{
-    super::buffer::Buffer,
+    super::buffer::{Buffer, copy},
     envelope::field,
-    wire::{Wire, tag, varint_len},
+    wire::{Wire, tag, varint_len, write_varint},
 };
 use crate::{
     resource::Resource,
@@ -35,52 +35,89 @@ impl Buffer {
         }
     }
 
-    #[inline]
-    pub(super) fn attribute(&mut self, tag: u8, attribute: &Attribute) {
+    #[inline(always)]
+    fn attribute(&mut self, tag: u8, attribute: &Attribute) {
         let key = &*attribute.key;
         match &attribute.value {
             Value::Text(text) => self.text_attribute(tag, key, text),
-            Value::Integer(number) => {
-                // Negative numbers go out as their 64 bits.
-                let number = *number as u64;
-                self.key(tag, key, 1 + varint_len(number));
-                self.put([any_value::INT]);
+            // Negative numbers go out as their 64 bits.
+            Value::Integer(number) => self.varint_attribute(tag, key, any_value::INT, *number as u64),
+            Value::Float(number) => self.float_attribute(tag, key, *number),
+            Value::Boolean(yes) => self.varint_attribute(tag, key, any_value::BOOL, (*yes).into()),
+        }
+    }
+
+    #[inline(always)]
+    fn text_attribute(&mut self, tag: u8, key: &str, text: &str) {
+        let length = text.len();
+        match self.short_key(tag, key, length + 2) {
+            Some(out) => {
+                let (start, out) = out.split_at_mut(4);
+                start.copy_from_slice(&[
+                    key_value::VALUE,
+                    (length + 2) as u8,
+                    any_value::STRING,
+                    length as u8,
+                ]);
+                copy(out, text.as_bytes());
+            }
+            None => {
+                self.long_key(tag, key, 1 + varint_len(length as u64) + length);
+                self.any_text(text);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn varint_attribute(&mut self, tag: u8, key: &str, kind: u8, number: u64) {
+        let value = 1 + varint_len(number);
+        match self.short_key(tag, key, value) {
+            Some(out) => {
+                let (start, out) = out.split_at_mut(3);
+                start.copy_from_slice(&[key_value::VALUE, value as u8, kind]);
+                write_varint(out, number);
+            }
+            None => {
+                self.long_key(tag, key, value);
+                self.put([kind]);
                 self.varint(number);
             }
-            Value::Float(number) => self.float_attribute(tag, key, *number),
-            Value::Boolean(yes) => {
-                self.key(tag, key, 2);
-                self.put([any_value::BOOL, u8::from(*yes)]);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn float_attribute(&mut self, tag: u8, key: &str, number: f64) {
+        match self.short_key(tag, key, 9) {
+            Some(out) => {
+                let mut value = [0; 11];
+                value[..3].copy_from_slice(&[key_value::VALUE, 9, any_value::DOUBLE]);
+                value[3..].copy_from_slice(&number.to_le_bytes());
+                out.copy_from_slice(&value);
+            }
+            None => {
+                self.long_key(tag, key, 9);
+                self.optional_fixed64(any_value::DOUBLE, number.to_bits());
             }
         }
     }
 
-    #[inline]
-    pub(super) fn float_attribute(&mut self, tag: u8, key: &str, number: f64) {
-        self.key(tag, key, 9);
-        self.optional_fixed64(any_value::DOUBLE, number.to_bits());
-    }
-
-    fn text_attribute(&mut self, tag: u8, key: &str, text: &str) {
-        self.key(tag, key, 1 + varint_len(text.len() as u64) + text.len());
-        self.any_text(text);
-    }
-
-    /// Everything of a `KeyValue` before the `AnyValue`, which takes `value` bytes.
+    /// A `KeyValue` whose lengths take one byte each: its key. Gives room for the `AnyValue` as a field, which takes
+    /// `value` bytes behind its tag and length.
     #[inline(always)]
-    fn key(&mut self, tag: u8, key: &str, value: usize) {
-        // A KeyValue of less than 128 bytes has lengths of one byte each.
-        if !key.is_empty() && key.len() + value < 0x80 - 4 {
-            let out = self.next(key.len() + 6);
-            out[..4].copy_from_slice(&[tag, (key.len() + value + 4) as u8, key_value::KEY, key.len() as u8]);
-            out[4..4 + key.len()].copy_from_slice(key.as_bytes());
-            out[4 + key.len()..].copy_from_slice(&[key_value::VALUE, value as u8]);
-        } else {
-            self.long_key(tag, key, value);
+    fn short_key(&mut self, tag: u8, key: &str, value: usize) -> Option<&mut [u8]> {
+        let pair = key.len() + value + 4;
+        if key.is_empty() || pair >= 0x80 {
+            return None;
         }
+        let (start, out) = self.next(2 + pair).split_at_mut(4);
+        start.copy_from_slice(&[tag, pair as u8, key_value::KEY, key.len() as u8]);
+        let (name, out) = out.split_at_mut(key.len());
+        copy(name, key.as_bytes());
+        Some(out)
     }
 
-    #[cold]
+    /// Any `KeyValue` up to its `AnyValue`, which takes `value` bytes.
+    #[inline(never)]
     fn long_key(&mut self, tag: u8, key: &str, value: usize) {
         let framed = |length: usize| 1 + varint_len(length as u64) + length;
         // A key is no oneof: it is left out when it is empty.
@@ -93,7 +130,6 @@ impl Buffer {
     }
 
     /// The fields of an `AnyValue` that is a text, even an empty one.
-    #[inline]
     pub(super) fn any_text(&mut self, text: &str) {
         self.put([any_value::STRING]);
         self.varint(text.len() as u64);

@@ -108,8 +108,8 @@ impl Buffer {
 }
 
 /// Writes a varint that fills `out`.
-#[inline]
-fn write_varint(out: &mut [u8], mut number: u64) {
+#[inline(always)]
+pub(super) fn write_varint(out: &mut [u8], mut number: u64) {
     if let Some((last, rest)) = out.split_last_mut() {
         for byte in rest {
             *byte = number as u8 | 0x80;

@@ -1,0 +1,44 @@
+//! The ways from spans to OTLP.
+
+use opentelemetry_proto::{
+    tonic::collector::trace::v1::ExportTraceServiceRequest,
+    transform::{
+        common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope,
+    },
+};
+use opentelemetry_sdk::trace::SpanData;
+use prost::Message;
+use trace_to_otel::{
+    Resource, Span,
+    otlp::{Encoder, Encoding},
+};
+
+/// This crate's encoder, in batches of its default size. Gives the number of bytes.
+///
+/// # Panics
+///
+/// Where a span is too large for a batch.
+#[must_use]
+pub fn direct(encoding: Encoding, resource: &Resource, spans: &[Span]) -> usize {
+    let mut encoder = Encoder::new(encoding, resource);
+    let mut bytes = 0;
+    for span in spans {
+        if let Some(batch) = encoder.add(span).expect("it fits") {
+            bytes += batch.bytes().len();
+        }
+    }
+    bytes + encoder.finish().map_or(0, |batch| batch.bytes().len())
+}
+
+/// OpenTelemetry's SDK in batches of its default size: `SpanData`, `opentelemetry-proto`'s messages, `prost`'s bytes.
+/// That is what `opentelemetry-otlp` does before it sends.
+#[must_use]
+pub fn sdk(resource: &Resource, spans: &[Span]) -> usize {
+    let resource = ResourceAttributesWithSchema::from(&opentelemetry_sdk::Resource::from(resource));
+    let batches = spans.chunks(512).map(|batch| {
+        let batch = batch.iter().map(SpanData::from).collect();
+        let resource_spans = group_spans_by_resource_and_scope(batch, &resource);
+        ExportTraceServiceRequest { resource_spans }.encode_to_vec().len()
+    });
+    batches.sum()
+}
