@@ -82,3 +82,68 @@ impl Anatomy {
             .map(|(key, time)| (key, time as f64 / 1e9))
     }
 }
+
+/// What a goroutine does at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Running,
+    Runnable,
+    Syscall,
+    Waiting(Waiting),
+}
+
+impl Doing {
+    /// The state as Go names it. Go: `trace.GoState`.
+    pub(crate) const fn state(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Runnable => "Runnable",
+            Self::Syscall => "Syscall",
+            Self::Waiting(_) => "Waiting",
+        }
+    }
+}
+
+impl Waiting {
+    /// What the runtime's reason for blocking means. Go: `runtime.traceBlockReasonStrings`, and before Go 1.25 the same.
+    pub(crate) fn from_reason(reason: &[u8]) -> Self {
+        match reason {
+            b"network" => Self::Network,
+            b"sync" | b"sync.(*Cond).Wait" => Self::Sync,
+            b"chan send" | b"chan receive" => Self::Channel,
+            b"select" => Self::Select,
+            b"sleep" => Self::Sleep,
+            b"GC mark assist wait for work"
+            | b"GC background sweeper wait"
+            | b"wait until GC ends"
+            | b"GC weak to strong wait" => Self::Gc,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Anatomy {
+    /// Adds time spent on something.
+    pub(crate) fn add(&mut self, doing: Doing, nanoseconds: u64) {
+        let total = match doing {
+            Doing::Running => &mut self.running,
+            Doing::Runnable => &mut self.runnable,
+            Doing::Syscall => &mut self.syscall,
+            Doing::Waiting(reason) => &mut self.waiting_for[reason as usize],
+        };
+        *total += nanoseconds;
+    }
+
+    /// What came since the totals of a goroutine were these.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let mut waiting_for = self.waiting_for;
+        waiting_for.iter_mut().zip(earlier.waiting_for).for_each(|(total, earlier)| *total -= earlier);
+        Self {
+            running: self.running - earlier.running,
+            runnable: self.runnable - earlier.runnable,
+            syscall: self.syscall - earlier.syscall,
+            waiting_for,
+            gc_assist: self.gc_assist - earlier.gc_assist,
+        }
+    }
+}

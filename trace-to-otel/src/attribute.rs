@@ -4,17 +4,30 @@
 pub(crate) const CLOCK: &str = "gotrace.clock";
 /// How many addresses a look-up found.
 pub(crate) const DNS_ANSWER_COUNT: &str = "gotrace.dns.answer_count";
+/// The trace id that an operation of the fork has on the wire, folded to 64 bits: 16 hexadecimal digits.
+pub(crate) const FORK_TRACE_ID: &str = "gotrace.fork.trace_id";
 /// The goroutine that a span began on.
 pub(crate) const GOROUTINE_ID: &str = "gotrace.goroutine.id";
 /// What an HTTP client said of its failure.
 pub(crate) const HTTP_ERROR_MESSAGE: &str = "gotrace.http.error.message";
-/// Which end of a span the trace does not hold: `start` or `end`. It is taken to be the trace's own.
+/// Which end of a span the trace does not hold: `start`, `end`, or, of a range, `both`. It is taken to be the trace's
+/// own.
 pub(crate) const INCOMPLETE: &str = "gotrace.incomplete";
 /// The message of a log.
 pub(crate) const LOG_MESSAGE: &str = "gotrace.log.message";
 /// `assumed` where the begin and the end of a region were taken for a pair, but could belong to others.
 pub(crate) const PAIRING: &str = "gotrace.pairing";
+/// The proc that a range belongs to.
+pub(crate) const PROC_ID: &str = "gotrace.proc.id";
+/// What a range belongs to: `global`, `proc`, `goroutine` or `thread`.
+pub(crate) const RANGE_SCOPE: &str = "gotrace.range.scope";
 /// How many rows a query has changed.
 pub(crate) const SQL_ROWS_AFFECTED: &str = "gotrace.sql.rows_affected";
+/// The state that a goroutine leaves.
+pub(crate) const STATE_FROM: &str = "gotrace.state.from";
+/// Why a goroutine leaves its state, in the runtime's words.
+pub(crate) const STATE_REASON: &str = "gotrace.state.reason";
+/// The state that a goroutine goes over to.
+pub(crate) const STATE_TO: &str = "gotrace.state.to";
 /// The task that a span is, or belongs to.
 pub(crate) const TASK_ID: &str = "gotrace.task.id";

@@ -104,11 +104,31 @@ pub(crate) struct Identity {
 enum Own {
     Context(TraceParent),
     SpanId(SpanId),
+    /// As the fork put it on the wire, as far as it did. The span is the root of its own trace where that is not known.
+    Wire {
+        trace_id: Option<TraceId>,
+        span_id: Option<SpanId>,
+    },
 }
 
 impl Identity {
     pub(crate) fn new(facts: &Facts) -> Self {
         Self { root_trace_id: facts.trace_id(), span_id: facts.span_id(), own: None, remote_parent: None }
+    }
+
+    /// The same span, as the fork's wire names it: other processes know it by that.
+    pub(crate) fn with_wire(self, trace_id: Option<TraceId>, span_id: Option<SpanId>) -> Self {
+        Self { own: Some(Own::Wire { trace_id, span_id }), ..self }
+    }
+
+    /// The same span; its trace, if it turns out to be the root of one.
+    pub(crate) fn with_root_trace(self, root_trace_id: TraceId) -> Self {
+        Self { root_trace_id, ..self }
+    }
+
+    /// Whether the program wrote down the span's context, as an SDK does that exports the span itself.
+    pub(crate) fn is_written_down(&self) -> bool {
+        matches!(self.own, Some(Own::Context(_) | Own::SpanId(_)))
     }
 
     /// Takes what a log of the span says. The first one counts, as children may have been told it already; says
@@ -150,12 +170,15 @@ impl Identity {
     }
 
     fn context(&self, local_parent: Option<SpanContext>) -> SpanContext {
-        if let Some(Own::Context(own)) = self.own {
-            return own.into();
-        }
         let span_id = match self.own {
+            Some(Own::Context(own)) => return own.into(),
+            Some(Own::Wire { trace_id, span_id }) => {
+                let trace_id = trace_id.unwrap_or(self.root_trace_id);
+                let span_id = span_id.unwrap_or(self.span_id);
+                return SpanContext { trace_id, span_id, flags: TraceFlags::SAMPLED };
+            }
             Some(Own::SpanId(id)) => id,
-            _ => self.span_id,
+            None => self.span_id,
         };
         match self.remote_parent.map(SpanContext::from).or(local_parent) {
             Some(parent) => SpanContext { span_id, ..parent },

@@ -26,13 +26,12 @@ mod anatomy;
 mod attribute;
 mod clock;
 mod correlate;
+mod goroutines;
 mod identity;
 mod log;
 mod mapper;
 mod metric;
 mod metrics;
-// Not used yet: the mapper's pairing of starts and ends is under way.
-#[allow(dead_code)]
 mod operations;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;

@@ -9,9 +9,12 @@ use go_trace_format::{
 use sanitize::Sanitizer;
 
 use crate::{
-    identity::{Facts, Identity, SpanContext},
+    anatomy::{Anatomy, Doing, Waiting},
+    goroutines::{self, Goroutines},
+    identity::{Facts, Identity},
+    operations::Describer,
     span::{Scope, SpanSink, UnixTime},
-    spans::{Ending, OpenSpan, Place, Regions, Tasks},
+    spans::{Ending, Form, OpenSpan, OpenSpans, Operations, Place, Ranges, Regions},
     text::{CodeLocations, Texts},
     timeline::{Continuity, Timeline},
 };
@@ -26,6 +29,18 @@ pub struct MapperOptions {
     pub logs: bool,
     /// Whether spans go out whose own context says that they are not sampled.
     pub unsampled: bool,
+    /// Which database the program asks, as the attribute `db.system.name` has it: `postgresql`, `mysql`,
+    /// `microsoft.sql_server`. It says by which rules its queries are read; `other_sql`, the default, reads them by all.
+    pub db_system_name: Arc<str>,
+    /// Whether garbage collections, stopped worlds, sweeps and mark assists become spans.
+    pub ranges: bool,
+    /// Whether a goroutine that wakes another one is told by a link, from the span that it woke to its own.
+    pub wake_links: bool,
+    /// Whether each change of a goroutine's state becomes an event `goroutine.state` of the innermost span that is open
+    /// on it. There are very many; [`Span::anatomy`](crate::Span::anatomy) sums them up.
+    pub state_events: bool,
+    /// Whether spans carry the stack that they began with, as `code.stacktrace`. That multiplies their bytes.
+    pub stacks: bool,
     /// The wall time of the first event of a trace that holds no clock snapshots, as before Go 1.25.
     ///
     /// 1970 unless set: wrong for everyone to see, but the same on every run.
@@ -40,6 +55,11 @@ impl Default for MapperOptions {
             sanitizer: Sanitizer::new(),
             logs: true,
             unsampled: false,
+            db_system_name: "other_sql".into(),
+            ranges: true,
+            wake_links: true,
+            state_events: false,
+            stacks: false,
             base_time: UnixTime(0),
             limits: Limits::default(),
         }
@@ -57,6 +77,12 @@ pub struct Limits {
     pub remembered_tasks: usize,
     /// Open regions. Above it new ones are dropped.
     pub open_regions: usize,
+    /// Open operations: HTTP, SQL, TLS, DNS, connects. Above it the oldest go out as if the trace ended.
+    pub open_operations: usize,
+    /// Open ranges. Above it new ones are dropped.
+    pub open_ranges: usize,
+    /// Links of one span. Above it new ones are dropped.
+    pub links_per_span: usize,
     /// Events of one open span. Above it new ones are dropped.
     pub events_per_span: usize,
     /// Events of all open spans. Above it new ones are dropped.
@@ -69,6 +95,9 @@ impl Default for Limits {
             open_tasks: 1 << 18,
             remembered_tasks: 1 << 16,
             open_regions: 1 << 18,
+            open_operations: 1 << 16,
+            open_ranges: 1 << 16,
+            links_per_span: 32,
             events_per_span: 1 << 10,
             pending_events: 1 << 17,
         }
@@ -101,8 +130,12 @@ pub struct Counters {
     pub repeated_contexts: u64,
     /// Ends of tasks that had ended before. Go allows it.
     pub repeated_task_ends: u64,
-    /// HTTP, SQL, TLS, DNS and connect operations of the fork: this version makes no spans of them.
-    pub unmapped_operations: u64,
+    /// Ends of operations that went out before, when they seemed to be lost.
+    pub late_ends: u64,
+    /// Links that a limit has kept out of their spans.
+    pub dropped_links: u64,
+    /// Goroutines created inside of spans, of which that is not remembered, because of a limit.
+    pub unknown_creations: u64,
 }
 
 impl Counters {
@@ -117,10 +150,9 @@ impl Counters {
             (self.unattached_logs, "logs outside of any open task or region"),
             (self.invalid_contexts, "logs with a malformed context"),
             (self.repeated_contexts, "contexts for spans that had one already"),
-            (
-                self.unmapped_operations,
-                "HTTP, SQL, TLS, DNS and connect operations, of which no spans are made yet",
-            ),
+            (self.late_ends, "ends of operations that had been given up"),
+            (self.dropped_links, "links dropped: their spans had too many"),
+            (self.unknown_creations, "goroutines whose creating span was forgotten: there were too many"),
         ]
         .into_iter()
         .filter(|&(count, _)| count > 0)
@@ -146,8 +178,12 @@ pub struct Mapper {
     pub(crate) timeline: Timeline,
     pub(crate) texts: Texts,
     pub(crate) code: CodeLocations,
-    pub(crate) tasks: Tasks,
+    pub(crate) describer: Describer,
+    pub(crate) open: OpenSpans,
+    pub(crate) goroutines: Goroutines,
     pub(crate) regions: Regions,
+    pub(crate) operations: Operations,
+    pub(crate) ranges: Ranges,
     /// Whether the trace tells which goroutine runs where.
     has_scheduling: bool,
     /// Events that open spans hold.
@@ -175,8 +211,12 @@ impl Mapper {
             timeline: Timeline::new(options.base_time),
             texts: Texts::new(options.sanitizer.clone()),
             code: CodeLocations::default(),
-            tasks: Tasks::default(),
+            describer: Describer::new(options.sanitizer.clone(), Arc::clone(&options.db_system_name)),
+            open: OpenSpans::default(),
+            goroutines: Goroutines::default(),
             regions: Regions::default(),
+            operations: Operations::default(),
+            ranges: Ranges::default(),
             has_scheduling: false,
             pending_events: 0,
             counters: Counters::default(),
@@ -204,49 +244,54 @@ impl Mapper {
     /// Those of the sink.
     pub fn event<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
         use EventType as E;
-        // Most events are none of these: they are told apart before anything is decoded.
-        match event.event_type() {
+        let event_type = event.event_type();
+        if event_type == E::Sync {
             // Of the next generation, perhaps of another trace: its time is not the clock's under way.
-            E::Sync => {}
-            E::UserTaskBegin
-            | E::UserTaskEnd
-            | E::UserRegionBegin
-            | E::UserRegionEnd
-            | E::UserLog
-            | E::GoDestroy
-            | E::GoDestroySyscall => self.timeline.note(event),
-            E::HttpServerRequestStart
-            | E::HttpClientRequestStart
-            | E::SqlQueryStart
-            | E::TlsHandshakeStart
-            | E::DnsLookupStart
-            | E::ConnectStart => {
-                self.timeline.note(event);
-                self.counters.unmapped_operations += 1;
-                return Ok(());
-            }
-            other => {
-                self.timeline.note(event);
-                self.has_scheduling = self.has_scheduling || is_of_scheduling(other);
-                return Ok(());
-            }
+            return self.sync(event, sink);
         }
-        match event.kind() {
-            EventKind::Sync(sync) if sync.generation.is_some() => {
-                self.begin_generation(event, sync.continues, sink)
+        self.timeline.note(event);
+        // Most events say what a goroutine does, if they say anything: that is told before anything is decoded.
+        match event_type {
+            E::GoStart => self.goroutine_is_moved(event, Doing::Running),
+            E::GoUnblock => self.goroutine_wakes(event),
+            E::GoSwitch | E::GoSwitchDestroy => self.goroutine_is_moved(event, Doing::Runnable),
+            E::GoBlock => self.goroutine_moves(event, goroutines::blocked),
+            E::GoStop | E::GoSyscallEndBlocked => self.goroutine_moves(event, |_| Doing::Runnable),
+            E::GoSyscallBegin => self.goroutine_moves(event, |_| Doing::Syscall),
+            E::GoSyscallEnd => self.goroutine_moves(event, |_| Doing::Running),
+            E::GoCreate => self.goroutine_is_created(event, Doing::Runnable),
+            E::GoCreateBlocked => self.goroutine_is_created(event, Doing::Waiting(Waiting::Other)),
+            E::GoDestroy | E::GoDestroySyscall => self.goroutine_end(event, sink)?,
+            E::ProcStart | E::ProcStop | E::ProcSteal | E::HeapAlloc | E::HeapGoal => {}
+            E::GoStatus | E::GoStatusStack => {
+                self.goroutine_status(event);
+                return Ok(());
             }
+            _ => return self.event_with_content(event, sink),
+        }
+        self.has_scheduling = true;
+        Ok(())
+    }
+
+    /// An event that says more than what a goroutine does.
+    fn event_with_content<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        self.has_scheduling = self.has_scheduling || is_of_scheduling(event.event_type());
+        self.see_innermost(event, sink)?;
+        match event.kind() {
             EventKind::TaskBegin(task) => self.task_begin(event, task, sink),
             EventKind::TaskEnd(task) => self.task_end(event, task, sink),
             EventKind::RegionBegin(region) => self.region_begin(event, region, sink),
             EventKind::RegionEnd(region) => self.region_end(event, region, sink),
+            EventKind::OperationStart(start) => self.operation_start(event, start, sink),
+            EventKind::OperationEnd(end) => self.operation_end(event, end, sink),
             EventKind::Log(log) => {
                 self.log(event, log);
                 Ok(())
             }
-            EventKind::Goroutine(transition) => match transition.goroutine {
-                Some(goroutine) => self.goroutine_end(event, goroutine, sink),
-                None => Ok(()),
-            },
+            EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_) => {
+                self.goroutine_assists(event);
+                if self.options.ranges { self.range(event, sink) } else { Ok(()) }
+            }
             _ => Ok(()),
         }
     }
@@ -266,13 +311,12 @@ impl Mapper {
         Ok(())
     }
 
-    fn begin_generation<S: SpanSink>(
-        &mut self,
-        event: &Event<'_>,
-        continues: bool,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        let continuity = self.timeline.continuity(event, continues);
+    fn sync<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        let EventKind::Sync(sync) = event.kind() else { return Ok(()) };
+        if sync.generation.is_none() {
+            return Ok(());
+        }
+        let continuity = self.timeline.continuity(event, sync.continues);
         match continuity {
             Continuity::Next => {}
             // Tasks keep their ids, so that children of those that are gone still find them.
@@ -286,8 +330,11 @@ impl Mapper {
 
     fn close<S: SpanSink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
         let ending = Ending::unseen(self.timeline.latest());
-        self.finish_regions(ending, sink)?;
-        self.finish_tasks(ending, sink)
+        self.end_all_frames(ending, sink)?;
+        self.finish_tasks(ending, sink)?;
+        self.finish_ranges(ending, sink)?;
+        self.goroutines.clear();
+        Ok(())
     }
 
     pub(crate) fn facts(&self, scope: Scope, event: &Event<'_>, task: TaskId, is_begin: bool) -> Facts {
@@ -306,6 +353,7 @@ impl Mapper {
             goroutine: self.goroutine(event),
             thread: event.thread(),
             code: self.code.of_top_user_frame(event.stack()),
+            stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
         };
         OpenSpan::new(identity, name, self.timeline.time(event), task, place)
     }
@@ -323,23 +371,24 @@ impl Mapper {
         event.goroutine().filter(|_| self.has_scheduling)
     }
 
+    /// Hands a span on.
     pub(crate) fn emit<S: SpanSink>(
         &mut self,
-        scope: Scope,
+        form: Form,
         span: OpenSpan,
-        parent: Option<SpanContext>,
+        anatomy: Option<Anatomy>,
         ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        self.pending_events -= span.pending_events();
-        let placed = span.placed(parent);
+        self.pending_events -= span.notes.events.len();
+        let placed = span.placed(self.open.final_parent_context(&span.parent));
         if !placed.context.flags.is_sampled() && !self.options.unsampled {
             self.counters.unsampled_spans += 1;
             return Ok(());
         }
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
-        sink.take(span.finish(scope, placed, ending))
+        sink.take(span.finish(form, placed, anatomy, ending))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use go_trace_format::{Frame, Stack, Text};
+use go_trace_format::{Frame, Stack, Text, event::StackId};
 use sanitize::Sanitizer;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -42,9 +42,12 @@ impl Texts {
         name
     }
 
-    /// The sanitized text.
-    pub(crate) fn message(&self, text: Text<'_>) -> Arc<str> {
-        if text.is_lost() { "(message lost)".into() } else { self.sanitizer.text(text.as_bytes()).into() }
+    /// The sanitized text of a log, which may be secret by its category alone.
+    pub(crate) fn message(&self, category: Text<'_>, text: Text<'_>) -> Arc<str> {
+        if text.is_lost() {
+            return "(message lost)".into();
+        }
+        self.sanitizer.named_text(category.as_bytes(), text.as_bytes()).into()
     }
 }
 
@@ -58,19 +61,51 @@ pub(crate) struct CodeLocation {
 
 /// The places in the source that a generation's stacks begin with, by program counter.
 #[derive(Debug, Default)]
-pub(crate) struct CodeLocations(FastMap<u64, Arc<CodeLocation>>);
+pub(crate) struct CodeLocations {
+    by_pc: FastMap<u64, Arc<CodeLocation>>,
+    stack_traces: FastMap<StackId, Arc<str>>,
+}
 
 impl CodeLocations {
     /// The place of the innermost frame that is not the runtime's, which is where the program asked for the span.
     pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
-        let frame = stack?.frames().find(|frame| !is_of_runtime(frame.function.as_bytes()))?;
-        let location = self.0.entry(frame.pc).or_insert_with(|| Arc::new(CodeLocation::of(&frame)));
+        self.of_top_frame_above(stack, is_of_runtime)
+    }
+
+    /// The place of the innermost frame that is not of the packages whose operations the fork records: it asked for
+    /// the operation.
+    pub(crate) fn of_top_caller(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
+        self.of_top_frame_above(stack, |function| is_of_runtime(function) || is_of_operations(function))
+    }
+
+    fn of_top_frame_above(
+        &mut self,
+        stack: Option<Stack<'_>>,
+        is_below: impl Fn(&[u8]) -> bool,
+    ) -> Option<Arc<CodeLocation>> {
+        let frame = stack?.frames().find(|frame| !is_below(frame.function.as_bytes()))?;
+        let location = self.by_pc.entry(frame.pc).or_insert_with(|| Arc::new(CodeLocation::of(&frame)));
         Some(Arc::clone(location))
+    }
+
+    /// A whole stack as Go prints one, innermost frame first; what the functions were called with is not known. Go:
+    /// `runtime.traceback`.
+    pub(crate) fn stack_trace(&mut self, stack: Stack<'_>) -> Option<Arc<str>> {
+        stack.frames().next()?;
+        let text = self.stack_traces.entry(stack.id()).or_insert_with(|| {
+            let frames = stack.frames().map(|frame| {
+                let (function, file) = (frame.function.to_string_lossy(), frame.file.to_string_lossy());
+                format!("{function}(...)\n\t{file}:{}\n", frame.line)
+            });
+            frames.collect::<String>().into()
+        });
+        Some(Arc::clone(text))
     }
 
     /// Program counters of the next generation may be another program's.
     pub(crate) fn begin_generation(&mut self) {
-        self.0.clear();
+        self.by_pc.clear();
+        self.stack_traces.clear();
     }
 }
 
@@ -86,4 +121,9 @@ impl CodeLocation {
 
 fn is_of_runtime(function: &[u8]) -> bool {
     function.starts_with(b"runtime.") || function.starts_with(b"runtime/")
+}
+
+fn is_of_operations(function: &[u8]) -> bool {
+    const PACKAGES: [&[u8]; 5] = [b"net/http.", b"net/http/", b"net.", b"database/sql.", b"crypto/tls."];
+    PACKAGES.iter().any(|package| function.starts_with(package))
 }

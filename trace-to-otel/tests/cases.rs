@@ -235,11 +235,12 @@ fn nothing_secret_leaves() {
         script.task_begin(7, 1, 0, secret);
         script.region_begin(7, 1, secret);
         script.log(7, 1, secret, secret);
+        script.log(7, 1, "password", "hunter2");
         script.region_end(7, 1, secret);
         script.task_end(7, 1);
     });
     let (spans, _) = spans(&trace);
-    assert_eq!((spans.len(), spans[0].events.len()), (2, 1));
+    assert_eq!((spans.len(), spans[0].events.len()), (2, 2));
     let everything = format!("{spans:?}");
     assert!(everything.contains("example.com") && !everything.contains("hunter2"), "{everything}");
 }

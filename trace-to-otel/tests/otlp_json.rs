@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::{
     trace::v1 as proto,
 };
 use opentelemetry_semantic_conventions::SCHEMA_URL;
-use trace_to_otel::{Attribute, MapperOptions, Resource, Span, SpanSink, Value, otlp::JsonLines};
+use trace_to_otel::{Anatomy, Attribute, MapperOptions, Resource, Span, SpanSink, Value, otlp::JsonLines};
 
 /// All spans of some recordings: whole and incomplete ones, with logs, links and remote parents.
 fn all_spans() -> Vec<Span> {
@@ -85,7 +85,12 @@ fn check(decoded: &proto::Span, span: &Span) {
     assert_eq!((decoded.start_time_unix_nano, decoded.end_time_unix_nano), (span.start.0, span.end.0));
     assert_eq!(decoded.status, None);
     assert_eq!((decoded.dropped_events_count, decoded.dropped_attributes_count), (span.dropped_events, 0));
-    check_attributes(&decoded.attributes, &span.attributes);
+    let anatomy = span.anatomy.iter().flat_map(Anatomy::attributes);
+    let anatomy = anatomy.map(|(key, seconds)| Attribute::new(key, seconds));
+    check_attributes(
+        &decoded.attributes,
+        &span.attributes.iter().cloned().chain(anatomy).collect::<Vec<_>>(),
+    );
     assert_eq!(decoded.events.len(), span.events.len());
     for (decoded, event) in decoded.events.iter().zip(&span.events) {
         assert_eq!((&*decoded.name, decoded.time_unix_nano), (&*event.name, event.time.0));
@@ -106,6 +111,7 @@ fn check_attributes(decoded: &[KeyValue], attributes: &[Attribute]) {
         let value = match &attribute.value {
             Value::Text(text) => ProtoValue::StringValue(text.to_string()),
             Value::Integer(number) => ProtoValue::IntValue(*number),
+            Value::Float(number) => ProtoValue::DoubleValue(*number),
             other => panic!("{other:?}"),
         };
         assert_eq!(decoded.value.as_ref().and_then(|any| any.value.clone()), Some(value));

@@ -4,7 +4,7 @@ mod common;
 
 use std::fmt::Write;
 
-use trace_to_otel::{MapperOptions, Span};
+use trace_to_otel::{Anatomy, MapperOptions, Span};
 
 /// A span's fields on a few lines. Times count from `begin`.
 fn describe(span: &Span, begin: u64, text: &mut String) -> std::fmt::Result {
@@ -24,6 +24,9 @@ fn describe(span: &Span, begin: u64, text: &mut String) -> std::fmt::Result {
     )?;
     for attribute in &span.attributes {
         writeln!(text, "  {} = {}", attribute.key, attribute.value)?;
+    }
+    for (key, seconds) in span.anatomy.iter().flat_map(Anatomy::attributes) {
+        writeln!(text, "  {key} = {seconds}")?;
     }
     for link in &span.links {
         writeln!(text, "  link to {} {}", link.trace_id, link.span_id)?;
@@ -66,4 +69,8 @@ snapshots! {
     clockless: "go1.22/regions.trace",
     fork_custom: "fork/custom.trace",
     fork_withspan: "fork/withspan.trace",
+    fork_net: "fork/net.trace",
+    fork_sql: "fork/sql.trace",
+    fork_cut: "fork/cut.trace",
+    http: "go1.27/http.trace",
 }

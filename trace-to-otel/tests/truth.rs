@@ -70,14 +70,24 @@ enum Text {
 }
 
 impl Text {
-    /// As it comes out of the trace: cut, sanitized, with a stand-in for an empty name.
-    fn expected(&self, if_empty: &str) -> String {
+    /// As the runtime wrote it.
+    fn recorded(&self) -> Vec<u8> {
         let mut bytes = match self {
             Self::Plain(text) => text.clone().into_bytes(),
             Self::Bytes { base64 } => STANDARD.decode(base64).expect("base64"),
         };
         bytes.truncate(LONGEST);
-        let sanitized = sanitize::Sanitizer::new().text(&bytes).into_owned();
+        bytes
+    }
+
+    /// The message of a log as it comes out of the trace.
+    fn expected_of(&self, category: &Self) -> String {
+        sanitize::Sanitizer::new().named_text(&category.recorded(), &self.recorded()).into_owned()
+    }
+
+    /// As it comes out of the trace: cut, sanitized, with a stand-in for an empty name.
+    fn expected(&self, if_empty: &str) -> String {
+        let sanitized = sanitize::Sanitizer::new().text(&self.recorded()).into_owned();
         if sanitized.is_empty() { if_empty.to_owned() } else { sanitized }
     }
 }
@@ -85,6 +95,22 @@ impl Text {
 impl Window {
     fn holds(self, time: UnixTime) -> bool {
         (self.after - TOLERANCE..=self.before + TOLERANCE).contains(&time.0)
+    }
+}
+
+/// What the program made.
+#[derive(Clone, Copy)]
+enum Made<'t> {
+    Task(&'t TaskTruth),
+    Region(&'t RegionTruth),
+}
+
+impl Made<'_> {
+    fn is_of(self, id: u64) -> bool {
+        match self {
+            Self::Task(task) => task.id == id,
+            Self::Region(region) => region.task == Some(id),
+        }
     }
 }
 
@@ -134,16 +160,10 @@ impl Check {
 
     /// Parents, and with them the trace's id.
     fn nesting(self) -> Self {
-        let children = self
-            .truth
-            .tasks
-            .iter()
-            .map(|task| (&self.tasks[&task.id], task.parent.map(|parent| &self.tasks[&parent])))
-            .chain(self.truth.regions.iter().map(|region| {
-                let task = region.task.map(|task| &self.tasks[&task]);
-                (&self.regions[&region.id], region.enclosing.map(|outer| &self.regions[&outer]).or(task))
-            }));
-        for (child, parent) in children {
+        let tasks = self.truth.tasks.iter().map(Made::Task);
+        for child in tasks.chain(self.truth.regions.iter().map(Made::Region)) {
+            let parent = self.parent(child).map(|parent| self.span(parent));
+            let child = self.span(child);
             let found = child.parent.filter(|parent| !parent.is_remote).map(|parent| parent.span_id);
             assert_eq!(found, parent.map(|parent| parent.span_id), "{}: parent of {child:#?}", self.name);
             if let Some(parent) = parent {
@@ -151,6 +171,45 @@ impl Check {
             }
         }
         self
+    }
+
+    /// The task that a task names, else the region that it was made in. The region around a region if that is part of
+    /// the same task, else its task.
+    fn parent(&self, child: Made<'_>) -> Option<Made<'_>> {
+        let task_of =
+            |id: Option<u64>| Some(Made::Task(self.truth.tasks.iter().find(|task| Some(task.id) == id)?));
+        match child {
+            Made::Task(task) => task_of(task.parent).or_else(|| self.region_around(task)),
+            Made::Region(region) => {
+                let is_enclosing = |other: &&RegionTruth| Some(other.id) == region.enclosing;
+                let enclosing = self.truth.regions.iter().find(is_enclosing).map(Made::Region);
+                let is_same_task = |&around: &Made<'_>| {
+                    let mut ancestors =
+                        std::iter::successors(Some(around), |&ancestor| self.parent(ancestor));
+                    region.task.is_none_or(|task| ancestors.any(|ancestor| ancestor.is_of(task)))
+                };
+                enclosing.filter(is_same_task).or_else(|| task_of(region.task))
+            }
+        }
+    }
+
+    fn region_around(&self, task: &TaskTruth) -> Option<Made<'_>> {
+        let begin = task.begin?;
+        let is_around = |region: &&RegionTruth| {
+            task.begin_goroutine.is_some()
+                && region.begin_goroutine == task.begin_goroutine
+                && region.begin.is_some_and(|other| other.before <= begin.after)
+                && region.end.is_none_or(|end| end.after >= begin.before)
+        };
+        let latest = |region: &&RegionTruth| region.begin.map(|begin| begin.after);
+        self.truth.regions.iter().filter(is_around).max_by_key(latest).map(Made::Region)
+    }
+
+    fn span(&self, made: Made<'_>) -> &Span {
+        match made {
+            Made::Task(task) => &self.tasks[&task.id],
+            Made::Region(region) => &self.regions[&region.id],
+        }
     }
 
     fn nothing_else(self) -> Self {
@@ -165,7 +224,7 @@ impl Check {
         for log in &self.truth.logs {
             let Some(span) = self.span_of(log) else { continue };
             let category = log.category.expected("(no category)");
-            let message: Value = log.message.expected("").as_str().into();
+            let message: Value = log.message.expected_of(&log.category).as_str().into();
             let is_it = |event: &&SpanEvent| {
                 *event.name == *category && event.attributes[0].value == message && log.at.holds(event.time)
             };
@@ -248,6 +307,8 @@ fn options(base_time: UnixTime) -> MapperOptions {
     let mut options = MapperOptions::default();
     options.base_time = base_time;
     options.unsampled = true;
+    // What the runtime did, the program did not write down.
+    options.ranges = false;
     options
 }
 
@@ -344,7 +405,7 @@ fn tasks_and_regions_of_the_fork() {
     for recording in ["custom", "withspan"] {
         let truth = common::read(&format!("fork/{recording}.truth.json"));
         let truth: ForkTruth = serde_json::from_slice(&truth).expect("the truth");
-        let (mut spans, _) = common::spans_of(&format!("fork/{recording}.trace"), MapperOptions::default());
+        let (mut spans, _) = common::spans_of(&format!("fork/{recording}.trace"), options(UnixTime(0)));
         for operation in &truth.ops {
             let scope = match &*operation.kind {
                 "user_task" => Scope::Task,

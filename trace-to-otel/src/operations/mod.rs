@@ -13,7 +13,7 @@ mod tls;
 use std::{collections::HashMap, sync::Arc};
 
 use go_trace_format::{
-    Stack, Text,
+    Text,
     event::{Operation, Outcome},
 };
 use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
@@ -21,7 +21,7 @@ use sanitize::{Dialect, Sanitizer};
 
 use crate::span::{Attribute, Scope, SpanKind, Status};
 
-pub(crate) use tls::Side;
+pub(crate) use tls::{Side, name_by_side, shows_handshake};
 
 /// `error.type` of errors of no kind that is known.
 const OTHER: &str = "_OTHER";
@@ -59,30 +59,22 @@ const OPERATIONS: usize = 6;
 const MOST_KNOWN: usize = 1024;
 
 /// `None` for what is no span.
-type Known = HashMap<Box<[u8]>, Option<Described>, foldhash::fast::RandomState>;
+type Known = HashMap<Box<[u8]>, Option<Arc<Described>>, foldhash::fast::RandomState>;
 
 impl Describer {
     /// `db_system_name` is what `db.system.name` says of queries, and it chooses the dialect of the sanitizer.
-    pub(crate) fn new(sanitizer: Sanitizer, db_system_name: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(sanitizer: Sanitizer, db_system_name: Arc<str>) -> Self {
         Self { sanitizer, database: sql::Database::new(db_system_name), known: Default::default() }
     }
 
     /// The span that an operation opens; none for what is none, such as the look-up of an IP address.
-    pub(crate) fn begin(
-        &mut self,
-        operation: Operation,
-        text: Text<'_>,
-        stack: Option<Stack<'_>>,
-    ) -> Option<Described> {
-        if operation == Operation::Tls {
-            return Some(tls::begin(text, Side::of_begin(text, stack), &self.sanitizer));
-        }
+    pub(crate) fn begin(&mut self, operation: Operation, text: Text<'_>) -> Option<Arc<Described>> {
         let bytes = text.as_bytes();
         let index = index(operation);
         if let Some(known) = self.known[index].get(bytes) {
             return known.clone();
         }
-        let described = self.describe(operation, text);
+        let described = self.describe(operation, text).map(Arc::new);
         let known = &mut self.known[index];
         if known.len() == MOST_KNOWN {
             known.clear();
@@ -92,8 +84,8 @@ impl Describer {
     }
 
     /// The span of which only the end was seen.
-    pub(crate) fn unstarted(&mut self, operation: Operation) -> Option<Described> {
-        self.begin(operation, Text::from(&[][..]), None)
+    pub(crate) fn unstarted(&mut self, operation: Operation) -> Option<Arc<Described>> {
+        self.begin(operation, Text::from(&[][..]))
     }
 
     fn describe(&self, operation: Operation, text: Text<'_>) -> Option<Described> {
@@ -101,6 +93,7 @@ impl Describer {
             Operation::HttpServer => http::server(text, &self.sanitizer),
             Operation::HttpClient => http::client(text, &self.sanitizer),
             Operation::Sql => sql::query(text, &self.database, &self.sanitizer),
+            Operation::Tls => tls::begin(text, &self.sanitizer),
             Operation::Dns => return net::look_up(text, &self.sanitizer),
             Operation::Connect => net::connect(text, &self.sanitizer),
             _ => return None,
@@ -145,16 +138,16 @@ mod tests {
     use crate::span::Value;
 
     /// What is made of the start of an operation.
-    pub(super) fn begin(operation: Operation, text: &str) -> Option<Described> {
-        let mut describer = Describer::new(Sanitizer::new(), None);
+    pub(super) fn begin(operation: Operation, text: &str) -> Option<Arc<Described>> {
+        let mut describer = Describer::new(Sanitizer::new(), "other_sql".into());
         let first = describer.describe_text(operation, text);
         assert_eq!(describer.describe_text(operation, text), first, "{text} the second time");
         first
     }
 
     impl Describer {
-        fn describe_text(&mut self, operation: Operation, text: &str) -> Option<Described> {
-            self.begin(operation, Text::from(text.as_bytes()), None)
+        fn describe_text(&mut self, operation: Operation, text: &str) -> Option<Arc<Described>> {
+            self.begin(operation, Text::from(text.as_bytes()))
         }
     }
 
@@ -165,7 +158,7 @@ mod tests {
 
     pub(super) fn end(outcome: Outcome<'_>) -> (Status, Vec<String>) {
         let mut attributes = Vec::new();
-        let status = Describer::new(Sanitizer::new(), None).end(&outcome, &mut attributes);
+        let status = Describer::new(Sanitizer::new(), "other_sql".into()).end(&outcome, &mut attributes);
         (status, listed(&attributes))
     }
 
@@ -185,7 +178,7 @@ mod tests {
 
     #[test]
     fn texts_are_forgotten() {
-        let mut describer = Describer::new(Sanitizer::new(), None);
+        let mut describer = Describer::new(Sanitizer::new(), "other_sql".into());
         for number in 0..3 * MOST_KNOWN {
             let described =
                 describer.describe_text(Operation::HttpServer, &format!("/{number}")).expect("a span");

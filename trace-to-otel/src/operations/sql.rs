@@ -20,8 +20,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) fn new(system_name: Option<Arc<str>>) -> Self {
-        let system_name = system_name.unwrap_or_else(|| "other_sql".into());
+    pub(super) fn new(system_name: Arc<str>) -> Self {
         Self { dialect: dialect_of(&system_name), system_name }
     }
 }
@@ -94,15 +93,15 @@ mod tests {
 
     #[test]
     fn the_database_chooses_the_dialect() {
-        let query = |system: Option<&str>| {
-            let mut describer = Describer::new(Sanitizer::new(), system.map(Into::into));
+        let query = |system: &str| {
+            let mut describer = Describer::new(Sanitizer::new(), system.into());
             let text = Text::from(b"SELECT `a` # 's3cr3t\nFROM t".as_slice());
-            let described = describer.begin(Operation::Sql, text, None).expect("a span");
+            let described = describer.begin(Operation::Sql, text).expect("a span");
             listed(&described.attributes)
         };
-        assert_eq!(query(Some("mysql"))[..2], ["db.system.name=mysql", "db.query.text=SELECT `a` \nFROM t"]);
-        assert_eq!(query(Some("postgresql"))[0], "db.system.name=postgresql");
-        assert_eq!(query(None)[0], "db.system.name=other_sql");
+        assert_eq!(query("mysql")[..2], ["db.system.name=mysql", "db.query.text=SELECT `a` \nFROM t"]);
+        assert_eq!(query("postgresql")[0], "db.system.name=postgresql");
+        assert_eq!(query("other_sql")[0], "db.system.name=other_sql");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Handshakes.
 
+use std::sync::Arc;
+
 use go_trace_format::{Stack, Text, event::TlsVersion};
 use opentelemetry_semantic_conventions::attribute::{
     SERVER_ADDRESS, TLS_CIPHER, TLS_ESTABLISHED, TLS_PROTOCOL_NAME, TLS_PROTOCOL_VERSION,
@@ -17,45 +19,47 @@ pub(crate) enum Side {
 }
 
 impl Side {
-    /// As the beginning tells: by who asks for the handshake, and by the name of the server, which only clients have.
-    pub(super) fn of_begin(server_name: Text<'_>, stack: Option<Stack<'_>>) -> Option<Self> {
-        if !server_name.is_empty() && !server_name.is_lost() {
-            return Some(Self::Client);
-        }
-        Self::of(stack?)
-    }
-
-    /// As the functions tell that a goroutine is in. Within a handshake they all do, at its beginning only some.
+    /// As the functions tell that a goroutine is in: within a handshake they all do, at its beginning only some. The
+    /// server's name tells nothing, as a server may know its own.
     pub(crate) fn of(stack: Stack<'_>) -> Option<Self> {
-        stack.frames().find_map(|frame| match frame.function.as_bytes() {
-            b"crypto/tls.(*Conn).clientHandshake"
-            | b"crypto/tls.dial"
-            | b"crypto/tls.(*Dialer).DialContext"
-            | b"net/http.(*persistConn).addTLS.func2" => Some(Self::Client),
+        stack.frames().find_map(|frame| Self::of_function(frame.function.as_bytes()))
+    }
+
+    fn of_function(function: &[u8]) -> Option<Self> {
+        match function {
+            b"crypto/tls.(*Conn).clientHandshake" | b"crypto/tls.dial" => Some(Self::Client),
             b"crypto/tls.(*Conn).serverHandshake" | b"net/http.(*conn).serve" => Some(Self::Server),
+            _ if function.starts_with(b"crypto/tls.(*Dialer).") => Some(Self::Client),
+            _ if function.starts_with(b"net/http.(*persistConn).addTLS") => Some(Self::Client),
             _ => None,
-        })
+        }
     }
 }
 
-/// The name of a handshake whose server has the sanitized name `address`.
-fn name(side: Option<Side>, address: &str) -> String {
-    let name = match side {
-        Some(Side::Client) => "TLS client handshake",
-        Some(Side::Server) => "TLS server handshake",
-        None => "TLS handshake",
-    };
-    // A server's name is on the client only: one name is enough for all servers.
-    if address.is_empty() { name.to_owned() } else { format!("{name} {address}") }
+/// Whether a goroutine with this stack is in a handshake. Go: `crypto/tls.Conn.handshakeContext`.
+pub(crate) fn shows_handshake(stack: Stack<'_>) -> bool {
+    stack.frames().any(|frame| frame.function.as_bytes() == b"crypto/tls.(*Conn).handshakeContext")
 }
 
-pub(super) fn begin(server_name: Text<'_>, side: Option<Side>, sanitizer: &Sanitizer) -> Described {
+const NAME: &str = "TLS handshake";
+
+pub(super) fn begin(server_name: Text<'_>, sanitizer: &Sanitizer) -> Described {
+    let described = Described::new(Scope::Tls, SpanKind::Internal, NAME);
     let address = sanitizer.text(server_name.as_bytes());
-    let mut described = Described::new(Scope::Tls, SpanKind::Internal, name(side, &address));
-    if !address.is_empty() {
-        described.attributes.push(Attribute::new(SERVER_ADDRESS, &*address));
+    if address.is_empty() {
+        return described;
     }
-    described
+    described.with(Attribute::new(SERVER_ADDRESS, &*address))
+}
+
+/// The name of a handshake whose side is known, which it often is later than its beginning.
+pub(crate) fn name_by_side(described: &Described, side: Side) -> Arc<str> {
+    let server = described.attributes.iter().find(|attribute| attribute.key == SERVER_ADDRESS);
+    match (side, server) {
+        (Side::Client, Some(server)) => format!("TLS client handshake {}", server.value).into(),
+        (Side::Client, None) => "TLS client handshake".into(),
+        (Side::Server, _) => "TLS server handshake".into(),
+    }
 }
 
 pub(super) fn end(version: Option<TlsVersion>, suite: u16, attributes: &mut Vec<Attribute>) -> Status {
@@ -83,22 +87,32 @@ mod tests {
     use crate::operations::tests::{begin, end, listed};
 
     #[test]
-    fn who_knows_the_server_s_name_is_a_client() {
+    fn names_of_sides() {
+        for (server_name, client) in
+            [("tls.test", "TLS client handshake tls.test"), ("", "TLS client handshake")]
+        {
+            let described = begin(Operation::Tls, server_name).expect("a span");
+            assert_eq!(&*described.name, "TLS handshake", "the side is not known");
+            assert_eq!(&*name_by_side(&described, Side::Client), client);
+            assert_eq!(&*name_by_side(&described, Side::Server), "TLS server handshake");
+        }
         let described = begin(Operation::Tls, "tls.test").expect("a span");
-        assert_eq!(&*described.name, "TLS client handshake tls.test");
         assert_eq!(listed(&described.attributes), ["server.address=tls.test"]);
     }
 
     #[test]
-    fn without_name_and_stack_the_side_is_not_known() {
-        let described = begin(Operation::Tls, "").expect("a span");
-        assert_eq!((&*described.name, described.attributes), ("TLS handshake", Vec::new()));
-    }
-
-    #[test]
-    fn names_of_sides() {
-        assert_eq!(name(Some(Side::Server), ""), "TLS server handshake");
-        assert_eq!(name(Some(Side::Client), ""), "TLS client handshake");
+    fn functions_tell_the_side() {
+        for (function, side) in [
+            ("crypto/tls.(*Conn).handshakeContext", None),
+            ("crypto/tls.(*Conn).clientHandshake", Some(Side::Client)),
+            ("crypto/tls.(*Conn).serverHandshake", Some(Side::Server)),
+            ("crypto/tls.(*Dialer).DialContext", Some(Side::Client)),
+            ("net/http.(*persistConn).addTLS.func2", Some(Side::Client)),
+            ("net/http.(*conn).serve", Some(Side::Server)),
+            ("main.main", None),
+        ] {
+            assert_eq!(Side::of_function(function.as_bytes()), side, "{function}");
+        }
     }
 
     #[test]

@@ -27,8 +27,9 @@ pub use batch::{Batch, MalformedBatch};
 pub use encoder::{Encoder, RecordTooLarge};
 #[cfg(any(feature = "http", feature = "grpc"))]
 pub use export::{
-    Accepted, BlockingExporter, ClientIdentity, Compression, Config, ConfigError, Delivery, Endpoint, ExportError,
-    ExportErrorKind, Exporter, Headers, Pace, Protocol, ReceiverStatus, RetryOptions, Settings, SystemPace,
+    Accepted, BlockingExporter, ClientIdentity, Compression, Config, ConfigError, Delivery, Endpoint,
+    ExportError, ExportErrorKind, Exporter, Headers, Pace, Protocol, ReceiverStatus, RetryOptions, Settings,
+    SystemPace,
 };
 #[cfg(feature = "json")]
 pub use lines::JsonLines;

@@ -19,10 +19,11 @@ impl Mapper {
             return;
         }
         self.mention(event, log.task);
-        let target = match self.regions.annotate(self.goroutine(event), log.task) {
+        let region = self.region_of(self.goroutine(event), log.task);
+        let target = match region.and_then(|key| self.open.frame_mut(key)) {
+            Some(frame) => Some((&mut frame.span.identity, &mut frame.span.notes)),
             None if log.task == TaskId::BACKGROUND => None,
-            None => self.tasks.annotate(log.task),
-            region => region,
+            None => self.open.tasks.annotate(log.task),
         };
         let Some((identity, notes)) = target else {
             self.counters.unattached_logs += 1;
@@ -32,7 +33,7 @@ impl Mapper {
             Some(Ok(said)) => {
                 let is_new = identity.learn(said);
                 self.counters.repeated_contexts += u64::from(!is_new);
-                self.tasks.has_changed_contexts |= is_new;
+                self.open.has_changed_contexts |= is_new;
                 return;
             }
             Some(Err(_)) => self.counters.invalid_contexts += 1,
@@ -48,7 +49,10 @@ impl Mapper {
         notes.events.push(SpanEvent {
             time: self.timeline.time(event),
             name: self.texts.name(log.category, "(no category)"),
-            attributes: vec![Attribute::new(attribute::LOG_MESSAGE, self.texts.message(log.message))],
+            attributes: vec![Attribute::new(
+                attribute::LOG_MESSAGE,
+                self.texts.message(log.category, log.message),
+            )],
         });
     }
 }

@@ -1,9 +1,15 @@
 //! Spans that have begun: what is kept of them, and how they are finished.
 
 mod log;
+mod open;
+mod operation;
+mod range;
 mod region;
 mod task;
 
+pub(crate) use open::{LocalParent, Meanwhile, Open, OpenSpans};
+pub(crate) use operation::Operations;
+pub(crate) use range::Ranges;
 pub(crate) use region::Regions;
 pub(crate) use task::Tasks;
 
@@ -11,27 +17,32 @@ use std::sync::Arc;
 
 use go_trace_format::event::{GoroutineId, TaskId, ThreadId};
 use opentelemetry_semantic_conventions::attribute::{
-    CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER, THREAD_ID,
+    CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER, CODE_STACKTRACE, THREAD_ID,
 };
 
 use crate::{
+    anatomy::Anatomy,
     attribute,
-    identity::{Identity, Placed, SpanContext},
-    span::{Attribute, Scope, Span, SpanEvent, SpanKind, Status, UnixTime},
+    identity::{Identity, Placed},
+    span::{Attribute, Link, Scope, Span, SpanEvent, SpanKind, Status, UnixTime},
     text::CodeLocation,
 };
 
 /// A span that has begun, as small as can be: there may be many, for long.
 #[derive(Debug)]
 pub(crate) struct OpenSpan {
-    identity: Identity,
-    name: Arc<str>,
-    start: UnixTime,
-    task: TaskId,
-    place: Place,
-    /// The local parent's context as it was at the begin: for when the parent is forgotten.
-    parent_at_begin: Option<SpanContext>,
-    notes: Notes,
+    pub(crate) identity: Identity,
+    pub(crate) name: Arc<str>,
+    pub(crate) start: UnixTime,
+    /// The task that it is, or that the program has put it into.
+    pub(crate) task: TaskId,
+    pub(crate) place: Place,
+    pub(crate) parent: LocalParent,
+    pub(crate) meanwhile: Meanwhile,
+    /// When its goroutine ended without ending it.
+    pub(crate) abandoned: Option<UnixTime>,
+    pub(crate) notes: Notes,
+    pub(crate) links: Links,
 }
 
 /// Where a span began, as far as the trace tells.
@@ -40,13 +51,37 @@ pub(crate) struct Place {
     pub(crate) goroutine: Option<GoroutineId>,
     pub(crate) thread: Option<ThreadId>,
     pub(crate) code: Option<Arc<CodeLocation>>,
+    pub(crate) stack: Option<Arc<str>>,
 }
 
-/// What was logged in a span.
+/// What happened in a span.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    events: Vec<SpanEvent>,
-    dropped: u32,
+    pub(crate) events: Vec<SpanEvent>,
+    pub(crate) dropped: u32,
+}
+
+/// Other spans that a span has to do with.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    pub(crate) to: Vec<Link>,
+    pub(crate) dropped: u32,
+}
+
+impl Links {
+    /// Adds a link, unless it is there already or there are too many: says whether it was dropped.
+    pub(crate) fn add(&mut self, link: Link, most: usize) -> bool {
+        if self.to.contains(&link) {
+            return false;
+        }
+        let has_room = self.to.len() < most;
+        if has_room {
+            self.to.push(link);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        !has_room
+    }
 }
 
 /// Which end of a span the trace does not hold.
@@ -54,24 +89,50 @@ pub(crate) struct Notes {
 pub(crate) enum Missing {
     Start,
     End,
+    Both,
 }
 
 /// How a span is known to be over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
     pub(crate) time: UnixTime,
+    /// Where it was ended, if that is known.
+    pub(crate) goroutine: Option<GoroutineId>,
     pub(crate) missing: Option<Missing>,
     /// Whether begin and end were taken for a pair though others would have fitted as well.
     pub(crate) is_assumed: bool,
 }
 
 impl Ending {
-    fn seen(time: UnixTime) -> Self {
-        Self { time, missing: None, is_assumed: false }
+    pub(crate) fn seen(time: UnixTime, goroutine: Option<GoroutineId>) -> Self {
+        Self { time, goroutine, missing: None, is_assumed: false }
     }
 
     pub(crate) fn unseen(time: UnixTime) -> Self {
-        Self { time, missing: Some(Missing::End), is_assumed: false }
+        Self { time, goroutine: None, missing: Some(Missing::End), is_assumed: false }
+    }
+
+    /// The same end of a span whose begin was not seen.
+    pub(crate) fn without_start(self) -> Self {
+        Self { missing: Some(Missing::Start), ..self }
+    }
+}
+
+/// What a span looks like in the end, by its kind.
+#[derive(Debug)]
+pub(crate) struct Form {
+    pub(crate) scope: Scope,
+    pub(crate) kind: SpanKind,
+    pub(crate) status: Status,
+    /// Where the name becomes known by the end only.
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+impl Form {
+    /// A span of which nothing but its begin and end is told.
+    pub(crate) fn plain(scope: Scope) -> Self {
+        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::new() }
     }
 }
 
@@ -83,43 +144,59 @@ impl OpenSpan {
         task: TaskId,
         place: Place,
     ) -> Self {
-        Self { identity, name, start, task, place, parent_at_begin: None, notes: Notes::default() }
+        Self {
+            identity,
+            name,
+            start,
+            task,
+            place,
+            parent: LocalParent::default(),
+            meanwhile: Meanwhile::Unknown,
+            abandoned: None,
+            notes: Notes::default(),
+            links: Links::default(),
+        }
     }
 
-    /// The number of events that the span holds back.
-    pub(crate) fn pending_events(&self) -> usize {
-        self.notes.events.len()
-    }
-
-    pub(crate) fn placed(&self, local_parent: Option<SpanContext>) -> Placed {
-        self.identity.place(local_parent.or(self.parent_at_begin))
-    }
-
-    pub(crate) fn finish(self, scope: Scope, placed: Placed, ending: Ending) -> Span {
+    pub(crate) fn finish(
+        mut self,
+        mut form: Form,
+        placed: Placed,
+        anatomy: Option<Anatomy>,
+        ending: Ending,
+    ) -> Span {
+        self.add_attributes(&mut form.attributes, ending);
         Span {
             trace_id: placed.context.trace_id,
             span_id: placed.context.span_id,
             flags: placed.context.flags,
             parent: placed.parent,
-            scope,
-            kind: SpanKind::Internal,
+            scope: form.scope,
+            kind: form.kind,
             start: self.start,
             // Threads' clocks and clock snapshots may disagree by a little.
             end: ending.time.max(self.start),
-            attributes: self.attributes(ending),
+            attributes: form.attributes,
             dropped_attributes: 0,
-            anatomy: None,
-            name: self.name,
+            anatomy,
+            name: form.name.unwrap_or(self.name),
             events: self.notes.events,
             dropped_events: self.notes.dropped,
-            links: placed.link.into_iter().collect(),
-            dropped_links: 0,
-            status: Status::Unset,
+            links: match placed.link {
+                Some(link) => {
+                    self.links.to.retain(|other| *other != link);
+                    self.links.to.insert(0, link);
+                    self.links.to
+                }
+                None => self.links.to,
+            },
+            dropped_links: self.links.dropped,
+            status: form.status,
         }
     }
 
-    fn attributes(&self, ending: Ending) -> Vec<Attribute> {
-        let mut attributes = Vec::with_capacity(8);
+    fn add_attributes(&mut self, attributes: &mut Vec<Attribute>, ending: Ending) {
+        attributes.reserve(8);
         if let Some(code) = &self.place.code {
             attributes.push(Attribute::new(CODE_FUNCTION_NAME, Arc::clone(&code.function)));
             attributes.push(Attribute::new(CODE_FILE_PATH, Arc::clone(&code.file)));
@@ -137,12 +214,15 @@ impl OpenSpan {
         if let Some(ThreadId(id)) = self.place.thread {
             attributes.push(Attribute::new(THREAD_ID, id));
         }
+        if let Some(stack) = self.place.stack.take() {
+            attributes.push(Attribute::new(CODE_STACKTRACE, stack));
+        }
         match ending.missing {
             Some(Missing::Start) => attributes.push(Attribute::new(attribute::INCOMPLETE, "start")),
             Some(Missing::End) => attributes.push(Attribute::new(attribute::INCOMPLETE, "end")),
+            Some(Missing::Both) => attributes.push(Attribute::new(attribute::INCOMPLETE, "both")),
             None if ending.is_assumed => attributes.push(Attribute::new(attribute::PAIRING, "assumed")),
             None => {}
         }
-        attributes
     }
 }

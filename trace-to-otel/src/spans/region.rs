@@ -4,7 +4,7 @@
 //! goroutine has ended without ending it, or the trace does not tell which goroutine it is on. A loose region may
 //! still end: elsewhere, found by task and name.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use go_trace_format::{
     Event,
@@ -12,135 +12,41 @@ use go_trace_format::{
 };
 
 use crate::{
-    identity::{Identity, SpanContext},
+    identity::Identity,
     mapper::Mapper,
-    span::{Scope, SpanSink, UnixTime},
-    spans::{Ending, Missing, Notes, OpenSpan, Tasks},
+    span::{Scope, SpanSink},
+    spans::{
+        Ending, Form, LocalParent, Missing, Open, OpenSpan,
+        open::{FrameKey, What},
+    },
 };
 
-/// How many regions of one goroutine may be open: whoever looks through them stays fast.
-const DEEPEST: usize = 256;
+/// How much may be open on one goroutine: whoever looks through it stays fast.
+pub(crate) const DEEPEST: usize = 256;
 /// How many regions may be loose: an end looks through them.
 const MOST_LOOSE: usize = 1024;
 
-/// Below how many nests none is forgotten before its goroutine ends.
-const MOST_EMPTY: usize = 1024;
-
-/// The open regions.
+/// What is known of the regions that are open, beside what the nests of goroutines hold.
 #[derive(Debug, Default)]
 pub(crate) struct Regions {
-    nests: HashMap<GoroutineId, Nest, foldhash::fast::RandomState>,
-    /// How many regions the nests hold.
-    nested: usize,
+    /// How many are open.
+    count: usize,
     /// In the order in which they got loose.
-    loose: VecDeque<Loose>,
+    loose: VecDeque<FrameKey>,
     /// Whether begins went by that not even a nest counts.
     has_uncounted: bool,
 }
 
-/// The open regions of a goroutine, outermost first.
-#[derive(Debug, Default)]
-struct Nest {
-    regions: Vec<OpenSpan>,
-    /// How many more are open inside of these that a limit kept out.
-    dropped: u64,
-}
-
-#[derive(Debug)]
-struct Loose {
-    span: OpenSpan,
-    parent: Option<SpanContext>,
-    /// When its goroutine ended, if that is why it is loose.
-    abandoned: Option<UnixTime>,
-}
-
-impl Nest {
-    /// The context of the innermost region.
-    fn context(&self, tasks: &Tasks) -> Option<SpanContext> {
-        if !tasks.has_changed_contexts {
-            return self.regions.last().map(|innermost| innermost.placed(None).context);
-        }
-        let outermost = self.regions.first()?;
-        self.regions
-            .iter()
-            .fold(tasks.context(outermost.task), |parent, region| Some(region.placed(parent).context))
-    }
-
-    /// Takes the innermost region out, with its parent's context.
-    fn pop(&mut self, tasks: &Tasks) -> Option<(OpenSpan, Option<SpanContext>)> {
-        let span = self.regions.pop()?;
-        let parent = self.context(tasks).or_else(|| tasks.context(span.task));
-        Some((span, parent))
-    }
-}
-
 impl Regions {
-    /// Where a log of a task on a goroutine goes: the innermost region that is of that task.
-    pub(super) fn annotate(
-        &mut self,
-        goroutine: Option<GoroutineId>,
-        task: TaskId,
-    ) -> Option<(&mut Identity, &mut Notes)> {
-        let nest = self.nests.get_mut(&goroutine?)?;
-        let region = nest.regions.iter_mut().rfind(|region| region.task == task)?;
-        Some((&mut region.identity, &mut region.notes))
+    /// Takes note of a region that is over.
+    pub(super) fn closed(&mut self) {
+        self.count -= 1;
     }
 
-    fn pop(&mut self, goroutine: GoroutineId, tasks: &Tasks) -> Option<(OpenSpan, Option<SpanContext>)> {
-        let nest = self.nests.get_mut(&goroutine)?;
-        let popped = nest.pop(tasks);
-        if popped.is_some() {
-            self.nested -= 1;
-        }
-        self.forget_if_empty(goroutine);
-        popped
-    }
-
-    /// Empty nests are kept as long as there are few: their goroutines may well go on with another region.
-    fn forget_if_empty(&mut self, goroutine: GoroutineId) {
-        let is_empty = |nest: &Nest| nest.regions.is_empty() && nest.dropped == 0;
-        if self.nests.len() > MOST_EMPTY && self.nests.get(&goroutine).is_some_and(is_empty) {
-            self.nests.remove(&goroutine);
-        }
-    }
-
-    /// Takes note of a region that the limits keep out.
-    fn drop_begin(&mut self, goroutine: GoroutineId, most: usize) {
-        if let Some(nest) = self.nests.get_mut(&goroutine) {
-            nest.dropped += 1;
-        } else if self.nests.len() < most.saturating_mul(2) {
-            self.nests.insert(goroutine, Nest { regions: Vec::new(), dropped: 1 });
-        } else {
-            self.has_uncounted = true;
-        }
-    }
-
-    /// Whether an end is that of a region that the limits kept out.
-    fn drop_end(&mut self, goroutine: GoroutineId) -> bool {
-        let Some(nest) = self.nests.get_mut(&goroutine).filter(|nest| nest.dropped > 0) else { return false };
-        nest.dropped -= 1;
-        self.forget_if_empty(goroutine);
-        true
-    }
-
-    /// How many regions of a goroutine to end for this one to be ended, which is the last of them.
-    fn depth_of(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<usize> {
-        self.nests
-            .get(&goroutine)?
-            .regions
-            .iter()
-            .rev()
-            .position(|open| ended.is(open))
-            .map(|above| above + 1)
-    }
-
-    /// Takes out the loose region that this is the end of, and says whether there was more than one to choose
-    /// from. The latest is taken then, of those that began on the same thread if there are such.
-    fn take_loose(&mut self, ended: &Ended<'_>) -> Option<(Loose, bool)> {
-        let fitting = || self.loose.iter().enumerate().filter(|(_, loose)| ended.is(&loose.span));
-        let (chosen, _) = fitting().max_by_key(|(_, loose)| loose.span.place.thread == ended.thread)?;
-        let is_assumed = fitting().nth(1).is_some();
-        self.loose.remove(chosen).map(|loose| (loose, is_assumed))
+    /// Forgets what is loose, when all regions have ended.
+    pub(crate) fn clear(&mut self) {
+        self.loose.clear();
+        self.has_uncounted = false;
     }
 }
 
@@ -160,6 +66,10 @@ impl Ended<'_> {
 
 const UNNAMED: &str = "(unnamed region)";
 
+fn plain(_: &What) -> Option<Form> {
+    Some(Form::plain(Scope::Region))
+}
+
 impl Mapper {
     pub(crate) fn region_begin<S: SpanSink>(
         &mut self,
@@ -172,21 +82,16 @@ impl Mapper {
         let name = self.texts.name(region.name, UNNAMED);
         let mut span = self.open_span(identity, name, event, region.task);
         let Some(goroutine) = span.place.goroutine else {
-            span.parent_at_begin = self.tasks.context(region.task);
-            return self.loosen(Loose { span, parent: None, abandoned: None }, sink);
+            span.parent = self.task_as_parent(region.task);
+            self.regions.count += 1;
+            let key = self.begin_frame(span, What::Region);
+            return self.loosen(key, sink);
         };
-        let most = self.options.limits.open_regions;
-        let deep = self.regions.nests.get(&goroutine).map_or(0, |nest| nest.regions.len());
-        let is_within_dropped = self.regions.nests.get(&goroutine).is_some_and(|nest| nest.dropped > 0);
-        if is_within_dropped || deep >= DEEPEST || self.regions.nested >= most {
-            self.counters.dropped_spans += 1;
-            self.regions.drop_begin(goroutine, most);
-            return Ok(());
+        if self.has_room_for_region(goroutine) {
+            span.parent = self.parent_of_region(goroutine, region.task);
+            self.regions.count += 1;
+            self.begin_frame(span, What::Region);
         }
-        let nest = self.regions.nests.entry(goroutine).or_default();
-        span.parent_at_begin = nest.context(&self.tasks).or_else(|| self.tasks.context(region.task));
-        nest.regions.push(span);
-        self.regions.nested += 1;
         Ok(())
     }
 
@@ -197,24 +102,22 @@ impl Mapper {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         let goroutine = self.goroutine(event);
-        if goroutine.is_some_and(|goroutine| self.regions.drop_end(goroutine)) {
+        if goroutine.is_some_and(|goroutine| self.is_end_of_dropped(goroutine)) {
             return Ok(());
         }
-        let end = Ending::seen(self.timeline.time(event));
+        let end = Ending::seen(self.timeline.time(event), goroutine);
         let name = self.texts.name(region.name, UNNAMED);
         let ended = Ended {
             task: region.task,
             name: (!region.name.is_lost()).then_some(&*name),
             thread: event.thread(),
         };
-        let nested =
-            goroutine.and_then(|goroutine| Some((goroutine, self.regions.depth_of(goroutine, &ended)?)));
-        if let Some((goroutine, count)) = nested {
-            return self.end_nested(goroutine, count, end, sink);
+        if let Some(ending) = goroutine.and_then(|goroutine| self.nested_to_end(goroutine, &ended)) {
+            return self.end_nested(&ending, end, sink);
         }
-        if let Some((loose, is_assumed)) = self.regions.take_loose(&ended) {
+        if let Some((key, is_assumed)) = self.take_loose(&ended) {
             self.counters.assumed_pairs += u64::from(is_assumed);
-            return self.finish_loose(loose, Ending { is_assumed, ..end }, sink);
+            return self.end_frame(key, Ending { is_assumed, ..end }, plain, sink);
         }
         if self.regions.has_uncounted {
             return Ok(());
@@ -223,26 +126,28 @@ impl Mapper {
         let identity = Identity::new(&self.facts(Scope::Region, event, region.task, false));
         let mut span = self.unstarted_span(identity, name, region.task);
         span.place.goroutine = goroutine;
-        let parent = self.tasks.context(region.task);
-        let end = Ending { missing: Some(Missing::Start), ..end };
-        self.emit(Scope::Region, span, parent, end, sink)
+        span.parent = self.task_as_parent(region.task);
+        self.emit(Form::plain(Scope::Region), span, None, end.without_start(), sink)
     }
 
-    /// A goroutine has ended: its regions may end elsewhere, or not at all.
+    /// A goroutine has ended: what is open on it may end elsewhere, or not at all.
     pub(crate) fn goroutine_end<S: SpanSink>(
         &mut self,
         event: &Event<'_>,
-        goroutine: GoroutineId,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        if !self.regions.nests.contains_key(&goroutine) {
+        let Some(mut goroutine) = event.goroutine().and_then(|id| self.goroutines.remove(id)) else {
             return Ok(());
+        };
+        let (time, totals) = goroutine.totals_at(self.timeline.time(event));
+        for open in core::mem::take(&mut goroutine.open).into_iter().rev() {
+            let Open::Frame(key) = open else { continue };
+            let Some(frame) = self.open.frame_mut(key) else { continue };
+            frame.span.abandon(time, &totals);
+            if matches!(frame.what, What::Region) {
+                self.loosen(key, sink)?;
+            }
         }
-        let abandoned = Some(self.timeline.time(event));
-        while let Some((span, parent)) = self.regions.pop(goroutine, &self.tasks) {
-            self.loosen(Loose { span, parent, abandoned }, sink)?;
-        }
-        self.regions.nests.remove(&goroutine);
         Ok(())
     }
 
@@ -252,77 +157,122 @@ impl Mapper {
         task: TaskId,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let is_one = |loose: &Loose| loose.span.task == task && loose.abandoned.is_some();
-        while let Some(index) = self.regions.loose.iter().position(is_one) {
-            if let Some(loose) = self.regions.loose.remove(index) {
-                let latest = self.timeline.latest();
-                self.finish_loose(loose, Ending::unseen(latest), sink)?;
-            }
+        let open = &self.open;
+        let (abandoned, others) = self.regions.loose.iter().partition::<Vec<FrameKey>, _>(|&&key| {
+            let is_one = |span: &OpenSpan| span.task == task && span.abandoned.is_some();
+            open.frame(key).is_some_and(|frame| is_one(&frame.span))
+        });
+        if abandoned.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.regions.loose = others.into();
+        let ending = Ending::unseen(self.timeline.latest());
+        abandoned.into_iter().try_for_each(|key| self.end_unfinished(key, ending, sink))
     }
 
-    /// Ends every region, in an order that depends on the trace alone.
-    pub(crate) fn finish_regions<S: SpanSink>(
-        &mut self,
-        ending: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        while let Some(loose) = self.regions.loose.pop_front() {
-            self.finish_loose(loose, ending, sink)?;
-        }
-        let mut goroutines: Vec<_> = self.regions.nests.keys().copied().collect();
-        goroutines.sort_unstable();
-        for goroutine in goroutines {
-            while let Some((span, parent)) = self.regions.pop(goroutine, &self.tasks) {
-                self.emit(Scope::Region, span, parent, ending, sink)?;
-            }
-        }
-        self.regions.nests.clear();
-        self.regions.has_uncounted = false;
-        Ok(())
+    /// The innermost region of a goroutine that is of a task: where logs of the task go.
+    pub(super) fn region_of(&self, goroutine: Option<GoroutineId>, task: TaskId) -> Option<FrameKey> {
+        self.goroutines.get(goroutine?)?.open.iter().rev().find_map(|&open| match open {
+            Open::Frame(key) if self.region_is(key, |span| span.task == task) => Some(key),
+            _ => None,
+        })
     }
 
-    /// Ends the innermost region of a goroutine, and those around it whose own ends or begins are lost.
+    fn region_is(&self, key: FrameKey, is_it: impl FnOnce(&OpenSpan) -> bool) -> bool {
+        self.open.frame(key).is_some_and(|frame| matches!(frame.what, What::Region) && is_it(&frame.span))
+    }
+
+    /// The frame around a region on its goroutine if that is inside the region's task too; else the task; else, for
+    /// want of one, the frame that the goroutine was created in.
+    fn parent_of_region(&self, goroutine: GoroutineId, task: TaskId) -> LocalParent {
+        if let Some(around) = self.innermost_frame(goroutine) {
+            if task == TaskId::BACKGROUND || self.open.is_within(around, task) {
+                return self.open.as_parent(around);
+            }
+        }
+        if task != TaskId::BACKGROUND {
+            return self.task_as_parent(task);
+        }
+        self.creation_as_parent(goroutine)
+    }
+
+    /// Whether a region may begin. Where it may not, that is noted, as its end will come.
+    fn has_room_for_region(&mut self, goroutine: GoroutineId) -> bool {
+        let most = self.options.limits.open_regions;
+        let known = self.goroutines.len();
+        let is_full = self.regions.count >= most;
+        match self.goroutines.get_mut(goroutine) {
+            Some(nest) if is_full || nest.dropped > 0 || nest.open.len() >= DEEPEST => nest.dropped += 1,
+            None if is_full && known >= most.saturating_mul(2) => self.regions.has_uncounted = true,
+            None if is_full => self.goroutines.running(goroutine, self.timeline.latest()).dropped = 1,
+            _ => return true,
+        }
+        self.counters.dropped_spans += 1;
+        false
+    }
+
+    /// Whether an end is that of a region that the limits kept out.
+    fn is_end_of_dropped(&mut self, goroutine: GoroutineId) -> bool {
+        match self.goroutines.get_mut(goroutine) {
+            Some(nest) if nest.dropped > 0 => nest.dropped -= 1,
+            _ => return false,
+        }
+        self.goroutines.forget_if_idle(goroutine);
+        true
+    }
+
+    /// The regions of a goroutine to end for this one to be ended, which is the last of them.
+    fn nested_to_end(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<Vec<FrameKey>> {
+        let mut regions = Vec::new();
+        for &open in self.goroutines.get(goroutine)?.open.iter().rev() {
+            let Open::Frame(key) = open else { continue };
+            if self.region_is(key, |_| true) {
+                regions.push(key);
+                if self.region_is(key, |span| ended.is(span)) {
+                    return Some(regions);
+                }
+            }
+        }
+        None
+    }
+
+    /// Ends regions from the innermost on. But for the last one, their own ends or begins are lost.
     fn end_nested<S: SpanSink>(
         &mut self,
-        goroutine: GoroutineId,
-        count: usize,
+        regions: &[FrameKey],
         end: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        for left in (0..count).rev() {
-            let Some((span, parent)) = self.regions.pop(goroutine, &self.tasks) else { break };
-            let missing = (left > 0).then_some(Missing::End);
-            self.emit(Scope::Region, span, parent, Ending { missing, ..end }, sink)?;
+        let Some((&last, inner)) = regions.split_last() else { return Ok(()) };
+        for &key in inner {
+            self.end_frame(key, Ending { missing: Some(Missing::End), ..end }, plain, sink)?;
         }
-        Ok(())
+        self.end_frame(last, end, plain, sink)
     }
 
-    fn loosen<S: SpanSink>(&mut self, loose: Loose, sink: &mut S) -> Result<(), S::Error> {
+    /// Takes out the loose region that this is the end of, and says whether there was more than one to choose
+    /// from. The latest is taken then, of those that began on the same thread if there are such.
+    fn take_loose(&mut self, ended: &Ended<'_>) -> Option<(FrameKey, bool)> {
+        let span = |key: FrameKey| self.open.frame(key).map(|frame| &frame.span);
+        let fitting = || {
+            let keys = self.regions.loose.iter().copied().enumerate();
+            keys.filter(|&(_, key)| span(key).is_some_and(|span| ended.is(span)))
+        };
+        let is_of_thread = |key| span(key).is_some_and(|span| span.place.thread == ended.thread);
+        let (chosen, _) = fitting().max_by_key(|&(_, key)| is_of_thread(key))?;
+        let is_assumed = fitting().nth(1).is_some();
+        self.regions.loose.remove(chosen).map(|key| (key, is_assumed))
+    }
+
+    fn loosen<S: SpanSink>(&mut self, key: FrameKey, sink: &mut S) -> Result<(), S::Error> {
         if self.regions.loose.len() == MOST_LOOSE {
             if let Some(oldest) = self.regions.loose.pop_front() {
                 self.counters.evicted_spans += 1;
                 let latest = self.timeline.latest();
-                self.finish_loose(oldest, Ending::unseen(latest), sink)?;
+                self.end_unfinished(oldest, Ending::unseen(latest), sink)?;
             }
         }
-        self.regions.loose.push_back(loose);
+        self.regions.loose.push_back(key);
         Ok(())
-    }
-
-    fn finish_loose<S: SpanSink>(
-        &mut self,
-        loose: Loose,
-        ending: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        let parent = loose.parent.or_else(|| self.tasks.context(loose.span.task));
-        // What its goroutine has not ended was over with the goroutine at the latest.
-        let time = match (ending.missing, loose.abandoned) {
-            (Some(Missing::End), Some(abandoned)) => abandoned,
-            _ => ending.time,
-        };
-        self.emit(Scope::Region, loose.span, parent, Ending { time, ..ending }, sink)
     }
 }

@@ -1,0 +1,300 @@
+//! What goroutines do: which spans are open on them, and how their time splits meanwhile.
+//!
+//! Only goroutines that matter are known here: those that spans are open on, and those created inside of a span. Any
+//! other one costs its events a look-up that fails. Which goroutine is in which state is the reader's to check; here
+//! it is believed.
+
+use std::collections::HashMap;
+
+use go_trace_format::{
+    Event, EventKind, EventType,
+    event::{GoroutineId, StringId},
+};
+
+use crate::{
+    anatomy::{Anatomy, Doing, Waiting},
+    attribute,
+    identity::SpanContext,
+    mapper::Mapper,
+    span::{Attribute, SpanEvent, UnixTime},
+    spans::Open,
+};
+
+/// How many goroutines that were created inside of spans are known, without spans of their own.
+const MOST_CREATED: usize = 1 << 17;
+/// What a change of a goroutine's state is called.
+const STATE_EVENT: &str = "goroutine.state";
+/// How many empty nests are kept to be used again.
+const MOST_SPARE: usize = 256;
+
+/// The goroutines that matter.
+#[derive(Debug, Default)]
+pub(crate) struct Goroutines {
+    known: HashMap<GoroutineId, Goroutine, foldhash::fast::RandomState>,
+    /// Nests that are empty again, so that a span costs no allocation for its own.
+    spare: Vec<Vec<Open>>,
+}
+
+/// A goroutine that matters.
+#[derive(Debug)]
+pub(crate) struct Goroutine {
+    doing: Doing,
+    /// The latest moment that is in the totals. Threads' clocks may disagree a little: it never goes back.
+    since: UnixTime,
+    totals: Anatomy,
+    assists_since: Option<UnixTime>,
+    /// What is open on it, in the order in which it began.
+    pub(crate) open: Vec<Open>,
+    /// How many more regions are open inside of these that a limit has kept out.
+    pub(crate) dropped: u64,
+    pub(crate) creation: Option<Creation>,
+}
+
+/// The span that a goroutine was created in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Creation {
+    pub(crate) span: Open,
+    pub(crate) context: SpanContext,
+}
+
+impl Goroutine {
+    fn new(doing: Doing, since: UnixTime, open: Vec<Open>) -> Self {
+        Self {
+            doing,
+            since,
+            totals: Anatomy::default(),
+            assists_since: None,
+            open,
+            dropped: 0,
+            creation: None,
+        }
+    }
+
+    /// Counts the time up to a moment, and gives that moment, or the latest one if that is later.
+    fn advance(&mut self, time: UnixTime) -> UnixTime {
+        let elapsed = time.0.saturating_sub(self.since.0);
+        self.totals.add(self.doing, elapsed);
+        self.since = self.since.max(time);
+        self.since
+    }
+
+    /// A moment of the goroutine, and its totals then.
+    pub(crate) fn totals_at(&mut self, time: UnixTime) -> (UnixTime, Anatomy) {
+        let time = self.advance(time);
+        if let Some(since) = &mut self.assists_since {
+            self.totals.gc_assist += time.0 - since.0;
+            *since = time;
+        }
+        (time, self.totals)
+    }
+
+    fn goes_over_to(&mut self, doing: Doing, time: UnixTime) -> UnixTime {
+        let time = self.advance(time);
+        self.doing = doing;
+        time
+    }
+
+    fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.dropped == 0
+    }
+}
+
+impl Goroutines {
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: GoroutineId) -> Option<&mut Goroutine> {
+        if self.known.is_empty() {
+            return None;
+        }
+        self.known.get_mut(&id)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: GoroutineId) -> Option<&Goroutine> {
+        if self.known.is_empty() {
+            return None;
+        }
+        self.known.get(&id)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The goroutine on which a span begins: it runs.
+    pub(crate) fn running(&mut self, id: GoroutineId, time: UnixTime) -> &mut Goroutine {
+        let spare = &mut self.spare;
+        self.known
+            .entry(id)
+            .or_insert_with(|| Goroutine::new(Doing::Running, time, spare.pop().unwrap_or_default()))
+    }
+
+    /// Takes what is open no longer out of its goroutine's nest, and forgets the goroutine if that was all.
+    pub(crate) fn close(&mut self, id: GoroutineId, closed: Open) {
+        if let Some(goroutine) = self.known.get_mut(&id) {
+            if let Some(index) = goroutine.open.iter().rposition(|&open| open == closed) {
+                goroutine.open.remove(index);
+            }
+            self.forget_if_idle(id);
+        }
+    }
+
+    /// Forgets a goroutine on which nothing is open any more.
+    pub(crate) fn forget_if_idle(&mut self, id: GoroutineId) {
+        let is_idle = |goroutine: &Goroutine| goroutine.is_idle() && goroutine.creation.is_none();
+        if self.known.get(&id).is_some_and(is_idle) {
+            self.remove(id);
+        }
+    }
+
+    /// Forgets a goroutine, and gives what was open on it.
+    pub(crate) fn remove(&mut self, id: GoroutineId) -> Option<Goroutine> {
+        let mut goroutine = self.known.remove(&id)?;
+        if goroutine.open.is_empty() && self.spare.len() < MOST_SPARE {
+            self.spare.push(core::mem::take(&mut goroutine.open));
+        }
+        Some(goroutine)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+    }
+}
+
+impl Mapper {
+    /// A goroutine goes from one state to another: the one that an event happened on.
+    #[inline]
+    pub(crate) fn goroutine_moves(&mut self, event: &Event<'_>, doing: impl FnOnce(&Event<'_>) -> Doing) {
+        let Some(id) = event.goroutine() else { return };
+        if self.goroutines.get_mut(id).is_some() {
+            self.moves(id, doing(event), event);
+        }
+    }
+
+    /// A goroutine goes from one state to another: the one that an event names.
+    #[inline]
+    pub(crate) fn goroutine_is_moved(&mut self, event: &Event<'_>, doing: Doing) {
+        let id = GoroutineId(event.arguments()[0] as i64);
+        if self.goroutines.get_mut(id).is_some() {
+            self.moves(id, doing, event);
+        }
+    }
+
+    /// A goroutine that matters goes from one state to another.
+    fn moves(&mut self, id: GoroutineId, doing: Doing, event: &Event<'_>) {
+        let Some(goroutine) = self.goroutines.get_mut(id) else { return };
+        let former = goroutine.doing;
+        let time = goroutine.goes_over_to(doing, self.timeline.time(event));
+        let Some(&innermost) = goroutine.open.last() else { return };
+        if let (Open::Frame(key), true) = (innermost, event.goroutine() == Some(id)) {
+            self.see_handshake(key, event);
+        }
+        if self.options.state_events {
+            self.note_state(innermost, time, former, doing, event);
+        }
+    }
+
+    /// Adds a change of state to a span.
+    fn note_state(&mut self, open: Open, time: UnixTime, from: Doing, to: Doing, event: &Event<'_>) {
+        let EventKind::Goroutine(transition) = event.kind() else { return };
+        let mut attributes = vec![
+            Attribute::new(attribute::STATE_FROM, from.state()),
+            Attribute::new(attribute::STATE_TO, to.state()),
+        ];
+        if !transition.reason.is_empty() {
+            let reason = self.texts.name(transition.reason, "");
+            attributes.push(Attribute::new(attribute::STATE_REASON, reason));
+        }
+        let Some(span) = self.open.span_mut(open) else { return };
+        let has_room = self.pending_events < self.options.limits.pending_events;
+        if span.notes.events.len() >= self.options.limits.events_per_span || !has_room {
+            span.notes.dropped = span.notes.dropped.saturating_add(1);
+            self.counters.dropped_events += 1;
+            return;
+        }
+        self.pending_events += 1;
+        span.notes.events.push(SpanEvent { time, name: STATE_EVENT.into(), attributes });
+    }
+
+    /// A generation says what a goroutine does. That is news only where something is missing between.
+    #[inline]
+    pub(crate) fn goroutine_status(&mut self, event: &Event<'_>) {
+        let [id, _, status, _] = *event.arguments();
+        let Some(goroutine) = self.goroutines.get_mut(GoroutineId(id as i64)) else { return };
+        // Go: `tracev2.GoStatus`. The reader keeps the state before in the upper half.
+        let doing = match status & 0xffff_ffff {
+            1 => Doing::Runnable,
+            2 => Doing::Running,
+            3 => Doing::Syscall,
+            4 => Doing::Waiting(Waiting::Other),
+            _ => return,
+        };
+        if doing.state() != goroutine.doing.state() {
+            goroutine.goes_over_to(doing, self.timeline.time(event));
+        }
+    }
+
+    /// A goroutine is created. If that is inside of a span, its own spans have to do with it.
+    #[inline]
+    pub(crate) fn goroutine_is_created(&mut self, event: &Event<'_>, doing: Doing) {
+        let Some(creator) = event.goroutine() else { return };
+        let Some(known) = self.goroutines.get(creator) else { return };
+        if let Some(&Open::Frame(key)) = known.open.last() {
+            self.see_handshake(key, event);
+        }
+        let Some(creator) = self.goroutines.get(creator) else { return };
+        let (innermost, inherited) = (creator.open.last().copied(), creator.creation);
+        let creation = innermost
+            .and_then(|span| Some(Creation { span, context: self.open.context(span)? }))
+            .or(inherited);
+        if creation.is_none() {
+            return;
+        }
+        if self.goroutines.len() >= MOST_CREATED {
+            self.counters.unknown_creations += 1;
+            return;
+        }
+        let time = self.timeline.time(event);
+        let id = GoroutineId(event.arguments()[0] as i64);
+        let created = Goroutine { creation, ..Goroutine::new(doing, time, Vec::new()) };
+        self.goroutines.known.insert(id, created);
+    }
+
+    /// A goroutine makes another one run on: if both are in spans, these have to do with each other.
+    #[inline]
+    pub(crate) fn goroutine_wakes(&mut self, event: &Event<'_>) {
+        self.goroutine_is_moved(event, Doing::Runnable);
+        let woken = GoroutineId(event.arguments()[0] as i64);
+        let Some(goroutine) = self.goroutines.get(woken) else { return };
+        let woken = goroutine.open.last().copied();
+        let waker = event.goroutine().and_then(|id| self.goroutines.get(id)?.open.last().copied());
+        if let Some((woken, waker)) = woken.zip(waker).filter(|_| self.options.wake_links) {
+            self.link_to_waker(woken, waker);
+        }
+    }
+
+    fn link_to_waker(&mut self, woken: Open, waker: Open) {
+        let Some(context) = self.open.context(waker).filter(|_| woken != waker) else { return };
+        let most = self.options.limits.links_per_span;
+        if let Some(span) = self.open.span_mut(woken) {
+            let is_dropped = span.links.add(context.into(), most);
+            self.counters.dropped_links += u64::from(is_dropped);
+        }
+    }
+
+    /// A goroutine begins or ends to assist the garbage collector.
+    #[inline]
+    pub(crate) fn goroutine_assists(&mut self, event: &Event<'_>) {
+        if !matches!(event.event_type(), EventType::GcMarkAssistBegin | EventType::GcMarkAssistEnd) {
+            return;
+        }
+        let Some(goroutine) = event.goroutine().and_then(|id| self.goroutines.get_mut(id)) else { return };
+        let (time, _) = goroutine.totals_at(self.timeline.time(event));
+        goroutine.assists_since = (event.event_type() == EventType::GcMarkAssistBegin).then_some(time);
+    }
+}
+
+/// What a goroutine that blocks waits for.
+pub(crate) fn blocked(event: &Event<'_>) -> Doing {
+    let reason = event.tables().string(StringId(event.arguments()[0]));
+    Doing::Waiting(Waiting::from_reason(reason.as_bytes()))
+}

@@ -1,0 +1,348 @@
+//! The spans that are open, whatever they are, and what they are to each other.
+
+use go_trace_format::event::{GoroutineId, TaskId};
+use slotmap::SlotMap;
+
+use crate::{
+    anatomy::Anatomy,
+    goroutines::{Creation, Goroutines},
+    identity::{Placed, SpanContext},
+    mapper::Mapper,
+    span::{Link, SpanSink, UnixTime},
+    spans::{Ending, Form, Missing, OpenSpan, Tasks, operation::OpenOperation, region::DEEPEST},
+};
+
+slotmap::new_key_type! {
+    /// An open region or operation. The key of one that has ended is never another's.
+    pub(crate) struct FrameKey;
+}
+
+/// A span that is open, or was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Open {
+    Task(TaskId),
+    Frame(FrameKey),
+}
+
+/// A region or an operation that is open: what the nests of goroutines are made of.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) span: OpenSpan,
+    pub(crate) what: What,
+    /// The how many-th frame it is.
+    serial: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Region,
+    Operation(OpenOperation),
+}
+
+/// The local parent of a span.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LocalParent {
+    /// None where there is none, or where it is over and will tell nothing new.
+    pub(crate) span: Option<Open>,
+    /// Its context as far as it was known last.
+    pub(crate) context: Option<SpanContext>,
+    /// Whether it had ended when its child began: then it is linked only.
+    pub(crate) is_over: bool,
+}
+
+/// How far up the ancestors of a span are asked for their contexts. Above that, what they said when their child began
+/// is taken to be true still.
+const MOST_ANCESTORS: usize = 64;
+
+/// All that is open.
+#[derive(Debug, Default)]
+pub(crate) struct OpenSpans {
+    frames: SlotMap<FrameKey, Frame>,
+    pub(crate) tasks: Tasks,
+    next_serial: u64,
+    /// Whether some span was told its context after it began: what was true then need not be true now.
+    pub(crate) has_changed_contexts: bool,
+}
+
+impl OpenSpans {
+    pub(crate) fn insert(&mut self, span: OpenSpan, what: What) -> FrameKey {
+        self.next_serial += 1;
+        self.frames.insert(Frame { span, what, serial: self.next_serial })
+    }
+
+    pub(crate) fn frame(&self, key: FrameKey) -> Option<&Frame> {
+        self.frames.get(key)
+    }
+
+    pub(crate) fn frame_mut(&mut self, key: FrameKey) -> Option<&mut Frame> {
+        self.frames.get_mut(key)
+    }
+
+    /// The span itself, as long as it is open.
+    pub(crate) fn span_mut(&mut self, open: Open) -> Option<&mut OpenSpan> {
+        match open {
+            Open::Task(id) => self.tasks.span_mut(id),
+            Open::Frame(key) => self.frames.get_mut(key).map(|frame| &mut frame.span),
+        }
+    }
+
+    /// The open regions and operations.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = FrameKey> {
+        self.frames.keys()
+    }
+
+    pub(crate) fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// How many spans are open.
+    pub(crate) fn len(&self) -> usize {
+        self.frames.len() + self.tasks.len()
+    }
+
+    pub(crate) fn is_open(&self, open: Open) -> bool {
+        match open {
+            Open::Task(id) => self.tasks.span(id).is_some(),
+            Open::Frame(key) => self.frames.contains_key(key),
+        }
+    }
+
+    /// The context of a span as it is now; none where it is not known any more.
+    pub(crate) fn context(&self, open: Open) -> Option<SpanContext> {
+        self.context_within(open, MOST_ANCESTORS)
+    }
+
+    fn context_within(&self, open: Open, ancestors: usize) -> Option<SpanContext> {
+        let span = match open {
+            Open::Frame(key) => &self.frames.get(key)?.span,
+            Open::Task(id) => match self.tasks.span(id) {
+                Some(span) => span,
+                None => return self.tasks.context_of_other(id),
+            },
+        };
+        Some(span.placed(self.parent_context(&span.parent, ancestors)).context)
+    }
+
+    /// The context of a local parent as it is now, or as it was last.
+    fn parent_context(&self, parent: &LocalParent, ancestors: usize) -> Option<SpanContext> {
+        if !self.has_changed_contexts {
+            return parent.context;
+        }
+        let now = parent
+            .span
+            .zip(ancestors.checked_sub(1))
+            .and_then(|(span, left)| self.context_within(span, left));
+        now.or(parent.context)
+    }
+
+    /// The local parent's context when a span ends.
+    pub(crate) fn final_parent_context(&self, parent: &LocalParent) -> Option<SpanContext> {
+        self.parent_context(parent, MOST_ANCESTORS)
+    }
+
+    /// What a span that begins now is told of its parent.
+    pub(crate) fn as_parent(&self, span: Open) -> LocalParent {
+        LocalParent { span: Some(span), context: self.context(span), is_over: false }
+    }
+
+    /// Whether something is part of a task, itself or by one of its ancestors.
+    pub(crate) fn is_within(&self, mut open: Open, task: TaskId) -> bool {
+        for _ in 0..MOST_ANCESTORS {
+            let span = match open {
+                Open::Task(id) if id == task => return true,
+                Open::Task(id) => self.tasks.span(id),
+                Open::Frame(key) => match self.frames.get(key).map(|frame| &frame.span) {
+                    Some(span) if span.task == task => return true,
+                    span => span,
+                },
+            };
+            match span.and_then(|span| span.parent.span) {
+                Some(parent) => open = parent,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    fn remove(&mut self, key: FrameKey) -> Option<Frame> {
+        let frame = self.frames.remove(key)?;
+        if self.has_changed_contexts {
+            self.tell_children(Open::Frame(key), &frame.span);
+        }
+        Some(frame)
+    }
+
+    /// Nobody can be asked later what a span was called in the end: its children are told if they do not know.
+    fn tell_children(&mut self, parent: Open, span: &OpenSpan) {
+        let context = span.placed(self.final_parent_context(&span.parent)).context;
+        if context == span.placed(span.parent.context).context && !span.identity.is_written_down() {
+            return;
+        }
+        let children = self.frames.values_mut().map(|frame| &mut frame.span).chain(self.tasks.spans_mut());
+        for child in children.filter(|child| child.parent.span == Some(parent)) {
+            child.parent.context = Some(context);
+        }
+    }
+
+    /// What is open, the latest first.
+    fn frames_from_latest(&self) -> Vec<FrameKey> {
+        let mut keys: Vec<_> = self.frames.iter().map(|(key, frame)| (frame.serial, key)).collect();
+        keys.sort_unstable_by_key(|&(serial, _)| core::cmp::Reverse(serial));
+        keys.into_iter().map(|(_, key)| key).collect()
+    }
+}
+
+/// What is known of a goroutine's time within a span.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Meanwhile {
+    /// The span is not bound to a goroutine.
+    #[default]
+    Unknown,
+    /// The goroutine's totals when the span began.
+    From(Anatomy),
+    /// The goroutine has ended, and the span has not.
+    All(Anatomy),
+}
+
+impl OpenSpan {
+    /// Takes note that the span was over at some time, with these totals of its goroutine, although it has not ended.
+    pub(crate) fn abandon(&mut self, time: UnixTime, totals: &Anatomy) {
+        self.abandoned = Some(time);
+        if let Meanwhile::From(start) = self.meanwhile {
+            self.meanwhile = Meanwhile::All(totals.since(&start));
+        }
+    }
+
+    /// The span's place, by what its local parent is called.
+    pub(crate) fn placed(&self, parent: Option<SpanContext>) -> Placed {
+        if !self.parent.is_over {
+            return self.identity.place(parent);
+        }
+        let placed = self.identity.place(None);
+        Placed { link: placed.link.or(parent.map(Link::from)), ..placed }
+    }
+}
+
+impl Goroutines {
+    /// Puts a span onto its goroutine, if that is known, so that what the goroutine does meanwhile is counted.
+    pub(super) fn bind(&mut self, span: &mut OpenSpan, open: Open) {
+        let Some(id) = span.place.goroutine else { return };
+        let goroutine = self.running(id, span.start);
+        if goroutine.open.len() < DEEPEST {
+            let (start, totals) = goroutine.totals_at(span.start);
+            span.start = start;
+            span.meanwhile = Meanwhile::From(totals);
+            goroutine.open.push(open);
+        }
+    }
+}
+
+impl Mapper {
+    /// Takes a span from its goroutine. Gives what that did meanwhile, if the span has not ended elsewhere.
+    pub(crate) fn unbind(&mut self, span: &OpenSpan, open: Open, ending: &mut Ending) -> Option<Anatomy> {
+        let is_cut = ending.missing == Some(Missing::End);
+        if let Meanwhile::All(anatomy) = span.meanwhile {
+            return Some(anatomy).filter(|_| is_cut);
+        }
+        let Meanwhile::From(start) = span.meanwhile else { return None };
+        let id = span.place.goroutine?;
+        let mut anatomy = None;
+        if is_cut || ending.goroutine == Some(id) {
+            let (end, totals) = self.goroutines.get_mut(id)?.totals_at(ending.time);
+            ending.time = end;
+            anatomy = Some(totals.since(&start));
+        }
+        self.goroutines.close(id, open);
+        anatomy
+    }
+
+    /// Opens a region or an operation.
+    pub(crate) fn begin_frame(&mut self, span: OpenSpan, what: What) -> FrameKey {
+        self.note_overlap(&span);
+        let key = self.open.insert(span, what);
+        // Its key has to be known before it can be put onto its goroutine.
+        if let Some(frame) = self.open.frames.get_mut(key) {
+            self.goroutines.bind(&mut frame.span, Open::Frame(key));
+        }
+        key
+    }
+
+    /// The region or operation that is open innermost on a goroutine.
+    pub(crate) fn innermost_frame(&self, goroutine: GoroutineId) -> Option<Open> {
+        let open = &self.goroutines.get(goroutine)?.open;
+        open.iter().copied().rfind(|open| matches!(open, Open::Frame(_)))
+    }
+
+    /// The region or operation that a goroutine was created in: as a parent as long as it is open, then as a link.
+    pub(crate) fn creation_as_parent(&self, goroutine: GoroutineId) -> LocalParent {
+        match self.goroutines.get(goroutine).and_then(|goroutine| goroutine.creation) {
+            Some(Creation { span, context }) if self.open.is_open(span) => LocalParent {
+                span: Some(span),
+                context: self.open.context(span).or(Some(context)),
+                is_over: false,
+            },
+            Some(Creation { context, .. }) => {
+                LocalParent { span: None, context: Some(context), is_over: true }
+            }
+            None => LocalParent::default(),
+        }
+    }
+
+    /// A frame turns out to have been over at some time, without its end having been seen.
+    pub(crate) fn abandon(&mut self, key: FrameKey, goroutine: GoroutineId, time: UnixTime) {
+        let (Some(frame), Some(known)) = (self.open.frame_mut(key), self.goroutines.get_mut(goroutine))
+        else {
+            return;
+        };
+        let (time, totals) = known.totals_at(time);
+        frame.span.abandon(time, &totals);
+        self.goroutines.close(goroutine, Open::Frame(key));
+    }
+
+    /// Ends a frame, and hands it on in the form that it has.
+    pub(crate) fn end_frame<S: SpanSink>(
+        &mut self,
+        key: FrameKey,
+        mut ending: Ending,
+        form: impl FnOnce(&What) -> Option<Form>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let Some(frame) = self.open.remove(key) else { return Ok(()) };
+        let anatomy = self.unbind(&frame.span, Open::Frame(key), &mut ending);
+        match &frame.what {
+            What::Region => self.regions.closed(),
+            What::Operation(operation) => self.operations.closed(key, operation),
+        }
+        match form(&frame.what) {
+            Some(form) => self.emit(form, frame.span, anatomy, ending, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a frame of which the end is not known.
+    pub(crate) fn end_unfinished<S: SpanSink>(
+        &mut self,
+        key: FrameKey,
+        ending: Ending,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.remember_unfinished(key);
+        // What its goroutine has not ended was over with the goroutine at the latest.
+        let abandoned = self.open.frame(key).and_then(|frame| frame.span.abandoned);
+        let ending = Ending { time: abandoned.unwrap_or(ending.time), ..ending };
+        self.end_frame(key, ending, What::unfinished, sink)
+    }
+
+    /// Ends every frame, those inside of others first.
+    pub(crate) fn end_all_frames<S: SpanSink>(
+        &mut self,
+        ending: Ending,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        for key in self.open.frames_from_latest() {
+            self.end_unfinished(key, ending, sink)?;
+        }
+        self.regions.clear();
+        Ok(())
+    }
+}
