@@ -6,7 +6,7 @@
 
 use anyhow::Context;
 use go_trace_format::{Event, EventKind, EventType, event};
-use trace_to_otel::{Mapper, MapperOptions, SpanSink};
+use trace_to_otel::{Mapper, MapperOptions, SpanSink, UnixTime};
 
 use crate::{
     cli::Mapping,
@@ -16,8 +16,9 @@ use crate::{
 
 /// Takes the spans of one process after the other.
 pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'static> {
-    /// The spans of a process begin; `source` is its first trace.
-    fn begin(&mut self, source: &Source) -> Result<(), Self::Error>;
+    /// The spans of a process begin; `source` is its first trace, which is taken to begin at `base_time` where it
+    /// holds no clock.
+    fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), Self::Error>;
 
     /// An event of the process, after the spans that it finished.
     fn event(&mut self, _: &Event<'_>) -> Result<(), Self::Error> {
@@ -108,9 +109,11 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     }
 
     fn begin_process(&mut self, source: &Source) -> anyhow::Result<()> {
-        let mapper = Mapper::with_options(options(self.mapping, source));
+        let options = options(self.mapping, source);
+        let base_time = options.base_time;
+        let mapper = Mapper::with_options(options);
         self.process = Some(Process { source: source.clone(), mapper, has_generation: false });
-        self.output.begin(source).context(WRITING)
+        self.output.begin(source, base_time).context(WRITING)
     }
 
     fn end_process(&mut self) -> anyhow::Result<()> {

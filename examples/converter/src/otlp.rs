@@ -5,7 +5,7 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use trace_to_otel::{Resource, Span, SpanSink, otlp::JsonLines};
+use trace_to_otel::{Resource, Span, SpanSink, UnixTime, otlp::JsonLines};
 
 use crate::{
     cli::OtlpArguments,
@@ -46,7 +46,7 @@ impl<W: Write> SpanSink for Lines<W> {
 }
 
 impl<W: Write> Output for Lines<W> {
-    fn begin(&mut self, source: &Source) -> io::Result<()> {
+    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
         let resource = self.resource.clone();
         self.lines.set_resource(if source.is_approximate {
             resource.with_approximate_clock()

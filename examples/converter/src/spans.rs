@@ -6,7 +6,7 @@ use std::{
 };
 
 use anstream::AutoStream;
-use trace_to_otel::{Span, SpanSink};
+use trace_to_otel::{Span, SpanSink, UnixTime};
 
 use crate::{
     cli::{Color, Format, SpansArguments},
@@ -14,7 +14,11 @@ use crate::{
     map::{Output, Session},
     output::{self, Destination, WithoutColors},
     read::{Source, Traces},
-    render::tree::{self, Clock},
+    render::{
+        html,
+        timeline::{Canvas, Chrome, Perfetto, Timeline},
+        tree::{self, Clock},
+    },
     report,
 };
 
@@ -27,7 +31,13 @@ pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
     let mut destination = Destination::create(&arguments.out)?;
     match arguments.format {
         Format::Tree => trees(arguments, &mut destination)?,
-        _ => anyhow::bail!("not yet"),
+        Format::Html => page(arguments, &mut destination)?,
+        Format::Perfetto => {
+            timeline(arguments, Perfetto::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
+        }
+        Format::Chrome => {
+            timeline(arguments, Chrome::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
+        }
     }
     destination.finish()
 }
@@ -50,6 +60,25 @@ fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::R
     let outcome = show(arguments, &mut trees);
     // What precedes a failure is printed before it is told.
     output.flush()?;
+    outcome
+}
+
+fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
+    let most = arguments.max_spans.unwrap_or(50_000);
+    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most) };
+    let outcome = show(arguments, &mut pages);
+    let mut output = BufWriter::new(destination);
+    // What precedes a failure is worth a page too.
+    html::write(&pages.processes, &mut output)?;
+    output.flush()?;
+    outcome
+}
+
+fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<()> {
+    let mut timeline = Timeline::new(canvas);
+    let outcome = show(arguments, &mut timeline);
+    // What precedes a failure is a timeline too.
+    timeline.finish()?;
     outcome
 }
 
@@ -116,7 +145,7 @@ impl<W: Write> SpanSink for Trees<'_, W> {
 }
 
 impl<W: Write> Output for Trees<'_, W> {
-    fn begin(&mut self, source: &Source) -> io::Result<()> {
+    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
         self.name.clone_from(&source.name);
         self.clock = if source.is_approximate { Clock::Approximate } else { Clock::Exact };
         Ok(())
@@ -126,5 +155,35 @@ impl<W: Write> Output for Trees<'_, W> {
         let (spans, _) = self.spans.take(&self.name);
         let SpansArguments { anatomy, critical_path, .. } = *self.arguments;
         tree::write(&spans, tree::Options { clock: self.clock, anatomy, critical_path }, self.output)
+    }
+}
+
+/// Keeps the spans of each process for a page.
+struct Page {
+    processes: Vec<html::Process>,
+    spans: Kept,
+}
+
+impl SpanSink for Page {
+    type Error = io::Error;
+
+    fn take(&mut self, span: Span) -> io::Result<()> {
+        self.spans.add(span);
+        Ok(())
+    }
+}
+
+impl Output for Page {
+    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
+        let (name, is_approximate) = (source.name.clone(), source.is_approximate);
+        self.processes.push(html::Process { name, spans: Vec::new(), left_out: 0, is_approximate });
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        if let Some(process) = self.processes.last_mut() {
+            (process.spans, process.left_out) = self.spans.take(&process.name);
+        }
+        Ok(())
     }
 }

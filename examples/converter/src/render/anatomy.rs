@@ -9,38 +9,49 @@ use super::text::Duration;
 
 /// What a goroutine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) name: &'static str,
+struct Part {
+    name: &'static str,
     glyph: char,
     style: Style,
 }
 
-const RUNNING: Part = Part { name: "running", glyph: '█', style: AnsiColor::Green.on_default() };
-const RUNNABLE: Part = Part { name: "runnable", glyph: '▒', style: AnsiColor::Yellow.on_default() };
-const SYSCALL: Part = Part { name: "syscall", glyph: '▓', style: AnsiColor::Magenta.on_default() };
+/// How many parts there are.
+pub(crate) const PARTS: usize = 3 + Waiting::ALL.len();
+
+const RUNNING: Style = AnsiColor::Green.on_default();
+const RUNNABLE: Style = AnsiColor::Yellow.on_default();
+const SYSCALL: Style = AnsiColor::Magenta.on_default();
 const WAITING: Style = AnsiColor::Blue.on_default();
 
-/// The parts that sum to the span's duration, with their times in nanoseconds, those that are 0 left out.
-pub(crate) fn parts(anatomy: &Anatomy) -> impl Iterator<Item = (Part, u64)> {
-    let waiting = Waiting::ALL.into_iter().zip(anatomy.waiting_for);
-    let waiting =
-        waiting.map(|(reason, time)| (Part { name: name(reason), glyph: '░', style: WAITING }, time));
-    [(RUNNING, anatomy.running), (RUNNABLE, anatomy.runnable), (SYSCALL, anatomy.syscall)]
-        .into_iter()
-        .chain(waiting)
-        .filter(|&(_, time)| time > 0)
+const ALL: [Part; PARTS] = [
+    Part { name: "running", glyph: '█', style: RUNNING },
+    Part { name: "runnable", glyph: '▒', style: RUNNABLE },
+    Part { name: "in system calls", glyph: '▓', style: SYSCALL },
+    Part { name: "waiting for the network", glyph: '░', style: WAITING },
+    Part { name: "waiting to synchronise", glyph: '░', style: WAITING },
+    Part { name: "waiting for a channel", glyph: '░', style: WAITING },
+    Part { name: "waiting in a select", glyph: '░', style: WAITING },
+    Part { name: "sleeping", glyph: '░', style: WAITING },
+    Part { name: "waiting for the garbage collector", glyph: '░', style: WAITING },
+    Part { name: "waiting for something else", glyph: '░', style: WAITING },
+];
+
+/// What the parts are called.
+pub(crate) fn names() -> [&'static str; PARTS] {
+    ALL.map(|part| part.name)
 }
 
-fn name(reason: Waiting) -> &'static str {
-    match reason {
-        Waiting::Network => "waiting for the network",
-        Waiting::Sync => "waiting to synchronise",
-        Waiting::Channel => "waiting for a channel",
-        Waiting::Select => "waiting in a select",
-        Waiting::Sleep => "sleeping",
-        Waiting::Gc => "waiting for the garbage collector",
-        _ => "waiting for something else",
-    }
+/// The times of the parts in nanoseconds, which sum to the span's duration.
+pub(crate) fn times(anatomy: &Anatomy) -> [u64; PARTS] {
+    let mut times = [0; PARTS];
+    times[..3].copy_from_slice(&[anatomy.running, anatomy.runnable, anatomy.syscall]);
+    times[3..].copy_from_slice(&anatomy.waiting_for);
+    times
+}
+
+/// The parts with their times, those that are 0 left out.
+fn parts(anatomy: &Anatomy) -> impl Iterator<Item = (Part, u64)> {
+    ALL.into_iter().zip(times(anatomy)).filter(|&(_, time)| time > 0)
 }
 
 /// A bar of a fixed width, and the figures.
@@ -86,6 +97,16 @@ mod tests {
     }
 
     #[test]
+    fn names_are_those_of_the_reasons() {
+        let words = ["network", "synchronise", "channel", "select", "sleeping", "garbage", "else"];
+        let keys = ["network", "sync", "channel", "select", "sleep", "gc", "other"];
+        for (index, reason) in Waiting::ALL.into_iter().enumerate() {
+            assert!(ALL[3 + index].name.contains(words[index]), "{reason:?}");
+            assert!(reason.key().ends_with(keys[index]), "{reason:?}");
+        }
+    }
+
+    #[test]
     fn bars_have_ten_cells() {
         let mut anatomy = Anatomy::default();
         anatomy.running = 1;
@@ -98,7 +119,7 @@ mod tests {
         anatomy.gc_assist = 1_000;
         assert_eq!(
             bar(&anatomy),
-            "█████▒▒▓░░ 500 µs running · 200 µs runnable · 100 µs syscall · 150 µs waiting for the network · \
+            "█████▒▒▓░░ 500 µs running · 200 µs runnable · 100 µs in system calls · 150 µs waiting for the network · \
              50.0 µs sleeping, of it 1.00 µs assisting the garbage collector"
         );
         for number in 1..2_000 {

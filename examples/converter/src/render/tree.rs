@@ -6,13 +6,14 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use trace_to_otel::{Link, Scope, Span, SpanEvent, SpanKind, Status, UnixTime, Value};
+use trace_to_otel::{Link, Scope, Span, SpanEvent, Status, UnixTime, Value};
 
 use super::{
     NO_SPANS,
     anatomy::Bar,
     critical_path,
     forest::{Forest, Item, Position},
+    hint, kind,
     text::{Duration, Foreign, date_and_time, time_of_day},
 };
 
@@ -180,10 +181,8 @@ impl<W: Write> Printer<'_, '_, W> {
     }
 
     fn details(&mut self, span: &Span) -> io::Result<()> {
-        for key in SHOWN {
-            if let Some(value) = span.attribute(key) {
-                write!(self.output, " {}", Foreign(&value.to_string()))?;
-            }
+        if let Some(hint) = hint(span) {
+            write!(self.output, " {}", Foreign(&hint))?;
         }
         if span.status == Status::Error {
             write!(self.output, " {ERROR}error{ERROR:#}")?;
@@ -219,9 +218,6 @@ impl<W: Write> Printer<'_, '_, W> {
     }
 }
 
-/// Attributes without which a name says little.
-const SHOWN: [&str; 4] = ["url.full", "url.path", "http.response.status_code", "db.query.text"];
-
 /// What stands behind the last slash: of a function its name with its package's, of a path the file.
 fn base(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -239,16 +235,6 @@ fn style(span: &Span) -> Style {
     }
 }
 
-/// The side of an HTTP request; otherwise the last part of the scope's name.
-fn kind(span: &Span) -> &'static str {
-    let name = span.scope.name();
-    match (span.scope, span.kind) {
-        (Scope::Http, SpanKind::Server) => "server",
-        (Scope::Http, SpanKind::Client) => "client",
-        _ => name.rsplit('.').next().unwrap_or(name),
-    }
-}
-
 fn summary(spans: &[Span], output: &mut impl Write) -> io::Result<()> {
     if spans.is_empty() {
         return writeln!(output, "{NO_SPANS}");
@@ -257,4 +243,35 @@ fn summary(spans: &[Span], output: &mut impl Write) -> io::Result<()> {
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     let (spans, traces) = (spans.len(), traces.len());
     writeln!(output, "{DIM}{spans} span{} in {traces} trace{}{DIM:#}", plural(spans), plural(traces))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples::everything;
+
+    fn shown(anatomy: bool, critical_path: bool) -> String {
+        let mut output = Vec::new();
+        let options = Options { clock: Clock::Approximate, anatomy, critical_path };
+        write(&everything(), options, &mut output).expect("memory takes it");
+        let coloured = String::from_utf8(output).expect("UTF-8");
+        anstream::adapter::strip_str(&coloured).to_string()
+    }
+
+    #[test]
+    fn spans_events_and_links() {
+        insta::assert_snapshot!(shown(false, false));
+    }
+
+    #[test]
+    fn anatomy_and_critical_path() {
+        insta::assert_snapshot!(shown(true, true));
+    }
+
+    #[test]
+    fn kinds_have_colours() {
+        let styles: Vec<_> = everything().iter().map(style).collect();
+        assert!(styles[0] != styles[1] && styles[1] != styles[2], "{styles:?}");
+        assert_eq!(styles[2], styles[3], "both sides of a request");
+    }
 }

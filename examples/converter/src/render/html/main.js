@@ -1,0 +1,195 @@
+// Puts it together: the list of traces, the search, the keys.
+let found = new Set();
+let matches = [];
+let traceOrder = data.traces.map((_, number) => number);
+const linkedFrom = new Map();
+data.spans.forEach((span, index) => span.links.forEach((link) => {
+  if (link.span < 0) return;
+  if (!linkedFrom.has(link.span)) linkedFrom.set(link.span, []);
+  linkedFrom.get(link.span).push(index);
+}));
+const matchesOfTrace = new Map();
+
+const traceList = new List(document.getElementById("trace-list"), 44, (place) => {
+  const trace = data.traces[traceOrder[place]];
+  const row = element("div", "row trace");
+  const count = matchesOfTrace.get(trace.number) ?? 0;
+  row.setAttribute("role", "option");
+  row.classList.toggle("failed", trace.failed);
+  row.classList.toggle("dull", found.size > 0 && count === 0);
+  const facts = element("div", "facts", element("span", "", wall(trace.start, false).slice(0, 15)), element("span", "", `${trace.count} span${trace.count === 1 ? "" : "s"}`), element("span", "", duration(trace.stop - trace.start)));
+  row.append(element("div", "name", visible(data.spans[trace.first].name)), facts);
+  return row;
+});
+
+function sortTraces() {
+  const by = document.getElementById("order").value;
+  const key = { start: (t) => t.start, duration: (t) => t.start - t.stop, spans: (t) => -t.count }[by];
+  traceOrder = data.traces.map((_, number) => number).sort((one, other) => key(data.traces[one]) - key(data.traces[other]) || one - other);
+  traceList.chosen = waterfall.trace ? traceOrder.indexOf(waterfall.trace.number) : -1;
+  traceList.show(traceOrder.length);
+}
+
+function chooseTrace(place) {
+  if (place < 0 || place >= traceOrder.length) return;
+  traceList.choose(place);
+  const trace = data.traces[traceOrder[place]];
+  showTrace(trace);
+  chooseRow(0);
+}
+
+function chooseRow(place) {
+  if (place < 0 || place >= waterfall.rows.length) return;
+  waterfall.list.choose(place);
+  showDetails(waterfall.rows[place]);
+}
+
+// Shows a span wherever it is.
+function goTo(index) {
+  const trace = data.traces[data.spans[index].trace];
+  if (trace !== waterfall.trace) {
+    traceList.choose(traceOrder.indexOf(trace.number));
+    showTrace(trace);
+  }
+  for (let above = data.spans[index].parent; above >= 0; above = data.spans[above].parent) waterfall.folded.delete(above);
+  if (waterfall.onlyCritical && data.spans[index].critical.length === 0) waterfall.onlyCritical = false;
+  layOut();
+  chooseRow(waterfall.rows.indexOf(index));
+}
+
+function text(span) {
+  span.text ??= [span.name, span.id, data.traces[span.trace].id, span.kind, ...span.attributes.flat(), ...span.events.flatMap((event) => [event.name, ...event.attributes.flat()])].join("\n").toLowerCase();
+  return span.text;
+}
+
+function search() {
+  const wanted = document.getElementById("search").value.trim().toLowerCase();
+  matches = wanted === "" ? [] : data.spans.flatMap((span, index) => (text(span).includes(wanted) ? [index] : []));
+  found = new Set(matches);
+  matchesOfTrace.clear();
+  for (const index of matches) {
+    const { trace } = data.spans[index];
+    matchesOfTrace.set(trace, (matchesOfTrace.get(trace) ?? 0) + 1);
+  }
+  document.getElementById("matches").textContent = wanted === "" ? "" : `${matches.length} found`;
+  traceList.refresh();
+  waterfall.list.refresh();
+}
+
+function nextMatch(step) {
+  if (matches.length === 0) return;
+  const now = waterfall.rows[waterfall.list.chosen] ?? -1;
+  const after = matches.findIndex((index) => index > now);
+  const before = matches.findLastIndex((index) => index < now);
+  const place = step > 0 ? (after < 0 ? 0 : after) : before < 0 ? matches.length - 1 : before;
+  document.getElementById("matches").textContent = `${place + 1} of ${matches.length}`;
+  goTo(matches[place]);
+}
+
+function fold(index, isFolded) {
+  if (isFolded) waterfall.folded.add(index);
+  else waterfall.folded.delete(index);
+  layOut();
+  chooseRow(waterfall.rows.indexOf(index));
+}
+
+function isInner(index) {
+  return data.spans[index + 1]?.trace === data.spans[index].trace && data.spans[index + 1].depth > data.spans[index].depth;
+}
+
+function left(index) {
+  const span = data.spans[index];
+  if (isInner(index) && !waterfall.folded.has(index)) fold(index, true);
+  else if (span.parent >= 0) goTo(span.parent);
+}
+
+function right(index) {
+  if (!isInner(index)) return;
+  if (waterfall.folded.has(index)) fold(index, false);
+  else goTo(index + 1);
+}
+
+function onKey(event) {
+  const box = document.getElementById("search");
+  if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
+  if (event.target === box) {
+    if (event.key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
+    else if (event.key === "Escape") { box.value = ""; search(); waterfall.list.box.focus(); }
+    return;
+  }
+  if (event.target.tagName === "SELECT" || !waterfall.trace) return;
+  const place = waterfall.list.chosen;
+  const index = waterfall.rows[place];
+  const isTraces = event.target === traceList.box;
+  const page = Math.max(1, Math.floor(waterfall.list.box.clientHeight / 24) - 1);
+  const keys = {
+    ArrowDown: () => (isTraces ? chooseTrace(traceList.chosen + 1) : chooseRow(place + 1)),
+    ArrowUp: () => (isTraces ? chooseTrace(traceList.chosen - 1) : chooseRow(place - 1)),
+    ArrowLeft: () => left(index),
+    ArrowRight: () => right(index),
+    PageDown: () => chooseRow(Math.min(waterfall.rows.length - 1, place + page)),
+    PageUp: () => chooseRow(Math.max(0, place - page)),
+    Home: () => chooseRow(0),
+    End: () => chooseRow(waterfall.rows.length - 1),
+    "[": () => chooseTrace(traceList.chosen - 1),
+    "]": () => chooseTrace(traceList.chosen + 1),
+    "/": () => box.focus(),
+    "?": () => document.getElementById("help").showModal(),
+    z: () => zoom(data.spans[index].start, data.spans[index].start + data.spans[index].duration),
+    0: zoomOut,
+    c: () => { waterfall.onlyCritical = !waterfall.onlyCritical; layOut(); chooseRow(Math.max(0, waterfall.rows.indexOf(index))); },
+  };
+  if (!(event.key in keys)) return;
+  event.preventDefault();
+  keys[event.key]();
+}
+
+function start() {
+  const [spans, traces] = [data.spans.length, data.traces.length];
+  document.getElementById("summary").textContent = `${spans.toLocaleString("en")} spans in ${traces.toLocaleString("en")} traces`;
+  document.getElementById("trace-count").textContent = `${traces.toLocaleString("en")} trace${traces === 1 ? "" : "s"}`;
+  const notes = document.getElementById("notes");
+  notes.textContent = data.notes.map(visible).join(" ");
+  notes.hidden = data.notes.length === 0;
+  document.body.classList.toggle("plain", !data.spans.some((span) => span.anatomy));
+  const kinds = [...new Set(data.spans.map((span) => span.kind))];
+  document.getElementById("legend").append(...kinds.map((kind) => {
+    const entry = element("span", "", kind);
+    entry.style.setProperty("--kind", `var(--${kind})`);
+    return entry;
+  }));
+  openWaterfall();
+  listenForZoom();
+  document.getElementById("help-button").addEventListener("click", () => document.getElementById("help").showModal());
+  document.getElementById("search").addEventListener("input", search);
+  document.getElementById("order").addEventListener("change", sortTraces);
+  document.addEventListener("keydown", onKey);
+  traceList.box.addEventListener("click", (event) => chooseTrace(List.placeOf(event.target)));
+  const box = waterfall.list.box, tip = document.getElementById("tip");
+  box.addEventListener("click", (event) => {
+    const place = List.placeOf(event.target);
+    if (place < 0) return;
+    const index = waterfall.rows[place];
+    if (event.target.classList.contains("fold") && isInner(index)) fold(index, !waterfall.folded.has(index));
+    else chooseRow(place);
+  });
+  box.addEventListener("dblclick", (event) => {
+    const index = waterfall.rows[List.placeOf(event.target)];
+    if (index !== undefined && isInner(index)) fold(index, !waterfall.folded.has(index));
+  });
+  box.addEventListener("mousemove", (event) => {
+    const index = event.target.closest(".track") ? waterfall.rows[List.placeOf(event.target)] : undefined;
+    if (index === undefined) tip.hidden = true;
+    else showTip(index, event);
+  });
+  box.addEventListener("mouseleave", () => { tip.hidden = true; });
+  sortTraces();
+  if (traces > 0) {
+    chooseTrace(0);
+    box.focus();
+  } else {
+    box.replaceChildren(element("p", "empty", data.nothing));
+  }
+}
+
+start();

@@ -1,0 +1,201 @@
+//! A page with the waterfall of each trace: one file that needs no network, and opens in any browser.
+//!
+//! What the program chose stands in the page as JSON only, and becomes text nodes, never markup. The page's policy
+//! lets its own script and style run, by their hashes, and nothing else: no request leaves it.
+
+mod model;
+
+use std::io::{self, Write};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
+
+pub(crate) use model::Process;
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+const SCRIPTS: [&str; 5] = [
+    include_str!("model.js"),
+    include_str!("list.js"),
+    include_str!("waterfall.js"),
+    include_str!("details.js"),
+    include_str!("main.js"),
+];
+
+/// Writes the page with the spans of some processes.
+pub(crate) fn write(processes: &[Process], output: &mut impl Write) -> io::Result<()> {
+    let script = format!("\"use strict\";\n{{\n{}}}\n", SCRIPTS.concat());
+    let policy = format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
+        hash(&script),
+        hash(STYLE)
+    );
+    let title = escape(&model::title(processes));
+    // What stands between the places to fill in is not looked through again: texts may look like such places.
+    let mut rest = PAGE;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (place, after) = after.split_once("}}").expect("places are closed");
+        output.write_all(before.as_bytes())?;
+        match place {
+            "policy" => output.write_all(policy.as_bytes())?,
+            "title" => output.write_all(title.as_bytes())?,
+            "style" => output.write_all(STYLE.as_bytes())?,
+            "script" => output.write_all(script.as_bytes())?,
+            _ => model::write(processes, &mut WithoutMarkup(&mut *output))?,
+        }
+        rest = after;
+    }
+    output.write_all(rest.as_bytes())
+}
+
+/// What a policy calls a script or style by (Content Security Policy Level 3, "hash-source").
+fn hash(text: &str) -> String {
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// Escapes what could end a script in JSON, which stands in strings only.
+struct WithoutMarkup<W>(W);
+
+impl<W: Write> Write for WithoutMarkup<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|&byte| byte == b'<') {
+            match part.strip_suffix(b"<") {
+                Some(before) => {
+                    self.0.write_all(before)?;
+                    self.0.write_all(b"\\u003c")?;
+                }
+                None => self.0.write_all(part)?,
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::render::samples::{HOSTILE, NOON, everything};
+
+    fn page(processes: &[Process]) -> String {
+        let mut page = Vec::new();
+        write(processes, &mut page).expect("memory takes it");
+        String::from_utf8(page).expect("UTF-8")
+    }
+
+    fn sample() -> Process {
+        Process { name: HOSTILE.to_owned(), spans: everything(), left_out: 5, is_approximate: true }
+    }
+
+    /// What stands between the first `before` and the next `after`.
+    fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
+        rest.split_once(after).unwrap_or_else(|| panic!("no {after} after {before}")).0
+    }
+
+    fn data(page: &str) -> Value {
+        let data = between(page, "<script id=\"data\" type=\"application/json\">", "</script>");
+        serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {data}"))
+    }
+
+    #[test]
+    fn no_text_becomes_markup() {
+        let page = page(&[sample()]);
+        assert!(!page.contains("<img"), "{page}");
+        assert_eq!(page.matches("</script").count(), 2, "the data's own and the script's");
+        assert_eq!(page.matches("<!--").count(), 0);
+        for place in ["{{policy}}", "{{title}}", "{{style}}", "{{script}}"] {
+            assert!(!page.contains(place), "{place}");
+        }
+        let data = data(&page);
+        let names: Vec<_> =
+            data["spans"].as_array().expect("spans").iter().map(|span| &span["name"]).collect();
+        assert_eq!(names, ["GET", "SELECT orders", HOSTILE, "POST"], "the texts are whole");
+        assert!(data["notes"][0].as_str().is_some_and(|note| note.starts_with(HOSTILE)));
+    }
+
+    #[test]
+    fn the_policy_knows_script_and_style_only() {
+        let page = page(&[sample()]);
+        let policy = between(&page, "Content-Security-Policy\" content=\"", "\"");
+        let script = between(&page, "<script>", "</script>");
+        let style = between(&page, "<style>", "</style>");
+        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+        assert!(policy.contains(&format!("script-src '{}';", hash(script))), "{policy}");
+        assert!(policy.contains(&format!("style-src '{}';", hash(style))), "{policy}");
+        for attribute in [" src=", " href=", " onclick=", " style=\""] {
+            let markup = page.replace(script, "").replace(style, "");
+            let markup = markup.split("<script id=\"data\"").next().expect("a beginning");
+            assert!(!markup.replace(&escape(HOSTILE), "").contains(attribute), "{attribute}");
+        }
+        // What would make markup of a text.
+        for sink in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
+        {
+            assert!(!script.contains(sink), "{sink}");
+        }
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_policy_s_specification() {
+        // The example of Content Security Policy Level 3, section "hash-source": alert('Hello, world.');
+        assert_eq!(hash("alert('Hello, world.');"), "sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng=");
+    }
+
+    #[test]
+    fn spans_are_told_as_they_are() {
+        let data = data(&page(&[sample()]));
+        assert_eq!(data["base"], NOON.to_string());
+        let traces = data["traces"].as_array().expect("traces");
+        let counts: Vec<_> = traces.iter().map(|trace| (&trace["first"], &trace["count"])).collect();
+        assert_eq!(counts, [(&0.into(), &3.into()), (&3.into(), &1.into())]);
+        let spans = &data["spans"];
+        let [server, query, hostile, failed] = [0, 1, 2, 3].map(|index| &spans[index]);
+        assert_eq!(
+            (&server["parent"], &query["parent"], &hostile["depth"]),
+            (&(-1).into(), &0.into(), &1.into())
+        );
+        assert_eq!(server["kind"], "server");
+        assert_eq!(server["hint"], "/orders/7 200");
+        assert_eq!(
+            server["anatomy"],
+            serde_json::json!([3_000_000, 1_000_000, 500_000, 5_500_000, 0, 0, 0, 0, 0, 0])
+        );
+        assert_eq!(server["events"][0]["time"], 1_500_000);
+        assert_eq!(server["events"][0]["attributes"][0][1], "miss");
+        let stretches = serde_json::json!([[0, 2_000_000], [8_000_000, 500_000], [9_000_000, 1_000_000]]);
+        assert_eq!(server["critical"], stretches);
+        assert_eq!((&query["start"], &query["duration"]), (&2_000_000.into(), &6_000_000.into()));
+        assert_eq!(query["links"][0]["span"], 3, "a span of another trace on the page");
+        assert_eq!(hostile["links"][0]["span"], -1, "a span that is not here");
+        assert_eq!(hostile["missing"], "end");
+        assert_eq!((&failed["failed"], &failed["dropped"]), (&true.into(), &3.into()));
+    }
+
+    #[test]
+    fn nothing_is_a_page_too() {
+        let data = data(&page(&[]));
+        assert_eq!(data["spans"], serde_json::json!([]));
+        assert!(data["nothing"].as_str().is_some_and(|text| text.starts_with("no spans")));
+    }
+}

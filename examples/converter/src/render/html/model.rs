@@ -1,0 +1,235 @@
+//! What the page's script gets to know.
+
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+use trace_context::TraceId;
+use trace_to_otel::{Attribute, Span, SpanEvent, Status, UnixTime, Value};
+
+use crate::render::{
+    NO_SPANS, anatomy, critical_path,
+    forest::{Forest, Item},
+    hint, kind,
+};
+
+/// The spans of a process.
+pub(crate) struct Process {
+    pub(crate) name: String,
+    pub(crate) spans: Vec<Span>,
+    /// Spans that a limit has kept out.
+    pub(crate) left_out: u64,
+    /// Whether the trace holds no clock.
+    pub(crate) is_approximate: bool,
+}
+
+pub(super) fn title(processes: &[Process]) -> String {
+    let names: Vec<_> = processes.iter().map(|process| &*process.name).collect();
+    match names.len() {
+        0..=3 => names.join(", "),
+        more => format!("{} and {} others", names[0], more - 1),
+    }
+}
+
+/// Writes it as JSON.
+pub(super) fn write(processes: &[Process], output: &mut impl Write) -> io::Result<()> {
+    let starts = processes.iter().flat_map(|process| &process.spans).map(|span| span.start);
+    let base = starts.min().unwrap_or_default();
+    let forests: Vec<_> = processes.iter().map(|process| Forest::new(&process.spans)).collect();
+    let mut page = Page {
+        base: base.0.to_string(),
+        notes: processes.iter().flat_map(notes).collect(),
+        nothing: NO_SPANS,
+        parts: anatomy::names(),
+        traces: Vec::new(),
+        spans: Vec::new(),
+    };
+    for forest in &forests {
+        page.add(forest, base)?;
+    }
+    serde_json::to_writer(output, &page)?;
+    Ok(())
+}
+
+fn notes(process: &Process) -> Vec<String> {
+    let Process { name, spans, left_out, is_approximate } = process;
+    let mut notes = Vec::new();
+    if *left_out > 0 {
+        let kept = spans.len();
+        notes.push(format!(
+            "{name}: {kept} spans are shown, the first to end; {left_out} were left out (--max-spans)."
+        ));
+    }
+    if *is_approximate {
+        notes.push(format!("{name}: times of day are approximate, as the trace holds no clock."));
+    }
+    notes
+}
+
+#[derive(Serialize)]
+struct Page<'a> {
+    /// The time that all others are counted from: nanoseconds since 1970.
+    base: String,
+    notes: Vec<String>,
+    /// What is said where there is no span.
+    nothing: &'static str,
+    /// What a goroutine's time splits into.
+    parts: [&'static str; anatomy::PARTS],
+    traces: Vec<PageTrace>,
+    /// Those of a trace one after the other, parents before their children.
+    spans: Vec<PageSpan<'a>>,
+}
+
+#[derive(Serialize)]
+struct PageTrace {
+    id: String,
+    first: usize,
+    count: usize,
+}
+
+/// A span. Times and durations are nanoseconds.
+#[derive(Serialize)]
+struct PageSpan<'a> {
+    /// −1 for none.
+    parent: i64,
+    depth: usize,
+    id: String,
+    name: &'a str,
+    kind: &'static str,
+    scope: &'static str,
+    hint: Option<String>,
+    start: u64,
+    duration: u64,
+    failed: bool,
+    /// Which end was not recorded.
+    missing: Option<String>,
+    attributes: Vec<(&'a str, PageValue<'a>)>,
+    anatomy: Option<[u64; anatomy::PARTS]>,
+    assist: u64,
+    events: Vec<PageEvent<'a>>,
+    links: Vec<PageLink>,
+    dropped: u64,
+    /// Stretches of the critical path: start and length.
+    critical: Vec<(u64, u64)>,
+}
+
+#[derive(Serialize)]
+struct PageEvent<'a> {
+    time: u64,
+    name: &'a str,
+    attributes: Vec<(&'a str, PageValue<'a>)>,
+}
+
+#[derive(Serialize)]
+struct PageLink {
+    id: String,
+    /// −1 for a span that is not here.
+    span: i64,
+}
+
+/// Whole numbers are texts: a script's numbers do not hold all of them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PageValue<'a> {
+    Text(&'a str),
+    Other(String),
+}
+
+impl<'a> Page<'a> {
+    /// Takes in the spans of a process, trace by trace in the order of their first roots.
+    fn add(&mut self, forest: &Forest<'a>, base: UnixTime) -> io::Result<()> {
+        let mut traces: Vec<(TraceId, Vec<(usize, usize)>)> = Vec::new();
+        let mut numbers = HashMap::new();
+        forest.walk(|item, position| {
+            if let Item::Span(index) = item {
+                let id = forest.spans()[index].trace_id;
+                let number = *numbers.entry(id).or_insert(traces.len());
+                if number == traces.len() {
+                    traces.push((id, Vec::new()));
+                }
+                traces[number].1.push((index, position.depth));
+            }
+            Ok(())
+        })?;
+        let mut places = HashMap::new();
+        let in_order = traces.iter().flat_map(|(_, spans)| spans);
+        for (place, &(index, _)) in (self.spans.len()..).zip(in_order) {
+            places.insert(index, place as i64);
+        }
+        let mut critical = stretches(forest, base);
+        for (id, spans) in traces {
+            self.traces.push(PageTrace { id: id.to_string(), first: self.spans.len(), count: spans.len() });
+            // The spans that enclose the one under way.
+            let mut above: Vec<i64> = Vec::new();
+            for (index, depth) in spans {
+                above.truncate(depth);
+                let parent = above.last().copied().unwrap_or(-1);
+                above.push(places[&index]);
+                let critical = critical.remove(&index).unwrap_or_default();
+                let span = PageSpan::new(&forest.spans()[index], (parent, depth), base, critical);
+                let target = |link| forest.target(link).map_or(-1, |target| places[&target]);
+                let links = forest.spans()[index].links.iter();
+                let links = links.map(|link| PageLink { id: link.span_id.to_string(), span: target(link) });
+                self.spans.push(PageSpan { links: links.collect(), ..span });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The critical paths' stretches, by the index of their span.
+fn stretches(forest: &Forest<'_>, base: UnixTime) -> HashMap<usize, Vec<(u64, u64)>> {
+    let mut stretches: HashMap<_, Vec<_>> = HashMap::new();
+    for &root in forest.roots() {
+        for stretch in critical_path::of(forest, root) {
+            stretches.entry(stretch.span).or_default().push((stretch.start.0 - base.0, stretch.duration()));
+        }
+    }
+    stretches
+}
+
+impl<'a> PageSpan<'a> {
+    fn new(span: &'a Span, (parent, depth): (i64, usize), base: UnixTime, critical: Vec<(u64, u64)>) -> Self {
+        let event = |event: &'a SpanEvent| PageEvent {
+            time: event.time.0.saturating_sub(base.0),
+            name: &event.name,
+            attributes: values(&event.attributes),
+        };
+        let dropped = [span.dropped_attributes, span.dropped_events, span.dropped_links];
+        Self {
+            parent,
+            depth,
+            id: span.span_id.to_string(),
+            name: &span.name,
+            kind: kind(span),
+            scope: span.scope.name(),
+            hint: hint(span),
+            start: span.start.0 - base.0,
+            duration: span.duration(),
+            failed: span.status == Status::Error,
+            missing: span.attribute("gotrace.incomplete").map(Value::to_string),
+            attributes: values(&span.attributes),
+            anatomy: span.anatomy.as_ref().map(anatomy::times),
+            assist: span.anatomy.map_or(0, |anatomy| anatomy.gc_assist),
+            events: span.events.iter().map(event).collect(),
+            links: Vec::new(),
+            dropped: dropped.into_iter().map(u64::from).sum(),
+            critical,
+        }
+    }
+}
+
+fn values(attributes: &[Attribute]) -> Vec<(&str, PageValue<'_>)> {
+    attributes.iter().map(|attribute| (&*attribute.key, PageValue::of(&attribute.value))).collect()
+}
+
+impl<'a> PageValue<'a> {
+    fn of(value: &'a Value) -> Self {
+        match value {
+            Value::Text(text) => Self::Text(text),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Timelines: what each goroutine did, with its spans beside it, and arrows from cause to effect.
+//!
+//! A timeline is drawn while the trace is read. What is kept in memory is one thing for each goroutine and proc that
+//! is there at the moment, and up to a limit the last spans, for the arrows between them.
+//!
+//! Spans of a goroutine are on tracks below its own; those that overlap without being nested on tracks of their own
+//! ([`lanes`]). Tasks belong to no goroutine and are on tracks of all tasks, within each other only where they are
+//! parent and child. Arrows lead from what woke or created a goroutine to where it runs next, from parents to children
+//! on other goroutines, and from the spans that a span links to, to it.
+
+mod canvas;
+mod causes;
+mod chrome;
+mod clock;
+mod lanes;
+mod names;
+mod perfetto;
+mod spans;
+mod states;
+
+use std::io;
+
+use go_trace_format::{
+    Event, EventKind, EventType,
+    event::{Label, Metric},
+};
+use trace_to_otel::{Span, SpanSink, UnixTime};
+
+use crate::{map::Output, read::Source, report};
+
+use canvas::{Arrow, Group, Instant, Row, Tip, Track, TrackKind};
+use clock::Clock;
+use names::Names;
+use spans::Spans;
+use states::States;
+
+pub(crate) use canvas::Canvas;
+pub(crate) use chrome::Chrome;
+pub(crate) use perfetto::Perfetto;
+
+/// Draws a timeline of one process after the other.
+pub(crate) struct Timeline<C> {
+    pen: Pen<C>,
+    processes: u32,
+    /// What the process under way is called.
+    name: String,
+    clock: Clock,
+    /// The latest moment of the process.
+    latest: UnixTime,
+    names: Names,
+    states: States,
+    spans: Spans,
+    metrics: [Option<Track>; 3],
+}
+
+/// A canvas, and the numbers of what is drawn on it.
+struct Pen<C> {
+    canvas: C,
+    tracks: u32,
+    arrows: u64,
+}
+
+impl<C: Canvas> Pen<C> {
+    fn track(&mut self, group: Group, order: i64, lane: u32) -> Track {
+        self.tracks += 1;
+        Track { group, number: self.tracks, row: Row { order, lane } }
+    }
+
+    fn arrow(&mut self) -> Arrow {
+        self.arrows += 1;
+        Arrow(self.arrows)
+    }
+}
+
+impl<C: Canvas> Timeline<C> {
+    pub(crate) fn new(canvas: C) -> Self {
+        Self {
+            pen: Pen { canvas, tracks: 0, arrows: 0 },
+            processes: 0,
+            name: String::new(),
+            clock: Clock::new(UnixTime(0)),
+            latest: UnixTime(0),
+            names: Names::default(),
+            states: States::default(),
+            spans: Spans::default(),
+            metrics: [None; 3],
+        }
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.pen.canvas.finish()
+    }
+
+    fn metric(&mut self, metric: Metric, time: UnixTime) -> io::Result<()> {
+        let (place, name, kind) = match metric {
+            Metric::HeapObjects(_) => (0, "heap objects", TrackKind::Bytes),
+            Metric::HeapGoal(_) => (1, "heap goal", TrackKind::Bytes),
+            Metric::Gomaxprocs(_) => (2, "GOMAXPROCS", TrackKind::Counts),
+            _ => return Ok(()),
+        };
+        let track = match self.metrics[place] {
+            Some(track) => track,
+            None => {
+                let track = self.pen.track(Group::Metrics, 1 + place as i64, 0);
+                self.pen.canvas.track(track, Some(name), kind)?;
+                *self.metrics[place].insert(track)
+            }
+        };
+        self.pen.canvas.count(track, time, metric.value())
+    }
+
+    fn label(&mut self, label: Label<'_>, time: UnixTime) -> io::Result<()> {
+        let Some(goroutine) = label.goroutine.and_then(|id| self.states.goroutine(id)) else { return Ok(()) };
+        let name = format!("label: {}", self.names.text(label.label.as_bytes()));
+        let time = time.max(goroutine.since);
+        let instant = Instant { name: &name, category: "label", time, tip: Tip::None, details: &[] };
+        self.pen.canvas.instant(goroutine.track, &instant)
+    }
+}
+
+impl<C: Canvas> SpanSink for Timeline<C> {
+    type Error = io::Error;
+
+    fn take(&mut self, span: Span) -> io::Result<()> {
+        self.spans.draw(&span, &mut self.states, &mut self.pen)
+    }
+}
+
+impl<C: Canvas> Output for Timeline<C> {
+    fn begin(&mut self, source: &Source, base_time: UnixTime) -> io::Result<()> {
+        self.processes += 1;
+        self.name.clone_from(&source.name);
+        self.clock = Clock::new(base_time);
+        self.pen.canvas.process(self.processes, file_name(&source.name))
+    }
+
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        if event.event_type() == EventType::Sync {
+            self.names.begin_generation();
+            return Ok(());
+        }
+        let time = self.clock.time(event);
+        self.latest = self.latest.max(time);
+        self.states.look_at(event, &mut self.names);
+        match event.kind() {
+            EventKind::Goroutine(transition) => {
+                self.states.transition(event, &transition, time, &mut self.names, &mut self.pen)
+            }
+            EventKind::Metric(metric) => self.metric(metric, time),
+            EventKind::Label(label) => self.label(label, time),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        self.states.finish(self.latest, &mut self.pen)?;
+        let left_out = self.spans.arrows_left_out();
+        if left_out > 0 {
+            let what =
+                "arrows between spans left out: too many spans were open, or their causes not in the trace";
+            report::warning(&self.name, format_args!("{left_out} {what}"));
+        }
+        self.spans = Spans::default();
+        self.metrics = [None; 3];
+        self.latest = UnixTime(0);
+        Ok(())
+    }
+}
+
+/// What stands behind the last slash.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}

@@ -1,0 +1,338 @@
+//! What each goroutine does, and on which proc.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+    sync::Arc,
+};
+
+use go_trace_format::{
+    Event, EventType,
+    event::{GoroutineId, GoroutineState, GoroutineTransition, ProcId},
+};
+use trace_to_otel::UnixTime;
+
+use super::{
+    Pen,
+    canvas::{Arrow, Canvas, Detail, Group, Instant, Slice, Tip, Track, TrackKind},
+    lanes::Lanes,
+    names::{self, Names},
+};
+
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// The goroutines that are there, and the procs.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    goroutines: FastMap<GoroutineId, Goroutine>,
+    procs: FastMap<ProcId, Proc>,
+    count: Count,
+    /// Whether the trace tells which goroutine runs where: a filter may have left that out.
+    has_scheduling: bool,
+}
+
+/// A goroutine.
+#[derive(Debug)]
+pub(super) struct Goroutine {
+    pub(super) track: Track,
+    /// The function that it began with.
+    function: Option<Arc<str>>,
+    told: Told,
+    state: GoroutineState,
+    /// Why it waits.
+    reason: Arc<str>,
+    /// Where in the source.
+    place: Option<Arc<str>>,
+    pub(super) since: UnixTime,
+    /// From what made it able to run.
+    woken: Option<Arrow>,
+    /// What it runs on.
+    proc: Option<ProcId>,
+    pub(super) lanes: Lanes<Track>,
+}
+
+/// What the canvas knows of a goroutine's track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// That it is there.
+    Track,
+    /// Its name too.
+    Name,
+}
+
+/// A proc.
+#[derive(Debug)]
+pub(super) struct Proc {
+    track: Track,
+    /// Who runs on it, and what that one is called.
+    running: Option<(GoroutineId, String)>,
+    since: UnixTime,
+    pub(super) lanes: Lanes<Track>,
+}
+
+impl States {
+    pub(super) fn goroutine(&self, id: GoroutineId) -> Option<&Goroutine> {
+        self.goroutines.get(&id)
+    }
+
+    /// Learns from any event which function its goroutine began with.
+    pub(super) fn look_at(&mut self, event: &Event<'_>, names: &mut Names) {
+        let Some(goroutine) = event.goroutine().and_then(|id| self.goroutines.get_mut(&id)) else { return };
+        if goroutine.function.is_none() {
+            goroutine.function = event.stack().and_then(|stack| names.entry_function(stack));
+        }
+    }
+
+    /// The goroutine, if it is there, with its track told.
+    pub(super) fn told_goroutine<C: Canvas>(
+        &mut self,
+        id: GoroutineId,
+        pen: &mut Pen<C>,
+    ) -> io::Result<Option<&mut Goroutine>> {
+        let Some(goroutine) = self.goroutines.get_mut(&id) else { return Ok(None) };
+        goroutine.tell(id, false, pen)?;
+        Ok(Some(goroutine))
+    }
+
+    pub(super) fn proc<C: Canvas>(&mut self, id: ProcId, pen: &mut Pen<C>) -> io::Result<&mut Proc> {
+        match self.procs.entry(id) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let track = pen.track(Group::Procs, id.0, 0);
+                pen.canvas.track(track, Some(&format!("P{}", id.0)), TrackKind::Slices)?;
+                Ok(place.insert(Proc::new(track)))
+            }
+        }
+    }
+
+    /// A goroutine goes from one state to another.
+    pub(super) fn transition<C: Canvas>(
+        &mut self,
+        event: &Event<'_>,
+        transition: &GoroutineTransition<'_>,
+        time: UnixTime,
+        names: &mut Names,
+        pen: &mut Pen<C>,
+    ) -> io::Result<()> {
+        let Some(id) = transition.goroutine else { return Ok(()) };
+        let is_status = matches!(event.event_type(), EventType::GoStatus | EventType::GoStatusStack);
+        self.has_scheduling |= !is_status;
+        let goroutine = match self.goroutines.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                self.count.change(1, time, pen)?;
+                place.insert(Goroutine::new(pen.track(Group::Goroutines, id.0, 0), time))
+            }
+        };
+        let time = time.max(goroutine.since);
+        if goroutine.function.is_none() {
+            goroutine.function = transition.stack.and_then(|stack| names.entry_function(stack));
+        }
+        if is_status && goroutine.state == transition.to {
+            return Ok(());
+        }
+        goroutine.draw(id, time, pen)?;
+        let label = goroutine.label(id);
+        goroutine.state = transition.to;
+        goroutine.since = time;
+        goroutine.reason = names.text(transition.reason.as_bytes());
+        goroutine.place = transition.stack.and_then(|stack| names.place(stack));
+        let before = goroutine.proc.take();
+        if let Some(proc) = before {
+            self.proc(proc, pen)?.stop(time, pen)?;
+        }
+        match transition.to {
+            GoroutineState::Running => self.run(id, event.proc(), label, time, pen),
+            GoroutineState::NotExist => {
+                if let Some(mut goroutine) = self.goroutines.remove(&id) {
+                    goroutine.tell(id, true, pen)?;
+                }
+                self.count.change(-1, time, pen)
+            }
+            _ => self.wake(event, id, &label, time, pen),
+        }
+    }
+
+    /// The goroutine runs on the proc from now on.
+    fn run<C: Canvas>(
+        &mut self,
+        id: GoroutineId,
+        proc: Option<ProcId>,
+        label: String,
+        time: UnixTime,
+        pen: &mut Pen<C>,
+    ) -> io::Result<()> {
+        let Some(proc) = proc else { return Ok(()) };
+        if let Some(goroutine) = self.goroutines.get_mut(&id) {
+            goroutine.proc = Some(proc);
+        }
+        let proc = self.proc(proc, pen)?;
+        proc.stop(time, pen)?;
+        proc.running = Some((id, label));
+        proc.since = proc.since.max(time);
+        Ok(())
+    }
+
+    /// Where one goroutine has made another able to run, an arrow leads to when that runs.
+    fn wake<C: Canvas>(
+        &mut self,
+        event: &Event<'_>,
+        id: GoroutineId,
+        label: &str,
+        time: UnixTime,
+        pen: &mut Pen<C>,
+    ) -> io::Result<()> {
+        use EventType as E;
+        let verb = match event.event_type() {
+            E::GoCreate | E::GoCreateBlocked => "create",
+            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => "unblock",
+            _ => return Ok(()),
+        };
+        let Some(waker) = event.goroutine().filter(|&waker| waker != id) else { return Ok(()) };
+        let Some(waker) = self.told_goroutine(waker, pen)? else { return Ok(()) };
+        let arrow = pen.arrow();
+        let instant = Instant {
+            name: &format!("{verb} {label}"),
+            category: "wake",
+            time: time.max(waker.since),
+            tip: Tip::From(arrow),
+            details: &[],
+        };
+        pen.canvas.instant(waker.track, &instant)?;
+        if let Some(goroutine) = self.goroutines.get_mut(&id) {
+            goroutine.woken = Some(arrow);
+        }
+        Ok(())
+    }
+
+    /// Draws what goroutines and procs do at the end, and forgets them.
+    pub(super) fn finish<C: Canvas>(&mut self, time: UnixTime, pen: &mut Pen<C>) -> io::Result<()> {
+        let Self { goroutines, procs, has_scheduling, .. } = std::mem::take(self);
+        if !has_scheduling {
+            return Ok(());
+        }
+        let mut goroutines: Vec<_> = goroutines.into_iter().collect();
+        goroutines.sort_unstable_by_key(|&(id, _)| id);
+        for (id, mut goroutine) in goroutines {
+            let time = time.max(goroutine.since);
+            goroutine.draw(id, time, pen)?;
+            goroutine.tell(id, true, pen)?;
+        }
+        let mut procs: Vec<_> = procs.into_iter().collect();
+        procs.sort_unstable_by_key(|&(id, _)| id);
+        for (_, mut proc) in procs {
+            proc.stop(time, pen)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many goroutines there are.
+#[derive(Debug, Default)]
+struct Count {
+    track: Option<Track>,
+    goroutines: u64,
+}
+
+impl Count {
+    fn change<C: Canvas>(&mut self, by: i64, time: UnixTime, pen: &mut Pen<C>) -> io::Result<()> {
+        let track = match self.track {
+            Some(track) => track,
+            None => {
+                let track = pen.track(Group::Metrics, 0, 0);
+                pen.canvas.track(track, Some("goroutines"), TrackKind::Counts)?;
+                *self.track.insert(track)
+            }
+        };
+        self.goroutines = self.goroutines.saturating_add_signed(by);
+        pen.canvas.count(track, time, self.goroutines)
+    }
+}
+
+impl Goroutine {
+    fn new(track: Track, since: UnixTime) -> Self {
+        Self {
+            track,
+            function: None,
+            told: Told::Nothing,
+            state: GoroutineState::Undetermined,
+            reason: "".into(),
+            place: None,
+            since,
+            woken: None,
+            proc: None,
+            lanes: Lanes::default(),
+        }
+    }
+
+    /// What it is called.
+    fn label(&self, id: GoroutineId) -> String {
+        match &self.function {
+            Some(function) => format!("G{} {function}", id.0),
+            None => format!("G{}", id.0),
+        }
+    }
+
+    /// Tells the canvas of the track: its name once the function is known, or nobody will ever know it.
+    fn tell<C: Canvas>(&mut self, id: GoroutineId, is_over: bool, pen: &mut Pen<C>) -> io::Result<()> {
+        let kind = TrackKind::Slices;
+        let has_name = self.function.is_some() || is_over;
+        match self.told {
+            Told::Nothing | Told::Track if has_name => {
+                self.told = Told::Name;
+                pen.canvas.track(self.track, Some(&self.label(id)), kind)
+            }
+            Told::Nothing => {
+                self.told = Told::Track;
+                pen.canvas.track(self.track, None, kind)
+            }
+            Told::Track | Told::Name => Ok(()),
+        }
+    }
+
+    /// Draws what it did since it began that.
+    fn draw<C: Canvas>(&mut self, id: GoroutineId, time: UnixTime, pen: &mut Pen<C>) -> io::Result<()> {
+        use GoroutineState as S;
+        if !matches!(self.state, S::Runnable | S::Running | S::Syscall | S::Waiting) {
+            return Ok(());
+        }
+        self.tell(id, false, pen)?;
+        let mut details = Vec::new();
+        details.extend(self.proc.map(|proc| Detail::new("proc", proc.0)));
+        details.extend(self.place.as_deref().map(|place| Detail::new("at", place)));
+        if !self.reason.is_empty() {
+            details.push(Detail::new("reason", &*self.reason));
+        }
+        let slice = Slice {
+            name: &names::state(self.state, &self.reason),
+            category: "state",
+            start: self.since,
+            end: time,
+            arrow: if self.state == S::Running { self.woken.take() } else { None },
+            details: &details,
+        };
+        pen.canvas.slice(self.track, &slice)
+    }
+}
+
+impl Proc {
+    fn new(track: Track) -> Self {
+        Self { track, running: None, since: UnixTime(0), lanes: Lanes::default() }
+    }
+
+    /// Draws who ran on it since that one began.
+    fn stop<C: Canvas>(&mut self, time: UnixTime, pen: &mut Pen<C>) -> io::Result<()> {
+        let Some((id, label)) = self.running.take() else { return Ok(()) };
+        let end = time.max(self.since);
+        let details = [Detail::new("goroutine", id.0)];
+        let slice =
+            Slice { name: &label, category: "proc", start: self.since, end, arrow: None, details: &details };
+        self.since = end;
+        pen.canvas.slice(self.track, &slice)
+    }
+
+    pub(super) fn track(&self) -> Track {
+        self.track
+    }
+}
