@@ -86,6 +86,18 @@ async fn successes() {
 }
 
 #[tokio::test]
+async fn answers_may_be_compressed() {
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let receiver = GrpcReceiver::start([GrpcReply::AcceptCompressed(3, "too old")]).await;
+        let exporter = compressing(Protocol::Grpc, &receiver.endpoint, compression);
+        let accepted = exporter.export(&batch(Encoding::Protobuf, 9)).await.unwrap();
+        assert_eq!((accepted.rejected, &*accepted.message), (3, "too old"));
+        failed(call(GrpcReply::Bomb(compression.name())).await, ExportErrorKind::NotOtlp);
+    }
+    failed(call(GrpcReply::Bomb("br")).await, ExportErrorKind::NotOtlp);
+}
+
+#[tokio::test]
 async fn failures_by_status() {
     use ExportErrorKind as Kind;
     let cases = [
@@ -110,6 +122,7 @@ async fn failures_by_status() {
         ),
         (12, "unknown service", Kind::NotFound, false),
         (12, "grpc: Decompressor is not installed for grpc-encoding \"zstd\"", Kind::Unsupported, false),
+        (12, "Content is compressed with `zstd` which isn't supported", Kind::Unsupported, false),
         (13, "internal", Kind::ServerError, false),
         (14, "unavailable", Kind::ServerError, true),
         (15, "lost", Kind::ServerError, true),

@@ -2,12 +2,12 @@
 
 use std::{
     convert::Infallible,
-    io::Read,
+    io::{Read, Write},
     sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
-use flate2::read::GzDecoder;
+use flate2::{read::GzDecoder, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, service::service_fn};
@@ -28,6 +28,10 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) enum GrpcReply {
     /// So many rejected, for this reason; 0 and none is an empty partial success.
     Accept(i64, &'static str),
+    /// As `Accept`, compressed as the call was, as Go's servers do.
+    AcceptCompressed(i64, &'static str),
+    /// A message that grows a thousandfold.
+    Bomb(&'static str),
     /// No partial success.
     AcceptAll,
     /// A status with this message and these details, `google.rpc.Status` encoded.
@@ -136,6 +140,7 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| "the client went away")?.to_bytes();
     let message = unframe(&body, head.headers.get("grpc-encoding"));
+    let encoding = head.headers.get("grpc-encoding").cloned().unwrap_or(HeaderValue::from_static("gzip"));
     let index = {
         let mut received = state.received.lock().unwrap();
         received.push(ReceivedCall { path: head.uri.path().to_owned(), headers: head.headers, message });
@@ -149,6 +154,14 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
             };
             Ok(respond(&encode(Some(partial)), Some("0")))
         }
+        GrpcReply::AcceptCompressed(rejected_spans, message) => {
+            let partial = ExportTracePartialSuccess {
+                rejected_spans: *rejected_spans,
+                error_message: (*message).into(),
+            };
+            Ok(compressed(&encode(Some(partial)), encoding.to_str().unwrap()))
+        }
+        GrpcReply::Bomb(encoding) => Ok(compressed(&vec![0; 32 << 20], encoding)),
         GrpcReply::AcceptAll => Ok(respond(&encode(None), Some("0"))),
         GrpcReply::Fail(code, message, details) => Ok(fail(*code, message, details)),
         GrpcReply::Http(status, content_type) => {
@@ -168,15 +181,41 @@ fn encode(partial_success: Option<ExportTracePartialSuccess>) -> Vec<u8> {
 }
 
 fn respond(message: &[u8], status: Option<&'static str>) -> Response<Body> {
+    respond_frame(0, message, status, None)
+}
+
+fn respond_frame(
+    flag: u8,
+    message: &[u8],
+    status: Option<&'static str>,
+    encoding: Option<&str>,
+) -> Response<Body> {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-    let frame = [&[0][..], &length, message].concat();
+    let frame = [&[flag][..], &length, message].concat();
     let trailers = status.map(|status| {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static(status));
         Ok(trailers)
     });
     let body = Full::new(Bytes::from(frame)).with_trailers(std::future::ready(trailers));
-    Response::builder().header("content-type", "application/grpc+proto").body(body.boxed_unsync()).unwrap()
+    let mut response = Response::builder().header("content-type", "application/grpc+proto");
+    if let Some(encoding) = encoding {
+        response = response.header("grpc-encoding", encoding);
+    }
+    response.body(body.boxed_unsync()).unwrap()
+}
+
+fn compressed(message: &[u8], encoding: &str) -> Response<Body> {
+    let message = match encoding {
+        "gzip" => {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::best());
+            encoder.write_all(message).unwrap();
+            encoder.finish().unwrap()
+        }
+        "zstd" => zstd::encode_all(message, 3).unwrap(),
+        other => return respond_frame(1, message, Some("0"), Some(other)),
+    };
+    respond_frame(1, &message, Some("0"), Some(encoding))
 }
 
 /// What gRPC calls "trailers only".

@@ -131,33 +131,47 @@ impl tower_service::Service<http::Request<Body>> for Channel {
 /// The whole content of an answer, and what comes behind it.
 type Answer = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallible>>>>;
 
-/// Reads an answer before tonic does, which would set aside as much memory as its first bytes ask for, and whose own
-/// errors cannot be told from the receiver's.
+/// Reads an answer before tonic does: tonic would set aside as much memory as a frame asks for, decompress without
+/// bounds, and its own errors cannot be told from the receiver's.
 async fn read(response: http::Response<Incoming>) -> Result<http::Response<Answer>, BoxError> {
     let not_otlp = |message| ExportError::new(ExportErrorKind::NotOtlp, message);
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
     let body = match Limited::new(body, LONGEST_ANSWER).collect().await {
         Err(error) if error.is::<LengthLimitError>() => return Err(not_otlp("its answer is too long").into()),
         body => body?,
     };
     let trailers = body.trailers().cloned();
     // Without one, tonic takes the answer for a success.
-    if ![Some(&head.headers), trailers.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|headers| headers.contains_key("grpc-status"))
-    {
+    let has_status = |headers: &HeaderMap| headers.contains_key("grpc-status");
+    if !has_status(&head.headers) && !trailers.as_ref().is_some_and(has_status) {
         return Err(not_otlp("its answer has no grpc-status").into());
     }
-    let bytes = body.to_bytes();
-    // gRPC over HTTP/2, "Length-Prefixed-Message".
-    if let Some(&[_, a, b, c, d]) = bytes.first_chunk() {
-        if u64::from(u32::from_be_bytes([a, b, c, d])) + 5 > bytes.len() as u64 {
-            return Err(not_otlp("its answer is shorter than it says").into());
-        }
-    }
-    let body = Full::new(bytes).with_trailers(ready(trailers.map(Ok)));
+    let encoding = head.headers.remove("grpc-encoding");
+    let frame = plain_frame(&body.to_bytes(), encoding.as_ref()).map_err(not_otlp)?;
+    let body = Full::new(frame).with_trailers(ready(trailers.map(Ok)));
     Ok(http::Response::from_parts(head, body))
+}
+
+/// The frame of an answer, decompressed: a server may use the compression of the request. None is none.
+///
+/// gRPC over HTTP/2, "Length-Prefixed-Message".
+fn plain_frame(frame: &Bytes, encoding: Option<&HeaderValue>) -> Result<Bytes, &'static str> {
+    let Some((&[is_compressed, ref length @ ..], message)) = frame.split_first_chunk::<5>() else {
+        return if frame.is_empty() { Ok(Bytes::new()) } else { Err("its answer is shorter than a frame") };
+    };
+    if u32::from_be_bytes(*length) as usize != message.len() {
+        return Err("its answer is not as long as it says");
+    }
+    if is_compressed == 0 {
+        return Ok(frame.clone());
+    }
+    let compression = encoding.and_then(|encoding| encoding.to_str().ok()?.parse::<Compression>().ok());
+    let compression = compression.ok_or("its answer is compressed in an unknown way")?;
+    let message = compression
+        .decompress(message, LONGEST_ANSWER)
+        .map_err(|_| "its answer is compressed in a wrong way")?;
+    let length = u32::try_from(message.len()).map_err(|_| "its answer is too long")?;
+    Ok([&[0], &length.to_be_bytes()[..], &message].concat().into())
 }
 
 fn is_grpc<T>(response: &http::Response<T>) -> Result<(), ExportError> {
@@ -200,8 +214,10 @@ fn classify(code: Code, message: &str, has_retry_info: bool) -> (ExportErrorKind
         }
         Code::DeadlineExceeded => (Kind::Timeout, true),
         Code::Unauthenticated | Code::PermissionDenied => (Kind::Unauthorized, false),
-        // Go and tonic answer so to a compression that they do not know.
-        Code::Unimplemented if message.to_lowercase().contains("encoding") => (Kind::Unsupported, false),
+        // What Go and tonic answer to a compression that they do not know.
+        Code::Unimplemented if ["Decompressor", "compressed"].iter().any(|word| message.contains(word)) => {
+            (Kind::Unsupported, false)
+        }
         Code::Unimplemented | Code::NotFound => (Kind::NotFound, false),
         Code::InvalidArgument | Code::AlreadyExists | Code::FailedPrecondition => (Kind::Rejected, false),
         Code::Ok | Code::Unknown | Code::Internal => (Kind::ServerError, false),

@@ -11,7 +11,6 @@
 
 mod answer;
 mod blocking;
-#[cfg(feature = "http")]
 mod compression;
 mod config;
 mod connect;

@@ -1,0 +1,179 @@
+//! What the real Collector holds after the spans of every recording were sent to it, field by field.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use go_trace_format::Reader;
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, InstrumentationScope, any_value::Value},
+    resource,
+    trace::{
+        self,
+        v1::{ResourceSpans, ScopeSpans},
+    },
+};
+use prost::Message;
+use trace_harness::{Collector, build};
+use trace_to_otel::{
+    Mapper, Resource, Span,
+    otlp::{Batch, BlockingExporter, Compression, Encoder, Encoding, Exporter, Protocol, Settings, Signal},
+};
+
+/// Where the Collector is not built yet, this would take minutes and the Go module proxy: `.ci/collector` asks for it.
+const REQUIRE: &str = "REQUIRE_COLLECTOR";
+
+const PROTOCOLS: [Protocol; 3] = [Protocol::HttpProtobuf, Protocol::HttpJson, Protocol::Grpc];
+const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Zstd];
+
+#[test]
+fn every_field_of_every_span_arrives() {
+    if env::var_os(REQUIRE).is_none() {
+        println!("skipped: it builds an OpenTelemetry Collector, run .ci/collector or set {REQUIRE}");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&build("collector").unwrap(), directory.path()).unwrap();
+    let spans = recorded_spans();
+    let mut sent = Vec::new();
+    for protocol in PROTOCOLS {
+        for compression in COMPRESSIONS {
+            let way = format!("{protocol} {compression}");
+            let resource = Resource::new().with("service.instance.id", &*way);
+            send(&exporter(&collector, protocol, compression), &resource, &spans);
+            sent.push((way, resource));
+        }
+    }
+    let file = collector.file("traces");
+    collector.stop().unwrap();
+    let mut arrived = arrived(&file);
+    for (way, resource) in sent {
+        let expected = expected(&resource, &spans);
+        let arrived = arrived.remove(&way).unwrap_or_default();
+        assert_eq!((arrived.len(), expected.len()), (spans.len(), spans.len()), "{way}");
+        for (arrived, expected) in arrived.iter().zip(&expected) {
+            assert_eq!(arrived, expected, "{way}");
+        }
+        println!("{way}: {} spans", arrived.len());
+    }
+    assert!(arrived.is_empty(), "nobody has sent {:?}", arrived.keys());
+}
+
+/// The spans of every recording in `testdata`.
+fn recorded_spans() -> Vec<Span> {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let mut recordings = Vec::new();
+    find_recordings(&testdata, &mut recordings);
+    assert!(!recordings.is_empty(), "{} holds no recording", testdata.display());
+    recordings.sort();
+    let mut spans: Vec<Span> = Vec::new();
+    for recording in recordings {
+        let bytes = fs::read(&recording).unwrap();
+        let mut mapper = Mapper::new();
+        // Damaged recordings end early, and have no fewer spans to send before that.
+        if let Ok(mut reader) = Reader::from_slice(&bytes) {
+            while let Ok(Some(event)) = reader.next_event() {
+                mapper.event(&event, &mut spans).unwrap();
+            }
+        }
+        mapper.finish(&mut spans).unwrap();
+    }
+    assert!(spans.len() > 500, "{} spans", spans.len());
+    spans
+}
+
+fn find_recordings(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            find_recordings(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "trace") {
+            found.push(path);
+        }
+    }
+}
+
+fn exporter(collector: &Collector, protocol: Protocol, compression: Compression) -> BlockingExporter {
+    let endpoint = match protocol {
+        Protocol::Grpc => collector.grpc_endpoint(),
+        _ => collector.http_endpoint(),
+    };
+    let settings = Settings::new().with_protocol(protocol).with_compression(compression);
+    let config = settings.with_endpoint(&endpoint).unwrap().resolve(Signal::Traces).unwrap();
+    BlockingExporter::new(Exporter::new(config).unwrap()).unwrap()
+}
+
+fn batches(encoding: Encoding, resource: &Resource, spans: &[Span]) -> Vec<Batch> {
+    let mut encoder = Encoder::new(encoding, resource).with_max_bytes(32 << 10);
+    let mut batches: Vec<_> = spans.iter().filter_map(|span| encoder.add(span).unwrap()).collect();
+    batches.extend(encoder.finish());
+    batches
+}
+
+fn send(exporter: &BlockingExporter, resource: &Resource, spans: &[Span]) {
+    let encoding = exporter.exporter().config().protocol.encoding();
+    for batch in batches(encoding, resource, spans) {
+        let accepted = exporter.export(&batch).unwrap();
+        assert!(accepted.is_acknowledged, "{accepted:?}");
+        assert_eq!((accepted.rejected, &*accepted.message), (0, ""));
+    }
+}
+
+/// A span with all that stands around it.
+#[derive(Debug, PartialEq)]
+struct WholeSpan {
+    resource: Option<resource::v1::Resource>,
+    resource_schema: String,
+    scope: Option<InstrumentationScope>,
+    scope_schema: String,
+    span: trace::v1::Span,
+}
+
+/// The spans of the Collector's file, by `service.instance.id`.
+fn arrived(file: &Path) -> BTreeMap<String, Vec<WholeSpan>> {
+    let mut requests = BTreeMap::<_, Vec<_>>::new();
+    for line in fs::read_to_string(file).unwrap().lines() {
+        let request: ExportTraceServiceRequest = serde_json::from_str(line).unwrap();
+        for resource in request.resource_spans {
+            requests.entry(instance(&resource)).or_default().push(resource);
+        }
+    }
+    requests.into_iter().map(|(instance, resources)| (instance, whole_spans(resources))).collect()
+}
+
+/// All spans, in an order that does not depend on where requests were cut.
+fn whole_spans(resources: impl IntoIterator<Item = ResourceSpans>) -> Vec<WholeSpan> {
+    let mut spans = Vec::new();
+    for ResourceSpans { resource, scope_spans, schema_url: resource_schema } in resources {
+        for ScopeSpans { scope, spans: of_scope, schema_url: scope_schema } in scope_spans {
+            for mut span in of_scope {
+                // The Collector writes a status that is not there as an empty one: they mean the same.
+                span.status.get_or_insert_default();
+                let (resource, resource_schema) = (resource.clone(), resource_schema.clone());
+                let (scope, scope_schema) = (scope.clone(), scope_schema.clone());
+                spans.push(WholeSpan { resource, resource_schema, scope, scope_schema, span });
+            }
+        }
+    }
+    spans.sort_by_cached_key(|whole| whole.span.encode_to_vec());
+    spans
+}
+
+fn instance(resource: &ResourceSpans) -> String {
+    let attributes = &resource.resource.as_ref().expect("a resource").attributes;
+    let attribute = attributes.iter().find(|attribute| attribute.key == "service.instance.id");
+    match attribute.and_then(|attribute| attribute.value.as_ref()) {
+        Some(AnyValue { value: Some(Value::StringValue(text)), .. }) => text.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What was sent, read by OpenTelemetry's own types.
+fn expected(resource: &Resource, spans: &[Span]) -> Vec<WholeSpan> {
+    let batches = batches(Encoding::Protobuf, resource, spans).into_iter();
+    let requests = batches.map(|batch| ExportTraceServiceRequest::decode(batch.bytes()).unwrap());
+    whole_spans(requests.flat_map(|request| request.resource_spans))
+}
