@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use trace_context::{Fold, SpanId, TraceId};
 use trace_to_otel::{
-    Attribute, ClockOffset, Correlation, Correlator, Link, Parent, ProcessIndex, Scope, Span, SpanEvent,
-    SpanKind, UnixTime, correlate,
+    Attribute, ClockOffset, Correlation, Correlator, Link, MapperOptions, Parent, ProcessIndex, Scope, Span,
+    SpanEvent, SpanKind, UnixTime, correlate,
 };
 
 fn trace_id(number: u128) -> TraceId {
@@ -372,4 +372,38 @@ fn truth_is_found_again() {
         let pairs: u64 = files.iter().map(|file| check_truth(file, behind)).sum();
         assert!(pairs >= 24, "{pairs}");
     }
+}
+
+/// The spans of recordings, their servers taken for another process with a clock of its own.
+#[test]
+fn servers_of_recordings_find_their_clients_again() {
+    const BEHIND: u64 = 5_000_000;
+    let (mut joined, mut answered) = (0, 0);
+    for name in ["cut", "flight.0", "flight.1", "flight.2", "tls", "withspan"] {
+        let (spans, _) = common::spans_of(&format!("fork/{name}.trace"), MapperOptions::default());
+        let is_server = |span: &Span| span.scope == Scope::Http && span.kind == SpanKind::Server;
+        let (servers, others): (Vec<_>, Vec<_>) = spans.into_iter().partition(is_server);
+        let alone: Vec<_> = servers
+            .iter()
+            .map(|server| {
+                let mut alone = server.clone();
+                alone.parent = None;
+                (alone.start.0, alone.end.0) = (alone.start.0 - BEHIND, alone.end.0 - BEHIND);
+                alone
+            })
+            .collect();
+        let (correlation, indices) = correlated(&[&others, &alone]);
+        for (server, alone) in servers.iter().zip(&alone) {
+            let expected = server.parent.map(|parent| Parent::new(parent.span_id, true));
+            let found = parent_of(&correlation, indices[1], alone);
+            assert!(expected.is_none() || found == expected, "{name}: {server:#?} {found:?}");
+            joined += u64::from(found.is_some());
+        }
+        for offset in &correlation.report().offsets {
+            let (low, high) = bounds(offset).expect("all agree");
+            assert!((low..=high).contains(&i128::from(BEHIND)), "{name}: {low}..={high}");
+            answered += offset.pairs;
+        }
+    }
+    assert!(joined >= 10 && answered >= 10, "{joined} {answered}");
 }
