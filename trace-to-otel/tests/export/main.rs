@@ -8,6 +8,8 @@ mod grpc_receiver;
 mod http;
 mod http_receiver;
 mod retry;
+#[cfg(feature = "sdk")]
+mod sdk;
 mod splitting;
 mod support;
 mod tls;
