@@ -17,10 +17,15 @@ use opentelemetry_proto::tonic::{
     },
 };
 use prost::Message;
+use tempfile::TempDir;
+use trace_context::{SpanId, TraceId};
 use trace_harness::{Collector, build};
 use trace_to_otel::{
-    Mapper, Resource, Span,
-    otlp::{Batch, BlockingExporter, Compression, Encoder, Encoding, Exporter, Protocol, Settings, Signal},
+    Mapper, Resource, Scope, Span, UnixTime,
+    otlp::{
+        Batch, BlockingExporter, Compression, Encoder, Encoding, ExportErrorKind, Exporter, Protocol,
+        RetryOptions, Settings, Signal,
+    },
 };
 
 /// Where the Collector is not built yet, this would take minutes and the Go module proxy: `.ci/collector` asks for it.
@@ -31,12 +36,7 @@ const COMPRESSIONS: [Compression; 3] = [Compression::None, Compression::Gzip, Co
 
 #[test]
 fn every_field_of_every_span_arrives() {
-    if env::var_os(REQUIRE).is_none() {
-        println!("skipped: it builds an OpenTelemetry Collector, run .ci/collector or set {REQUIRE}");
-        return;
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let collector = Collector::start(&build("collector").unwrap(), directory.path()).unwrap();
+    let Some((collector, _directory)) = start() else { return };
     let spans = recorded_spans();
     let mut sent = Vec::new();
     for protocol in PROTOCOLS {
@@ -60,6 +60,75 @@ fn every_field_of_every_span_arrives() {
         println!("{way}: {} spans", arrived.len());
     }
     assert!(arrived.is_empty(), "nobody has sent {:?}", arrived.keys());
+}
+
+/// What the real one answers where something is wrong: a limit, a wrong port, a wrong path.
+#[test]
+fn the_collectors_answers_are_understood() {
+    let Some((collector, _directory)) = start() else { return };
+    let (http, grpc) = (collector.http_endpoint(), collector.grpc_endpoint());
+    let small = batches(Encoding::Protobuf, &Resource::new(), &made_spans(1, 10)).remove(0);
+    let send = |protocol, settings: Settings| sender(settings.with_protocol(protocol)).export(&small);
+    let general = |endpoint: &str| Settings::new().with_endpoint(endpoint).unwrap();
+    let exact = |endpoint: String| Settings::new().with_exact_endpoint(&endpoint).unwrap();
+    for (outcome, kind) in [
+        (send(Protocol::HttpProtobuf, exact(format!("{http}/v1/nothing"))), ExportErrorKind::NotFound),
+        (send(Protocol::HttpProtobuf, exact(http.clone())), ExportErrorKind::NotFound),
+        (send(Protocol::HttpProtobuf, exact(format!("{http}/v1/logs"))), ExportErrorKind::Rejected),
+        (send(Protocol::HttpProtobuf, general(&grpc)), ExportErrorKind::NotOtlp),
+        (send(Protocol::Grpc, general(&http)), ExportErrorKind::NotOtlp),
+        (send(Protocol::Grpc, exact(format!("{grpc}/base"))), ExportErrorKind::NotFound),
+        (send(Protocol::HttpProtobuf, general(&http.replace("http:", "https:"))), ExportErrorKind::Tls),
+        (send(Protocol::Grpc, general(&grpc.replace("http:", "https:"))), ExportErrorKind::Tls),
+    ] {
+        let error = outcome.unwrap_err();
+        println!("{error}");
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+}
+
+/// By default it takes 4 MiB by gRPC and 20 MiB by HTTP.
+#[test]
+fn what_is_too_large_for_the_collector_is_split() {
+    let Some((collector, _directory)) = start() else { return };
+    let spans = made_spans(2_500, 10_000);
+    let resource = Resource::new().with("service.instance.id", "large");
+    let large = batches_of(Encoding::Protobuf, &resource, &spans, usize::MAX).remove(0);
+    assert!(large.bytes().len() > 20 << 20);
+    for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
+        let exporter = exporter(&collector, protocol, Compression::None);
+        let error = exporter.export(&large).unwrap_err();
+        println!("{error}");
+        assert_eq!(error.kind(), ExportErrorKind::TooLarge, "{error}");
+        let delivery = exporter.export_splitting(large.clone()).unwrap();
+        assert!(delivery.undelivered.is_empty(), "{:?}", delivery.undelivered[0].1);
+    }
+    let file = collector.file("traces");
+    collector.stop().unwrap();
+    let sent_twice = spans.iter().chain(&spans).cloned().collect::<Vec<_>>();
+    assert!(arrived(&file)["large"] == expected(&resource, &sent_twice));
+}
+
+/// The Collector, and the folder that it writes to; none where nobody has asked for it.
+fn start() -> Option<(Collector, TempDir)> {
+    if env::var_os(REQUIRE).is_none() {
+        println!("skipped: it builds an OpenTelemetry Collector; run .ci/collector or set {REQUIRE}");
+        return None;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let collector = Collector::start(&build("collector").unwrap(), directory.path()).unwrap();
+    Some((collector, directory))
+}
+
+/// So many spans with names of so many bytes.
+fn made_spans(count: u64, name_length: usize) -> Vec<Span> {
+    let trace_id = TraceId::from_u128(0xF00).unwrap();
+    let name = "x".repeat(name_length);
+    let span = |number| {
+        let times = (UnixTime(number), UnixTime(number + 5));
+        Span::new(trace_id, SpanId::from_u64(number).unwrap(), Scope::Task, &*name, times)
+    };
+    (1..=count).map(span).collect()
 }
 
 /// The spans of every recording in `testdata`.
@@ -102,12 +171,21 @@ fn exporter(collector: &Collector, protocol: Protocol, compression: Compression)
         _ => collector.http_endpoint(),
     };
     let settings = Settings::new().with_protocol(protocol).with_compression(compression);
-    let config = settings.with_endpoint(&endpoint).unwrap().resolve(Signal::Traces).unwrap();
-    BlockingExporter::new(Exporter::new(config).unwrap()).unwrap()
+    sender(settings.with_endpoint(&endpoint).unwrap())
+}
+
+/// Sends once.
+fn sender(settings: Settings) -> BlockingExporter {
+    let exporter = Exporter::new(settings.resolve(Signal::Traces).unwrap()).unwrap();
+    BlockingExporter::new(exporter.with_retry(RetryOptions::never())).unwrap()
 }
 
 fn batches(encoding: Encoding, resource: &Resource, spans: &[Span]) -> Vec<Batch> {
-    let mut encoder = Encoder::new(encoding, resource).with_max_bytes(32 << 10);
+    batches_of(encoding, resource, spans, 32 << 10)
+}
+
+fn batches_of(encoding: Encoding, resource: &Resource, spans: &[Span], max_bytes: usize) -> Vec<Batch> {
+    let mut encoder = Encoder::new(encoding, resource).with_max_bytes(max_bytes);
     let mut batches: Vec<_> = spans.iter().filter_map(|span| encoder.add(span).unwrap()).collect();
     batches.extend(encoder.finish());
     batches
