@@ -56,7 +56,7 @@ const RECOMMENDED: [&str; 37] = [
 ];
 
 /// Ordinary names that fit one of these patterns, folded.
-const ORDINARY: [&str; 20] = [
+const ORDINARY: [&str; 21] = [
     "author",
     "authors",
     "authorid",
@@ -74,6 +74,7 @@ const ORDINARY: [&str; 20] = [
     "*bypass",
     "*compass",
     "*keyname",
+    "sessionstate",
     "tokencount",
     "tokenizer",
     "tokentype",
@@ -101,10 +102,12 @@ pub struct SensitiveKeys {
     patterns: Vec<String>,
 }
 
+/// How the names of sources end, which a line's number follows.
+const SOURCES: [&[u8]; 8] = [b".go", b".rs", b".s", b".py", b".js", b".ts", b".java", b".c"];
 /// The most digits of a count.
 const LONGEST_COUNT: usize = 9;
 /// The least length of a `code` of letters and digits that is a secret, and the greatest of any that is none.
-const SHORTEST_CODE: usize = 10;
+const SHORTEST_CODE: usize = 16;
 const LONGEST_CODE: usize = 40;
 
 /// Whether a folded key fits a folded pattern.
@@ -183,18 +186,24 @@ impl SensitiveKeys {
             || fits_any(self.built_in_patterns) && !fits_any(self.ordinary)
     }
 
-    /// Whether a value in free text is none that a built-in pattern means: the count of a plural, as in `total_tokens=512`, or a
-    /// `code` that is a plain word or number, as in `exit code: 1` and `code = Unavailable`.
-    pub(crate) fn is_ordinary(&self, key: &[u8], value: &str) -> bool {
-        let key = folded(key);
-        let own = self.patterns.iter().any(|pattern| fits(pattern, &key));
-        let value = value.trim_end_matches(|last: char| last.is_ascii_punctuation());
-        let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
-        let count =
-            key.ends_with(b"s") && value.len() <= LONGEST_COUNT && !has(|byte| !byte.is_ascii_digit());
-        let random = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && value.len() >= SHORTEST_CODE;
-        let plain = key == b"code" && value.len() <= LONGEST_CODE && !random;
-        !own && !value.is_empty() && (count || plain)
+    /// Whether a value in free text is none that a built-in pattern means: the count of a plural, as in `total_tokens=512`, a `code`
+    /// that is a plain word or number, as in `exit code: 1` and `code = Unavailable`, a line of a source, as in `auth.go:55`, or
+    /// what passed in Go's tests.
+    pub(crate) fn is_ordinary(&self, name: &[u8], value: &str) -> bool {
+        let key = folded(name);
+        let word = value.split_whitespace().next().unwrap_or_default();
+        let word = word.trim_end_matches(|last: char| last.is_ascii_punctuation());
+        if word.is_empty() || self.patterns.iter().any(|pattern| fits(pattern, &key)) {
+            return false;
+        }
+        let has = |kind: fn(&u8) -> bool| word.bytes().any(|byte| kind(&byte));
+        let plural = key.ends_with(b"s") || memchr::memmem::find(&key, b"tokens").is_some();
+        let count = plural && word.len() <= LONGEST_COUNT && !has(|byte| !byte.is_ascii_digit());
+        let random = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && word.len() >= SHORTEST_CODE;
+        let code = key == b"code" && word.len() <= LONGEST_CODE && !random;
+        let source = SOURCES.iter().any(|source| name.ends_with(source));
+        let line = source && word.starts_with(|first: char| first.is_ascii_digit());
+        count || code || line || name == b"PASS" && word.starts_with("Test")
     }
 
     /// Where the value of the first sensitive `key=value` starts in a text.

@@ -55,7 +55,10 @@ mod l1 {
         open_quotes: "password=\"secret next" => "password=REDACTED";
         codes: "rpc error: code = Unavailable desc = x, exit code: 1, code=ENOENT" => same;
         codes_of_oauth: "code=4/P7q7W91aOMsCeLvIaQm6bTrg" => "code=REDACTED";
-        counts: "total_tokens=512 sessions: 3" => same;
+        counts: "total_tokens=512 sessions: 3 tokens_remaining=5" => same;
+        lines_of_sources: "auth.go:55 token_test.go:12: x {\"caller\":\"auth/token.go:12\",\"n\":1}" => same;
+        tests_of_go: "--- PASS: TestA (0.01s)" => same;
+        codes_among_others: "error code: 0x80070005; code=SQLITE_BUSY; code: x" => same;
         ordinary_keys: "author: Bob, authority=h.test, cache bypass: true" => same;
         paths_of_names: "auth::login failed, token::parse" => same;
         schemes_in_prose: "Bearer token missing, Bearer authentication required, Basic checks" => same;
@@ -73,6 +76,7 @@ mod l1 {
         emphasis: "**password:** secret" => "**password:** REDACTED";
         other_signs: "password -> secret password != secret password＝secret password%3Dsecret" => "password -> REDACTED password != REDACTED password＝REDACTED password%3DREDACTED";
         xml: "<wsse:Password Type=\"x\">a secret</wsse:Password><token>secret</token>" => "<wsse:Password Type=\"x\">REDACTED</wsse:Password><token>REDACTED</token>";
+        placeholders: "usage: login <token> [flags] <password>" => same;
         keys_of_two_words: "api key: secret, pass phrase = secret" => "api key: REDACTED pass phrase = REDACTED";
         flags_of_go: "run -password secret -v" => "run -password REDACTED -v";
         structs_of_go: "{User:bob Password:a secret Host:h}" => "{User:bob Password:REDACTED Host:h}";

@@ -170,7 +170,10 @@ fn element<'a>(text: &str, start: usize, rest: &'a str) -> Option<&'a str> {
     let close = rest.find(['<', '>']).unwrap_or(rest.len());
     steps::count(close);
     let content = rest[close..].strip_prefix('>')?;
-    (!rest[..close].ends_with('/')).then_some(content)
+    let end = content.find('<').unwrap_or(content.len());
+    steps::count(end);
+    // Without an end tag it is a placeholder, as in `login <token>`.
+    content[end..].starts_with("</").then_some(content)
 }
 
 /// The value in `name=KEY value=x` and `"name":"KEY","value":"x"`, after the key.
