@@ -29,5 +29,7 @@ pub(crate) const STATE_FROM: &str = "gotrace.state.from";
 pub(crate) const STATE_REASON: &str = "gotrace.state.reason";
 /// The state that a goroutine goes over to.
 pub(crate) const STATE_TO: &str = "gotrace.state.to";
+/// The id of a span that the program exports itself, whose latency anatomy this is.
+pub(crate) const SUPPRESSED_SPAN_ID: &str = "gotrace.suppressed.span_id";
 /// The task that a span is, or belongs to.
 pub(crate) const TASK_ID: &str = "gotrace.task.id";

@@ -27,6 +27,13 @@ pub struct MapperOptions {
     pub sanitizer: Sanitizer,
     /// Whether logs become span events. Logs that carry a span's context are read anyway.
     pub logs: bool,
+    /// Whether logs become log records instead, where the sink [takes such](SpanSink::takes_logs). Each is handed on
+    /// with the span that it stands on.
+    pub log_records: bool,
+    /// Whether spans go out whose own context the program wrote down. Off for a program whose SDK exports these
+    /// spans itself: of ours, only the latency anatomy is kept then. It goes out as a log record of that span if
+    /// [`log_records`](Self::log_records) is set, else as an event of the next ancestor that goes out.
+    pub written_contexts: bool,
     /// Whether spans go out whose own context says that they are not sampled.
     pub unsampled: bool,
     /// Which database the program asks, as the attribute `db.system.name` has it: `postgresql`, `mysql`,
@@ -54,6 +61,8 @@ impl Default for MapperOptions {
         Self {
             sanitizer: Sanitizer::new(),
             logs: true,
+            log_records: false,
+            written_contexts: true,
             unsampled: false,
             db_system_name: "other_sql".into(),
             ranges: true,
@@ -120,6 +129,12 @@ pub struct Counters {
     pub dropped_spans: u64,
     /// Spans held back because their own context says that they are not sampled.
     pub unsampled_spans: u64,
+    /// Log records that went out.
+    pub log_records: u64,
+    /// Spans held back because the program wrote down their contexts, as an SDK does that exports them itself.
+    pub suppressed_spans: u64,
+    /// Those of them whose latency anatomy found no span to go out with.
+    pub suppressed_anatomies: u64,
     /// Events that a limit has kept out of their spans.
     pub dropped_events: u64,
     /// Logs in no region and of no task that was open.
@@ -146,6 +161,7 @@ impl Counters {
             (self.evicted_spans, "spans ended early: too many were open"),
             (self.dropped_events, "span events dropped: their spans had too many"),
             (self.unsampled_spans, "spans held back: their context says not sampled"),
+            (self.suppressed_anatomies, "latency anatomies of spans that the program exports itself"),
             (self.assumed_pairs, "regions whose begin and end may belong to others"),
             (self.unattached_logs, "logs outside of any open task or region"),
             (self.invalid_contexts, "logs with a malformed context"),
@@ -284,10 +300,7 @@ impl Mapper {
             EventKind::RegionEnd(region) => self.region_end(event, region, sink),
             EventKind::OperationStart(start) => self.operation_start(event, start, sink),
             EventKind::OperationEnd(end) => self.operation_end(event, end, sink),
-            EventKind::Log(log) => {
-                self.log(event, log);
-                Ok(())
-            }
+            EventKind::Log(log) => self.log(event, log, sink),
             EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_) => {
                 self.goroutine_assists(event);
                 if self.options.ranges { self.range(event, sink) } else { Ok(()) }
@@ -371,11 +384,11 @@ impl Mapper {
         event.goroutine().filter(|_| self.has_scheduling)
     }
 
-    /// Hands a span on.
+    /// Hands a span on, after its logs where these are records of their own.
     pub(crate) fn emit<S: SpanSink>(
         &mut self,
         form: Form,
-        span: OpenSpan,
+        mut span: OpenSpan,
         anatomy: Option<Anatomy>,
         ending: Ending,
         sink: &mut S,
@@ -385,6 +398,12 @@ impl Mapper {
         if !placed.context.flags.is_sampled() && !self.options.unsampled {
             self.counters.unsampled_spans += 1;
             return Ok(());
+        }
+        if self.makes_log_records(sink) {
+            self.hand_on_logs(&mut span.notes, placed.context.into(), sink)?;
+        }
+        if span.identity.is_written_down() && !self.options.written_contexts {
+            return self.suppress(&span, placed.context, anatomy, ending, sink);
         }
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());

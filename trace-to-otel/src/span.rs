@@ -5,7 +5,7 @@ use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use trace_context::{SpanId, TraceFlags, TraceId};
 
-use crate::anatomy::Anatomy;
+use crate::{anatomy::Anatomy, log::LogRecord};
 
 /// A moment on the wall clock as OTLP has it: nanoseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -329,6 +329,22 @@ pub trait SpanSink {
     /// Whatever keeps the sink from taking it. The span is lost then, and so may others be that the same event
     /// finishes: a caller that goes on afterwards has to count on that.
     fn take(&mut self, span: Span) -> Result<(), Self::Error>;
+
+    /// Whether it takes log records too. To one that does not, none are handed: logs stay events of their spans.
+    fn takes_logs(&self) -> bool {
+        false
+    }
+
+    /// Takes one log record. The span that it stands on comes later, as it may not have ended.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the sink from taking it.
+    fn take_log(&mut self, log: LogRecord) -> Result<(), Self::Error> {
+        debug_assert!(!self.takes_logs(), "a sink that takes logs says how");
+        let _ = log;
+        Ok(())
+    }
 }
 
 /// Keeps the spans.

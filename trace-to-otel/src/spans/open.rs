@@ -52,7 +52,7 @@ pub(crate) struct LocalParent {
 
 /// How far up the ancestors of a span are asked for their contexts. Above that, what they said when their child began
 /// is taken to be true still.
-const MOST_ANCESTORS: usize = 64;
+pub(crate) const MOST_ANCESTORS: usize = 64;
 
 /// All that is open.
 #[derive(Debug, Default)]
@@ -79,6 +79,14 @@ impl OpenSpans {
     }
 
     /// The span itself, as long as it is open.
+    pub(crate) fn span(&self, open: Open) -> Option<&OpenSpan> {
+        match open {
+            Open::Task(id) => self.tasks.span(id),
+            Open::Frame(key) => self.frames.get(key).map(|frame| &frame.span),
+        }
+    }
+
+    /// The same, to be changed.
     pub(crate) fn span_mut(&mut self, open: Open) -> Option<&mut OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span_mut(id),
@@ -148,15 +156,12 @@ impl OpenSpans {
     /// Whether something is part of a task, itself or by one of its ancestors.
     pub(crate) fn is_within(&self, mut open: Open, task: TaskId) -> bool {
         for _ in 0..MOST_ANCESTORS {
-            let span = match open {
-                Open::Task(id) if id == task => return true,
-                Open::Task(id) => self.tasks.span(id),
-                Open::Frame(key) => match self.frames.get(key).map(|frame| &frame.span) {
-                    Some(span) if span.task == task => return true,
-                    span => span,
-                },
-            };
-            match span.and_then(|span| span.parent.span) {
+            if open == Open::Task(task) {
+                return true;
+            }
+            let Some(span) = self.span(open) else { return false };
+            match span.parent.span {
+                _ if span.task == task => return true,
                 Some(parent) => open = parent,
                 None => return false,
             }

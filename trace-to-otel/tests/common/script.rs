@@ -80,6 +80,28 @@ impl Script<'_> {
         self.event(thread, EventType::UserLog, &[task, category, message, 0]);
     }
 
+    /// An operation of the fork begins: the thread, its event, the fold of its trace, its span id and its text.
+    pub(crate) fn operation(&mut self, thread: i64, event: EventType, wire: (u64, u64), text: &str) {
+        let text = self.string(text);
+        self.event(thread, event, &[wire.0, wire.1, text, 0]);
+    }
+
+    /// A goroutine of the thread creates another one.
+    pub(crate) fn create(&mut self, thread: i64, goroutine: u64) {
+        self.event(thread, EventType::GoCreate, &[goroutine, 0, 0]);
+    }
+
+    /// A goroutine starts to run on a thread whose goroutine has gone.
+    pub(crate) fn start(&mut self, thread: i64, goroutine: u64, sequence: u64) {
+        self.event(thread, EventType::GoStart, &[goroutine, sequence]);
+    }
+
+    /// The goroutine of the thread waits.
+    pub(crate) fn block(&mut self, thread: i64, reason: &str) {
+        let reason = self.string(reason);
+        self.event(thread, EventType::GoBlock, &[reason, 0]);
+    }
+
     /// A stack of one function, such as a goroutine begins with.
     pub(crate) fn entry(&mut self, function: &str) -> u64 {
         let pc = function.bytes().fold(0x2000, |sum, byte| sum + u64::from(byte));
@@ -87,7 +109,7 @@ impl Script<'_> {
         self.generation.stack([frame]).expect("a stack").0
     }
 
-    fn string(&mut self, text: &str) -> u64 {
+    pub(crate) fn string(&mut self, text: &str) -> u64 {
         self.generation.string(text.as_bytes()).expect("a short string").0
     }
 }
