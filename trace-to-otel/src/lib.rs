@@ -60,4 +60,5 @@ pub use span::{
 };
 pub use volume::{
     Collapse, SamplingRatio, SamplingRatioError, SpanLimits, Volume, VolumeCounters, VolumeOptions,
+    VolumeStateError,
 };

@@ -428,6 +428,47 @@ proptest! {
     }
 
     #[test]
+    fn a_volume_goes_on_where_it_was_saved(spans in forest(), options in any_options(), cut in any::<Index>()) {
+        let (before, after) = spans.split_at(cut.index(spans.len()));
+        let mut whole = Volume::new(options.clone(), Vec::new());
+        before.iter().for_each(|span| {
+            let Ok(()) = whole.take(span.clone());
+        });
+        let Ok(saved) = whole.save();
+        let already = whole.sink().len();
+        let mut loaded = Volume::load(options, Vec::new(), &saved).expect("a saved state");
+        prop_assert_eq!(loaded.save(), Ok(saved));
+        for volume in [&mut whole, &mut loaded] {
+            after.iter().for_each(|span| {
+                let Ok(()) = volume.take(span.clone());
+            });
+            let Ok(()) = volume.flush();
+        }
+        prop_assert_eq!(&whole.sink()[already..], &loaded.sink()[..]);
+        prop_assert_eq!(whole.save(), loaded.save());
+    }
+
+    #[test]
+    fn damaged_states_are_refused(spans in forest(), at in any::<Index>(), length in any::<Index>(), byte: u8) {
+        let mut volume = Volume::new(options(|options| options.minimum_duration = Duration::from_nanos(50)), Vec::new());
+        spans.into_iter().for_each(|span| {
+            let Ok(()) = volume.take(span);
+        });
+        let Ok(saved) = volume.save();
+        let load = |state: &[u8]| Volume::load(VolumeOptions::default(), Vec::<Span>::new(), state).map(|mut loaded| loaded.save());
+        let cut = load(&saved[..length.index(saved.len())]).expect_err("it is not whole");
+        prop_assert!(cut.to_string().contains("begin with a new volume"));
+        prop_assert!(load(&[&saved[..], &[0]].concat()).is_err());
+        let mut changed = saved.clone();
+        let at = at.index(saved.len());
+        changed[at] = byte;
+        // What is taken all the same means what it says.
+        if let Ok(Ok(again)) = load(&changed) {
+            prop_assert!(again.len() <= changed.len());
+        }
+    }
+
+    #[test]
     fn collapsing_keeps_number_and_time(spans in forest()) {
         let (kept, _) = through(&collapsing(), &spans);
         let count = |span: &Span| match span.attribute("gotrace.collapsed.count") {
@@ -509,10 +550,12 @@ fn a_loop_of_regions_is_one_span() {
     assert_eq!((names, counters.collapsed_spans), (vec!["poll", "task"], 9));
     assert_eq!((kept[0].start, kept[0].end), (UnixTime(time(1, 5)), UnixTime(time(1, 24))));
     assert_eq!(kept[0].attribute("gotrace.collapsed.count"), Some(&Value::Integer(10)));
-    assert_eq!(
-        kept[0].attribute("gotrace.collapsed.time.total"),
-        Some(&Value::Float(10.0 * UNIT as f64 / 1e9))
-    );
+    // The goroutine ran all the while.
+    for part in ["total", "running"] {
+        let time = kept[0].attribute(&format!("gotrace.collapsed.time.{part}"));
+        assert_eq!(time, Some(&Value::Float(10.0 * UNIT as f64 / 1e9)), "{part}");
+    }
+    assert_eq!(kept[0].anatomy, None);
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl Key {
 
 /// What became of a span that did not go out.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+pub(super) enum Fate {
     /// It stayed behind; this was its parent.
     LeftOut(Option<Parent>),
     /// It went into another one.
@@ -38,9 +38,9 @@ enum Fate {
 #[derive(Debug, Default)]
 pub(super) struct Family {
     /// Parents of spans that have gone out, or will for sure.
-    awaited: Recent<()>,
+    pub(super) awaited: Recent<()>,
     /// Spans that did not go out.
-    gone: Recent<Fate>,
+    pub(super) gone: Recent<Fate>,
 }
 
 impl Family {
@@ -111,9 +111,9 @@ type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// A map that remembers what came last: when half of it is full, the older half is forgotten.
 #[derive(Debug)]
-struct Recent<V> {
-    young: FastMap<Key, V>,
-    old: FastMap<Key, V>,
+pub(super) struct Recent<V> {
+    pub(super) young: FastMap<Key, V>,
+    pub(super) old: FastMap<Key, V>,
     forgotten: u64,
 }
 
@@ -124,7 +124,7 @@ impl<V> Default for Recent<V> {
 }
 
 impl<V> Recent<V> {
-    const HALF: usize = 1 << 16;
+    pub(super) const HALF: usize = 1 << 16;
 
     fn get(&self, key: Key) -> Option<&V> {
         self.young.get(&key).or_else(|| self.old.get(&key))

@@ -5,10 +5,12 @@ mod family;
 mod limits;
 mod rate;
 mod sampling;
+mod state;
 
 pub use collapse::Collapse;
 pub use limits::SpanLimits;
 pub use sampling::{SamplingRatio, SamplingRatioError};
+pub use state::VolumeStateError;
 
 use core::{num::NonZeroU32, time::Duration};
 

@@ -7,8 +7,8 @@ use crate::span::UnixTime;
 /// How many spans the second under way has had.
 #[derive(Debug, Default)]
 pub(super) struct Rate {
-    second: u64,
-    spans: u32,
+    pub(super) second: u64,
+    pub(super) spans: u32,
 }
 
 impl Rate {
