@@ -68,12 +68,10 @@ impl fmt::Display for Bar<'_> {
             before += time;
             // Where a part ends, rounded to the nearest cell, so that the last one ends at the last.
             let end = (u128::from(before) * u128::from(2 * WIDTH) / u128::from(whole)).div_ceil(2) as u64;
-            let style = part.style;
-            write!(f, "{style}")?;
-            for _ in cells..end {
-                write!(f, "{}", part.glyph)?;
+            if cells < end {
+                let (style, glyph) = (part.style, part.glyph.to_string());
+                write!(f, "{style}{}{style:#}", glyph.repeat((end - cells) as usize))?;
             }
-            write!(f, "{style:#}")?;
             cells = end;
         }
         for (count, (part, time)) in parts(self.0).enumerate() {

@@ -10,6 +10,8 @@
 //! while a later one of the path was running already was overtaken, and is not on the path. Of children that finished
 //! at the same time the longest is taken. Links are no part of it: a path follows parents and children only.
 
+use std::collections::HashMap;
+
 use trace_to_otel::UnixTime;
 
 use super::forest::Forest;
@@ -45,8 +47,19 @@ struct Child {
     end: UnixTime,
 }
 
+/// The stretches of all trees' paths, by the index of their span. A span alone has none: its path says nothing.
+pub(crate) fn all(forest: &Forest<'_>) -> HashMap<usize, Vec<Stretch>> {
+    let mut stretches: HashMap<_, Vec<_>> = HashMap::new();
+    for &root in forest.roots().iter().filter(|&&root| !forest.children(root).is_empty()) {
+        for stretch in of(forest, root) {
+            stretches.entry(stretch.span).or_default().push(stretch);
+        }
+    }
+    stretches
+}
+
 /// The critical path of the tree below `root`, in the order of time.
-pub(crate) fn of(forest: &Forest<'_>, root: usize) -> Vec<Stretch> {
+fn of(forest: &Forest<'_>, root: usize) -> Vec<Stretch> {
     let whole = &forest.spans()[root];
     let mut path = Vec::new();
     // Not recursion: the depth is the program's choice.
@@ -158,6 +171,24 @@ mod tests {
         let expected =
             [("began before", 100, 120), ("root", 120, 150), ("outlives", 150, 160), ("its child", 160, 200)];
         assert_eq!(path(&spans), expected);
+    }
+
+    #[test]
+    fn only_spans_with_children_say_something() {
+        let mut spans =
+            vec![span("root", 1, 0, 0, 100), span("child", 2, 1, 10, 40), span("alone", 3, 0, 0, 9)];
+        let times = |spans: &[Span]| {
+            let forest = Forest::new(spans);
+            let mut times: Vec<_> = all(&forest)
+                .into_iter()
+                .map(|(span, path)| (span, path.iter().map(Stretch::duration).sum::<u64>()))
+                .collect();
+            times.sort_unstable();
+            times
+        };
+        assert_eq!(times(&spans), [(0, 70), (1, 30)]);
+        spans.remove(1);
+        assert_eq!(times(&spans), []);
     }
 
     #[test]

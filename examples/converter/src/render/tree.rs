@@ -11,7 +11,7 @@ use trace_to_otel::{Link, Scope, Span, SpanEvent, Status, UnixTime, Value};
 use super::{
     NO_SPANS,
     anatomy::Bar,
-    critical_path,
+    critical_path::{self, Stretch},
     forest::{Forest, Item, Position},
     hint, kind,
     text::{Duration, Foreign, date_and_time, time_of_day},
@@ -44,29 +44,18 @@ pub(crate) struct Options {
 /// Writes the spans as trees, in the order of their starts, and how many they are.
 pub(crate) fn write(spans: &[Span], options: Options, output: &mut impl Write) -> io::Result<()> {
     let forest = Forest::new(spans);
-    let critical = if options.critical_path { times_on_critical_paths(&forest) } else { HashMap::new() };
+    let critical = if options.critical_path { critical_path::all(&forest) } else { HashMap::new() };
     let mut printer =
         Printer { forest: &forest, options, critical, output, day: String::new(), is_last: Vec::new() };
     forest.walk(|item, position| printer.item(item, position))?;
     summary(spans, output)
 }
 
-/// How long the paths are in each span that is on one.
-fn times_on_critical_paths(forest: &Forest<'_>) -> HashMap<usize, u64> {
-    let mut times = HashMap::new();
-    for &root in forest.roots() {
-        for stretch in critical_path::of(forest, root) {
-            *times.entry(stretch.span).or_default() += stretch.duration();
-        }
-    }
-    times
-}
-
 struct Printer<'f, 'o, W> {
     forest: &'f Forest<'f>,
     options: Options,
-    /// Nanoseconds of critical paths, by the index of the span that they are spent in.
-    critical: HashMap<usize, u64>,
+    /// Stretches of critical paths, by the index of their span.
+    critical: HashMap<usize, Vec<Stretch>>,
     output: &'o mut W,
     /// The day of the line before.
     day: String,
@@ -95,7 +84,8 @@ impl<W: Write> Printer<'_, '_, W> {
         self.branches(position)?;
         write!(self.output, "{style}{}{style:#}", Foreign(&span.name))?;
         self.details(span)?;
-        if let Some(&time) = self.critical.get(&index) {
+        if let Some(stretches) = self.critical.get(&index) {
+            let time = stretches.iter().map(Stretch::duration).sum();
             write!(self.output, "  {CRITICAL}◆ critical for {}{CRITICAL:#}", Duration(time))?;
         }
         writeln!(self.output)?;

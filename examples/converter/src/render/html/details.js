@@ -1,8 +1,16 @@
 // Everything about one span.
+
+// A key that may break behind its dots.
+function keyed(key) {
+  const cell = element("td", "foreign");
+  visible(key).split(/(?<=[._])/).forEach((part) => cell.append(part, element("wbr")));
+  return cell;
+}
+
 function table(pairs) {
   const body = element("tbody");
   for (const [key, value] of pairs) {
-    body.append(element("tr", "", element("td", "foreign", visible(key)), element("td", "foreign", visible(value))));
+    body.append(element("tr", "", keyed(key), element("td", "foreign", visible(value))));
   }
   return element("table", "", body);
 }
@@ -51,7 +59,7 @@ function anatomyTable(span) {
   if (span.assist > 0) {
     body.append(element("tr", "", element("td", "", "of it assisting the GC"), element("td", "number", duration(span.assist)), element("td")));
   }
-  return element("table", "", body);
+  return element("table", "parts", body);
 }
 
 function relatedTable(related) {

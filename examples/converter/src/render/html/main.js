@@ -18,7 +18,8 @@ const traceList = new List(document.getElementById("trace-list"), 44, (place) =>
   row.classList.toggle("failed", trace.failed);
   row.classList.toggle("dull", found.size > 0 && count === 0);
   const facts = element("div", "facts", element("span", "", wall(trace.start, false).slice(0, 15)), element("span", "", `${trace.count} span${trace.count === 1 ? "" : "s"}`), element("span", "", duration(trace.stop - trace.start)));
-  row.append(element("div", "name", visible(data.spans[trace.first].name)), facts);
+  const { name, hint } = data.spans[trace.first];
+  row.append(element("div", "name", visible(name), hint === null ? null : element("span", "hint foreign", visible(hint))), facts);
   return row;
 });
 

@@ -158,7 +158,7 @@ impl<'a> Page<'a> {
         for (place, &(index, _)) in (self.spans.len()..).zip(in_order) {
             places.insert(index, place as i64);
         }
-        let mut critical = stretches(forest, base);
+        let critical = critical_path::all(forest);
         for (id, spans) in traces {
             self.traces.push(PageTrace { id: id.to_string(), first: self.spans.len(), count: spans.len() });
             // The spans that enclose the one under way.
@@ -167,7 +167,9 @@ impl<'a> Page<'a> {
                 above.truncate(depth);
                 let parent = above.last().copied().unwrap_or(-1);
                 above.push(places[&index]);
-                let critical = critical.remove(&index).unwrap_or_default();
+                let stretches = critical.get(&index).into_iter().flatten();
+                let critical =
+                    stretches.map(|stretch| (stretch.start.0 - base.0, stretch.duration())).collect();
                 let span = PageSpan::new(&forest.spans()[index], (parent, depth), base, critical);
                 let target = |link| forest.target(link).map_or(-1, |target| places[&target]);
                 let links = forest.spans()[index].links.iter();
@@ -177,17 +179,6 @@ impl<'a> Page<'a> {
         }
         Ok(())
     }
-}
-
-/// The critical paths' stretches, by the index of their span.
-fn stretches(forest: &Forest<'_>, base: UnixTime) -> HashMap<usize, Vec<(u64, u64)>> {
-    let mut stretches: HashMap<_, Vec<_>> = HashMap::new();
-    for &root in forest.roots() {
-        for stretch in critical_path::of(forest, root) {
-            stretches.entry(stretch.span).or_default().push((stretch.start.0 - base.0, stretch.duration()));
-        }
-    }
-    stretches
 }
 
 impl<'a> PageSpan<'a> {

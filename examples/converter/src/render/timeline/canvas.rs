@@ -53,7 +53,7 @@ pub(crate) enum Group {
     Procs,
     /// Tasks, which belong to no goroutine.
     Tasks,
-    /// Spans of which no goroutine is known.
+    /// Spans that began on no known goroutine, or on one that is gone.
     Spans,
     /// What each goroutine does, and its spans.
     Goroutines,
@@ -66,7 +66,7 @@ impl Group {
             Self::Runtime => "Runtime",
             Self::Procs => "Procs",
             Self::Tasks => "Tasks",
-            Self::Spans => "Spans of unknown goroutines",
+            Self::Spans => "Other spans",
             Self::Goroutines => "Goroutines",
         }
     }
