@@ -278,6 +278,21 @@ fn intervals_follow_one_another() {
 }
 
 #[test]
+fn what_comes_before_a_cut_stays_as_it_is() {
+    let trace = common::read("go1.27/generations.trace");
+    let whole = collect(&trace);
+    let mut most = 0;
+    for tenth in 1..10 {
+        let cut = collect(&trace[..trace.len() / 10 * tenth]);
+        // The last one lacks what was cut off.
+        let complete = cut.len().saturating_sub(1);
+        assert_eq!(cut[..complete], whole[..complete]);
+        most = most.max(complete);
+    }
+    assert!(most > 1);
+}
+
+#[test]
 fn recordings_without_the_scheduler_count_no_goroutines() {
     let metrics = collect(&common::read("fork/custom.trace"));
     let is_scheduled = |metrics: &Vec<Metric>| find(metrics, names::GO_GOROUTINE_COUNT).is_some();

@@ -4,7 +4,11 @@ mod common;
 
 use std::path::Path;
 
-use go_trace_format::Reader;
+use go_trace_format::{
+    Clock, Dialect, EventType, Frame, Reader, Version, WallTime,
+    event::ThreadId,
+    write::{SyncBatch, Writer},
+};
 use proptest::prelude::*;
 use trace_to_otel::{PathTemplate, Resource, ResourceError, Value};
 
@@ -136,6 +140,26 @@ fn traces_tell_their_format_and_seldom_their_release() {
         // The recordings are made with toolchains that were there.
         assert_eq!(text(&resource, "process.runtime.version"), None);
     }
+}
+
+#[test]
+fn fetched_toolchains_tell_their_release() {
+    const FILE: &[u8] =
+        b"/root/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.26.3.linux-amd64/src/runtime/proc.go";
+    let mut writer =
+        Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a version with this dialect");
+    let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 1).with_snapshot(1, 64, WallTime(64));
+    let mut generation = writer.generation(1, sync).expect("a generation");
+    let inner = Frame::new(1, b"main.main", b"/src/main.go", 7);
+    let stack = generation.stack([inner, Frame::new(2, b"runtime.main", FILE, 283)]).expect("a stack");
+    generation.event(ThreadId(7), 2, EventType::ProcStatus, &[7, 1]).expect("a fitting event");
+    generation.event(ThreadId(7), 3, EventType::GoStatusStack, &[7, 7, 2, stack.0]).expect("a fitting event");
+    generation.finish().expect("memory takes it all");
+    let trace = writer.into_inner();
+    let mut reader = Reader::from_slice(&trace).expect("a trace");
+    let event = reader.next_event().expect("slices can be read").expect("a generation begins");
+    let resource = Resource::new().with_go_version_in(event.tables());
+    assert_eq!(text(&resource, "process.runtime.version"), Some("go1.26.3"));
 }
 
 proptest! {
