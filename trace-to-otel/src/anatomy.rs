@@ -67,20 +67,39 @@ impl Anatomy {
 
     /// The attributes that it goes out as: times in seconds, those that are 0 left out.
     pub fn attributes(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
-        let fixed = [
-            ("gotrace.time.running", self.running),
-            ("gotrace.time.runnable", self.runnable),
-            ("gotrace.time.syscall", self.syscall),
-            ("gotrace.time.gc_assist", self.gc_assist),
-        ];
-        let waiting =
-            Waiting::ALL.into_iter().map(|reason| (reason.key(), self.waiting_for[reason as usize]));
-        fixed
-            .into_iter()
-            .chain(waiting)
-            .filter(|&(_, time)| time > 0)
-            .map(|(key, time)| (key, time as f64 / 1e9))
+        let times = Self::KEYS.into_iter().zip(self.times());
+        times.filter(|&(_, time)| time > 0).map(|(key, time)| (key, seconds(time)))
     }
+
+    /// The keys of the attributes that there may be.
+    pub(crate) const KEYS: [&'static str; 4 + Waiting::ALL.len()] = {
+        let mut keys = [""; 4 + Waiting::ALL.len()];
+        keys[0] = "gotrace.time.running";
+        keys[1] = "gotrace.time.runnable";
+        keys[2] = "gotrace.time.syscall";
+        keys[3] = "gotrace.time.gc_assist";
+        let mut reason = 0;
+        while reason < Waiting::ALL.len() {
+            keys[4 + reason] = Waiting::ALL[reason].key();
+            reason += 1;
+        }
+        keys
+    };
+
+    /// The time of each of [`KEYS`](Self::KEYS), in nanoseconds.
+    #[inline]
+    pub(crate) fn times(&self) -> [u64; Self::KEYS.len()] {
+        let [network, sync, channel, select, sleep, gc, other] = self.waiting_for;
+        let (running, runnable, syscall, gc_assist) =
+            (self.running, self.runnable, self.syscall, self.gc_assist);
+        [running, runnable, syscall, gc_assist, network, sync, channel, select, sleep, gc, other]
+    }
+}
+
+/// Nanoseconds in seconds.
+#[inline]
+pub(crate) fn seconds(time: u64) -> f64 {
+    time as f64 / 1e9
 }
 
 /// What a goroutine does at a moment.

@@ -13,19 +13,19 @@ use crate::{
 };
 
 /// `KeyValue`.
-mod key_value {
+pub(super) mod key_value {
     use super::{Wire, tag};
-    pub(super) const KEY: u8 = tag(1, Wire::Length);
-    pub(super) const VALUE: u8 = tag(2, Wire::Length);
+    pub(in super::super) const KEY: u8 = tag(1, Wire::Length);
+    pub(in super::super) const VALUE: u8 = tag(2, Wire::Length);
 }
 
 /// `AnyValue`.
-mod any_value {
+pub(super) mod any_value {
     use super::{Wire, tag};
-    pub(super) const STRING: u8 = tag(1, Wire::Length);
-    pub(super) const BOOL: u8 = tag(2, Wire::Varint);
-    pub(super) const INT: u8 = tag(3, Wire::Varint);
-    pub(super) const DOUBLE: u8 = tag(4, Wire::Fixed64);
+    pub(in super::super) const STRING: u8 = tag(1, Wire::Length);
+    pub(in super::super) const BOOL: u8 = tag(2, Wire::Varint);
+    pub(in super::super) const INT: u8 = tag(3, Wire::Varint);
+    pub(in super::super) const DOUBLE: u8 = tag(4, Wire::Fixed64);
 }
 
 impl Buffer {
@@ -86,7 +86,7 @@ impl Buffer {
     }
 
     #[inline(always)]
-    pub(super) fn float_attribute(&mut self, tag: u8, key: &str, number: f64) {
+    fn float_attribute(&mut self, tag: u8, key: &str, number: f64) {
         match self.short_key(tag, key, 9) {
             Some(out) => {
                 let mut value = [0; 11];
@@ -132,8 +132,7 @@ impl Buffer {
     /// The fields of an `AnyValue` that is a text, even an empty one.
     pub(super) fn any_text(&mut self, text: &str) {
         self.put([any_value::STRING]);
-        self.varint(text.len() as u64);
-        self.extend(text.as_bytes());
+        self.text(text);
     }
 }
 

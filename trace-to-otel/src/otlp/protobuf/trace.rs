@@ -7,7 +7,10 @@ use super::{
     envelope::field,
     wire::{Wire, tag},
 };
-use crate::span::{Link, Span, SpanEvent, Status};
+use crate::{
+    anatomy::{Anatomy, seconds},
+    span::{Link, Span, SpanEvent, Status},
+};
 
 const TRACE_ID: u8 = tag(1, Wire::Length);
 const SPAN_ID: u8 = tag(2, Wire::Length);
@@ -48,6 +51,50 @@ mod status {
     pub(super) const CODE: u8 = tag(3, Wire::Varint);
 }
 
+/// The attributes of an anatomy, which most spans have, up to their values.
+mod anatomy {
+    use super::{
+        super::common::{any_value, key_value},
+        ATTRIBUTES, Anatomy,
+    };
+
+    /// What the longest takes, and some.
+    pub(super) const ROOM: usize = 40;
+
+    /// A `KeyValue` up to its number.
+    pub(super) struct Start {
+        pub(super) bytes: [u8; ROOM],
+        pub(super) len: usize,
+    }
+
+    /// Those of [`Anatomy::KEYS`].
+    pub(super) const STARTS: [Start; Anatomy::KEYS.len()] = {
+        let mut starts = [const { Start { bytes: [0; ROOM], len: 0 } }; Anatomy::KEYS.len()];
+        let mut index = 0;
+        while index < starts.len() {
+            starts[index] = start(Anatomy::KEYS[index].as_bytes());
+            index += 1;
+        }
+        starts
+    };
+
+    const fn start(key: &[u8]) -> Start {
+        // The key's tag and length, and the value's, and the number's tag and 8 bytes.
+        let pair = key.len() + 13;
+        assert!(pair < 0x80 && key.len() + 7 <= ROOM, "lengths of one byte");
+        let mut bytes = [0; ROOM];
+        (bytes[0], bytes[1], bytes[2], bytes[3]) = (ATTRIBUTES, pair as u8, key_value::KEY, key.len() as u8);
+        let mut at = 0;
+        while at < key.len() {
+            bytes[4 + at] = key[at];
+            at += 1;
+        }
+        let value = 4 + key.len();
+        (bytes[value], bytes[value + 1], bytes[value + 2]) = (key_value::VALUE, 9, any_value::DOUBLE);
+        Start { bytes, len: value + 3 }
+    }
+}
+
 impl Buffer {
     /// `Span`, as one of those of a `ScopeSpans`.
     pub(in super::super) fn protobuf_span(&mut self, span: &Span) {
@@ -62,7 +109,7 @@ impl Buffer {
             out.fixed64(END_TIME, span.end.0);
             out.attributes(ATTRIBUTES, &span.attributes);
             if let Some(anatomy) = &span.anatomy {
-                anatomy.attributes().for_each(|(key, seconds)| out.float_attribute(ATTRIBUTES, key, seconds));
+                out.anatomy(anatomy);
             }
             out.unsigned(DROPPED_ATTRIBUTES, span.dropped_attributes.into());
             span.events.iter().for_each(|event| out.event(event));
@@ -72,9 +119,23 @@ impl Buffer {
             if span.status != Status::Unset {
                 out.put([STATUS, 2, status::CODE, span.status.number()]);
             }
-            out.put(FLAGS);
-            out.put(flags(span).to_le_bytes());
+            let [a, b, c, d] = flags(span).to_le_bytes();
+            out.put([FLAGS[0], FLAGS[1], a, b, c, d]);
         });
+    }
+
+    /// The times of an anatomy, as further attributes.
+    #[inline(always)]
+    fn anatomy(&mut self, anatomy: &Anatomy) {
+        for (start, time) in anatomy::STARTS.iter().zip(anatomy.times()) {
+            if time > 0 {
+                // A copy of constant size is faster than one of the right size; what is too much is written over.
+                let out = self.next(anatomy::ROOM + 8);
+                out[..anatomy::ROOM].copy_from_slice(&start.bytes);
+                out[start.len..start.len + 8].copy_from_slice(&seconds(time).to_le_bytes());
+                self.truncate(self.len() - (anatomy::ROOM - start.len));
+            }
+        }
     }
 
     fn event(&mut self, event: &SpanEvent) {
@@ -93,8 +154,12 @@ impl Buffer {
     }
 
     #[inline(always)]
-    pub(super) fn ids(&mut self, [trace, span]: [u8; 2], trace_id: TraceId, span_id: SpanId) {
-        self.id(trace, trace_id.as_bytes());
-        self.id(span, span_id.as_bytes());
+    pub(super) fn ids(&mut self, tags: [u8; 2], trace_id: TraceId, span_id: SpanId) {
+        let (trace_id, span_id) = (trace_id.as_bytes(), span_id.as_bytes());
+        let out = self.next(28);
+        out[..2].copy_from_slice(&[tags[0], 16]);
+        out[2..18].copy_from_slice(trace_id);
+        out[18..20].copy_from_slice(&[tags[1], 8]);
+        out[20..].copy_from_slice(span_id);
     }
 }

@@ -3,7 +3,7 @@
 //! Everything is canonical: fields by ascending number, lengths and numbers in the fewest bytes, and fields that have
 //! their default value left out, as `prost` and Google's own encoders write them.
 
-use super::super::buffer::Buffer;
+use super::super::buffer::{Buffer, copy};
 
 /// How a field's value is laid out. "Encoding", section "Message Structure".
 #[derive(Clone, Copy)]
@@ -60,6 +60,18 @@ impl Buffer {
     pub(super) fn string(&mut self, tag: u8, text: &str) {
         if !text.is_empty() {
             self.put([tag]);
+            self.text(text);
+        }
+    }
+
+    /// A length and a text.
+    #[inline(always)]
+    pub(super) fn text(&mut self, text: &str) {
+        if text.len() < 0x80 {
+            let (length, out) = self.next(1 + text.len()).split_at_mut(1);
+            length[0] = text.len() as u8;
+            copy(out, text.as_bytes());
+        } else {
             self.varint(text.len() as u64);
             self.extend(text.as_bytes());
         }
@@ -102,8 +114,9 @@ impl Buffer {
     /// A field that is an id of `N` bytes.
     #[inline(always)]
     pub(super) fn id<const N: usize>(&mut self, tag: u8, id: &[u8; N]) {
-        self.put([tag, N as u8]);
-        self.put(*id);
+        let out = self.next(2 + N);
+        out[..2].copy_from_slice(&[tag, N as u8]);
+        out[2..].copy_from_slice(id);
     }
 }
 
