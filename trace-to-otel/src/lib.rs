@@ -15,11 +15,11 @@
 //! | `correlate` | on request: puts the spans of several processes together |
 //! | `metrics` | makes metrics of the same events |
 //! | `resource`, `span`, `log`, `metric`, `attribute` | what goes out, and the trait of those who take it |
-//! | `otlp` | encodes |
+//! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //!
 //! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,
-//! connect}` for their spans, `anatomy` for how a span's time splits, `otlp::{http, grpc}` for sending.
+//! connect}` for their spans, `anatomy` for how a span's time splits.
 #![forbid(unsafe_code)]
 
 mod anatomy;

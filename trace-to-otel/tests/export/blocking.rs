@@ -35,4 +35,5 @@ fn calls_within_tokio_are_refused() {
         runtime.block_on(async { (exporter.export(&batch), exporter.export_splitting(batch.clone())) });
     failed(outcome, ExportErrorKind::InvalidBatch);
     failed(delivery, ExportErrorKind::InvalidBatch);
+    runtime.block_on(async move { drop(exporter) });
 }

@@ -1,6 +1,6 @@
 //! OTLP/HTTP: what is sent, and what each answer means.
 
-use std::{io::Read, time::Duration};
+use std::{io::Read, sync::Arc, time::Duration};
 
 use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -77,6 +77,36 @@ async fn connections_are_kept() {
         exporter.export(&batch(Encoding::Protobuf, 1)).await.unwrap();
     }
     assert_eq!((receiver.received().len(), receiver.connections()), (3, 1));
+}
+
+#[tokio::test]
+async fn connections_that_the_receiver_has_closed_are_no_matter() {
+    let receiver = HttpReceiver::start([Reply::Last(Answer::new(200, PROTOBUF, response(None)))]).await;
+    let exporter = exporter(Protocol::HttpProtobuf, &receiver.endpoint);
+    for _ in 0..3 {
+        exporter.export(&batch(Encoding::Protobuf, 1)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((receiver.received().len(), receiver.connections()), (3, 3));
+}
+
+#[tokio::test]
+async fn batches_side_by_side() {
+    let answer = Answer::new(200, PROTOBUF, response(Some((1, ""))));
+    let receiver = HttpReceiver::start([Reply::Slow(answer, Duration::from_millis(50))]).await;
+    let exporter = Arc::new(exporter(Protocol::HttpProtobuf, &receiver.endpoint));
+    let calls: Vec<_> = (1..=8)
+        .map(|spans| {
+            let exporter = exporter.clone();
+            tokio::spawn(async move { exporter.export(&batch(Encoding::Protobuf, spans)).await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap().rejected, 1);
+    }
+    let mut spans: Vec<_> = receiver.received().iter().map(|received| span_count(&received.body)).collect();
+    spans.sort_unstable();
+    assert_eq!(spans, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[tokio::test]

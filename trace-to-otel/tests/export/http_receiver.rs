@@ -17,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Answer(Answer),
+    /// Answers and closes the connection without having said so.
+    Last(Answer),
     /// Answers after the head of the request, and leaves its content unread.
     Early(Answer),
     /// Takes its time between head and content.
@@ -155,7 +157,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &Stat
             Reply::Answer(answer) => {
                 stream.write_all(&[answer.head(), answer.body.clone()].concat()).await?;
             }
-            Reply::Early(answer) => {
+            Reply::Last(answer) | Reply::Early(answer) => {
                 stream.write_all(&[answer.head(), answer.body.clone()].concat()).await?;
                 return stream.shutdown().await;
             }

@@ -1,6 +1,6 @@
 //! Sending from programs without tokio.
 
-use core::fmt;
+use core::{fmt, future::Future};
 use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -18,7 +18,7 @@ use crate::otlp::Batch;
 /// A call cannot be cancelled from outside; the [timeout](super::Config::timeout) ends it.
 pub struct BlockingExporter {
     exporter: Exporter,
-    runtime: Runtime,
+    runtime: OwnRuntime,
 }
 
 impl BlockingExporter {
@@ -29,7 +29,7 @@ impl BlockingExporter {
     /// Where the system has no more file descriptors for the runtime.
     pub fn new(exporter: Exporter) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        Ok(Self { exporter, runtime })
+        Ok(Self { exporter, runtime: OwnRuntime(Some(runtime)) })
     }
 
     /// What it wraps.
@@ -58,6 +58,23 @@ impl BlockingExporter {
     pub fn export_splitting(&self, batch: Batch) -> Result<Delivery, ExportError> {
         is_outside_of_tokio()?;
         Ok(self.runtime.block_on(self.exporter.export_splitting(batch)))
+    }
+}
+
+/// A runtime that can be dropped anywhere: tokio's own panics within another one.
+struct OwnRuntime(Option<Runtime>);
+
+impl OwnRuntime {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.as_ref().expect("it is there until it is dropped").block_on(future)
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
