@@ -200,6 +200,22 @@ fn times_move_on_request_only() {
 }
 
 #[test]
+fn impossible_times_do_no_harm() {
+    const END: u64 = u64::MAX;
+    let shop =
+        [client(1, 1, (END, 0)), client(2, 2, (0, END)), client(3, 3, (END, END)), client(4, 7, (END, 0))];
+    let store =
+        [server(1, 4, (END, 0)), server(2, 5, (END, END)), server(3, 6, (0, 0)), server(4, 8, (5, 10))];
+    let (mut correlation, indices) = correlated(&[&shop, &store]);
+    assert_eq!(correlation.report().offsets[0].pairs, 3);
+    if let Some(shift) = correlation.align(indices[1], indices[0]) {
+        let mut moved = store[2].clone();
+        correlation.apply(indices[1], &mut moved);
+        assert_eq!(moved.start, UnixTime(0_u64.saturating_add_signed(shift)));
+    }
+}
+
+#[test]
 fn memory_is_bounded() {
     let mut correlator = Correlator::with_limit(2);
     let process = correlator.add_process();

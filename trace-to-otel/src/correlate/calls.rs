@@ -56,7 +56,7 @@ impl Call {
     fn bounds(&self, server: &Self) -> Bounds {
         let less = |a: u64, b: u64| i128::from(a) - i128::from(b);
         // A client span ends when the response's headers have come. A server that is still writing then takes longer.
-        let is_enclosed = server.end - server.start <= self.end.saturating_sub(self.start);
+        let is_enclosed = server.end.saturating_sub(server.start) <= self.end.saturating_sub(self.start);
         let last = if is_enclosed { server.end } else { server.start };
         Bounds { low: less(self.start, server.start), high: less(self.end, last) }
     }
@@ -154,6 +154,10 @@ fn estimate_offsets(traces: &BTreeMap<TraceId, Trace>) -> Vec<ClockOffset> {
                 continue;
             }
             let bounds = client.bounds(server);
+            // A span that ends before it begins says nothing.
+            if bounds.low > bounds.high {
+                continue;
+            }
             let (processes, bounds) = if client.process < server.process {
                 ((client.process, server.process), bounds)
             } else {

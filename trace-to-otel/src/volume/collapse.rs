@@ -173,7 +173,7 @@ impl Run {
     fn absorb(&mut self, next: &Span) {
         self.span.end = next.end;
         self.count += 1;
-        self.total += next.duration();
+        self.total = self.total.saturating_add(next.duration());
         self.anatomy = self.anatomy.zip(next.anatomy).map(|(a, b)| sum(a, b));
         if next.attribute(THREAD_ID) != self.span.attribute(THREAD_ID) {
             self.span.attributes.retain(|attribute| attribute.key != THREAD_ID);
@@ -201,12 +201,14 @@ fn told_apart_by(span: &Span) -> impl Iterator<Item = &Attribute> {
 
 fn sum(a: Anatomy, b: Anatomy) -> Anatomy {
     let mut sum = Anatomy {
-        running: a.running + b.running,
-        runnable: a.runnable + b.runnable,
-        syscall: a.syscall + b.syscall,
-        gc_assist: a.gc_assist + b.gc_assist,
+        running: a.running.saturating_add(b.running),
+        runnable: a.runnable.saturating_add(b.runnable),
+        syscall: a.syscall.saturating_add(b.syscall),
+        gc_assist: a.gc_assist.saturating_add(b.gc_assist),
         ..a
     };
-    sum.waiting_for.iter_mut().zip(b.waiting_for).for_each(|(time, more)| *time += more);
+    for (time, more) in sum.waiting_for.iter_mut().zip(b.waiting_for) {
+        *time = time.saturating_add(more);
+    }
     sum
 }
