@@ -9,6 +9,7 @@ mod http;
 mod net;
 mod sql;
 mod tls;
+mod torn;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -6,7 +6,7 @@ use go_trace_format::{Text, event::SqlErrorCode};
 use opentelemetry_semantic_conventions::attribute::{DB_QUERY_SUMMARY, DB_QUERY_TEXT, DB_SYSTEM_NAME};
 use sanitize::{Dialect, Sanitizer};
 
-use super::{Described, OTHER, dialect_of, fail};
+use super::{Described, OTHER, dialect_of, fail, torn};
 use crate::{
     attribute::SQL_ROWS_AFFECTED,
     span::{Attribute, Scope, SpanKind, Status},
@@ -26,8 +26,9 @@ impl Database {
 }
 
 pub(super) fn query(text: Text<'_>, database: &Database, sanitizer: &Sanitizer) -> Described {
-    let query = sanitizer.sql_in(text.as_bytes(), database.dialect);
-    let summary: Arc<str> = sanitizer.sql_summary(text.as_bytes(), database.dialect).into();
+    let text = torn::whole(text.as_bytes());
+    let query = sanitizer.sql_in(&text, database.dialect);
+    let summary: Arc<str> = sanitizer.sql_summary(&text, database.dialect).into();
     let name = if summary.is_empty() { &database.system_name } else { &summary };
     let mut described = Described::new(Scope::Sql, SpanKind::Client, Arc::clone(name))
         .with(Attribute::new(DB_SYSTEM_NAME, Arc::clone(&database.system_name)));
