@@ -162,6 +162,16 @@ async fn the_receiver_says_how_long() {
 }
 
 #[tokio::test]
+async fn any_timeout_will_do() {
+    let receiver = GrpcReceiver::start([GrpcReply::AcceptAll]).await;
+    for timeout in [Duration::ZERO, Duration::from_millis(u64::MAX), Duration::MAX] {
+        let settings = settings(Protocol::Grpc, &receiver.endpoint).with_timeout(timeout);
+        Exporter::new(config(settings)).unwrap().export(&batch(Encoding::Protobuf, 1)).await.unwrap();
+    }
+    assert!(!receiver.received()[0].headers.contains_key("grpc-timeout"));
+}
+
+#[tokio::test]
 async fn what_stands_before_a_receiver_answers_in_http() {
     use ExportErrorKind as Kind;
     let cases = [

@@ -227,6 +227,18 @@ async fn long_messages_are_cut() {
 }
 
 #[tokio::test]
+async fn a_secret_is_taken_out_before_a_message_is_cut() {
+    for words in 480..500 {
+        let message = format!("{} {SECRET}", "y".repeat(words));
+        let receiver = HttpReceiver::start([Reply::Answer(Answer::new(400, "text/plain", message))]).await;
+        let outcome =
+            exporter(Protocol::HttpProtobuf, &receiver.endpoint).export(&batch(Encoding::Protobuf, 1)).await;
+        let error = failed(outcome, ExportErrorKind::Rejected);
+        assert!(!error.message().contains("s3"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_before_the_whole_request_is_heard() {
     let answer = Reply::Early(Answer::new(413, "text/plain", "request body too large"));
     let receiver = HttpReceiver::start([answer]).await;

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use prost::Message;
 
-use super::error::one_line;
+use super::{config::Config, error::one_line};
 
 /// A request that was accepted. Sending it again would store its items twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub struct Accepted {
     /// Whether the receiver answered as OTLP demands. Some that are good receivers nevertheless send no more than an
     /// HTTP 200 or 204 without content, and so does many a web server that is none: look whether the data arrived.
     pub is_acknowledged: bool,
+}
+
+impl Accepted {
+    /// Makes the message fit for logs: what nobody may see is taken out before it is cut.
+    pub(super) fn at(self, config: &Config) -> Self {
+        Self { message: one_line(&config.headers.redact(&self.message)), ..self }
+    }
 }
 
 /// `Export{Trace,Metrics,Logs}ServiceResponse`: they differ in names only.
@@ -42,7 +49,7 @@ impl From<ExportResponse> for Accepted {
         let partial = response.partial_success.unwrap_or_default();
         Self {
             rejected: u64::try_from(partial.rejected).unwrap_or(0),
-            message: one_line(&partial.error_message),
+            message: partial.error_message,
             is_acknowledged: true,
         }
     }

@@ -45,7 +45,7 @@ impl BlockingExporter {
     /// As [`Exporter::export`]; [`ExportErrorKind::InvalidBatch`] where it is called within a tokio runtime, which it
     /// would block: take an [`Exporter`] there.
     pub fn export(&self, batch: &Batch) -> Result<Accepted, ExportError> {
-        is_outside_of_tokio()?;
+        self.is_outside_of_tokio()?;
         self.runtime.block_on(self.exporter.export(batch))
     }
 
@@ -56,8 +56,16 @@ impl BlockingExporter {
     /// [`ExportErrorKind::InvalidBatch`] where it is called within a tokio runtime; what else goes wrong is in the
     /// [`Delivery`].
     pub fn export_splitting(&self, batch: Batch) -> Result<Delivery, ExportError> {
-        is_outside_of_tokio()?;
+        self.is_outside_of_tokio()?;
         Ok(self.runtime.block_on(self.exporter.export_splitting(batch)))
+    }
+
+    fn is_outside_of_tokio(&self) -> Result<(), ExportError> {
+        if Handle::try_current().is_err() {
+            return Ok(());
+        }
+        let message = "a BlockingExporter is called within a tokio runtime; take an Exporter there";
+        Err(ExportError::new(ExportErrorKind::InvalidBatch, message).at(self.exporter.config()))
     }
 }
 
@@ -74,16 +82,6 @@ impl Drop for OwnRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
-        }
-    }
-}
-
-fn is_outside_of_tokio() -> Result<(), ExportError> {
-    match Handle::try_current() {
-        Err(_) => Ok(()),
-        Ok(_) => {
-            let message = "a BlockingExporter is called within a tokio runtime; take an Exporter there";
-            Err(ExportError::new(ExportErrorKind::InvalidBatch, message))
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use core::{fmt, time::Duration};
 
+use super::config::Config;
+
 /// What kind of failure it was. OTLP, sections "Failures", "OTLP/HTTP Throttling" and "OTLP/gRPC Response".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -131,7 +133,7 @@ impl ExportError {
             kind,
             endpoint: String::new(),
             status: None,
-            message: one_line(message),
+            message: message.to_owned(),
             retry_after: None,
             is_retryable: matches!(kind, ExportErrorKind::Unreachable | ExportErrorKind::Timeout),
             attempts: 0,
@@ -160,10 +162,10 @@ impl ExportError {
         self
     }
 
-    /// Says where it happened, and passes its message through `redact`.
-    pub(super) fn at(mut self, endpoint: &impl fmt::Display, redact: impl Fn(&str) -> String) -> Self {
-        self.0.endpoint = endpoint.to_string();
-        self.0.message = redact(&self.0.message);
+    /// Says where it happened, and makes the message fit for logs: what nobody may see is taken out before it is cut.
+    pub(super) fn at(mut self, config: &Config) -> Self {
+        self.0.endpoint = config.endpoint.to_string();
+        self.0.message = one_line(&config.headers.redact(&self.0.message));
         self
     }
 
@@ -289,15 +291,13 @@ fn bad_request(message: &str) -> ExportErrorKind {
 /// Whether a receiver complains of a request's size. There is no code for it: Go's, Java's, C++'s and Rust's gRPC, Go's
 /// `http.MaxBytesReader` and proxies each have words of their own.
 pub(super) fn is_about_size(message: &str) -> bool {
-    const WORDS: [&str; 8] = [
+    const WORDS: [&str; 6] = [
         "too large",
         "too big",
         "larger than max",
-        "larger than the",
-        "larger than limit",
         "exceeds maximum size",
-        "exceeds the maximum",
-        "exceeds the limit",
+        "exceeds the maximum size",
+        "size limit",
     ];
     let message = message.to_lowercase();
     WORDS.iter().any(|words| message.contains(words))

@@ -112,11 +112,7 @@ impl Exporter {
             Ok(()) => self.send(batch).await,
             Err(error) => Err(error),
         };
-        let redact = |text: &str| self.config.headers.redact(text);
-        match outcome {
-            Ok(accepted) => Ok(Accepted { message: redact(&accepted.message), ..accepted }),
-            Err(error) => Err(error.at(&self.config.endpoint, redact)),
-        }
+        outcome.map(|accepted| accepted.at(&self.config)).map_err(|error| error.at(&self.config))
     }
 
     /// Sends a batch and, where the receiver finds it too large, its halves instead, and so on. Parts that the receiver

@@ -35,6 +35,9 @@ use super::{
 };
 use crate::otlp::{Batch, Signal};
 
+/// What `grpc-timeout` can tell a receiver, and more than anybody waits: a year. tonic panics at 10,000 of them.
+const LONGEST_LIMIT: Duration = Duration::from_secs(365 * 86_400);
+
 /// The connection and what each call says.
 #[derive(Debug)]
 pub(super) struct GrpcSender {
@@ -73,7 +76,7 @@ impl GrpcSender {
             Bytes::copy_from_slice(batch.bytes()),
         );
         if let Some(limit) = limit {
-            call.set_timeout(limit);
+            call.set_timeout(limit.min(LONGEST_LIMIT));
         }
         let path = PathAndQuery::from_static(method(batch.signal()));
         let response = client.unary(call, path, ExportCodec).await.map_err(|status| failure(&status))?;
