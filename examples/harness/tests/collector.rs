@@ -2,13 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    fmt::Debug,
+    fs,
     path::{Path, PathBuf},
 };
 
 use go_trace_format::Reader;
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
+    collector::{
+        logs::v1::ExportLogsServiceRequest, metrics::v1::ExportMetricsServiceRequest,
+        trace::v1::ExportTraceServiceRequest,
+    },
     common::v1::{AnyValue, InstrumentationScope, any_value::Value},
     resource,
     trace::{
@@ -17,13 +22,15 @@ use opentelemetry_proto::tonic::{
     },
 };
 use prost::Message;
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 use trace_context::{SpanId, TraceId};
 use trace_harness::{Collector, build};
 use trace_to_otel::{
-    Mapper, Resource, Scope, Span, UnixTime,
+    Histogram, HistogramPoint, LogRecord, Mapper, Metric, MetricData, NumberPoint, Resource, Scope, Span,
+    Temporality, UnixTime,
     otlp::{
-        Batch, BlockingExporter, Compression, Encoder, Encoding, ExportErrorKind, Exporter, Protocol,
+        Batch, BlockingExporter, Compression, Encoder, Encoding, ExportErrorKind, Exporter, Protocol, Record,
         RetryOptions, Settings, Signal,
     },
 };
@@ -62,13 +69,67 @@ fn every_field_of_every_span_arrives() {
     assert!(arrived.is_empty(), "nobody has sent {:?}", arrived.keys());
 }
 
+/// The other signals, by each protocol.
+#[test]
+fn log_records_and_metrics_arrive() {
+    let Some((collector, _directory)) = start() else { return };
+    let logs = [1, 2].map(|number| LogRecord::new(UnixTime(number), "cache missed"));
+    let mut histogram = Histogram::new(vec![0.5, 1.0]);
+    [0.25, 0.75, 9.0].into_iter().for_each(|seconds| histogram.record(seconds));
+    let (start, time) = (UnixTime(1), UnixTime(2));
+    let points = vec![NumberPoint::new(time, 7_i64), NumberPoint::new(time, 0.1)];
+    let metrics = [
+        Metric::new("go.goroutine.count", "{goroutine}", "Live goroutines.", MetricData::Gauge(points)),
+        Metric::new(
+            "go.schedule.duration",
+            "s",
+            "",
+            MetricData::Histogram {
+                temporality: Temporality::Delta,
+                points: vec![HistogramPoint::new(start, time, histogram)],
+            },
+        ),
+    ];
+    send_records(&collector, &logs);
+    send_records(&collector, &metrics);
+    let (log_file, metric_file) = (collector.file("logs"), collector.file("metrics"));
+    collector.stop().unwrap();
+    assert_requests::<ExportLogsServiceRequest>(&log_file, &batch_of(Encoding::Protobuf, &logs));
+    assert_requests::<ExportMetricsServiceRequest>(&metric_file, &batch_of(Encoding::Protobuf, &metrics));
+}
+
+fn batch_of<T: Record>(encoding: Encoding, records: &[T]) -> Batch {
+    let mut encoder = Encoder::new(encoding, &Resource::new());
+    records.iter().for_each(|record| assert!(encoder.add(record).unwrap().is_none()));
+    encoder.finish().expect("records")
+}
+
+fn send_records<T: Record>(collector: &Collector, records: &[T]) {
+    for protocol in PROTOCOLS {
+        let settings = settings(collector, protocol, Compression::Gzip);
+        let accepted = sender(T::SIGNAL, settings).export(&batch_of(protocol.encoding(), records)).unwrap();
+        assert_eq!((accepted.rejected, accepted.is_acknowledged), (0, true));
+    }
+}
+
+/// Each line of the file, one for each protocol, is the request that was sent.
+fn assert_requests<R: Message + Default + DeserializeOwned + PartialEq + Debug>(file: &Path, sent: &Batch) {
+    let sent = R::decode(sent.bytes()).unwrap();
+    let lines = fs::read_to_string(file).unwrap();
+    let arrived: Vec<R> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(arrived.len(), PROTOCOLS.len());
+    arrived.iter().for_each(|arrived| assert_eq!(arrived, &sent));
+}
+
 /// What the real one answers where something is wrong: a limit, a wrong port, a wrong path.
 #[test]
 fn the_collectors_answers_are_understood() {
     let Some((collector, _directory)) = start() else { return };
     let (http, grpc) = (collector.http_endpoint(), collector.grpc_endpoint());
     let small = batches(Encoding::Protobuf, &Resource::new(), &made_spans(1, 10)).remove(0);
-    let send = |protocol, settings: Settings| sender(settings.with_protocol(protocol)).export(&small);
+    let send = |protocol, settings: Settings| {
+        sender(Signal::Traces, settings.with_protocol(protocol)).export(&small)
+    };
     let general = |endpoint: &str| Settings::new().with_endpoint(endpoint).unwrap();
     let exact = |endpoint: String| Settings::new().with_exact_endpoint(&endpoint).unwrap();
     for (outcome, kind) in [
@@ -165,18 +226,22 @@ fn find_recordings(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn exporter(collector: &Collector, protocol: Protocol, compression: Compression) -> BlockingExporter {
+fn settings(collector: &Collector, protocol: Protocol, compression: Compression) -> Settings {
     let endpoint = match protocol {
         Protocol::Grpc => collector.grpc_endpoint(),
         _ => collector.http_endpoint(),
     };
     let settings = Settings::new().with_protocol(protocol).with_compression(compression);
-    sender(settings.with_endpoint(&endpoint).unwrap())
+    settings.with_endpoint(&endpoint).unwrap()
+}
+
+fn exporter(collector: &Collector, protocol: Protocol, compression: Compression) -> BlockingExporter {
+    sender(Signal::Traces, settings(collector, protocol, compression))
 }
 
 /// Sends once.
-fn sender(settings: Settings) -> BlockingExporter {
-    let exporter = Exporter::new(settings.resolve(Signal::Traces).unwrap()).unwrap();
+fn sender(signal: Signal, settings: Settings) -> BlockingExporter {
+    let exporter = Exporter::new(settings.resolve(signal).unwrap()).unwrap();
     BlockingExporter::new(exporter.with_retry(RetryOptions::never())).unwrap()
 }
 
