@@ -81,7 +81,13 @@ impl Script<'_> {
     }
 
     /// An operation of the fork begins: the thread, its event, the fold of its trace, its span id and its text.
-    pub(crate) fn operation(&mut self, thread: i64, event: EventType, wire: (u64, u64), text: &str) {
+    pub(crate) fn operation(
+        &mut self,
+        thread: i64,
+        event: EventType,
+        wire: (u64, u64),
+        text: &(impl AsRef<[u8]> + ?Sized),
+    ) {
         let text = self.string(text);
         self.event(thread, event, &[wire.0, wire.1, text, 0]);
     }
@@ -109,7 +115,7 @@ impl Script<'_> {
         self.generation.stack([frame]).expect("a stack").0
     }
 
-    pub(crate) fn string(&mut self, text: &str) -> u64 {
-        self.generation.string(text.as_bytes()).expect("a short string").0
+    pub(crate) fn string(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) -> u64 {
+        self.generation.string(text.as_ref()).expect("a short string").0
     }
 }
