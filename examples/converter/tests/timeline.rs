@@ -7,7 +7,7 @@ mod perfetto;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use common::{output, path, run, testdata};
-use perfetto::{Trace, TrackEvent, Type};
+use perfetto::{InternedText, Trace, TrackEvent, Type};
 use prost::Message;
 use serde_json::Value;
 
@@ -61,7 +61,8 @@ struct Viewed {
 
 /// Reads Perfetto's format as its `trace_processor` does: sorts by time, leaves the order of the file otherwise.
 fn view_perfetto(name: &str, bytes: &[u8]) -> Viewed {
-    let trace = Trace::decode(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut trace = Trace::decode(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    spell_out(name, &mut trace);
     let mut tracks = HashMap::new();
     let mut parents = HashMap::new();
     for descriptor in trace.packet.iter().filter_map(|packet| packet.track_descriptor.as_ref()) {
@@ -95,6 +96,31 @@ fn view_perfetto(name: &str, bytes: &[u8]) -> Viewed {
     }
     events.sort_by_key(|event| event.0);
     read(name, &events, path_of)
+}
+
+/// Puts texts where numbers stand for them, as a reader of the file from its beginning knows them.
+fn spell_out(name: &str, trace: &mut Trace) {
+    let (mut categories, mut names, mut keys) = (HashMap::new(), HashMap::new(), HashMap::new());
+    for (place, packet) in trace.packet.iter_mut().enumerate() {
+        assert_eq!(packet.sequence_flags, Some(if place == 0 { 1 } else { 2 }), "{name}");
+        if let Some(interned) = packet.interned_data.take() {
+            let pairs =
+                |texts: Vec<InternedText>| texts.into_iter().map(|text| (text.iid(), text.name().to_owned()));
+            categories.extend(pairs(interned.event_categories));
+            names.extend(pairs(interned.event_names));
+            keys.extend(pairs(interned.debug_annotation_names));
+        }
+        let Some(event) = &mut packet.track_event else { continue };
+        event.categories.extend(event.category_iids.drain(..).map(|iid| categories[&iid].clone()));
+        if let Some(iid) = event.name_iid.take() {
+            assert!(event.name.replace(names[&iid].clone()).is_none(), "{name}: two names");
+        }
+        for annotation in &mut event.debug_annotations {
+            if let Some(iid) = annotation.name_iid.take() {
+                assert!(annotation.name.replace(keys[&iid].clone()).is_none(), "{name}: two keys");
+            }
+        }
+    }
 }
 
 fn read(name: &str, events: &[(u64, &TrackEvent)], path_of: impl Fn(u64) -> String) -> Viewed {

@@ -18,8 +18,30 @@ pub(crate) struct TracePacket {
     pub(crate) trusted_packet_sequence_id: Option<u32>,
     #[prost(message, optional, tag = "11")]
     pub(crate) track_event: Option<TrackEvent>,
+    #[prost(message, optional, tag = "12")]
+    pub(crate) interned_data: Option<InternedData>,
+    #[prost(uint32, optional, tag = "13")]
+    pub(crate) sequence_flags: Option<u32>,
     #[prost(message, optional, tag = "60")]
     pub(crate) track_descriptor: Option<TrackDescriptor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct InternedData {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) event_categories: Vec<InternedText>,
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) event_names: Vec<InternedText>,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) debug_annotation_names: Vec<InternedText>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct InternedText {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) iid: Option<u64>,
+    #[prost(string, optional, tag = "2")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -66,10 +88,14 @@ pub(crate) enum Type {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct TrackEvent {
+    #[prost(uint64, repeated, tag = "3")]
+    pub(crate) category_iids: Vec<u64>,
     #[prost(message, repeated, tag = "4")]
     pub(crate) debug_annotations: Vec<DebugAnnotation>,
     #[prost(enumeration = "Type", optional, tag = "9")]
     pub(crate) r#type: Option<i32>,
+    #[prost(uint64, optional, tag = "10")]
+    pub(crate) name_iid: Option<u64>,
     #[prost(uint64, optional, tag = "11")]
     pub(crate) track_uuid: Option<u64>,
     #[prost(string, repeated, tag = "22")]
@@ -86,6 +112,8 @@ pub(crate) struct TrackEvent {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct DebugAnnotation {
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) name_iid: Option<u64>,
     #[prost(bool, optional, tag = "2")]
     pub(crate) bool_value: Option<bool>,
     #[prost(int64, optional, tag = "4")]

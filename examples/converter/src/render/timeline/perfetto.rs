@@ -2,13 +2,15 @@
 //! `track_event/*.proto` of Perfetto).
 //!
 //! All packets are of one sequence. Times are those of the wall clock, given out as the trace's clock, which a
-//! snapshot ties to the real-time one, so that the viewer can show dates. Packets need not be in the order of time:
+//! snapshot ties to the real-time one, so that the viewer can show dates. Names that come again and again are written
+//! once (`InternedData`), up to a limit: those with numbers in them are not. Packets need not be in the order of time:
 //! the reader sorts them, and leaves those of the same time in the order of the file. So the end of a slice and the
 //! begin of the next at the same time come in the right order, as slices are drawn in the order of their ends.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     io::{self, Write},
+    mem::take,
 };
 
 use prost::Message;
@@ -24,11 +26,51 @@ pub(crate) struct Perfetto<W> {
     /// Groups that the process under way has.
     groups: HashSet<Group>,
     has_clock: bool,
+    is_first: bool,
+    categories: Interner,
+    names: Interner,
+    keys: Interner,
+}
+
+/// Texts that have numbers of their own.
+#[derive(Default)]
+struct Interner {
+    numbers: HashMap<String, u64>,
+    /// Those that no packet has told yet.
+    new: Vec<InternedText>,
+}
+
+impl Interner {
+    /// Texts with numbers; others are written out.
+    const MOST: usize = 4096;
+
+    fn number(&mut self, text: &str) -> Option<u64> {
+        if let Some(&number) = self.numbers.get(text) {
+            return Some(number);
+        }
+        if self.numbers.len() == Self::MOST {
+            return None;
+        }
+        let number = self.numbers.len() as u64 + 1;
+        self.numbers.insert(text.to_owned(), number);
+        self.new.push(InternedText { number, text: text.to_owned() });
+        Some(number)
+    }
 }
 
 impl<W: Write> Perfetto<W> {
     pub(crate) fn new(output: W) -> Self {
-        Self { output, buffer: Vec::new(), process: 0, groups: HashSet::new(), has_clock: false }
+        Self {
+            output,
+            buffer: Vec::new(),
+            process: 0,
+            groups: HashSet::new(),
+            has_clock: false,
+            is_first: true,
+            categories: Interner::default(),
+            names: Interner::default(),
+            keys: Interner::default(),
+        }
     }
 
     fn packet(&mut self, data: Data) -> io::Result<()> {
@@ -36,7 +78,18 @@ impl<W: Write> Perfetto<W> {
     }
 
     fn packet_at(&mut self, time: Option<UnixTime>, data: Data) -> io::Result<()> {
-        let packet = Packet { timestamp: time.map(|time| time.0), sequence: SEQUENCE, data: Some(data) };
+        let interned = InternedData {
+            categories: take(&mut self.categories.new),
+            names: take(&mut self.names.new),
+            keys: take(&mut self.keys.new),
+        };
+        let packet = Packet {
+            timestamp: time.map(|time| time.0),
+            sequence: SEQUENCE,
+            interned: interned.is_any().then_some(interned),
+            flags: if take(&mut self.is_first) { STATE_CLEARED } else { NEEDS_STATE },
+            data: Some(data),
+        };
         self.buffer.clear();
         Trace { packet: vec![packet] }.encode_raw(&mut self.buffer);
         self.output.write_all(&self.buffer)
@@ -54,6 +107,25 @@ impl<W: Write> Perfetto<W> {
     fn event(&mut self, time: UnixTime, event: TrackEvent) -> io::Result<()> {
         self.clock(time)?;
         self.packet_at(Some(time), Data::TrackEvent(event))
+    }
+
+    fn named(
+        &mut self,
+        track: Track,
+        kind: i32,
+        name: &str,
+        category: &str,
+        details: &[Detail<'_>],
+    ) -> TrackEvent {
+        // Names of goroutines have numbers in them.
+        let number = if has_digit(name) { None } else { self.names.number(name) };
+        TrackEvent {
+            category_numbers: self.categories.number(category).into_iter().collect(),
+            name_number: number,
+            name: number.is_none().then(|| name.to_owned()),
+            annotations: details.iter().map(|detail| Annotation::of(detail, &mut self.keys)).collect(),
+            ..TrackEvent::new(track, kind)
+        }
     }
 
     fn group(&mut self, group: Group) -> io::Result<u64> {
@@ -107,23 +179,15 @@ impl<W: Write> Canvas for Perfetto<W> {
 
     fn slice(&mut self, track: Track, slice: &Slice<'_>) -> io::Result<()> {
         let begin = TrackEvent {
-            categories: vec![slice.category.to_owned()],
-            name: Some(slice.name.to_owned()),
             terminating_flow_ids: slice.arrow.map(|Arrow(number)| number).into_iter().collect(),
-            annotations: slice.details.iter().map(Annotation::of).collect(),
-            ..TrackEvent::new(track, SLICE_BEGIN)
+            ..self.named(track, SLICE_BEGIN, slice.name, slice.category, slice.details)
         };
         self.event(slice.start, begin)?;
         self.event(slice.end, TrackEvent::new(track, SLICE_END))
     }
 
     fn instant(&mut self, track: Track, instant: &Instant<'_>) -> io::Result<()> {
-        let mut event = TrackEvent {
-            categories: vec![instant.category.to_owned()],
-            name: Some(instant.name.to_owned()),
-            annotations: instant.details.iter().map(Annotation::of).collect(),
-            ..TrackEvent::new(track, INSTANT)
-        };
+        let mut event = self.named(track, INSTANT, instant.name, instant.category, instant.details);
         match instant.tip {
             Tip::None => {}
             Tip::From(Arrow(number)) => event.flow_ids.push(number),
@@ -142,6 +206,10 @@ impl<W: Write> Canvas for Perfetto<W> {
     }
 }
 
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
 /// Tracks have their numbers, processes and groups numbers that no track has.
 fn uuid(track: Track) -> u64 {
     u64::from(track.number)
@@ -157,6 +225,9 @@ fn uuid_of_group(process: u32, group: Group) -> u64 {
 
 /// The only sequence of packets.
 const SEQUENCE: u32 = 1;
+/// `TracePacket.SequenceFlags`: numbers of texts begin here; and those before count.
+const STATE_CLEARED: u32 = 1;
+const NEEDS_STATE: u32 = 2;
 /// `BuiltinClock`.
 const REALTIME: u32 = 1;
 /// `BuiltinClock`; packets are of this clock unless they say otherwise.
@@ -189,8 +260,44 @@ struct Packet {
     /// `trusted_packet_sequence_id`.
     #[prost(uint32, tag = "10")]
     sequence: u32,
+    /// `interned_data`.
+    #[prost(message, optional, tag = "12")]
+    interned: Option<InternedData>,
+    /// `sequence_flags`.
+    #[prost(uint32, tag = "13")]
+    flags: u32,
     #[prost(oneof = "Data", tags = "6, 11, 60")]
     data: Option<Data>,
+}
+
+#[derive(Message)]
+struct InternedData {
+    /// `event_categories`.
+    #[prost(message, repeated, tag = "1")]
+    categories: Vec<InternedText>,
+    /// `event_names`.
+    #[prost(message, repeated, tag = "2")]
+    names: Vec<InternedText>,
+    /// `debug_annotation_names`.
+    #[prost(message, repeated, tag = "3")]
+    keys: Vec<InternedText>,
+}
+
+impl InternedData {
+    fn is_any(&self) -> bool {
+        !(self.categories.is_empty() && self.names.is_empty() && self.keys.is_empty())
+    }
+}
+
+/// `EventCategory`, `EventName` and `DebugAnnotationName`.
+#[derive(Message)]
+struct InternedText {
+    /// `iid`.
+    #[prost(uint64, tag = "1")]
+    number: u64,
+    /// `name`.
+    #[prost(string, tag = "2")]
+    text: String,
 }
 
 #[derive(prost::Oneof)]
@@ -242,15 +349,19 @@ struct CounterDescriptor {
 
 #[derive(Message)]
 struct TrackEvent {
+    /// `category_iids`.
+    #[prost(uint64, repeated, packed = "false", tag = "3")]
+    category_numbers: Vec<u64>,
     /// `debug_annotations`.
     #[prost(message, repeated, tag = "4")]
     annotations: Vec<Annotation>,
     #[prost(int32, tag = "9")]
     kind: i32,
+    /// `name_iid`.
+    #[prost(uint64, optional, tag = "10")]
+    name_number: Option<u64>,
     #[prost(uint64, tag = "11")]
     track_uuid: u64,
-    #[prost(string, repeated, tag = "22")]
-    categories: Vec<String>,
     #[prost(string, optional, tag = "23")]
     name: Option<String>,
     #[prost(int64, optional, tag = "30")]
@@ -270,8 +381,11 @@ impl TrackEvent {
 /// `DebugAnnotation`.
 #[derive(Message)]
 struct Annotation {
-    #[prost(string, tag = "10")]
-    name: String,
+    /// `name_iid`.
+    #[prost(uint64, optional, tag = "1")]
+    name_number: Option<u64>,
+    #[prost(string, optional, tag = "10")]
+    name: Option<String>,
     #[prost(oneof = "AnnotationValue", tags = "2, 4, 5, 6")]
     value: Option<AnnotationValue>,
 }
@@ -289,13 +403,15 @@ enum AnnotationValue {
 }
 
 impl Annotation {
-    fn of(detail: &Detail<'_>) -> Self {
+    fn of(detail: &Detail<'_>, keys: &mut Interner) -> Self {
         let value = match detail.value {
             DetailValue::Text(text) => AnnotationValue::Text(text.to_owned()),
             DetailValue::Integer(number) => AnnotationValue::Integer(number),
             DetailValue::Float(number) => AnnotationValue::Float(number),
             DetailValue::Boolean(yes) => AnnotationValue::Boolean(yes),
         };
-        Self { name: detail.key.to_owned(), value: Some(value) }
+        let number = keys.number(detail.key);
+        let name = number.is_none().then(|| detail.key.to_owned());
+        Self { name_number: number, name, value: Some(value) }
     }
 }
