@@ -120,8 +120,7 @@ async fn what_does_not_help_is_not_tried() {
 #[tokio::test]
 async fn a_hanging_attempt_leaves_time_for_another() {
     let receiver = HttpReceiver::start([Reply::Hang, fine()]).await;
-    let settings =
-        settings(Protocol::HttpProtobuf, &receiver.endpoint).with_timeout(Duration::from_millis(200));
+    let settings = settings(Protocol::HttpProtobuf, &receiver.endpoint).with_timeout(Duration::from_secs(1));
     let exporter = Exporter::new(config(settings))
         .unwrap()
         .with_retry(RetryOptions::default().with_deadline(Duration::from_secs(60)))
@@ -139,7 +138,7 @@ async fn dropping_the_call_cancels_it() {
         .with_retry(RetryOptions::default().with_deadline(Duration::from_secs(120)));
     let batch = batch(Encoding::Protobuf, 1);
     let call = exporter.export(&batch);
-    tokio::time::timeout(Duration::from_millis(300), call).await.expect_err("still waiting");
+    tokio::time::timeout(Duration::from_secs(1), call).await.expect_err("still waiting");
     assert_eq!(receiver.received().len(), 1);
     exporter.export(&batch).await.unwrap();
 }

@@ -66,7 +66,7 @@ pub(crate) fn compressing(protocol: Protocol, endpoint: &str, compression: Compr
 
 /// Gives up soon.
 pub(crate) fn impatient(protocol: Protocol, endpoint: &str) -> Exporter {
-    let settings = settings(protocol, endpoint).with_timeout(Duration::from_millis(200));
+    let settings = settings(protocol, endpoint).with_timeout(Duration::from_secs(1));
     Exporter::new(config(settings)).unwrap().with_retry(RetryOptions::never())
 }
 
