@@ -150,19 +150,26 @@ impl Anatomy {
             Doing::Syscall => &mut self.syscall,
             Doing::Waiting(reason) => &mut self.waiting_for[reason as usize],
         };
-        *total += nanoseconds;
+        *total = total.saturating_add(nanoseconds);
     }
 
     /// What came since the totals of a goroutine were these.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let mut waiting_for = self.waiting_for;
-        waiting_for.iter_mut().zip(earlier.waiting_for).for_each(|(total, earlier)| *total -= earlier);
+        waiting_for
+            .iter_mut()
+            .zip(earlier.waiting_for)
+            .for_each(|(total, earlier)| *total = total.saturating_sub(earlier));
         Self {
-            running: self.running - earlier.running,
-            runnable: self.runnable - earlier.runnable,
-            syscall: self.syscall - earlier.syscall,
+            running: self.running.saturating_sub(earlier.running),
+            runnable: self.runnable.saturating_sub(earlier.runnable),
+            syscall: self.syscall.saturating_sub(earlier.syscall),
             waiting_for,
-            gc_assist: self.gc_assist - earlier.gc_assist,
+            gc_assist: self.gc_assist.saturating_sub(earlier.gc_assist),
         }
     }
 }
+
+crate::saved::saved!(Anatomy { running, runnable, syscall, waiting_for, gc_assist });
+crate::saved::saved_enum!(Doing { 0 => Running, 1 => Runnable, 2 => Syscall, 3 => Waiting(reason) });
+crate::saved::saved_enum!(Waiting { 0 => Network, 1 => Sync, 2 => Channel, 3 => Select, 4 => Sleep, 5 => Gc, 6 => Other });

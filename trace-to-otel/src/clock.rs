@@ -45,3 +45,5 @@ impl WallClock {
 fn exact_difference(clock: &Clock) -> Option<i128> {
     clock.wall_time(Time(0)).map(|wall| wall.0)
 }
+
+crate::saved::saved!(WallClock { base, difference, approximate });

@@ -82,7 +82,7 @@ impl Goroutine {
     pub(crate) fn totals_at(&mut self, time: UnixTime) -> (UnixTime, Anatomy) {
         let time = self.advance(time);
         if let Some(since) = &mut self.assists_since {
-            self.totals.gc_assist += time.0 - since.0;
+            self.totals.gc_assist = self.totals.gc_assist.saturating_add(time.0.saturating_sub(since.0));
             *since = time;
         }
         (time, self.totals)
@@ -297,4 +297,17 @@ impl Mapper {
 pub(crate) fn blocked(event: &Event<'_>) -> Doing {
     let reason = event.tables().string(StringId(event.arguments()[0]));
     Doing::Waiting(Waiting::from_reason(reason.as_bytes()))
+}
+
+crate::saved::saved!(Goroutine { doing, since, totals, assists_since, open, dropped, creation });
+crate::saved::saved!(Creation { span, context });
+
+impl crate::saved::Saved for Goroutines {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.known.save(out);
+    }
+
+    fn load(input: &mut crate::saved::Input<'_>) -> Option<Self> {
+        Some(Self { known: crate::saved::Saved::load(input)?, spare: Vec::new() })
+    }
 }

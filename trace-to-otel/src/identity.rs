@@ -36,7 +36,7 @@ const SPAN: u64 = 1;
 impl Facts {
     pub(crate) fn new(scope: Scope, origin: Origin, event: &Event<'_>, task: TaskId, is_begin: bool) -> Self {
         let (trace, monotonic, wall) = match origin.snapshot {
-            Some(snapshot) => (snapshot.trace.0 as u64, snapshot.monotonic, snapshot.wall.0),
+            Some(snapshot) => (snapshot.trace as u64, snapshot.monotonic, snapshot.wall),
             None => (0, 0, 0),
         };
         Self([
@@ -105,10 +105,13 @@ enum Own {
     Context(TraceParent),
     SpanId(SpanId),
     /// As the fork put it on the wire, as far as it did. The span is the root of its own trace where that is not known.
-    Wire {
-        trace_id: Option<TraceId>,
-        span_id: Option<SpanId>,
-    },
+    Wire(WireIds),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct WireIds {
+    trace_id: Option<TraceId>,
+    span_id: Option<SpanId>,
 }
 
 impl Identity {
@@ -118,7 +121,7 @@ impl Identity {
 
     /// The same span, as the fork's wire names it: other processes know it by that.
     pub(crate) fn with_wire(self, trace_id: Option<TraceId>, span_id: Option<SpanId>) -> Self {
-        Self { own: Some(Own::Wire { trace_id, span_id }), ..self }
+        Self { own: Some(Own::Wire(WireIds { trace_id, span_id })), ..self }
     }
 
     /// The same span; its trace, if it turns out to be the root of one.
@@ -172,7 +175,7 @@ impl Identity {
     fn context(&self, local_parent: Option<SpanContext>) -> SpanContext {
         let span_id = match self.own {
             Some(Own::Context(own)) => return own.into(),
-            Some(Own::Wire { trace_id, span_id }) => {
+            Some(Own::Wire(WireIds { trace_id, span_id })) => {
                 let trace_id = trace_id.unwrap_or(self.root_trace_id);
                 let span_id = span_id.unwrap_or(self.span_id);
                 return SpanContext { trace_id, span_id, flags: TraceFlags::SAMPLED };
@@ -204,3 +207,8 @@ impl From<SpanContext> for Link {
         Self { trace_id: context.trace_id, span_id: context.span_id, flags: context.flags }
     }
 }
+
+crate::saved::saved!(SpanContext { trace_id, span_id, flags });
+crate::saved::saved!(Identity { root_trace_id, span_id, own, remote_parent });
+crate::saved::saved_enum!(Own { 0 => Context(context), 1 => SpanId(id), 2 => Wire(wire) });
+crate::saved::saved!(WireIds { trace_id, span_id });

@@ -36,6 +36,7 @@ mod operations;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
 mod resource;
+mod saved;
 #[cfg(feature = "sdk")]
 mod sdk;
 mod span;
@@ -53,6 +54,7 @@ pub use mapper::{Counters, Limits, Mapper, MapperOptions};
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
 pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
+pub use saved::MapperStateError;
 #[cfg(feature = "sdk")]
 pub use sdk::{SdkError, SdkSink};
 pub use span::{

@@ -13,6 +13,7 @@ use crate::{
     goroutines::{self, Goroutines},
     identity::{Facts, Identity},
     operations::Describer,
+    saved::{Input, MapperStateError, Saved},
     span::{Scope, SpanSink, UnixTime},
     spans::{Ending, Form, OpenSpan, OpenSpans, Operations, Place, Ranges, Regions},
     text::{CodeLocations, Texts},
@@ -175,6 +176,9 @@ impl Counters {
     }
 }
 
+/// What a saved state begins with; the last byte is its version.
+const MAGIC: [u8; 8] = *b"gtrmap\0\x01";
+
 /// Turns the events of a trace into spans.
 ///
 /// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`] as soon as it is finished:
@@ -324,6 +328,55 @@ impl Mapper {
         Ok(())
     }
 
+    /// Writes down what is known of the trace so far, so that another process can go on with it: the spans that come
+    /// after [`load`](Self::load) are the same, byte by byte, as those of a mapper that was never stopped. Options are
+    /// not part of it.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        self.timeline.save(&mut out);
+        self.open.save(&mut out);
+        self.goroutines.save(&mut out);
+        self.regions.save(&mut out);
+        self.operations.save(&mut out);
+        self.ranges.save(&mut out);
+        self.has_scheduling.save(&mut out);
+        self.counters.save(&mut out);
+        out
+    }
+
+    /// A mapper that goes on where another one [was saved](Self::save). The options should be the same.
+    ///
+    /// # Errors
+    ///
+    /// [`MapperStateError`] where `state` is not what [`save`](Self::save) gives in this version. It may be any bytes:
+    /// memory is bounded by their number.
+    pub fn load(options: MapperOptions, state: &[u8]) -> Result<Self, MapperStateError> {
+        let mut input = Input::new(state);
+        let loaded = Self::with_options(options).loaded(&mut input);
+        loaded.filter(|_| input.is_empty()).ok_or_else(|| input.error())
+    }
+
+    fn loaded(mut self, input: &mut Input<'_>) -> Option<Self> {
+        if input.take(MAGIC.len())? != MAGIC {
+            return None;
+        }
+        self.timeline = Saved::load(input)?;
+        self.open = Saved::load(input)?;
+        self.goroutines = Saved::load(input)?;
+        self.regions = Saved::load(input)?;
+        self.operations = Saved::load(input)?;
+        self.ranges = Saved::load(input)?;
+        self.has_scheduling = Saved::load(input)?;
+        self.counters = Saved::load(input)?;
+        // What can be counted is not believed.
+        let (regions, operations, events) = self.open.counts();
+        self.regions.count = regions;
+        self.operations.count = operations;
+        self.pending_events = events;
+        Some(self)
+    }
+
     fn sync<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
         let EventKind::Sync(sync) = event.kind() else { return Ok(()) };
         if sync.generation.is_none() {
@@ -417,3 +470,23 @@ fn is_of_scheduling(event_type: EventType) -> bool {
     let is_structural = matches!(event_type, E::Sync | E::ProcStatus | E::GoStatus | E::GoStatusStack);
     !is_structural && event_type.spec().category == Category::Core
 }
+
+crate::saved::saved!(Counters {
+    spans,
+    incomplete_spans,
+    assumed_pairs,
+    evicted_spans,
+    dropped_spans,
+    unsampled_spans,
+    log_records,
+    suppressed_spans,
+    suppressed_anatomies,
+    dropped_events,
+    unattached_logs,
+    invalid_contexts,
+    repeated_contexts,
+    repeated_task_ends,
+    late_ends,
+    dropped_links,
+    unknown_creations,
+});

@@ -356,3 +356,11 @@ impl SpanSink for Vec<Span> {
         Ok(())
     }
 }
+
+crate::saved::saved!(UnixTime { 0 });
+crate::saved::saved!(Link { trace_id, span_id, flags });
+crate::saved::saved!(SpanEvent { time, name, attributes });
+crate::saved::saved!(Attribute { key, value });
+crate::saved::saved_enum!(Value { 0 => Text(text), 1 => Integer(number), 2 => Float(number), 3 => Boolean(yes) });
+crate::saved::saved_enum!(SpanKind { 0 => Internal, 1 => Server, 2 => Client });
+crate::saved::saved_enum!(Scope { 0 => Task, 1 => Region, 2 => Range, 3 => Http, 4 => Sql, 5 => Net, 6 => Tls });

@@ -127,3 +127,5 @@ fn is_of_operations(function: &[u8]) -> bool {
     const PACKAGES: [&[u8]; 5] = [b"net/http.", b"net/http/", b"net.", b"database/sql.", b"crypto/tls."];
     PACKAGES.iter().any(|package| function.starts_with(package))
 }
+
+crate::saved::saved!(CodeLocation { function, file, line });

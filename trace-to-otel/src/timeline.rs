@@ -11,7 +11,21 @@ use crate::{clock::WallClock, span::UnixTime};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) generation: u64,
-    pub(crate) snapshot: Option<ClockSnapshot>,
+    pub(crate) snapshot: Option<Snapshot>,
+}
+
+/// A generation's clock snapshot. Go: `trace.ClockSnapshot`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    pub(crate) trace: i64,
+    pub(crate) monotonic: u64,
+    pub(crate) wall: i128,
+}
+
+impl From<&ClockSnapshot> for Snapshot {
+    fn from(snapshot: &ClockSnapshot) -> Self {
+        Self { trace: snapshot.trace.0, monotonic: snapshot.monotonic, wall: snapshot.wall.0 }
+    }
 }
 
 /// How a generation follows on what was there before.
@@ -72,7 +86,7 @@ impl Timeline {
         self.clock.begin_generation(event);
         self.origin = Some(Origin {
             generation: event.generation(),
-            snapshot: event.tables().clock().snapshot().copied(),
+            snapshot: event.tables().clock().snapshot().map(Snapshot::from),
         });
         self.latest_in_generation = event.raw_time();
         if is_first || continuity != Continuity::Next {
@@ -102,3 +116,7 @@ impl Timeline {
         self.clock.is_approximate()
     }
 }
+
+crate::saved::saved!(Origin { generation, snapshot });
+crate::saved::saved!(Snapshot { trace, monotonic, wall });
+crate::saved::saved!(Timeline { clock, origin, begin, latest_in_generation, latest });

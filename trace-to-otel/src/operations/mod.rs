@@ -133,6 +133,8 @@ fn dialect_of(db_system_name: &str) -> Dialect {
     Dialect::from_db_system_name(db_system_name)
 }
 
+crate::saved::saved!(Described { scope, kind, name, attributes });
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,6 +79,8 @@ pub(super) fn end(version: Option<TlsVersion>, suite: u16, attributes: &mut Vec<
     Status::Unset
 }
 
+crate::saved::saved_enum!(Side { 0 => Client, 1 => Server });
+
 #[cfg(test)]
 mod tests {
     use go_trace_format::event::{Operation, Outcome};

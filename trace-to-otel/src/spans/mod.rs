@@ -226,3 +226,19 @@ impl OpenSpan {
         }
     }
 }
+
+crate::saved::saved!(OpenSpan {
+    identity,
+    name,
+    start,
+    task,
+    place,
+    parent,
+    meanwhile,
+    abandoned,
+    notes,
+    links
+});
+crate::saved::saved!(Place { goroutine, thread, code, stack });
+crate::saved::saved!(Notes { events, dropped });
+crate::saved::saved!(Links { to, dropped });

@@ -1,7 +1,8 @@
 //! The spans that are open, whatever they are, and what they are to each other.
 
+use std::collections::BTreeMap;
+
 use go_trace_format::event::{GoroutineId, TaskId};
-use slotmap::SlotMap;
 
 use crate::{
     anatomy::Anatomy,
@@ -12,10 +13,9 @@ use crate::{
     spans::{Ending, Form, Missing, OpenSpan, Tasks, operation::OpenOperation, region::DEEPEST},
 };
 
-slotmap::new_key_type! {
-    /// An open region or operation. The key of one that has ended is never another's.
-    pub(crate) struct FrameKey;
-}
+/// An open region or operation: the how many-th of all. The key of one that has ended is never another's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FrameKey(u64);
 
 /// A span that is open, or was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,6 @@ pub(crate) enum Open {
 pub(crate) struct Frame {
     pub(crate) span: OpenSpan,
     pub(crate) what: What,
-    /// The how many-th frame it is.
-    serial: u64,
 }
 
 #[derive(Debug)]
@@ -57,32 +55,35 @@ pub(crate) const MOST_ANCESTORS: usize = 64;
 /// All that is open.
 #[derive(Debug, Default)]
 pub(crate) struct OpenSpans {
-    frames: SlotMap<FrameKey, Frame>,
+    /// The oldest first.
+    frames: BTreeMap<FrameKey, Box<Frame>>,
     pub(crate) tasks: Tasks,
-    next_serial: u64,
+    last_key: FrameKey,
     /// Whether some span was told its context after it began: what was true then need not be true now.
     pub(crate) has_changed_contexts: bool,
 }
 
 impl OpenSpans {
     pub(crate) fn insert(&mut self, span: OpenSpan, what: What) -> FrameKey {
-        self.next_serial += 1;
-        self.frames.insert(Frame { span, what, serial: self.next_serial })
+        let key = FrameKey(self.last_key.0.wrapping_add(1));
+        self.last_key = key;
+        self.frames.insert(key, Box::new(Frame { span, what }));
+        key
     }
 
     pub(crate) fn frame(&self, key: FrameKey) -> Option<&Frame> {
-        self.frames.get(key)
+        self.frames.get(&key).map(|frame| &**frame)
     }
 
     pub(crate) fn frame_mut(&mut self, key: FrameKey) -> Option<&mut Frame> {
-        self.frames.get_mut(key)
+        self.frames.get_mut(&key).map(|frame| &mut **frame)
     }
 
     /// The span itself, as long as it is open.
     pub(crate) fn span(&self, open: Open) -> Option<&OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span(id),
-            Open::Frame(key) => self.frames.get(key).map(|frame| &frame.span),
+            Open::Frame(key) => self.frames.get(&key).map(|frame| &frame.span),
         }
     }
 
@@ -90,13 +91,13 @@ impl OpenSpans {
     pub(crate) fn span_mut(&mut self, open: Open) -> Option<&mut OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span_mut(id),
-            Open::Frame(key) => self.frames.get_mut(key).map(|frame| &mut frame.span),
+            Open::Frame(key) => self.frames.get_mut(&key).map(|frame| &mut frame.span),
         }
     }
 
     /// The open regions and operations.
     pub(crate) fn keys(&self) -> impl Iterator<Item = FrameKey> {
-        self.frames.keys()
+        self.frames.keys().copied()
     }
 
     pub(crate) fn has_frames(&self) -> bool {
@@ -111,7 +112,7 @@ impl OpenSpans {
     pub(crate) fn is_open(&self, open: Open) -> bool {
         match open {
             Open::Task(id) => self.tasks.span(id).is_some(),
-            Open::Frame(key) => self.frames.contains_key(key),
+            Open::Frame(key) => self.frames.contains_key(&key),
         }
     }
 
@@ -122,7 +123,7 @@ impl OpenSpans {
 
     fn context_within(&self, open: Open, ancestors: usize) -> Option<SpanContext> {
         let span = match open {
-            Open::Frame(key) => &self.frames.get(key)?.span,
+            Open::Frame(key) => &self.frames.get(&key)?.span,
             Open::Task(id) => match self.tasks.span(id) {
                 Some(span) => span,
                 None => return self.tasks.context_of_other(id),
@@ -169,8 +170,8 @@ impl OpenSpans {
         false
     }
 
-    fn remove(&mut self, key: FrameKey) -> Option<Frame> {
-        let frame = self.frames.remove(key)?;
+    fn remove(&mut self, key: FrameKey) -> Option<Box<Frame>> {
+        let frame = self.frames.remove(&key)?;
         if self.has_changed_contexts {
             self.tell_children(Open::Frame(key), &frame.span);
         }
@@ -189,11 +190,16 @@ impl OpenSpans {
         }
     }
 
-    /// What is open, the latest first.
+    /// The regions and operations that are open, the latest first.
     fn frames_from_latest(&self) -> Vec<FrameKey> {
-        let mut keys: Vec<_> = self.frames.iter().map(|(key, frame)| (frame.serial, key)).collect();
-        keys.sort_unstable_by_key(|&(serial, _)| core::cmp::Reverse(serial));
-        keys.into_iter().map(|(_, key)| key).collect()
+        self.frames.keys().rev().copied().collect()
+    }
+
+    /// How many regions and how many operations are open, and how many events all spans hold.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        let regions = self.frames.values().filter(|frame| matches!(frame.what, What::Region)).count();
+        let events = self.frames.values().map(|frame| frame.span.notes.events.len()).sum::<usize>();
+        (regions, self.frames.len() - regions, events + self.tasks.pending_events())
     }
 }
 
@@ -266,7 +272,7 @@ impl Mapper {
         self.note_overlap(&span);
         let key = self.open.insert(span, what);
         // Its key has to be known before it can be put onto its goroutine.
-        if let Some(frame) = self.open.frames.get_mut(key) {
+        if let Some(frame) = self.open.frames.get_mut(&key) {
             self.goroutines.bind(&mut frame.span, Open::Frame(key));
         }
         key
@@ -351,3 +357,11 @@ impl Mapper {
         Ok(())
     }
 }
+
+crate::saved::saved!(FrameKey { 0 });
+crate::saved::saved_enum!(Open { 0 => Task(id), 1 => Frame(key) });
+crate::saved::saved!(Frame { span, what });
+crate::saved::saved_enum!(What { 0 => Region, 1 => Operation(operation) });
+crate::saved::saved!(LocalParent { span, context, is_over });
+crate::saved::saved_enum!(Meanwhile { 0 => Unknown, 1 => From(totals), 2 => All(anatomy) });
+crate::saved::saved!(OpenSpans { frames, tasks, last_key, has_changed_contexts });

@@ -54,7 +54,7 @@ pub(crate) struct Operations {
     servers: FastMap<(u64, u64), FrameKey>,
     /// HTTP requests that are being made, by fold.
     clients: FastMap<u64, FrameKey>,
-    count: usize,
+    pub(crate) count: usize,
     /// In the order of their starts, with some that have ended.
     order: VecDeque<FrameKey>,
     /// Those that went out before their ends were seen, and how many of each.
@@ -383,3 +383,7 @@ impl Mapper {
         }
     }
 }
+
+crate::saved::saved!(OpenOperation { operation, trace_id_fold, span_id, goroutine, described, side });
+crate::saved::saved!(Namesakes { latest, earlier });
+crate::saved::saved!(Operations { open, servers, clients, count, order, unfinished, has_forgotten, over });

@@ -192,3 +192,9 @@ impl Mapper {
         }
     }
 }
+
+crate::saved::saved!(Key { kind, owner });
+crate::saved::saved_enum!(Kind { 0 => StopTheWorld, 1 => GcMark, 2 => GcSweep, 3 => GcMarkAssist });
+crate::saved::saved_enum!(Owner { 0 => Process, 1 => Proc(id), 2 => Goroutine(id), 3 => Thread(id) });
+crate::saved::saved!(Ranges { open });
+crate::saved::saved!(OpenRange { span, lacks_start });

@@ -30,7 +30,7 @@ const MOST_LOOSE: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Regions {
     /// How many are open.
-    count: usize,
+    pub(crate) count: usize,
     /// In the order in which they got loose.
     loose: VecDeque<FrameKey>,
     /// Whether begins went by that not even a nest counts.
@@ -276,3 +276,5 @@ impl Mapper {
         Ok(())
     }
 }
+
+crate::saved::saved!(Regions { count, loose, has_uncounted });

@@ -69,6 +69,15 @@ impl Tasks {
         }
     }
 
+    /// How many events of tasks there are.
+    pub(super) fn pending_events(&self) -> usize {
+        let others = self.others.values().filter_map(|other| match other {
+            Other::Mentioned(mentioned) => Some(mentioned.notes.events.len()),
+            Other::Ended(_) => None,
+        });
+        self.open.values().map(|span| span.notes.events.len()).chain(others).sum()
+    }
+
     fn knows(&self, task: TaskId) -> bool {
         self.open.contains_key(&task) || self.others.contains_key(&task)
     }
@@ -236,3 +245,7 @@ impl Mapper {
         }
     }
 }
+
+crate::saved::saved!(Tasks { open, others, order });
+crate::saved::saved_enum!(Other { 0 => Ended(context), 1 => Mentioned(mentioned) });
+crate::saved::saved!(Mentioned { identity, notes });

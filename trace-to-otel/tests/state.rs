@@ -1,0 +1,127 @@
+//! A mapper that is saved and loaded goes on as if it had never been stopped.
+
+mod common;
+
+use common::script::{Script, trace};
+use go_trace_format::{Dialect, EventType, Reader};
+use proptest::prelude::*;
+use trace_to_otel::{Mapper, MapperOptions, Span};
+
+const RECORDINGS: [&str; 9] = [
+    "go1.22/generations.trace",
+    "go1.25/flight-whole.trace",
+    "go1.26/generations.trace",
+    "go1.27/flight-whole.trace",
+    "go1.27/http.trace",
+    "go1.27/context.trace",
+    "fork/tls.trace",
+    "fork/withspan.trace",
+    "fork/net.trace",
+];
+
+fn options() -> MapperOptions {
+    let mut options = MapperOptions::default();
+    (options.unsampled, options.state_events, options.stacks) = (true, true, true);
+    options
+}
+
+/// Maps a trace; the mapper is saved and loaded before each event for which `stops` says so.
+fn map(trace: &[u8], mut stops: impl FnMut(u64, u64) -> bool) -> (Vec<Span>, Mapper) {
+    let (mut mapper, mut spans) = (Mapper::with_options(options()), Vec::new());
+    let mut reader = Reader::from_slice(trace).expect("a trace");
+    let (mut number, mut generation) = (0, 0);
+    while let Some(event) = reader.next_event().expect("slices can be read") {
+        if stops(number, event.generation().saturating_sub(generation)) {
+            let saved = mapper.save();
+            mapper = Mapper::load(options(), &saved).expect("what was saved");
+            assert_eq!(mapper.save(), saved, "the same state gives the same bytes");
+        }
+        (number, generation) = (number + 1, event.generation());
+        let Ok(()) = mapper.event(&event, &mut spans);
+    }
+    let Ok(()) = mapper.finish(&mut spans);
+    (spans, mapper)
+}
+
+#[test]
+fn stopped_between_generations() {
+    let mut generations = 0;
+    for recording in RECORDINGS {
+        let trace = common::read(recording);
+        let (whole, mapper) = map(&trace, |_, _| false);
+        let stops = |_, later: u64| {
+            generations += later.min(1);
+            later > 0
+        };
+        let (stopped, other) = map(&trace, stops);
+        assert_eq!(stopped, whole, "{recording}");
+        assert_eq!(other.counters(), mapper.counters(), "{recording}");
+    }
+    assert!(generations > 12, "only {generations} generations");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn stopped_anywhere(recording in 0..RECORDINGS.len(), every in 100..5_000_u64, first in 0..5_000_u64) {
+        let trace = common::read(RECORDINGS[recording]);
+        let stopped = map(&trace, |number, _| number >= first && (number - first) % every == 0).0;
+        prop_assert_eq!(stopped, map(&trace, |_, _| false).0);
+    }
+
+    /// Whatever the bytes say, loading does not panic, nor does what goes on with them.
+    #[test]
+    fn damaged_states(place in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        let mut state = open_state();
+        let place = place.index(state.len());
+        match cut {
+            true => state.truncate(place),
+            false => state[place] = byte,
+        }
+        if let Ok(mut mapper) = Mapper::load(options(), &state) {
+            let mut spans = Vec::new();
+            let trace = common::read("go1.27/tasks.trace");
+            let mut reader = Reader::from_slice(&trace).expect("a trace");
+            while let Some(event) = reader.next_event().expect("slices can be read") {
+                let Ok(()) = mapper.event(&event, &mut spans);
+            }
+            let Ok(()) = mapper.finish(&mut spans);
+        }
+    }
+}
+
+/// The state of a mapper with one of everything open.
+fn open_state() -> Vec<u8> {
+    let act = |script: &mut Script<'_>| {
+        [7, 8].into_iter().for_each(|thread| script.run(thread));
+        script.task_begin(7, 1, 0, "task");
+        script.region_begin(7, 1, "region");
+        script.log(7, 1, "category", "message");
+        script.create(7, 20);
+        script.operation(7, EventType::HttpClientRequestStart, (0xf01d, 0xc1), "http://host/");
+        script.operation(8, EventType::HttpServerRequestStart, (0xf01d, 0x5e), "/");
+        script.operation(8, EventType::SqlQueryStart, (1, 2), "SELECT a FROM t");
+        script.event(8, EventType::GcBegin, &[1, 0]);
+    };
+    let trace = trace(Dialect::Fork, &[(1, &act)]);
+    let (mut mapper, mut spans) = (Mapper::with_options(options()), Vec::new());
+    let mut reader = Reader::from_slice(&trace).expect("a trace");
+    while let Some(event) = reader.next_event().expect("slices can be read") {
+        let Ok(()) = mapper.event(&event, &mut spans);
+    }
+    mapper.save()
+}
+
+#[test]
+fn what_is_no_state_is_told() {
+    let state = open_state();
+    assert!(Mapper::load(options(), &state).is_ok());
+    for (bytes, offset) in [(&b""[..], 0), (&b"something else"[..], 8), (&state[..100], 100)] {
+        let error = Mapper::load(options(), bytes).expect_err("no state");
+        assert!(error.offset <= offset, "{error}");
+        assert!(error.to_string().contains("not a mapper's saved state"), "{error}");
+    }
+    let longer = [&state[..], &[0]].concat();
+    assert_eq!(Mapper::load(options(), &longer).expect_err("too long").offset, state.len());
+}
