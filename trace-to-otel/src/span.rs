@@ -347,6 +347,23 @@ pub trait SpanSink {
     }
 }
 
+/// Whoever owns the sink.
+impl<S: SpanSink + ?Sized> SpanSink for &mut S {
+    type Error = S::Error;
+
+    fn take(&mut self, span: Span) -> Result<(), S::Error> {
+        (**self).take(span)
+    }
+
+    fn takes_logs(&self) -> bool {
+        (**self).takes_logs()
+    }
+
+    fn take_log(&mut self, log: LogRecord) -> Result<(), S::Error> {
+        (**self).take_log(log)
+    }
+}
+
 /// Keeps the spans.
 impl SpanSink for Vec<Span> {
     type Error = Infallible;

@@ -1,12 +1,15 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use sanitize::{Dialect as SqlDialect, Filter};
-use trace_to_otel::UnixTime;
+use trace_to_otel::{
+    Collapse, SamplingRatio, UnixTime, VolumeOptions,
+    otlp::{Compression, Protocol},
+};
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
@@ -33,7 +36,13 @@ pub(crate) enum Verb {
     /// them at https://ui.perfetto.dev, which keeps them in the browser. OTLP as JSON lines is the verb otlp.
     #[command(after_long_help = SPANS_EXAMPLES)]
     Spans(SpansArguments),
-    /// Writes the spans as OTLP JSON lines, for a collector's otlpjsonfile receiver.
+    /// Sends the spans to a receiver of OTLP, or writes them as OTLP JSON lines, for a collector's otlpjsonfile receiver.
+    ///
+    /// Sends with --endpoint or --send, writes without. What flags do not say of sending, the environment does, as
+    /// OpenTelemetry specifies: OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, _PROTOCOL, _COMPRESSION, _TIMEOUT, _CERTIFICATE
+    /// and so on, also those of one signal, such as OTEL_EXPORTER_OTLP_TRACES_ENDPOINT. OTEL_RESOURCE_ATTRIBUTES and
+    /// OTEL_SERVICE_NAME name the service. A refusal by the receiver is a failure, and what it rejected is counted.
+    #[command(after_long_help = OTLP_EXAMPLES)]
     Otlp(OtlpArguments),
     /// Prints every event, byte for byte as `TZ=UTC go tool trace -d=parsed` does.
     ///
@@ -66,6 +75,13 @@ Examples:
   trace-converter spans --format perfetto --out app.pftrace app.trace
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter spans --format chrome -o app.json -";
 
+const OTLP_EXAMPLES: &str = "\
+Examples:
+  trace-converter otlp --service-name shop --endpoint http://localhost:4318 app.trace
+  trace-converter otlp --endpoint localhost:4317 --protocol grpc --compression zstd --signals traces,metrics app.trace
+  OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20… trace-converter otlp --send *.trace
+  trace-converter otlp --correlate --out spans.jsonl front.trace back.trace";
+
 #[derive(Debug, Args)]
 pub(crate) struct SpansArguments {
     /// Trace files; `-` is standard input [default: a bundled recording].
@@ -94,6 +110,8 @@ pub(crate) struct SpansArguments {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: Color,
     #[command(flatten)]
+    pub(crate) correlation: Correlation,
+    #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) mapping: Mapping,
@@ -105,14 +123,22 @@ pub(crate) struct OtlpArguments {
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Where to write the lines; `-` is standard output.
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    #[arg(short, long, value_name = "FILE", default_value = "-", conflicts_with = "sending")]
     pub(crate) out: PathBuf,
+    /// What goes out: traces, metrics, logs, separated by commas. A file has one of them. With logs, the program's logs
+    /// are log records and no longer events of spans.
+    #[arg(long, value_enum, value_name = "SIGNALS", value_delimiter = ',', default_value = "traces")]
+    pub(crate) signals: Vec<SignalName>,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
     /// The resource's service.name [default: $OTEL_SERVICE_NAME, or $OTEL_RESOURCE_ATTRIBUTES, or flightrecorder].
     #[arg(long, value_name = "NAME")]
     pub(crate) service_name: Option<String>,
     /// A further attribute of the resource; may be given again and again.
     #[arg(long = "resource", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub(crate) resource: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) correlation: Correlation,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
@@ -226,6 +252,7 @@ impl Color {
 
 /// How to read.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Reading")]
 pub(crate) struct Reading {
     /// Fails where Go's own reader would, instead of salvaging what can be read.
     #[arg(long)]
@@ -235,8 +262,57 @@ pub(crate) struct Reading {
     dialect: Option<DialectName>,
 }
 
+/// Where to send, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sending")]
+pub(crate) struct Sending {
+    /// Sends to this receiver, such as http://localhost:4318; the path of the signal (/v1/traces) is added.
+    #[arg(long, value_name = "URL", group = "sending")]
+    pub(crate) endpoint: Option<String>,
+    /// Sends to the receiver that the environment names, or else to localhost.
+    #[arg(long, group = "sending")]
+    pub(crate) send: bool,
+    /// http/protobuf, http/json or grpc [default: $OTEL_EXPORTER_OTLP_PROTOCOL, or http/protobuf].
+    #[arg(long, value_name = "PROTOCOL", requires = "sending")]
+    pub(crate) protocol: Option<Protocol>,
+    /// gzip, zstd or none [default: $OTEL_EXPORTER_OTLP_COMPRESSION, or none].
+    #[arg(long, value_name = "COMPRESSION", requires = "sending")]
+    pub(crate) compression: Option<Compression>,
+    /// Is sent along with each request; may be given again and again. Who lists processes sees it: the environment
+    /// variable OTEL_EXPORTER_OTLP_HEADERS is the place for secrets.
+    #[arg(long = "header", value_name = "KEY=VALUE", value_parser = key_and_value, requires = "sending")]
+    pub(crate) headers: Vec<(String, String)>,
+    /// How long one request may take, with all retries, such as 30s.
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "sending")]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// What can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignalName {
+    Traces,
+    Metrics,
+    Logs,
+}
+
+/// How several processes are put together.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Several processes")]
+pub(crate) struct Correlation {
+    /// Puts the spans of all processes together: trace ids of which one process knows a part only become the real ones
+    /// that another knows, and HTTP servers become children of their clients in other processes. Keeps all spans in
+    /// memory meanwhile.
+    #[arg(long)]
+    pub(crate) correlate: bool,
+    /// Moves the times of each process onto the clock of the first, as far as requests between them tell how much the
+    /// clocks differ.
+    #[arg(long, requires = "correlate")]
+    pub(crate) align_clocks: bool,
+}
+
 /// How to make spans.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Mapping")]
 pub(crate) struct Mapping {
     /// When a trace without a clock began (Go 1.24 and older), as 2026-11-23T15:04:05Z
     /// [default: when the file was last modified].
@@ -248,6 +324,56 @@ pub(crate) struct Mapping {
     /// Keeps spans whose own trace context says that they are not sampled.
     #[arg(long)]
     pub(crate) unsampled: bool,
+    /// Leaves spans out whose trace context the program has logged: its own SDK exports them. Only how their time
+    /// splits is kept, as an event of the span around them.
+    #[arg(long)]
+    pub(crate) sdk_exports: bool,
+    /// The database that the program asks, as db.system.name has it: postgresql, mysql, microsoft.sql_server. It says by
+    /// which rules queries are sanitized.
+    #[arg(long, value_name = "NAME", default_value = "other_sql")]
+    pub(crate) db_system: String,
+    /// Gives each span the stack that it began with, as code.stacktrace.
+    #[arg(long)]
+    pub(crate) stacks: bool,
+    /// Makes each change of a goroutine's state an event of the span that is open on it.
+    #[arg(long)]
+    pub(crate) state_events: bool,
+    #[command(flatten)]
+    pub(crate) volume: Volume,
+}
+
+/// How many spans to let through.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Volume")]
+pub(crate) struct Volume {
+    /// Which kinds of spans to keep, separated by commas: core (garbage collections and the like), custom (tasks and
+    /// regions), http, sql, tls, net or all.
+    #[arg(long, value_name = "CATEGORIES", default_value = "all", value_parser = categories)]
+    keep: Filter,
+    /// Leaves spans out that are shorter, such as 100us, unless they failed.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    min_duration: Option<Duration>,
+    /// Keeps this share of the traces, from 0 to 1, each whole or not at all.
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    sample: Option<SamplingRatio>,
+    /// Keeps at most so many spans of each second of the trace.
+    #[arg(long, value_name = "COUNT")]
+    spans_per_second: Option<NonZeroU32>,
+    /// Makes one span of like regions that follow on each other and are each shorter than this.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    collapse: Option<Duration>,
+}
+
+impl Volume {
+    pub(crate) fn options(&self) -> VolumeOptions {
+        let mut options = VolumeOptions::default();
+        options.keep = self.keep;
+        options.minimum_duration = self.min_duration.unwrap_or_default();
+        options.ratio = self.sample.unwrap_or_default();
+        options.spans_per_second = self.spans_per_second;
+        options.collapse = self.collapse.map(Collapse::shorter_than);
+        options
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -286,6 +412,17 @@ fn categories(names: &str) -> Result<Filter, String> {
         Ok(filter) => Ok(filter),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: jiff::SignedDuration =
+        text.parse().map_err(|_| "write a number with its unit, such as 500us, 20ms or 3s".to_owned())?;
+    Duration::try_from(duration).map_err(|_| "it cannot be negative".to_owned())
+}
+
+fn ratio(text: &str) -> Result<SamplingRatio, String> {
+    let ratio: f64 = text.parse().map_err(|_| "write a number from 0 to 1".to_owned())?;
+    SamplingRatio::try_from(ratio).map_err(|error| error.to_string())
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

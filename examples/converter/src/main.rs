@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod cli;
+mod correlate;
 mod dump;
 mod filter;
 mod info;

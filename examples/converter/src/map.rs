@@ -6,7 +6,7 @@
 
 use anyhow::Context;
 use go_trace_format::{Event, EventKind, EventType, event};
-use trace_to_otel::{Mapper, MapperOptions, SpanSink, UnixTime};
+use trace_to_otel::{Mapper, MapperOptions, SpanSink, UnixTime, Volume};
 
 use crate::{
     cli::Mapping,
@@ -32,7 +32,7 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
 /// Maps traces one after the other.
 pub(crate) struct Session<'m, 'o, O> {
     mapping: &'m Mapping,
-    output: &'o mut O,
+    output: Volume<&'o mut O>,
     process: Option<Process>,
     /// The last trace that was read.
     earlier: Option<Trace>,
@@ -50,6 +50,7 @@ const WRITING: &str = "writing the spans";
 
 impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     pub(crate) fn new(mapping: &'m Mapping, output: &'o mut O) -> Self {
+        let output = Volume::new(mapping.volume.options(), output);
         Self { mapping, output, process: None, earlier: None }
     }
 
@@ -60,6 +61,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     ) -> anyhow::Result<()> {
         let outcome = traces.try_for_each(|trace| self.map(trace?));
         self.end_process()?;
+        report::reduction(&self.output.counters());
         outcome
     }
 
@@ -76,8 +78,8 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
             }
             match &mut self.process {
                 Some(process) => {
-                    process.mapper.event(event, self.output).context(WRITING)?;
-                    self.output.event(event).context(WRITING)
+                    process.mapper.event(event, &mut self.output).context(WRITING)?;
+                    self.output.sink_mut().event(event).context(WRITING)
                 }
                 // A trace of no generation is worth a word too.
                 None => self.begin_process(&source),
@@ -113,14 +115,15 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         let base_time = options.base_time;
         let mapper = Mapper::with_options(options);
         self.process = Some(Process { source: source.clone(), mapper, has_generation: false });
-        self.output.begin(source, base_time).context(WRITING)
+        self.output.sink_mut().begin(source, base_time).context(WRITING)
     }
 
     fn end_process(&mut self) -> anyhow::Result<()> {
         let Some(Process { source, mut mapper, .. }) = self.process.take() else { return Ok(()) };
-        mapper.finish(self.output).context(WRITING)?;
+        mapper.finish(&mut self.output).context(WRITING)?;
+        self.output.flush().context(WRITING)?;
         report::counters(&source.name, mapper.counters());
-        self.output.end().context(WRITING)
+        self.output.sink_mut().end().context(WRITING)
     }
 }
 
@@ -137,7 +140,13 @@ fn generation_begun_by(event: &Event<'_>) -> Option<event::Sync> {
 fn options(mapping: &Mapping, source: &Source) -> MapperOptions {
     let mut options = MapperOptions::default();
     options.logs = !mapping.no_logs;
+    // Where the output takes none, they stay events.
+    options.log_records = true;
     options.unsampled = mapping.unsampled;
+    options.written_contexts = !mapping.sdk_exports;
+    options.db_system_name = mapping.db_system.as_str().into();
+    options.stacks = mapping.stacks;
+    options.state_events = mapping.state_events;
     match mapping.base_time.or(source.modified) {
         Some(base_time) => options.base_time = base_time,
         None if source.is_approximate => report::no_clock(&source.name),

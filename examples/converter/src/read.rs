@@ -3,7 +3,7 @@
 mod stream;
 
 use anyhow::{Context, bail};
-use go_trace_format::{Event, Mode, Reader, ReaderOptions};
+use go_trace_format::{Event, Mode, Reader, ReaderOptions, Version};
 use trace_to_otel::UnixTime;
 
 use crate::{
@@ -61,6 +61,8 @@ pub(crate) struct Source {
     pub(crate) name: String,
     /// When its file was last modified.
     pub(crate) modified: Option<UnixTime>,
+    /// The version that its header names.
+    pub(crate) version: Version,
     /// Whether it holds no clock, so that its wall times can be approximate only.
     pub(crate) is_approximate: bool,
 }
@@ -77,8 +79,9 @@ impl Trace {
             Some(found) => format!("{name}: {found}"),
             None => name.clone(),
         })?;
-        let is_approximate = !reader.version().has_sync_batch();
-        Ok(Self { source: Source { name, modified, is_approximate }, reader, damage })
+        let version = reader.version();
+        let is_approximate = !version.has_sync_batch();
+        Ok(Self { source: Source { name, modified, version, is_approximate }, reader, damage })
     }
 
     /// Leaves out what an earlier snapshot of the same process has held, and goes on where it ended.

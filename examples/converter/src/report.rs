@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use go_trace_format::Losses;
-use trace_to_otel::Counters;
+use trace_to_otel::{Counters, VolumeCounters};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -64,6 +64,13 @@ fn some_of(all: impl Iterator<Item = impl std::fmt::Display>, count: u64) {
 pub(crate) fn counters(name: &str, counters: &Counters) {
     for (count, what) in counters.losses() {
         warning(name, format_args!("{count} {what}"));
+    }
+}
+
+/// What was left out because the user asked for it.
+pub(crate) fn reduction(counters: &VolumeCounters) {
+    for (count, what) in counters.losses() {
+        anstream::eprintln!("left out as asked: {count} {what}");
     }
 }
 

@@ -6,12 +6,14 @@ use std::{
 };
 
 use anstream::AutoStream;
+use anyhow::bail;
 use trace_to_otel::{Span, SpanSink, UnixTime};
 
 use crate::{
     cli::{Color, Format, SpansArguments},
+    correlate,
     input::Input,
-    map::{Output, Session},
+    map::Output,
     output::{self, Destination, WithoutColors},
     read::{Source, Traces},
     render::{
@@ -26,6 +28,9 @@ pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
     arguments.color.choice().write_global();
     if arguments.format != Format::Tree {
         output::refuse_terminal(&arguments.out)?;
+    }
+    if arguments.correlation.correlate && matches!(arguments.format, Format::Perfetto | Format::Chrome) {
+        bail!("--correlate is for trees and pages: timelines show the events of each process by themselves");
     }
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
     let mut destination = Destination::create(&arguments.out)?;
@@ -83,13 +88,14 @@ fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<(
 }
 
 fn show(arguments: &SpansArguments, output: &mut impl Output) -> anyhow::Result<()> {
-    let session = Session::new(&arguments.mapping, output);
+    let (correlation, mapping) = (&arguments.correlation, &arguments.mapping);
     if arguments.files.is_empty() {
-        return session.run(Traces::new(iter::once(Ok(Input::bundled())), &arguments.reading));
+        let traces = Traces::new(iter::once(Ok(Input::bundled())), &arguments.reading);
+        return correlate::run(correlation, mapping, output, traces);
     }
     let progress = output::progress(&arguments.out);
-    session
-        .run(Traces::new(arguments.files.iter().map(|file| Input::open(file, progress)), &arguments.reading))
+    let inputs = arguments.files.iter().map(|file| Input::open(file, progress));
+    correlate::run(correlation, mapping, output, Traces::new(inputs, &arguments.reading))
 }
 
 /// Spans that are kept until all of them are there, up to so many.

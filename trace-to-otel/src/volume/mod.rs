@@ -17,6 +17,7 @@ use core::{num::NonZeroU32, time::Duration};
 use sanitize::Filter;
 
 use crate::{
+    log::LogRecord,
     span::{Scope, Span, SpanKind, SpanSink, Status},
     volume::{
         collapse::{Runs, Step},
@@ -90,6 +91,8 @@ pub struct VolumeCounters {
     pub kept_for_children: u64,
     /// Spans of traces that are not sampled.
     pub unsampled_spans: u64,
+    /// Log records of traces that are not sampled.
+    pub unsampled_logs: u64,
     /// Spans of kinds that are not kept.
     pub filtered_spans: u64,
     /// Spans that were too short.
@@ -116,6 +119,7 @@ impl VolumeCounters {
     pub fn losses(&self) -> impl Iterator<Item = (u64, &'static str)> {
         [
             (self.unsampled_spans, "spans of traces that are not sampled"),
+            (self.unsampled_logs, "log records of traces that are not sampled"),
             (self.filtered_spans, "spans of kinds that are not kept"),
             (self.short_spans, "spans that were too short"),
             (self.excess_spans, "spans too many for their second"),
@@ -308,6 +312,19 @@ impl<S: SpanSink> SpanSink for Volume<S> {
             Some(collapse) => self.collapse(collapse, span),
             None => self.send(span),
         }
+    }
+
+    fn takes_logs(&self) -> bool {
+        self.sink.takes_logs()
+    }
+
+    /// A log record goes out with its trace, whatever becomes of the span that it stands on.
+    fn take_log(&mut self, log: LogRecord) -> Result<(), S::Error> {
+        if log.span.is_some_and(|span| !self.options.ratio.samples(span.trace_id)) {
+            self.counters.unsampled_logs += 1;
+            return Ok(());
+        }
+        self.sink.take_log(log)
     }
 }
 

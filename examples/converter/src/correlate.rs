@@ -1,0 +1,121 @@
+//! `--correlate`: the spans of several processes, put together before they go out.
+
+use trace_to_otel::{CorrelationReport, Correlator, ProcessIndex, Span, SpanSink, UnixTime};
+
+use crate::{
+    cli::{Correlation, Mapping},
+    map::{Output, Session},
+    read::{Source, Trace},
+    report,
+};
+
+/// Maps the traces to `output`, in one step or in two.
+pub(crate) fn run(
+    correlation: &Correlation,
+    mapping: &Mapping,
+    output: &mut impl Output,
+    traces: impl Iterator<Item = anyhow::Result<Trace>>,
+) -> anyhow::Result<()> {
+    if !correlation.correlate {
+        return Session::new(mapping, output).run(traces);
+    }
+    let mut held = Held { output, correlator: Correlator::new(), processes: Vec::new() };
+    let outcome = Session::new(mapping, &mut held).run(traces);
+    held.hand_on(correlation.align_clocks)?;
+    outcome
+}
+
+/// Holds all spans until those of every process are there.
+struct Held<'o, O> {
+    output: &'o mut O,
+    correlator: Correlator,
+    processes: Vec<Process>,
+}
+
+struct Process {
+    index: ProcessIndex,
+    source: Source,
+    base_time: UnixTime,
+    spans: Vec<Span>,
+}
+
+impl<O: Output> Held<'_, O> {
+    fn hand_on(self, align_clocks: bool) -> anyhow::Result<()> {
+        let mut correlation = self.correlator.finish();
+        tell(correlation.report(), &self.processes);
+        let reference = self.processes.first().map(|process| process.index);
+        for process in self.processes.iter().skip(1) {
+            let Some(reference) = reference.filter(|_| align_clocks) else { break };
+            if correlation.align(process.index, reference).is_none() {
+                report::warning(
+                    &process.source.name,
+                    "its clock cannot be compared with the first one's: times stay",
+                );
+            }
+        }
+        for Process { index, source, base_time, spans } in self.processes {
+            self.output.begin(&source, base_time)?;
+            for mut span in spans {
+                correlation.apply(index, &mut span);
+                self.output.take(span)?;
+            }
+            self.output.end()?;
+        }
+        Ok(())
+    }
+}
+
+impl<O: Output> SpanSink for Held<'_, O> {
+    type Error = O::Error;
+
+    fn take(&mut self, span: Span) -> Result<(), O::Error> {
+        if let Some(process) = self.processes.last_mut() {
+            self.correlator.observe(process.index, &span);
+            process.spans.push(span);
+        }
+        Ok(())
+    }
+}
+
+impl<O: Output> Output for Held<'_, O> {
+    fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), O::Error> {
+        let index = self.correlator.add_process();
+        self.processes.push(Process { index, source: source.clone(), base_time, spans: Vec::new() });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), O::Error> {
+        Ok(())
+    }
+}
+
+/// What was found out, on standard error.
+fn tell(report: &CorrelationReport, processes: &[Process]) {
+    for (count, what) in [
+        (report.resolved_traces, "traces have their real ids"),
+        (report.joined_servers, "requests lead from one process to another"),
+        (report.ambiguous_traces, "traces have several real ids that would fit, and keep the made-up one"),
+        (report.ambiguous_servers, "requests may come from several clients, and are left alone"),
+        (report.contradicted_servers, "requests were at other times than their clients"),
+        (report.dropped_spans, "HTTP spans were too many to look at"),
+        (report.forgotten_traces, "traces were too many to remember"),
+    ] {
+        if count > 0 {
+            anstream::eprintln!("correlated: {count} {what}");
+        }
+    }
+    let name = |index: ProcessIndex| processes.get(index.get()).map_or("?", |process| &process.source.name);
+    for offset in &report.offsets {
+        let (of, to) = (name(offset.process), name(offset.reference));
+        match offset.estimate {
+            Some(estimate) => {
+                let (value, error) = (estimate.nanoseconds as f64 / 1e3, estimate.error as f64 / 1e3);
+                let pairs = offset.pairs;
+                anstream::eprintln!(
+                    "clocks: {value:+.1} µs (±{error:.1} µs, {pairs} requests) from {of} to {to}"
+                );
+            }
+            None => anstream::eprintln!("clocks: {of} and {to} contradict each other"),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! `otlp`: the spans, logs and metrics in OTLP, to a file or a receiver.
+
+mod channel;
+mod send;
+
+use std::{
+    env, fmt,
+    io::{self, BufWriter, Write},
+    mem,
+};
+
+use anyhow::bail;
+use go_trace_format::{Event, EventType};
+use trace_to_otel::{
+    LogRecord, Metric, MetricsCollector, Resource, Span, SpanSink, UnixTime,
+    otlp::{JsonLines, Record, RecordTooLarge, Signal},
+};
+
+use crate::{
+    cli::{OtlpArguments, SignalName},
+    correlate,
+    input::Input,
+    map::Output,
+    output::{self, Destination},
+    read::{Source, Traces},
+};
+
+use channel::Channel;
+use send::{Receiver, SendError};
+
+pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
+    let resource = resource(arguments)?;
+    if arguments.correlation.correlate && arguments.signals != [SignalName::Traces] {
+        bail!("--correlate is for traces: take the other signals without it");
+    }
+    if arguments.sending.is_wanted() {
+        return send_all(arguments, resource);
+    }
+    let [signal] = arguments.signals[..] else {
+        bail!("a file has one signal: write each into a file of its own, or send them with --endpoint");
+    };
+    output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
+    let mut destination = Destination::create(&arguments.out)?;
+    let writer = BufWriter::with_capacity(256 << 10, &mut destination);
+    let mut records = Records::new(resource);
+    let own = records.resource.clone();
+    match signal {
+        SignalName::Traces => records.spans = Channel::Lines(JsonLines::new(writer, own)),
+        SignalName::Metrics => records.metrics = Channel::Lines(JsonLines::new(writer, own)),
+        SignalName::Logs => records.logs = Channel::Lines(JsonLines::new(writer, own)),
+    }
+    convert(arguments, &mut records)?;
+    drop(records);
+    destination.finish()
+}
+
+fn send_all(arguments: &OtlpArguments, resource: Resource) -> anyhow::Result<()> {
+    let mut records = Records::<io::Sink>::new(resource);
+    let is_wanted = |signal| arguments.signals.contains(&signal);
+    if is_wanted(SignalName::Traces) {
+        records.spans = receiver(Signal::Traces, arguments)?;
+    }
+    if is_wanted(SignalName::Metrics) {
+        records.metrics = receiver(Signal::Metrics, arguments)?;
+    }
+    if is_wanted(SignalName::Logs) {
+        records.logs = receiver(Signal::Logs, arguments)?;
+    }
+    let outcome = convert(arguments, &mut records);
+    // What went out before a failure is told before the failure.
+    let refused = records.spans.report() + records.metrics.report() + records.logs.report();
+    outcome?;
+    match refused {
+        0 => Ok(()),
+        count => bail!("the receiver refused {count} records"),
+    }
+}
+
+fn receiver<T: Record>(signal: Signal, arguments: &OtlpArguments) -> anyhow::Result<Channel<io::Sink, T>> {
+    Ok(Channel::Receiver(Box::new(Receiver::connect(signal, &arguments.sending)?)))
+}
+
+fn convert<W: Write>(arguments: &OtlpArguments, records: &mut Records<W>) -> anyhow::Result<()> {
+    let progress = output::progress(&arguments.out);
+    let inputs = arguments.files.iter().map(|file| Input::open(file, progress));
+    let traces = Traces::new(inputs, &arguments.reading);
+    correlate::run(&arguments.correlation, &arguments.mapping, records, traces)
+}
+
+/// What the environment says, and above it the command line.
+fn resource(arguments: &OtlpArguments) -> anyhow::Result<Resource> {
+    let mut resource = Resource::new().with_environment(|name| env::var(name).ok())?;
+    for (key, value) in &arguments.resource {
+        resource = resource.with(key.clone(), &**value);
+    }
+    match &arguments.service_name {
+        Some(name) => Ok(resource.with("service.name", &**name)),
+        None => Ok(resource),
+    }
+}
+
+/// Takes the records of one process after those of the other, each where it goes.
+struct Records<W: Write> {
+    resource: Resource,
+    spans: Channel<W, Span>,
+    logs: Channel<W, LogRecord>,
+    metrics: Channel<W, Metric>,
+    collector: Option<MetricsCollector>,
+    /// Whether the process's resource knows which Go it is.
+    is_go_known: bool,
+    of_process: Resource,
+}
+
+impl<W: Write> Records<W> {
+    fn new(resource: Resource) -> Self {
+        Self {
+            of_process: resource.clone(),
+            resource,
+            spans: Channel::Nowhere,
+            logs: Channel::Nowhere,
+            metrics: Channel::Nowhere,
+            collector: None,
+            is_go_known: false,
+        }
+    }
+
+    fn set_resource(&mut self) -> Result<(), WriteError> {
+        self.spans.set_resource(&self.of_process)?;
+        self.logs.set_resource(&self.of_process)?;
+        self.metrics.set_resource(&self.of_process)
+    }
+
+    fn take_metrics(&mut self, metrics: Option<Vec<Metric>>) -> Result<(), WriteError> {
+        metrics.iter().flatten().try_for_each(|metric| self.metrics.take(metric))
+    }
+}
+
+impl<W: Write> SpanSink for Records<W> {
+    type Error = WriteError;
+
+    fn take(&mut self, span: Span) -> Result<(), WriteError> {
+        self.spans.take(&span)
+    }
+
+    fn takes_logs(&self) -> bool {
+        !matches!(self.logs, Channel::Nowhere)
+    }
+
+    fn take_log(&mut self, log: LogRecord) -> Result<(), WriteError> {
+        self.logs.take(&log)
+    }
+}
+
+impl<W: Write> Output for Records<W> {
+    fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), WriteError> {
+        self.of_process = self.resource.clone().with_trace_format(source.version);
+        if source.is_approximate {
+            self.of_process = mem::take(&mut self.of_process).with_approximate_clock();
+        }
+        self.is_go_known = false;
+        if !matches!(self.metrics, Channel::Nowhere) {
+            self.collector = Some(MetricsCollector::new(base_time));
+        }
+        self.set_resource()
+    }
+
+    fn event(&mut self, event: &Event<'_>) -> Result<(), WriteError> {
+        if event.event_type() == EventType::Sync && !self.is_go_known {
+            // Before the first record: a resource describes all of them.
+            let known = self.of_process.clone().with_go_version_in(event.tables());
+            self.is_go_known = true;
+            if known != self.of_process {
+                self.of_process = known;
+                self.set_resource()?;
+            }
+        }
+        let metrics = self.collector.as_mut().and_then(|collector| collector.event(event));
+        self.take_metrics(metrics)
+    }
+
+    fn end(&mut self) -> Result<(), WriteError> {
+        let metrics = self.collector.take().and_then(|mut collector| collector.finish());
+        self.take_metrics(metrics)?;
+        self.spans.flush()?;
+        self.logs.flush()?;
+        self.metrics.flush()
+    }
+}
+
+/// Why a record could not be written or sent.
+#[derive(Debug)]
+pub(crate) enum WriteError {
+    Io(io::Error),
+    Send(SendError),
+    TooLarge(RecordTooLarge),
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Send(error) => error.fmt(f),
+            Self::TooLarge(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for WriteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // It is this error itself, for those who look for a broken pipe.
+            Self::Io(error) => Some(error),
+            Self::Send(_) | Self::TooLarge(_) => None,
+        }
+    }
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<SendError> for WriteError {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl From<RecordTooLarge> for WriteError {
+    fn from(error: RecordTooLarge) -> Self {
+        Self::TooLarge(error)
+    }
+}
