@@ -7,6 +7,11 @@ mod perfetto;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use common::{output, path, run, testdata};
+use go_trace_format::{
+    Clock, Dialect, EventType, Version, WallTime,
+    event::ThreadId,
+    write::{SyncBatch, Writer},
+};
 use perfetto::{InternedText, Trace, TrackEvent, Type};
 use prost::Message;
 use serde_json::Value;
@@ -356,4 +361,43 @@ fn processes_stay_apart() {
     let both = view_perfetto("both", &bytes("perfetto", &[&files[0], &files[1]]));
     let of = |file: &str| view_perfetto(file, &bytes("perfetto", &[file])).slices.len();
     assert_eq!(both.slices.len(), of(&files[0]) + of(&files[1]));
+}
+
+#[test]
+fn traces_without_a_clock_say_so() {
+    let events = chrome("approximate", &[&path("go1.24/tasks.trace")]);
+    let processes: Vec<_> = events.iter().filter(|event| event["name"] == "process_name").collect();
+    assert!(!processes.is_empty());
+    for process in processes {
+        let name = process["args"]["name"].as_str().expect("a name");
+        assert!(name.starts_with("tasks.trace (times of day approximate): "), "{name}");
+    }
+}
+
+/// Texts of events go the way of the spans' names.
+#[test]
+fn labels_and_reasons_are_sanitized() {
+    let mut writer = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a header");
+    let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 0).with_snapshot(0, 0, WallTime(1 << 60));
+    let mut generation = writer.generation(1, sync).expect("a generation");
+    let label = generation.string(b"login password=hunter2").expect("a string").0;
+    let reason = generation.string(b"asking postgres://app:hunter2@db/orders").expect("a string").0;
+    let events: [(u64, EventType, &[u64]); 4] = [
+        (1, EventType::ProcStatus, &[0, 1]),
+        (2, EventType::GoStatus, &[1, 7, 2]),
+        (3, EventType::GoLabel, &[label]),
+        (4, EventType::GoBlock, &[reason, 0]),
+    ];
+    for (time, event_type, arguments) in events {
+        generation.event(ThreadId(7), time, event_type, arguments).expect("an event");
+    }
+    generation.finish().expect("memory takes it");
+    let trace = writer.into_inner();
+    for format in ["perfetto", "chrome"] {
+        let output = run(&["spans", "--format", format, "-"], &trace);
+        assert!(output.status.success(), "{}", common::errors(&output));
+        let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(drawn.contains("label: login ") && drawn.contains("waiting: asking postgres://"), "{drawn}");
+        assert!(!drawn.contains("hunter2"), "{drawn}");
+    }
 }

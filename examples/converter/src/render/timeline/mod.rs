@@ -132,7 +132,8 @@ impl<C: Canvas> Output for Timeline<C> {
         self.processes += 1;
         self.name.clone_from(&source.name);
         self.clock = Clock::new(base_time);
-        self.pen.canvas.process(self.processes, file_name(&source.name))
+        let note = if source.is_approximate { " (times of day approximate)" } else { "" };
+        self.pen.canvas.process(self.processes, &format!("{}{note}", file_name(&source.name)))
     }
 
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
