@@ -462,3 +462,55 @@ fn texts_that_are_no_text() {
         ]
     );
 }
+
+const HANDSHAKE: &str = "crypto/tls.(*Conn).handshakeContext";
+
+fn handshake(script: &mut Script<'_>, span_id: u64, functions: &[&str]) {
+    let (name, stack) = (script.string("h.test"), script.stack(functions));
+    script.event(7, E::TlsHandshakeStart, &[0, span_id, name, stack]);
+}
+
+#[test]
+fn handshakes_that_are_repeated_have_no_end() {
+    let (spans, counters) = map(&[(
+        1,
+        &running(&[7], |script| {
+            handshake(script, 1, &[HANDSHAKE, "main.main"]);
+            handshake(script, 2, &[HANDSHAKE, "main.main"]);
+            let stack = script.stack(&["database/sql.(*DB).query", "main.main"]);
+            let query = script.string("SELECT a FROM t");
+            script.event(7, E::SqlQueryStart, &[0, 3, query, stack]);
+            script.event(7, E::SqlQueryEnd, &[3, u64::MAX, 0, 0]);
+            // Should an end come after all, nothing is said twice.
+            script.event(7, E::TlsHandshakeEnd, &[2, 0, 0, 0]);
+        }),
+    )]);
+    assert_eq!((counters.incomplete_spans, counters.late_ends), (2, 1));
+    assert_eq!(
+        spans,
+        [
+            "Tls Internal 'TLS handshake' 1.4-1.5 root Unset server.address=h.test code.function.name=main.main code.file.path=example.com/main.go code.line.number=1 gotrace.incomplete=end",
+            "Tls Internal 'TLS handshake' 1.5-1.6 root Unset server.address=h.test code.function.name=main.main code.file.path=example.com/main.go code.line.number=1 gotrace.incomplete=end",
+            "Sql Client 'SELECT t' 1.6-1.7 root Unset db.system.name=other_sql db.query.text=SELECT a FROM t db.query.summary=SELECT t code.function.name=main.main code.file.path=example.com/main.go code.line.number=1",
+        ]
+    );
+}
+
+#[test]
+fn a_handshake_through_the_connection_of_another() {
+    let spans = one(&running(&[7], |script| {
+        let around = ["crypto/tls.(*Conn).clientHandshake", HANDSHAKE, "main.main"];
+        handshake(script, 1, &around[1..]);
+        handshake(script, 2, &[&[HANDSHAKE, "crypto/tls.(*Conn).Write"], &around[..]].concat());
+        script.event(7, E::TlsHandshakeEnd, &[2, 0x0304, 0x1301, 0]);
+        let stack = script.stack(&around);
+        script.event(7, E::TlsHandshakeEnd, &[1, 0x0304, 0x1301, stack]);
+    }));
+    assert_eq!(
+        spans,
+        [
+            "Tls Internal 'TLS client handshake h.test' 1.5-1.6 in 1 Unset server.address=h.test tls.protocol.name=tls tls.protocol.version=1.3 tls.cipher=TLS_AES_128_GCM_SHA256 tls.established=true code.function.name=main.main code.file.path=example.com/main.go code.line.number=1",
+            "Tls Internal 'TLS client handshake h.test' 1.4-1.7 root Unset server.address=h.test tls.protocol.name=tls tls.protocol.version=1.3 tls.cipher=TLS_AES_128_GCM_SHA256 tls.established=true code.function.name=main.main code.file.path=example.com/main.go code.line.number=1",
+        ]
+    );
+}

@@ -22,7 +22,7 @@ use sanitize::{Dialect, Sanitizer};
 
 use crate::span::{Attribute, Scope, SpanKind, Status};
 
-pub(crate) use tls::{Side, name_by_side, shows_handshake};
+pub(crate) use tls::{Side, handshakes_in, name_by_side};
 
 /// `error.type` of errors of no kind that is known.
 const OTHER: &str = "_OTHER";

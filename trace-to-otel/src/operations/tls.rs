@@ -22,7 +22,20 @@ impl Side {
     /// As the functions tell that a goroutine is in: within a handshake they all do, at its beginning only some. The
     /// server's name tells nothing, as a server may know its own.
     pub(crate) fn of(stack: Stack<'_>) -> Option<Self> {
-        stack.frames().find_map(|frame| Self::of_function(frame.function.as_bytes()))
+        Self::of_functions(stack.frames().map(|frame| frame.function.as_bytes()))
+    }
+
+    /// Only the innermost handshake counts, and who asked for it: further out, a server may be serving the request for
+    /// which a client connects to a database.
+    fn of_functions<'f>(functions: impl Iterator<Item = &'f [u8]>) -> Option<Self> {
+        let is_of_handshake = |function: &[u8]| function.starts_with(b"crypto/tls.");
+        for function in functions.skip_while(|function| !is_of_handshake(function)) {
+            let side = Self::of_function(function);
+            if side.is_some() || !is_of_handshake(function) {
+                return side;
+            }
+        }
+        None
     }
 
     fn of_function(function: &[u8]) -> Option<Self> {
@@ -36,9 +49,11 @@ impl Side {
     }
 }
 
-/// Whether a goroutine with this stack is in a handshake. Go: `crypto/tls.Conn.handshakeContext`.
-pub(crate) fn shows_handshake(stack: Stack<'_>) -> bool {
-    stack.frames().any(|frame| frame.function.as_bytes() == b"crypto/tls.(*Conn).handshakeContext")
+/// How many handshakes a goroutine with this stack is in: one may be made through another one's connection. Go:
+/// `crypto/tls.Conn.handshakeContext`.
+pub(crate) fn handshakes_in(stack: Stack<'_>) -> usize {
+    let is_one = |function: &[u8]| function == b"crypto/tls.(*Conn).handshakeContext";
+    stack.frames().filter(|frame| is_one(frame.function.as_bytes())).count()
 }
 
 const NAME: &str = "TLS handshake";
@@ -104,16 +119,25 @@ mod tests {
 
     #[test]
     fn functions_tell_the_side() {
-        for (function, side) in [
-            ("crypto/tls.(*Conn).handshakeContext", None),
-            ("crypto/tls.(*Conn).clientHandshake", Some(Side::Client)),
-            ("crypto/tls.(*Conn).serverHandshake", Some(Side::Server)),
-            ("crypto/tls.(*Dialer).DialContext", Some(Side::Client)),
-            ("net/http.(*persistConn).addTLS.func2", Some(Side::Client)),
-            ("net/http.(*conn).serve", Some(Side::Server)),
-            ("main.main", None),
+        const HANDSHAKE: &str = "crypto/tls.(*Conn).handshakeContext";
+        const SERVES: &str = "net/http.(*conn).serve";
+        for (functions, side) in [
+            (&[HANDSHAKE, "main.main"][..], None),
+            (&["main.main"], None),
+            (&["crypto/tls.(*Conn).clientHandshake", HANDSHAKE], Some(Side::Client)),
+            (&["net.(*conn).Read", "crypto/tls.(*Conn).serverHandshake", HANDSHAKE], Some(Side::Server)),
+            (&[HANDSHAKE, "crypto/tls.(*Dialer).DialContext"], Some(Side::Client)),
+            (&[HANDSHAKE, "net/http.(*persistConn).addTLS.func2"], Some(Side::Client)),
+            (&[HANDSHAKE, "crypto/tls.(*Conn).HandshakeContext", SERVES], Some(Side::Server)),
+            // A driver of a database, in the handler of a request.
+            (&[HANDSHAKE, "main.(*driver).Open", SERVES], None),
+            (
+                &["crypto/tls.(*Conn).clientHandshake", HANDSHAKE, "main.(*driver).Open", SERVES],
+                Some(Side::Client),
+            ),
         ] {
-            assert_eq!(Side::of_function(function.as_bytes()), side, "{function}");
+            let seen = Side::of_functions(functions.iter().map(|function| function.as_bytes()));
+            assert_eq!(seen, side, "{functions:?}");
         }
     }
 

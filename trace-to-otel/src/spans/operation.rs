@@ -211,7 +211,7 @@ impl Mapper {
         if described.is_none() {
             span.place.goroutine = None;
         } else if let Some(goroutine) = goroutine {
-            self.leave_lost_end_behind(goroutine, operation);
+            self.leave_lost_end_behind(event, goroutine, operation, sink)?;
         }
         span.parent = self.parent_of_operation(goroutine, &start);
         let side = (operation == Operation::Tls).then(|| event.stack().and_then(Side::of)).flatten();
@@ -298,7 +298,7 @@ impl Mapper {
         }
         let (Some(stack), Some(goroutine)) = (event.stack(), operation.goroutine) else { return };
         operation.see_side(event);
-        if !operations::shows_handshake(stack) {
+        if operations::handshakes_in(stack) == 0 {
             let time = self.timeline.time(event);
             self.abandon(key, goroutine, time);
             self.operations.over.push(key);
@@ -345,14 +345,33 @@ impl Mapper {
     }
 
     /// Except for HTTP clients, operations of one kind do not nest on a goroutine. Where one begins inside of another,
-    /// the other's end was lost: it may still come, but nothing more is part of it.
-    fn leave_lost_end_behind(&mut self, goroutine: GoroutineId, operation: Operation) {
-        let Some(innermost @ Open::Frame(key)) = self.innermost_frame(goroutine) else { return };
-        let Some(frame) = self.open.frame_mut(key) else { return };
+    /// the other's end was lost: it may still come, but nothing more is part of it. Of handshakes the stack tells whether
+    /// they nest.
+    fn leave_lost_end_behind<S: SpanSink>(
+        &mut self,
+        event: &Event<'_>,
+        goroutine: GoroutineId,
+        operation: Operation,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let Some(innermost @ Open::Frame(key)) = self.innermost_frame(goroutine) else { return Ok(()) };
+        let Some(frame) = self.open.frame_mut(key) else { return Ok(()) };
         let is_lost = |what: &What| matches!(what, What::Operation(open) if open.operation == operation);
-        if operation != Operation::HttpClient && is_lost(&frame.what) {
-            frame.span.meanwhile = Meanwhile::Unknown;
-            self.goroutines.close(goroutine, innermost);
+        if operation == Operation::HttpClient || !is_lost(&frame.what) {
+            return Ok(());
+        }
+        match event.stack().filter(|_| operation == Operation::Tls).map(operations::handshakes_in) {
+            Some(2..) => Ok(()),
+            Some(_) => {
+                let time = self.timeline.time(event);
+                self.abandon(key, goroutine, time);
+                self.end_unfinished(key, Ending::unseen(time), sink)
+            }
+            None => {
+                frame.span.meanwhile = Meanwhile::Unknown;
+                self.goroutines.close(goroutine, innermost);
+                Ok(())
+            }
         }
     }
 

@@ -110,9 +110,16 @@ impl Script<'_> {
 
     /// A stack of one function, such as a goroutine begins with.
     pub(crate) fn entry(&mut self, function: &str) -> u64 {
-        let pc = function.bytes().fold(0x2000, |sum, byte| sum + u64::from(byte));
-        let frame = Frame::new(pc, function.as_bytes(), b"example.com/main.go", 1);
-        self.generation.stack([frame]).expect("a stack").0
+        self.stack(&[function])
+    }
+
+    /// A stack of functions, the innermost first.
+    pub(crate) fn stack(&mut self, functions: &[&str]) -> u64 {
+        let frames = functions.iter().map(|function| {
+            let pc = function.bytes().fold(0x2000, |sum, byte| sum + u64::from(byte));
+            Frame::new(pc, function.as_bytes(), b"example.com/main.go", 1)
+        });
+        self.generation.stack(frames).expect("a stack").0
     }
 
     pub(crate) fn string(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) -> u64 {

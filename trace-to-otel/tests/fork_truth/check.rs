@@ -75,6 +75,7 @@ fn wants(operation: &Operation, exception: Option<&Exception>) -> Vec<Want> {
     match exception.instead {
         Instead::Nothing => Vec::new(),
         Instead::Unended => vec![one().unended()],
+        Instead::Abandoned => vec![one().abandoned(operation)],
         Instead::Times(count) => vec![one(); count],
         Instead::AndUnended(count) => [vec![one()], vec![one().unended(); count]].concat(),
         Instead::OtherTrace => {

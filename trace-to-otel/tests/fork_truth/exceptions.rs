@@ -61,6 +61,8 @@ pub(crate) enum Instead {
     Nothing,
     /// The same span, without its end.
     Unended,
+    /// The same, but something else soon tells that it is over.
+    Abandoned,
     /// So many spans like the ordinary one.
     Times(usize),
     /// The ordinary one of a client's handshake, and so many that lack their ends.
@@ -75,7 +77,7 @@ pub(crate) enum Instead {
     VainLookUp,
 }
 
-use Instead::{AndUnended, Nothing, OtherTrace, Redirect, Server, Times, Unended, VainLookUp};
+use Instead::{Abandoned, AndUnended, Nothing, OtherTrace, Redirect, Server, Times, Unended, VainLookUp};
 use Operations::{From, Kind, One};
 
 const fn except(
@@ -142,8 +144,8 @@ pub(crate) const EXCEPTIONS: [Exception; 48] = [
     except("net.trace", One(23, "lookup_host"), Nothing, NOT_DIALED),
     except("net.trace", One(26, "dial_tcp"), Nothing, NOT_DIALED),
     except("net.trace", One(27, "net.DialTCP"), Nothing, NOT_DIALED),
-    except("tls.trace", One(24, "tls_client_handshake_repeat"), Unended, STICKY),
-    except("tls.trace", One(25, "tls_client_read_after_failure"), Unended, STICKY),
+    except("tls.trace", One(24, "tls_client_handshake_repeat"), Abandoned, STICKY),
+    except("tls.trace", One(25, "tls_client_read_after_failure"), Abandoned, STICKY),
     except(
         "tls.trace",
         One(26, "tls_client_implicit_handshake"),
@@ -165,8 +167,8 @@ pub(crate) const EXCEPTIONS: [Exception; 48] = [
         Redirect { status: 302 },
         "net/http follows a redirect by a request of its own",
     ),
-    except("http_core.trace", One(32, "http_server"), Unended, PANIC),
-    except("http_core.trace", One(34, "http_server"), Unended, PANIC),
+    except("http_core.trace", One(32, "http_server"), Abandoned, PANIC),
+    except("http_core.trace", One(34, "http_server"), Abandoned, PANIC),
     except(
         "http_core.trace",
         One(53, "http_server"),

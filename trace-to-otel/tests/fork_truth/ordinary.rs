@@ -8,12 +8,15 @@ use crate::{
     want::{Trace, Want},
 };
 
-/// By how much the trace's clock and the program's may disagree, and how long noting a time may take, in
-/// nanoseconds.
-const CLOCKS: u64 = 2_000;
-/// The handler notes when it begins and ends; the request around it is recorded by `net/http`, which may be made to
-/// wait before it gets to that.
-const AROUND_HANDLER: u64 = 25_000;
+// Times are nanoseconds. The trace's clock and the program's agree so well that neither is given any tolerance.
+
+/// The handler notes when it begins and ends; the request around it is recorded by `net/http`, which once is made to
+/// wait for 19 µs before it gets to that.
+const AROUND_HANDLER: u64 = 20_000;
+/// What is left without an end is over a moment later.
+const SOON: u64 = 200_000;
+/// A program that makes a task may note its beginning afterwards.
+const NOTED_LATE: u64 = 2_000;
 
 /// The spans that an operation is to become; none where its kind is one that nobody records.
 pub(crate) fn wants(operation: &Operation) -> Vec<Want> {
@@ -32,8 +35,8 @@ pub(crate) fn wants(operation: &Operation) -> Vec<Want> {
         "tls_client_handshake_repeat" | "tls_client_read_after_failure" | "tls_client_implicit_handshake" => {
             vec![tls_client(operation)]
         }
-        "user_task" => vec![user(operation, Scope::Task)],
-        "user_region" => vec![user(operation, Scope::Region)],
+        "user_task" => vec![task(operation)],
+        "user_region" => vec![region(operation)],
         "sql_exec" | "sql_query" | "sql_queryrow" | "sql_tx_exec" | "sql_tx_query" => vec![sql(operation)],
         _ => Vec::new(),
     }
@@ -41,7 +44,7 @@ pub(crate) fn wants(operation: &Operation) -> Vec<Want> {
 
 /// A span within the time of its operation, of which nothing more is known.
 fn within(operation: &Operation, scope: Scope, kind: SpanKind, name: &str) -> Want {
-    let time = operation.start - CLOCKS..=operation.end + CLOCKS;
+    let time = operation.start..=operation.end;
     let trace = match operation.trace_id_fold() {
         Some(0) => Trace::Zero,
         Some(fold) => Trace::Fold(fold),
@@ -80,6 +83,11 @@ impl Want {
         Self { is_unended: true, status: Status::Unset, end: *self.start.start()..=u64::MAX, ..self }
     }
 
+    /// The same, which is known to be over when its goroutine ends or goes on with something else.
+    pub(crate) fn abandoned(self, operation: &Operation) -> Self {
+        Self { end: operation.end..=operation.end + SOON, ..self.unended() }
+    }
+
     fn with(mut self, key: &str, value: impl ToString) -> Self {
         self.attributes.push(format!("{key}={}", value.to_string()));
         self
@@ -99,7 +107,7 @@ pub(crate) fn http_client_of(operation: &Operation, url: &str) -> Want {
     let want = within(operation, Scope::Http, SpanKind::Client, "HTTP");
     // The request ends with the headers; reading what follows is not part of it.
     let end = operation.time("headers_at_unix_ns").unwrap_or(operation.end);
-    let want = Want { end: *want.end.start()..=end + CLOCKS, span_id: operation.span_id(), ..want };
+    let want = Want { end: *want.end.start()..=end, span_id: operation.span_id(), ..want };
     let (url, address, port) = url_without_secrets(url);
     let mut want = want
         .with("http.request.method", "_OTHER")
@@ -143,8 +151,8 @@ fn url_without_secrets(url: &str) -> (String, &str, &str) {
 
 fn http_server(operation: &Operation) -> Want {
     let handler = within(operation, Scope::Http, SpanKind::Server, "HTTP");
-    let start = operation.start - AROUND_HANDLER..=operation.start + CLOCKS;
-    let end = operation.end - CLOCKS..=operation.end + AROUND_HANDLER;
+    let start = operation.start - AROUND_HANDLER..=operation.start;
+    let end = operation.end..=operation.end + AROUND_HANDLER;
     server(Want { start, end, ..handler }, &operation.name, operation.status)
 }
 
@@ -171,7 +179,7 @@ fn sql(operation: &Operation) -> Want {
     let name = query.summary.as_deref().unwrap_or("other_sql");
     let want = within(operation, Scope::Sql, SpanKind::Client, name);
     let end = operation.time("query_returned_unix_ns").unwrap_or(operation.end);
-    let mut want = Want { end: *want.end.start()..=end + CLOCKS, ..want }.with("db.system.name", "other_sql");
+    let mut want = Want { end: *want.end.start()..=end, ..want }.with("db.system.name", "other_sql");
     if let Some(text) = query.text {
         want = want.with("db.query.text", text);
     }
@@ -289,7 +297,12 @@ fn peer(address: &str) -> Vec<String> {
     }
 }
 
-fn user(operation: &Operation, scope: Scope) -> Want {
-    let want = within(operation, scope, SpanKind::Internal, &operation.name);
+fn task(operation: &Operation) -> Want {
+    let want = within(operation, Scope::Task, SpanKind::Internal, &operation.name);
+    Want { start: operation.start - NOTED_LATE..=operation.end, trace: Trace::Local, ..want }
+}
+
+fn region(operation: &Operation) -> Want {
+    let want = within(operation, Scope::Region, SpanKind::Internal, &operation.name);
     Want { trace: Trace::Local, ..want }
 }

@@ -1,6 +1,6 @@
 //! How spans hang together: parents, links, anatomy, and reasons for spans that are no operation's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use trace_to_otel::{Scope, Span, SpanKind};
 
@@ -213,14 +213,10 @@ fn logs(found: &Found<'_>) -> Vec<String> {
 
 /// Spans that are no operation's, and have no reason of their own.
 pub(crate) fn unaccounted(found: &Found<'_>, owners: &[Option<usize>]) -> Vec<String> {
-    let mut reasons: HashMap<&str, usize> = HashMap::new();
-    let mut problems = Vec::new();
-    for (index, span) in found.spans.iter().enumerate().filter(|(index, _)| owners[*index].is_none()) {
-        match reason(found, span) {
-            Some(reason) => *reasons.entry(reason).or_default() += 1,
-            None => problems.push(format!("nobody has made {}: {span:?}", describe(&found.spans[index]))),
-        }
-    }
+    let free = found.spans.iter().zip(owners).filter(|(_, owner)| owner.is_none()).map(|(span, _)| span);
+    let made_by_nobody = free.filter(|span| reason(found, span).is_none());
+    let mut problems: Vec<_> =
+        made_by_nobody.map(|span| format!("nobody has made {}: {span:?}", describe(span))).collect();
     for (_, scope, name, count) in UNTOLD.iter().filter(|(recording, ..)| *recording == found.recording.name)
     {
         let is_it = |span: &&Span| span.scope == *scope && *span.name == **name;
@@ -249,7 +245,9 @@ fn reason(found: &Found<'_>, span: &Span) -> Option<&'static str> {
     };
     let is_within_client = during("http_client").into_iter().any(|client| found.is_below(span, client));
     match span.scope {
-        Scope::Range => Some("the runtime's own"),
+        Scope::Range if span.name.starts_with("GC ") || span.name.starts_with("stop-the-world (") => {
+            Some("the runtime's own")
+        }
         Scope::Net | Scope::Tls if is_within_client => Some("a client makes its connection"),
         Scope::Tls if &*span.name == "TLS server handshake" && !during("http_client").is_empty() => {
             Some("net/http's server takes a connection")
