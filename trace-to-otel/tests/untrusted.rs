@@ -6,7 +6,7 @@ use go_trace_format::Reader;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use trace_to_otel::{Mapper, Resource, Span, SpanSink, otlp::JsonLines};
 
-const RECORDINGS: [&str; 8] = [
+const RECORDINGS: [&str; 11] = [
     "go1.22/generations.trace",
     "go1.23/tasks.trace",
     "go1.25/flight.1.trace",
@@ -15,6 +15,9 @@ const RECORDINGS: [&str; 8] = [
     "go1.27/context.trace",
     "go1.27/http.trace",
     "fork/custom.trace",
+    "fork/withspan.trace",
+    "fork/sql.trace",
+    "fork/net.trace",
 ];
 
 #[derive(Clone, Debug)]
