@@ -39,6 +39,8 @@ pub(super) struct Causes {
     /// By the id of the cause.
     waiting: HashMap<Id, Vec<Waiting>>,
     waiting_count: usize,
+    /// Which to give up first; some of them have come.
+    waiting_order: VecDeque<Id>,
     /// Arrows that the limit has kept out.
     left_out: u64,
 }
@@ -62,11 +64,7 @@ impl Causes {
             let effect = drawn.clone();
             match self.drawn.get(&id) {
                 Some(cause) => found.extend(arrow(cause, effect, is_parent)),
-                None if self.waiting_count == Self::MOST => self.left_out += 1,
-                None => {
-                    self.waiting_count += 1;
-                    self.waiting.entry(id).or_default().push(Waiting { effect, is_parent });
-                }
+                None => self.wait(id, Waiting { effect, is_parent }),
             }
         }
         let id = (span.trace_id, span.span_id);
@@ -80,6 +78,24 @@ impl Causes {
         found
     }
 
+    /// Keeps an effect until its cause comes. Those that wait for the longest are given up where there are too many:
+    /// their causes may never come.
+    fn wait(&mut self, cause: Id, waiting: Waiting) {
+        while self.waiting_count >= Self::MOST || self.waiting_order.len() >= Self::MOST {
+            let Some(oldest) = self.waiting_order.pop_front() else { break };
+            let given_up = self.waiting.remove(&oldest).map_or(0, |effects| effects.len());
+            self.waiting_count -= given_up;
+            self.left_out += given_up as u64;
+        }
+        let effects = self.waiting.entry(cause).or_default();
+        if effects.is_empty() {
+            self.waiting_order.push_back(cause);
+        }
+        effects.push(waiting);
+        self.waiting_count += 1;
+    }
+
+    /// How many arrows were given up.
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -109,5 +125,72 @@ impl Cause {
         let last = UnixTime(self.from.end.0.saturating_sub(1)).max(self.from.start);
         let from = self.to.start.clamp(self.from.start, last);
         (from, from.clamp(self.to.start, self.to.end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trace_context::TraceFlags;
+    use trace_to_otel::Link;
+
+    use super::*;
+    use crate::render::{
+        samples::{span, span_id, trace_id},
+        timeline::canvas::{Group, Row},
+    };
+
+    fn add(causes: &mut Causes, span: &Span, goroutine: i64) -> Vec<(String, String, u64, u64)> {
+        let track = Track { group: Group::Goroutines, number: 1, row: Row { order: goroutine, lane: 1 } };
+        let (name, start, end) = (span.name.clone(), span.start, span.end);
+        let found = causes.add(span, Drawn { track, name, start, end, goroutine: Some(goroutine) });
+        let tell = |cause: Cause| {
+            let (from, to) = cause.times();
+            (cause.from.name.to_string(), cause.to.name.to_string(), from.0, to.0)
+        };
+        found.into_iter().map(tell).collect()
+    }
+
+    fn arrow(from: &str, to: &str, start: u64, end: u64) -> (String, String, u64, u64) {
+        (from.to_owned(), to.to_owned(), start, end)
+    }
+
+    #[test]
+    fn whichever_ends_first_the_arrow_is_found() {
+        let mut causes = Causes::default();
+        assert_eq!(add(&mut causes, &span("early child", 2, 1, 10, 20), 8), []);
+        assert_eq!(add(&mut causes, &span("own child", 3, 1, 10, 20), 7), []);
+        let found = add(&mut causes, &span("parent", 1, 0, 0, 50), 7);
+        assert_eq!(found, [arrow("parent", "early child", 10, 10)], "the other is seen to be within it");
+        let found = add(&mut causes, &span("late child", 4, 1, 60, 70), 9);
+        assert_eq!(
+            found,
+            [arrow("parent", "late child", 49, 60)],
+            "it leaves the parent before that is over"
+        );
+    }
+
+    #[test]
+    fn links_have_arrows_on_one_goroutine_too() {
+        let mut causes = Causes::default();
+        let mut woken = span("woken", 2, 0, 0, 90);
+        let link = |id| Link::new(trace_id(1), span_id(id), TraceFlags::SAMPLED);
+        woken.links = vec![link(1), link(77)];
+        assert_eq!(add(&mut causes, &woken, 7), []);
+        let waker = span("waker", 1, 0, 30, 40);
+        assert_eq!(add(&mut causes, &waker, 7), [arrow("waker", "woken", 30, 30)], "not before it is there");
+    }
+
+    #[test]
+    fn causes_that_never_come_keep_nothing_out() {
+        let mut causes = Causes::default();
+        let many = 3 * Causes::MOST as u64;
+        for id in 0..many {
+            add(&mut causes, &span("orphan", 10 + id, 1 << 40 | id, id, id + 1), 7);
+        }
+        assert_eq!(causes.left_out(), many - Causes::MOST as u64);
+        assert!(causes.waiting.len() <= Causes::MOST && causes.waiting_order.len() <= Causes::MOST);
+        assert!(causes.drawn.len() <= Causes::MOST);
+        add(&mut causes, &span("child", 2, 1, 10, 20), 8);
+        assert_eq!(add(&mut causes, &span("parent", 1, 0, 0, 50), 7), [arrow("parent", "child", 10, 10)]);
     }
 }
