@@ -33,7 +33,7 @@ pub(crate) enum Verb {
     ///
     /// Trees are for the terminal. The page (html) is one file that needs nothing else, and opens in any browser.
     /// Timelines (perfetto, chrome) show what each goroutine did beside its spans, and what made what go on; open
-    /// them at https://ui.perfetto.dev, which keeps them in the browser. OTLP as JSON lines is the verb otlp.
+    /// them at ui.perfetto.dev, which keeps them in the browser. OTLP as JSON lines is the verb otlp.
     #[command(after_long_help = SPANS_EXAMPLES)]
     Spans(SpansArguments),
     /// Sends the spans to a receiver of OTLP, or writes them as OTLP JSON lines, for a collector's otlpjsonfile receiver.
