@@ -514,3 +514,48 @@ fn a_handshake_through_the_connection_of_another() {
         ]
     );
 }
+
+#[test]
+fn what_a_goroutine_leaves_open_ends_with_it() {
+    // As where a handler panics.
+    let (spans, counters) = map(&[(
+        1,
+        &running(&[7, 8], |script| {
+            script.operation(8, E::HttpClientRequestStart, (0xf, 0xc), "http://h.test/panic");
+            script.operation(7, E::HttpServerRequestStart, (0xf, 0x5), "/panic");
+            script.operation(7, E::SqlQueryStart, (0, 0x6), "SELECT a FROM t");
+            script.event(7, E::GoDestroy, &[]);
+            script.event(8, E::HttpClientRequestEnd, &[0xc, 0, 7, 0]);
+            script.event(8, E::HeapAlloc, &[1]);
+        }),
+    )]);
+    assert_eq!((counters.incomplete_spans, counters.late_ends), (2, 0));
+    assert_eq!(
+        spans,
+        [
+            "Http Client 'HTTP' 1.7-1.11 trace f Error http.request.method=_OTHER server.address=h.test server.port=80 url.full=http://h.test/panic error.type=_OTHER",
+            "Sql Client 'SELECT t' 1.9-1.10 in 2 Unset db.system.name=other_sql db.query.text=SELECT a FROM t db.query.summary=SELECT t gotrace.incomplete=end",
+            "Http Server 'HTTP' 1.8-1.10 in 0 Unset http.request.method=_OTHER url.path=/panic gotrace.incomplete=end",
+        ]
+    );
+}
+
+#[test]
+fn a_redirect_is_two_requests() {
+    let spans = one(&running(&[7], |script| {
+        script.region_begin(7, 0, "call");
+        for (id, path, status) in [(0xa, "old?pw=s3cr3t", 302), (0xb, "new#s3cr3t", 200)] {
+            script.operation(7, E::HttpClientRequestStart, (id, id), &format!("http://h.test/{path}"));
+            script.event(7, E::HttpClientRequestEnd, &[id, status, 0, 0]);
+        }
+        script.region_end(7, 0, "call");
+    }));
+    assert_eq!(
+        spans,
+        [
+            "Http Client 'HTTP' 1.5-1.6 trace a Unset http.request.method=_OTHER server.address=h.test server.port=80 url.full=http://h.test/old http.response.status_code=302",
+            "Http Client 'HTTP' 1.7-1.8 trace b Unset http.request.method=_OTHER server.address=h.test server.port=80 url.full=http://h.test/new http.response.status_code=200",
+            "Region Internal 'call' 1.4-1.9 root Unset ",
+        ]
+    );
+}
