@@ -70,7 +70,7 @@ pub(crate) enum Verb {
 const SPANS_EXAMPLES: &str = "\
 Examples:
   trace-converter spans app.trace
-  trace-converter spans --anatomy --critical-path app.trace | less -R
+  trace-converter spans --color always --anatomy --critical-path app.trace | less -R
   trace-converter spans --format html --out app.html app.trace
   trace-converter spans --format perfetto --out app.pftrace app.trace
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter spans --format chrome -o app.json -";
