@@ -36,9 +36,18 @@ impl WallClock {
     }
 
     /// Wall times that OTLP cannot hold become the nearest ones that it can.
+    #[inline]
     pub(crate) fn unix_time(&self, time: Time) -> UnixTime {
-        let wall = i128::from(time.0) + self.difference.unwrap_or_default();
-        UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+        let difference = self.difference.unwrap_or_default();
+        // That is always so, but for impossible clocks.
+        let usual = i64::try_from(difference).ok().and_then(|difference| time.0.checked_add(difference));
+        match usual {
+            Some(wall) if wall >= 0 => UnixTime(wall as u64),
+            _ => {
+                let wall = i128::from(time.0) + difference;
+                UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+            }
+        }
     }
 }
 

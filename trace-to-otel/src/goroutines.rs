@@ -24,13 +24,18 @@ use crate::{
 const MOST_CREATED: usize = 1 << 17;
 /// What a change of a goroutine's state is called.
 const STATE_EVENT: &str = "goroutine.state";
+/// By how much ids are divided for their remainders: a power of 2.
+const REMAINDERS: usize = 1 << 10;
 /// How many empty nests are kept to be used again.
 const MOST_SPARE: usize = 256;
 
 /// The goroutines that matter.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Goroutines {
     known: HashMap<GoroutineId, Goroutine, foldhash::fast::RandomState>,
+    /// How many of them have each remainder of their ids. Most events are of goroutines that are not known: they are
+    /// told by this, which is small enough to stay near.
+    remainders: Box<[u32; REMAINDERS]>,
     /// Nests that are empty again, so that a span costs no allocation for its own.
     spare: Vec<Vec<Open>>,
 }
@@ -99,21 +104,37 @@ impl Goroutine {
     }
 }
 
+impl Default for Goroutines {
+    fn default() -> Self {
+        Self { known: HashMap::default(), remainders: Box::new([0; REMAINDERS]), spare: Vec::new() }
+    }
+}
+
+/// The place of an id in [`Goroutines::remainders`].
+fn remainder(id: GoroutineId) -> usize {
+    id.0 as usize % REMAINDERS
+}
+
 impl Goroutines {
     #[inline]
+    fn may_know(&self, id: GoroutineId) -> bool {
+        self.remainders[remainder(id)] > 0
+    }
+
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: GoroutineId) -> Option<&mut Goroutine> {
-        if self.known.is_empty() {
-            return None;
+        if self.may_know(id) { self.known.get_mut(&id) } else { None }
+    }
+
+    fn insert(&mut self, id: GoroutineId, goroutine: Goroutine) {
+        if self.known.insert(id, goroutine).is_none() {
+            self.remainders[remainder(id)] += 1;
         }
-        self.known.get_mut(&id)
     }
 
     #[inline]
     pub(crate) fn get(&self, id: GoroutineId) -> Option<&Goroutine> {
-        if self.known.is_empty() {
-            return None;
-        }
-        self.known.get(&id)
+        if self.may_know(id) { self.known.get(&id) } else { None }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -122,10 +143,10 @@ impl Goroutines {
 
     /// The goroutine on which a span begins: it runs.
     pub(crate) fn running(&mut self, id: GoroutineId, time: UnixTime) -> &mut Goroutine {
-        let spare = &mut self.spare;
-        self.known
-            .entry(id)
-            .or_insert_with(|| Goroutine::new(Doing::Running, time, spare.pop().unwrap_or_default()))
+        self.known.entry(id).or_insert_with(|| {
+            self.remainders[remainder(id)] += 1;
+            Goroutine::new(Doing::Running, time, self.spare.pop().unwrap_or_default())
+        })
     }
 
     /// Takes what is open no longer out of its goroutine's nest, and forgets the goroutine if that was all.
@@ -134,7 +155,9 @@ impl Goroutines {
             if let Some(index) = goroutine.open.iter().rposition(|&open| open == closed) {
                 goroutine.open.remove(index);
             }
-            self.forget_if_idle(id);
+            if goroutine.is_idle() && goroutine.creation.is_none() {
+                self.remove(id);
+            }
         }
     }
 
@@ -148,7 +171,8 @@ impl Goroutines {
 
     /// Forgets a goroutine, and gives what was open on it.
     pub(crate) fn remove(&mut self, id: GoroutineId) -> Option<Goroutine> {
-        let mut goroutine = self.known.remove(&id)?;
+        let mut goroutine = self.may_know(id).then(|| self.known.remove(&id)).flatten()?;
+        self.remainders[remainder(id)] -= 1;
         if goroutine.open.is_empty() && self.spare.len() < MOST_SPARE {
             self.spare.push(core::mem::take(&mut goroutine.open));
         }
@@ -157,6 +181,7 @@ impl Goroutines {
 
     pub(crate) fn clear(&mut self) {
         self.known.clear();
+        self.remainders.fill(0);
     }
 }
 
@@ -165,36 +190,36 @@ impl Mapper {
     #[inline]
     pub(crate) fn goroutine_moves(&mut self, event: &Event<'_>, doing: impl FnOnce(&Event<'_>) -> Doing) {
         let Some(id) = event.goroutine() else { return };
-        if self.goroutines.get_mut(id).is_some() {
-            self.moves(id, doing(event), event);
+        let Some(goroutine) = self.goroutines.get_mut(id) else { return };
+        let (former, doing) = (goroutine.doing, doing(event));
+        let time = goroutine.goes_over_to(doing, self.timeline.time(event));
+        if let (Some(&Open::Frame(key)), true) = (goroutine.open.last(), self.operations.has_handshakes()) {
+            self.see_handshake(key, event);
         }
+        self.note_state(id, time, former, doing, event);
     }
 
     /// A goroutine goes from one state to another: the one that an event names.
     #[inline]
     pub(crate) fn goroutine_is_moved(&mut self, event: &Event<'_>, doing: Doing) {
         let id = GoroutineId(event.arguments()[0] as i64);
-        if self.goroutines.get_mut(id).is_some() {
-            self.moves(id, doing, event);
-        }
-    }
-
-    /// A goroutine that matters goes from one state to another.
-    fn moves(&mut self, id: GoroutineId, doing: Doing, event: &Event<'_>) {
         let Some(goroutine) = self.goroutines.get_mut(id) else { return };
         let former = goroutine.doing;
         let time = goroutine.goes_over_to(doing, self.timeline.time(event));
-        let Some(&innermost) = goroutine.open.last() else { return };
-        if let (Open::Frame(key), true) = (innermost, event.goroutine() == Some(id)) {
-            self.see_handshake(key, event);
-        }
+        self.note_state(id, time, former, doing, event);
+    }
+
+    /// Adds a change of state to the innermost span of a goroutine, if that is asked for.
+    #[inline]
+    fn note_state(&mut self, id: GoroutineId, time: UnixTime, from: Doing, to: Doing, event: &Event<'_>) {
         if self.options.state_events {
-            self.note_state(innermost, time, former, doing, event);
+            if let Some(&innermost) = self.goroutines.get(id).and_then(|goroutine| goroutine.open.last()) {
+                self.add_state_event(innermost, time, from, to, event);
+            }
         }
     }
 
-    /// Adds a change of state to a span.
-    fn note_state(&mut self, open: Open, time: UnixTime, from: Doing, to: Doing, event: &Event<'_>) {
+    fn add_state_event(&mut self, open: Open, time: UnixTime, from: Doing, to: Doing, event: &Event<'_>) {
         let EventKind::Goroutine(transition) = event.kind() else { return };
         let mut attributes = vec![
             Attribute::new(attribute::STATE_FROM, from.state()),
@@ -256,7 +281,7 @@ impl Mapper {
         let time = self.timeline.time(event);
         let id = GoroutineId(event.arguments()[0] as i64);
         let created = Goroutine { creation, ..Goroutine::new(doing, time, Vec::new()) };
-        self.goroutines.known.insert(id, created);
+        self.goroutines.insert(id, created);
     }
 
     /// A goroutine makes another one run on: if both are in spans, these have to do with each other.
@@ -308,6 +333,10 @@ impl crate::saved::Saved for Goroutines {
     }
 
     fn load(input: &mut crate::saved::Input<'_>) -> Option<Self> {
-        Some(Self { known: crate::saved::Saved::load(input)?, spare: Vec::new() })
+        let known: HashMap<GoroutineId, Goroutine, foldhash::fast::RandomState> =
+            crate::saved::Saved::load(input)?;
+        let mut loaded = Self::default();
+        known.into_iter().for_each(|(id, goroutine)| loaded.insert(id, goroutine));
+        Some(loaded)
     }
 }

@@ -8,7 +8,10 @@
 //! |---|---|
 //! | `mapper` | tells the events apart, keeps the state and the counts |
 //! | `timeline`, `clock` | know how far the trace is, and what the wall clock said |
-//! | `spans::{task, region, log}` | open and close the spans of one kind of event each |
+//! | `goroutines`, `anatomy` | know what goroutines that matter do, and sum it up |
+//! | `spans::{task, region, range, operation, log}` | open and close the spans of one kind of event each |
+//! | `spans::open` | what is open, and what it is to each other |
+//! | `operations` | says what the fork's operations are called and what is told of them |
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
 //! | `volume` | stands before a sink: sampling, kinds, durations, caps, sizes, runs of like regions |
@@ -18,8 +21,9 @@
 //! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //!
-//! Rows of the mapping that are to come have their rooms beside these: `spans::{range, http, sql, tls, dns,
-//! connect}` for their spans, `anatomy` for how a span's time splits.
+//! Beside this stand `saved`, by which a mapper outlives its process, and an empty room: which request, query or
+//! handshake a goroutine of an unmodified Go program was in can be read off its stacks. Such spans would be opened and
+//! closed by `spans::stacks`, and described by `operations` as the fork's are.
 #![forbid(unsafe_code)]
 
 mod anatomy;

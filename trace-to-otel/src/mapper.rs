@@ -370,10 +370,9 @@ impl Mapper {
         self.has_scheduling = Saved::load(input)?;
         self.counters = Saved::load(input)?;
         // What can be counted is not believed.
-        let (regions, operations, events) = self.open.counts();
-        self.regions.count = regions;
-        self.operations.count = operations;
-        self.pending_events = events;
+        self.operations.recount(self.open.operations());
+        self.regions.count = self.open.frame_count() - self.operations.count;
+        self.pending_events = self.open.pending_events();
         Some(self)
     }
 

@@ -12,6 +12,10 @@ type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 pub(crate) struct Texts {
     sanitizer: Sanitizer,
     names: FastMap<Box<[u8]>, Arc<str>>,
+    /// By category, a zero and the message.
+    messages: FastMap<Box<[u8]>, Arc<str>>,
+    /// What the next message is looked up by.
+    key: Vec<u8>,
 }
 
 impl Texts {
@@ -19,7 +23,7 @@ impl Texts {
     const MOST_NAMES: usize = 4096;
 
     pub(crate) fn new(sanitizer: Sanitizer) -> Self {
-        Self { sanitizer, names: FastMap::default() }
+        Self { sanitizer, names: FastMap::default(), messages: FastMap::default(), key: Vec::new() }
     }
 
     /// The sanitized name; `otherwise` for an empty one, which OTLP takes for none.
@@ -43,11 +47,23 @@ impl Texts {
     }
 
     /// The sanitized text of a log, which may be secret by its category alone.
-    pub(crate) fn message(&self, category: Text<'_>, text: Text<'_>) -> Arc<str> {
+    pub(crate) fn message(&mut self, category: Text<'_>, text: Text<'_>) -> Arc<str> {
         if text.is_lost() {
             return "(message lost)".into();
         }
-        self.sanitizer.named_text(category.as_bytes(), text.as_bytes()).into()
+        self.key.clear();
+        self.key.extend(category.as_bytes());
+        self.key.push(0);
+        self.key.extend(text.as_bytes());
+        if let Some(known) = self.messages.get(&*self.key) {
+            return Arc::clone(known);
+        }
+        let message: Arc<str> = self.sanitizer.named_text(category.as_bytes(), text.as_bytes()).into();
+        if self.messages.len() == Self::MOST_NAMES {
+            self.messages.clear();
+        }
+        self.messages.insert(self.key.as_slice().into(), Arc::clone(&message));
+        message
     }
 }
 
@@ -59,33 +75,38 @@ pub(crate) struct CodeLocation {
     pub(crate) line: i64,
 }
 
-/// The places in the source that a generation's stacks begin with, by program counter.
+/// The places in the source that a generation's stacks begin with.
 #[derive(Debug, Default)]
 pub(crate) struct CodeLocations {
-    by_pc: FastMap<u64, Arc<CodeLocation>>,
+    /// By stack, and whether it is the caller of an operation that is asked for.
+    by_stack: FastMap<(StackId, bool), Option<Arc<CodeLocation>>>,
     stack_traces: FastMap<StackId, Arc<str>>,
 }
 
 impl CodeLocations {
     /// The place of the innermost frame that is not the runtime's, which is where the program asked for the span.
     pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
-        self.of_top_frame_above(stack, is_of_runtime)
+        self.of_top_frame_above(stack, is_of_runtime, false)
     }
 
     /// The place of the innermost frame that is not of the packages whose operations the fork records: it asked for
     /// the operation.
     pub(crate) fn of_top_caller(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
-        self.of_top_frame_above(stack, |function| is_of_runtime(function) || is_of_operations(function))
+        self.of_top_frame_above(stack, |function| is_of_runtime(function) || is_of_operations(function), true)
     }
 
     fn of_top_frame_above(
         &mut self,
         stack: Option<Stack<'_>>,
-        is_below: impl Fn(&[u8]) -> bool,
+        is_below: fn(&[u8]) -> bool,
+        is_caller: bool,
     ) -> Option<Arc<CodeLocation>> {
-        let frame = stack?.frames().find(|frame| !is_below(frame.function.as_bytes()))?;
-        let location = self.by_pc.entry(frame.pc).or_insert_with(|| Arc::new(CodeLocation::of(&frame)));
-        Some(Arc::clone(location))
+        let stack = stack?;
+        let location = self.by_stack.entry((stack.id(), is_caller)).or_insert_with(|| {
+            let frame = stack.frames().find(|frame| !is_below(frame.function.as_bytes()))?;
+            Some(Arc::new(CodeLocation::of(&frame)))
+        });
+        location.clone()
     }
 
     /// A whole stack as Go prints one, innermost frame first; what the functions were called with is not known. Go:
@@ -102,9 +123,9 @@ impl CodeLocations {
         Some(Arc::clone(text))
     }
 
-    /// Program counters of the next generation may be another program's.
+    /// Stacks of the next generation have ids of their own.
     pub(crate) fn begin_generation(&mut self) {
-        self.by_pc.clear();
+        self.by_stack.clear();
         self.stack_traces.clear();
     }
 }

@@ -100,10 +100,6 @@ impl OpenSpans {
         self.frames.keys().copied()
     }
 
-    pub(crate) fn has_frames(&self) -> bool {
-        !self.frames.is_empty()
-    }
-
     /// How many spans are open.
     pub(crate) fn len(&self) -> usize {
         self.frames.len() + self.tasks.len()
@@ -195,11 +191,23 @@ impl OpenSpans {
         self.frames.keys().rev().copied().collect()
     }
 
-    /// How many regions and how many operations are open, and how many events all spans hold.
-    pub(crate) fn counts(&self) -> (usize, usize, usize) {
-        let regions = self.frames.values().filter(|frame| matches!(frame.what, What::Region)).count();
+    /// The operations that are open.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &OpenOperation> {
+        self.frames.values().filter_map(|frame| match &frame.what {
+            What::Operation(operation) => Some(operation),
+            What::Region => None,
+        })
+    }
+
+    /// How many regions and operations are open.
+    pub(crate) fn frame_count(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// How many events all spans hold.
+    pub(crate) fn pending_events(&self) -> usize {
         let events = self.frames.values().map(|frame| frame.span.notes.events.len()).sum::<usize>();
-        (regions, self.frames.len() - regions, events + self.tasks.pending_events())
+        events + self.tasks.pending_events()
     }
 }
 

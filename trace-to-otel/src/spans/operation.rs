@@ -55,6 +55,8 @@ pub(crate) struct Operations {
     /// HTTP requests that are being made, by fold.
     clients: FastMap<u64, FrameKey>,
     pub(crate) count: usize,
+    /// How many of them are handshakes.
+    handshakes: usize,
     /// In the order of their starts, with some that have ended.
     order: VecDeque<FrameKey>,
     /// Those that went out before their ends were seen, and how many of each.
@@ -73,7 +75,21 @@ struct Namesakes {
 }
 
 impl Operations {
+    /// Counts the operations that are open.
+    pub(crate) fn recount<'a>(&mut self, open: impl Iterator<Item = &'a OpenOperation>) {
+        (self.count, self.handshakes) = open.fold((0, 0), |(count, handshakes), operation| {
+            (count + 1, handshakes + usize::from(operation.operation == Operation::Tls))
+        });
+    }
+
+    /// Whether some goroutine shakes hands.
+    #[inline]
+    pub(crate) fn has_handshakes(&self) -> bool {
+        self.handshakes > 0
+    }
+
     fn add(&mut self, key: FrameKey, operation: &OpenOperation) {
+        self.handshakes += usize::from(operation.operation == Operation::Tls);
         let wire = (operation.operation, operation.span_id);
         self.open
             .entry(wire)
@@ -124,6 +140,7 @@ impl Operations {
             _ => {}
         }
         self.count -= 1;
+        self.handshakes -= usize::from(operation.operation == Operation::Tls);
     }
 
     /// Remembers an operation that goes out before its end is seen, as that may come.
@@ -311,7 +328,7 @@ impl Mapper {
         event: &Event<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        if !self.open.has_frames() {
+        if !self.operations.has_handshakes() {
             return Ok(());
         }
         if let Some(Open::Frame(key)) = self.goroutine(event).and_then(|id| self.innermost_frame(id)) {
@@ -405,4 +422,14 @@ impl Mapper {
 
 crate::saved::saved!(OpenOperation { operation, trace_id_fold, span_id, goroutine, described, side });
 crate::saved::saved!(Namesakes { latest, earlier });
-crate::saved::saved!(Operations { open, servers, clients, count, order, unfinished, has_forgotten, over });
+crate::saved::saved!(Operations {
+    open,
+    servers,
+    clients,
+    count,
+    handshakes,
+    order,
+    unfinished,
+    has_forgotten,
+    over
+});

@@ -112,8 +112,12 @@ impl Mapper {
             name: (!region.name.is_lost()).then_some(&*name),
             thread: event.thread(),
         };
-        if let Some(ending) = goroutine.and_then(|goroutine| self.nested_to_end(goroutine, &ended)) {
-            return self.end_nested(&ending, end, sink);
+        if let Some((key, inner)) = goroutine.and_then(|goroutine| self.nested_to_end(goroutine, &ended)) {
+            // Their own ends or begins are lost.
+            for key in inner {
+                self.end_frame(key, Ending { missing: Some(Missing::End), ..end }, plain, sink)?;
+            }
+            return self.end_frame(key, end, plain, sink);
         }
         if let Some((key, is_assumed)) = self.take_loose(&ended) {
             self.counters.assumed_pairs += u64::from(is_assumed);
@@ -221,33 +225,19 @@ impl Mapper {
         true
     }
 
-    /// The regions of a goroutine to end for this one to be ended, which is the last of them.
-    fn nested_to_end(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<Vec<FrameKey>> {
-        let mut regions = Vec::new();
+    /// The region of a goroutine that ends, and the regions inside of it that have to end with it.
+    fn nested_to_end(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<(FrameKey, Vec<FrameKey>)> {
+        let mut inner = Vec::new();
         for &open in self.goroutines.get(goroutine)?.open.iter().rev() {
             let Open::Frame(key) = open else { continue };
+            if self.region_is(key, |span| ended.is(span)) {
+                return Some((key, inner));
+            }
             if self.region_is(key, |_| true) {
-                regions.push(key);
-                if self.region_is(key, |span| ended.is(span)) {
-                    return Some(regions);
-                }
+                inner.push(key);
             }
         }
         None
-    }
-
-    /// Ends regions from the innermost on. But for the last one, their own ends or begins are lost.
-    fn end_nested<S: SpanSink>(
-        &mut self,
-        regions: &[FrameKey],
-        end: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        let Some((&last, inner)) = regions.split_last() else { return Ok(()) };
-        for &key in inner {
-            self.end_frame(key, Ending { missing: Some(Missing::End), ..end }, plain, sink)?;
-        }
-        self.end_frame(last, end, plain, sink)
     }
 
     /// Takes out the loose region that this is the end of, and says whether there was more than one to choose
