@@ -20,47 +20,55 @@ pub(crate) struct Found<'r> {
     pub(crate) spans: &'r [Span],
     /// The spans of each operation, in the order in which they are wanted.
     pub(crate) spans_of: Vec<Vec<usize>>,
+    /// The operation of each span.
+    pub(crate) owners: Vec<Option<usize>>,
 }
+
+type Exceptions = HashMap<usize, &'static Exception>;
 
 /// Everything that is wrong with the spans of a recording.
 pub(crate) fn problems(recording: &Recording) -> Vec<String> {
     let spans = recording.spans();
     let operations = &recording.truth.ops;
     let exceptions = exceptions::of(&recording.name, &recording.truth);
-    let wants: Vec<(usize, Want)> = operations
-        .iter()
-        .enumerate()
-        .flat_map(|(index, operation)| {
-            let wants = wants(operation, exceptions.get(&index).copied());
-            wants.into_iter().map(move |want| (index, want))
-        })
-        .collect();
-    let fits = |want: &Want| {
-        spans.iter().enumerate().filter(|(_, span)| want.is(span)).map(|(index, _)| index).collect()
-    };
-    let fits: Vec<Vec<usize>> = wants.iter().map(|(_, want)| fits(want)).collect();
-    let assigned = assign(&fits, spans.len());
-
-    let mut problems = Vec::new();
-    let mut owners: Vec<Option<usize>> = vec![None; spans.len()];
-    let mut spans_of = vec![Vec::new(); operations.len()];
-    for ((index, want), span) in wants.iter().zip(&assigned) {
-        match span {
-            Some(span) => {
-                owners[*span] = Some(*index);
-                spans_of[*index].push(*span);
-            }
-            None => problems.push(missing(*index, &operations[*index], want, &spans)),
-        }
-    }
-    problems.extend(needless(&exceptions, operations, &spans, &owners));
-    let found = Found { recording, spans: &spans, spans_of };
+    let (found, mut problems) = find(recording, &spans, &exceptions);
+    problems.extend(needless(&found, &exceptions));
+    problems.extend(cut_short(&found, &exceptions));
     problems.extend(relations::problems(&found));
-    problems.extend(relations::unaccounted(&found, &owners));
+    problems.extend(relations::unaccounted(&found));
     for span in &spans {
         problems.extend(secrets::told_by(span, operations).into_iter().map(|told| format!("tells {told}")));
     }
     problems
+}
+
+/// The span of every operation, and what is missing.
+fn find<'r>(
+    recording: &'r Recording,
+    spans: &'r [Span],
+    exceptions: &Exceptions,
+) -> (Found<'r>, Vec<String>) {
+    let operations = &recording.truth.ops;
+    let wants_of = |(index, operation)| {
+        let wants = wants(operation, exceptions.get(&index).copied());
+        wants.into_iter().map(move |want| (index, want))
+    };
+    let wants: Vec<(usize, Want)> = operations.iter().enumerate().flat_map(wants_of).collect();
+    let fits = |want: &Want| (0..spans.len()).filter(|&index| want.is(&spans[index])).collect();
+    let fits: Vec<Vec<usize>> = wants.iter().map(|(_, want)| fits(want)).collect();
+
+    let mut problems = Vec::new();
+    let (mut owners, mut spans_of) = (vec![None; spans.len()], vec![Vec::new(); operations.len()]);
+    for ((index, want), span) in wants.iter().zip(assign(&fits, spans.len())) {
+        match span {
+            Some(span) => {
+                owners[span] = Some(*index);
+                spans_of[*index].push(span);
+            }
+            None => problems.push(missing(*index, &operations[*index], want, spans)),
+        }
+    }
+    (Found { recording, spans, spans_of, owners }, problems)
 }
 
 /// What an operation is to become.
@@ -132,25 +140,29 @@ fn missing(index: usize, operation: &Operation, want: &Want, spans: &[Span]) -> 
 }
 
 /// Exceptions of operations that have become their ordinary spans after all.
-fn needless(
-    exceptions: &HashMap<usize, &Exception>,
-    operations: &[Operation],
-    spans: &[Span],
-    owners: &[Option<usize>],
-) -> Vec<String> {
-    let free = || spans.iter().zip(owners).filter(|(_, owner)| owner.is_none()).map(|(span, _)| span);
-    let mut indices: Vec<_> = exceptions.keys().copied().collect();
-    indices.sort_unstable();
-    let mut needless = Vec::new();
-    for index in indices {
-        let operation = &operations[index];
-        let wants = ordinary::wants(operation);
-        if wants.iter().any(|want| free().any(|span| want.is(span))) {
-            needless
-                .push(format!("operation {index}, {}: the exception is needed no longer", operation.kind));
-        }
+fn needless(found: &Found<'_>, exceptions: &Exceptions) -> Vec<String> {
+    let is_needless = |index: &usize| {
+        let wants = ordinary::wants(&found.recording.truth.ops[*index]);
+        wants.iter().any(|want| found.free().any(|span| want.is(span)))
+    };
+    let needless = exceptions.keys().filter(|index| is_needless(index));
+    needless.map(|index| format!("operation {index}: the exception is needed no longer")).collect()
+}
+
+/// Spans without end that do not last to the end of the trace.
+fn cut_short(found: &Found<'_>, exceptions: &Exceptions) -> Vec<String> {
+    let last = found.spans.iter().map(|span| span.end).max();
+    let unended = exceptions.iter().filter(|(_, exception)| exception.instead == Instead::Unended);
+    let spans = unended.flat_map(|(index, _)| &found.spans_of[*index]).map(|&span| &found.spans[span]);
+    let cut_short = spans.filter(|span| Some(span.end) != last);
+    cut_short.map(|span| format!("does not last to the trace's end: {}", describe(span))).collect()
+}
+
+impl Found<'_> {
+    /// The spans that are no operation's.
+    pub(crate) fn free(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter().zip(&self.owners).filter(|(_, owner)| owner.is_none()).map(|(span, _)| span)
     }
-    needless
 }
 
 pub(crate) fn describe(span: &Span) -> String {

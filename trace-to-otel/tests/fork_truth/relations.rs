@@ -212,9 +212,8 @@ fn logs(found: &Found<'_>) -> Vec<String> {
 }
 
 /// Spans that are no operation's, and have no reason of their own.
-pub(crate) fn unaccounted(found: &Found<'_>, owners: &[Option<usize>]) -> Vec<String> {
-    let free = found.spans.iter().zip(owners).filter(|(_, owner)| owner.is_none()).map(|(span, _)| span);
-    let made_by_nobody = free.filter(|span| reason(found, span).is_none());
+pub(crate) fn unaccounted(found: &Found<'_>) -> Vec<String> {
+    let made_by_nobody = found.free().filter(|span| reason(found, span).is_none());
     let mut problems: Vec<_> =
         made_by_nobody.map(|span| format!("nobody has made {}: {span:?}", describe(span))).collect();
     for (_, scope, name, count) in UNTOLD.iter().filter(|(recording, ..)| *recording == found.recording.name)
