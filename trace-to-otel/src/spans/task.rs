@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     /// By id, which the runtime counts up: the oldest first.
-    open: BTreeMap<TaskId, OpenSpan>,
+    open: BTreeMap<TaskId, Box<OpenSpan>>,
     others: HashMap<TaskId, Other, foldhash::fast::RandomState>,
     /// The ids of `others` in the order in which they got there.
     order: VecDeque<TaskId>,
@@ -41,15 +41,15 @@ struct Mentioned {
 impl Tasks {
     /// The span of an open task.
     pub(super) fn span(&self, task: TaskId) -> Option<&OpenSpan> {
-        self.open.get(&task)
+        self.open.get(&task).map(|span| &**span)
     }
 
     pub(super) fn span_mut(&mut self, task: TaskId) -> Option<&mut OpenSpan> {
-        self.open.get_mut(&task)
+        self.open.get_mut(&task).map(|span| &mut **span)
     }
 
     pub(super) fn spans_mut(&mut self) -> impl Iterator<Item = &mut OpenSpan> {
-        self.open.values_mut()
+        self.open.values_mut().map(|span| &mut **span)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -126,7 +126,7 @@ impl Mapper {
         span.parent = self.parent_of_task(parent, span.place.goroutine);
         self.goroutines.bind(&mut span, Open::Task(task.id));
         self.note_overlap(&span);
-        self.open.tasks.open.insert(task.id, span);
+        self.open.tasks.open.insert(task.id, Box::new(span));
         Ok(())
     }
 
@@ -211,7 +211,7 @@ impl Mapper {
         let anatomy = self.unbind(&span, Open::Task(id), &mut ending);
         let parent = self.open.final_parent_context(&span.parent);
         self.remember(id, Other::Ended(span.placed(parent).context));
-        self.emit(Form::plain(Scope::Task), span, anatomy, ending, sink)
+        self.emit(Form::plain(Scope::Task), *span, anatomy, ending, sink)
     }
 
     /// Ends a task that begins a second time, and the oldest one where there are too many.
