@@ -206,6 +206,8 @@ pub struct Mapper {
     pub(crate) ranges: Ranges,
     /// Whether the trace tells which goroutine runs where.
     has_scheduling: bool,
+    /// Whether it has been loaded, and nothing has come since.
+    is_resumed: bool,
     /// Events that open spans hold.
     pub(crate) pending_events: usize,
     pub(crate) counters: Counters,
@@ -238,6 +240,7 @@ impl Mapper {
             operations: Operations::default(),
             ranges: Ranges::default(),
             has_scheduling: false,
+            is_resumed: false,
             pending_events: 0,
             counters: Counters::default(),
             options,
@@ -248,6 +251,12 @@ impl Mapper {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// The number of the latest generation that events were taken of.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        self.timeline.generation()
     }
 
     /// Whether wall times are approximate: the trace holds no clock snapshots, and [`MapperOptions::base_time`]
@@ -347,6 +356,9 @@ impl Mapper {
 
     /// A mapper that goes on where another one [was saved](Self::save). The options should be the same.
     ///
+    /// Its next event should be the first of the [generation](Self::generation) after the last one. Number and clocks
+    /// have to tell whether it is of the same process, for the reader that it comes from may know nothing of the last.
+    ///
     /// # Errors
     ///
     /// [`MapperStateError`] where `state` is not what [`save`](Self::save) gives in this version. It may be any bytes:
@@ -370,6 +382,7 @@ impl Mapper {
         self.has_scheduling = Saved::load(input)?;
         self.counters = Saved::load(input)?;
         // What can be counted is not believed.
+        self.is_resumed = true;
         self.operations.recount(self.open.operations());
         self.regions.count = self.open.frame_count() - self.operations.count;
         self.pending_events = self.open.pending_events();
@@ -381,7 +394,9 @@ impl Mapper {
         if sync.generation.is_none() {
             return Ok(());
         }
-        let continuity = self.timeline.continuity(event, sync.continues);
+        let is_resumed = core::mem::take(&mut self.is_resumed);
+        let continues = sync.continues || (is_resumed && self.timeline.may_continue(event));
+        let continuity = self.timeline.continuity(event, continues);
         match continuity {
             Continuity::Next => {}
             // Tasks keep their ids, so that children of those that are gone still find them.

@@ -39,6 +39,10 @@ pub(crate) enum Continuity {
     Restart,
 }
 
+/// How far wall and trace clock of one process may move against each other from one generation to the next, in
+/// nanoseconds: more than they drift in a second, and less than two processes differ by.
+const MOST_DRIFT: u128 = 5_000_000_000;
+
 #[derive(Debug)]
 pub(crate) struct Timeline {
     clock: WallClock,
@@ -79,6 +83,20 @@ impl Timeline {
         }
     }
 
+    /// Whether the generation that `event` opens may be the next one, for all that number and clocks tell. Who has
+    /// read what came before has better reasons; a reader that has just begun has none.
+    pub(crate) fn may_continue(&self, event: &Event<'_>) -> bool {
+        let Some(origin) = self.origin else { return false };
+        let offset = |snapshot: Snapshot| snapshot.wall - i128::from(snapshot.trace);
+        let own = event.tables().clock().snapshot().map(Snapshot::from);
+        let agree = match (origin.snapshot, own) {
+            (Some(last), Some(own)) => offset(last).abs_diff(offset(own)) <= MOST_DRIFT,
+            (None, None) => true,
+            _ => false,
+        };
+        origin.generation.checked_add(1) == Some(event.generation()) && agree
+    }
+
     /// Goes over to the generation that `event` opens.
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
         let is_first = self.origin.is_none();
@@ -93,6 +111,10 @@ impl Timeline {
             self.begin = self.time(event);
             self.latest = self.begin;
         }
+    }
+
+    pub(crate) fn generation(&self) -> Option<u64> {
+        self.origin.map(|origin| origin.generation)
     }
 
     pub(crate) fn origin(&self) -> Origin {

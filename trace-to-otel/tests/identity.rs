@@ -20,7 +20,13 @@ fn lines(name: &str) -> Vec<u8> {
 
 #[test]
 fn the_same_bytes_give_the_same_bytes() {
-    for name in ["go1.22/tasks.trace", "go1.27/http.trace", "go1.27/regions.trace", "fork/custom.trace"] {
+    for name in [
+        "go1.22/tasks.trace",
+        "go1.27/http.trace",
+        "fork/custom.trace",
+        "fork/tls.trace",
+        "fork/withspan.trace",
+    ] {
         let once = lines(name);
         assert!(!once.is_empty());
         assert_eq!(once, lines(name), "{name}");

@@ -60,6 +60,32 @@ fn stopped_between_generations() {
     assert!(generations > 12, "only {generations} generations");
 }
 
+/// Another process reads the next snapshot, and its reader knows nothing of the one before.
+#[test]
+fn stopped_between_snapshots() {
+    let first = |script: &mut Script<'_>| {
+        script.run(7);
+        script.region_begin(7, 0, "across");
+    };
+    let second = |script: &mut Script<'_>| {
+        script.run(7);
+        script.region_end(7, 0, "across");
+    };
+    for (number, spans, incomplete) in [(2, 1, 0), (3, 2, 2)] {
+        let (mut mapper, mut found) = (Mapper::new(), Vec::new());
+        for trace in [trace(Dialect::Stock, &[(1, &first)]), trace(Dialect::Stock, &[(number, &second)])] {
+            mapper = Mapper::load(MapperOptions::default(), &mapper.save()).expect("what was saved");
+            let mut reader = Reader::from_slice(&trace).expect("a trace");
+            while let Some(event) = reader.next_event().expect("slices can be read") {
+                let Ok(()) = mapper.event(&event, &mut found);
+            }
+        }
+        assert_eq!(mapper.generation(), Some(number));
+        let Ok(()) = mapper.finish(&mut found);
+        assert_eq!((found.len(), mapper.counters().incomplete_spans), (spans, incomplete), "{found:#?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
