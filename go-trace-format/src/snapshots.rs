@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{generation::Generation, tables::ClockSnapshot};
+use crate::{event::ThreadId, generation::Generation, tables::ClockSnapshot};
 
 /// How many generations are remembered: far more than a flight recorder's ring buffer holds.
 const REMEMBERED: usize = 1 << 10;
@@ -14,6 +14,8 @@ const REMEMBERED: usize = 1 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Delivered {
     last: VecDeque<Key>,
+    /// The threads of the very last one.
+    threads: Vec<ThreadId>,
     /// Whether the next generation may be another than the one after the last: at the beginning of a snapshot.
     pub(crate) is_gap_allowed: bool,
 }
@@ -77,6 +79,14 @@ impl Delivered {
         self.last.pop_back();
     }
 
+    /// Whether a generation may be of the same process as the last one, by the threads that recorded events. Two processes
+    /// of one machine that are recorded at the same time have clocks that agree, and the same numbers now and then, but no
+    /// thread in common.
+    fn shares_threads(&self, generation: &Generation<'_>) -> bool {
+        let is_silent = self.threads.is_empty() || generation.threads().next().is_none();
+        is_silent || generation.threads().any(|thread| self.threads.contains(&thread))
+    }
+
     /// Looks at a generation that has been read, and remembers it.
     pub(crate) fn admit(&mut self, generation: &Generation<'_>) -> Admission {
         let key = Key::of(generation);
@@ -84,13 +94,16 @@ impl Delivered {
         if self.is_gap_allowed && self.last.contains(&key) {
             return Admission::Repeated;
         }
-        let continues = self.last.back().is_some_and(|last| key.continues(last));
+        let follows = self.last.back().is_some_and(|last| key.continues(last));
+        let continues = follows && (!self.is_gap_allowed || self.shares_threads(generation));
         let is_gap = self.is_gap_allowed && !self.last.is_empty() && !continues;
         self.is_gap_allowed = false;
         if self.last.len() == REMEMBERED {
             self.last.pop_front();
         }
         self.last.push_back(key);
+        self.threads.clear();
+        self.threads.extend(generation.threads());
         if is_gap { Admission::Gap } else { Admission::Next { continues } }
     }
 }

@@ -6,7 +6,7 @@ mod support;
 use std::{collections::BTreeSet, io};
 
 use go_trace_format::{
-    Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames, event::GoroutineState,
+    Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames, event::GoroutineState, wire::Batches,
 };
 
 /// Everything of an event that does not depend on the events before it.
@@ -232,4 +232,50 @@ fn a_stream_that_lies_is_refused() {
         Error::TruncatedFrame { offset: 0 }
     );
     assert_eq!(TraceFrames::new(&[][..]).next_frame(), Ok(None));
+}
+
+/// Whether the first generation of a trace continues the last one of another.
+fn continues(earlier: &[u8], later: &[u8]) -> bool {
+    let mut first = Reader::from_slice(earlier).expect("a header");
+    while first.next_event().expect("events").is_some() {}
+    let mut second = Reader::from_slice(later).expect("a header").follow(first);
+    while let Some(event) = second.next_event().expect("events") {
+        match event.kind() {
+            EventKind::Sync(sync) if sync.generation.is_some() => return sync.continues,
+            _ => {}
+        }
+    }
+    panic!("a trace without generation");
+}
+
+/// Programs that run at the same time on one machine have clocks that agree and, now and then, numbers that follow on
+/// each other.
+#[test]
+fn programs_side_by_side_do_not_continue_each_other() {
+    let numbers = |bytes: &[u8]| {
+        let batches = Batches::new(bytes).expect("a header").filter_map(Result::ok);
+        let numbers: BTreeSet<_> =
+            batches.map(|batch| batch.generation).filter(|&number| number > 0).collect();
+        (numbers.first().copied(), numbers.last().copied())
+    };
+    let recordings: Vec<_> = support::testdata()
+        .into_iter()
+        .filter(|recording| recording.bytes.starts_with(b"go 1.26") && !recording.name().contains("flight"))
+        .map(|recording| (numbers(&recording.bytes), recording))
+        .collect();
+    let mut pairs = 0;
+    for ((_, last), earlier) in &recordings {
+        for ((first, _), later) in &recordings {
+            if last.zip(*first).is_some_and(|(last, first)| last + 1 == first)
+                && earlier.name() != later.name()
+            {
+                assert!(!continues(&earlier.bytes, &later.bytes), "{} and {}", earlier.name(), later.name());
+                pairs += 1;
+            }
+        }
+    }
+    assert!(pairs > 10, "only {pairs} pairs whose numbers follow on each other");
+    for (snapshots, _) in flights() {
+        assert!(continues(&snapshots[0].bytes, &snapshots[1].bytes), "{}", snapshots[0].name());
+    }
 }
