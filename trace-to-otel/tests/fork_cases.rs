@@ -533,9 +533,9 @@ fn what_a_goroutine_leaves_open_ends_with_it() {
     assert_eq!(
         spans,
         [
+            "Sql Client 'SELECT t' 1.9-1.10 in 1 Unset db.system.name=other_sql db.query.text=SELECT a FROM t db.query.summary=SELECT t gotrace.incomplete=end",
+            "Http Server 'HTTP' 1.8-1.10 in 2 Unset http.request.method=_OTHER url.path=/panic gotrace.incomplete=end",
             "Http Client 'HTTP' 1.7-1.11 trace f Error http.request.method=_OTHER server.address=h.test server.port=80 url.full=http://h.test/panic error.type=_OTHER",
-            "Sql Client 'SELECT t' 1.9-1.10 in 2 Unset db.system.name=other_sql db.query.text=SELECT a FROM t db.query.summary=SELECT t gotrace.incomplete=end",
-            "Http Server 'HTTP' 1.8-1.10 in 0 Unset http.request.method=_OTHER url.path=/panic gotrace.incomplete=end",
         ]
     );
 }

@@ -148,8 +148,10 @@ impl Mapper {
             let Open::Frame(key) = open else { continue };
             let Some(frame) = self.open.frame_mut(key) else { continue };
             frame.span.abandon(time, &totals);
-            if matches!(frame.what, What::Region) {
-                self.loosen(key, sink)?;
+            match frame.what {
+                What::Region => self.loosen(key, sink)?,
+                // Go starts and ends an operation on one goroutine: a handler has panicked, its request is over.
+                What::Operation(_) => self.end_unfinished(key, Ending::unseen(time), sink)?,
             }
         }
         Ok(())
