@@ -134,7 +134,7 @@ impl Mapper {
         self.emit(Form::plain(Scope::Region), span, None, end.without_start(), sink)
     }
 
-    /// A goroutine has ended: what is open on it may end elsewhere, or not at all.
+    /// A goroutine has ended, and with it its operations. Its regions may end elsewhere, or not at all.
     pub(crate) fn goroutine_end<S: SpanSink>(
         &mut self,
         event: &Event<'_>,
