@@ -83,8 +83,8 @@ impl Delivered {
     /// of one machine that are recorded at the same time have clocks that agree, and the same numbers now and then, but no
     /// thread in common.
     fn shares_threads(&self, generation: &Generation<'_>) -> bool {
-        let is_silent = self.threads.is_empty() || generation.threads().next().is_none();
-        is_silent || generation.threads().any(|thread| self.threads.contains(&thread))
+        let is_silent = self.threads.is_empty() || real_threads(generation).next().is_none();
+        is_silent || real_threads(generation).any(|thread| self.threads.contains(&thread))
     }
 
     /// Looks at a generation that has been read, and remembers it.
@@ -103,7 +103,12 @@ impl Delivered {
         }
         self.last.push_back(key);
         self.threads.clear();
-        self.threads.extend(generation.threads());
+        self.threads.extend(real_threads(generation));
         if is_gap { Admission::Gap } else { Admission::Next { continues } }
     }
+}
+
+/// The threads of a generation. What the runtime records on nobody's behalf is every process's.
+fn real_threads<'g>(generation: &'g Generation<'_>) -> impl Iterator<Item = ThreadId> + 'g {
+    generation.threads().filter(|thread| thread.0 >= 0)
 }
