@@ -197,6 +197,23 @@ fn a_context_of_another_trace_is_linked_to_its_local_parent() {
     assert_eq!(counters.repeated_contexts, 1, "the first one counts");
 }
 
+/// A goroutine goes on with what was begun inside of a region that has ended, and had been told its context late.
+#[test]
+fn a_context_outlives_its_region() {
+    let trace = one(&[7], |script| {
+        script.region_begin(7, 0, "outer");
+        script.task_begin(7, 1, 0, "within");
+        script.log(7, 0, "traceparent", OWN);
+        script.region_end(7, 0, "outer");
+        script.task_end(7, 1);
+    });
+    let (spans, counters) = spans(&trace);
+    let (outer, within) = (find(&spans, "outer"), find(&spans, "within"));
+    assert_eq!((counters.spans, outer.span_id.to_string().as_str()), (2, "b7ad6b7169203331"));
+    assert_eq!(within.parent.map(|parent| parent.span_id), Some(outer.span_id));
+    assert_eq!(within.trace_id, outer.trace_id);
+}
+
 #[test]
 fn what_is_not_sampled_is_held_back_unless_asked_for() {
     let trace = one(&[7], |script| {

@@ -52,6 +52,9 @@ pub(crate) struct LocalParent {
 /// is taken to be true still.
 pub(crate) const MOST_ANCESTORS: usize = 64;
 
+/// How many regions and operations that have ended are remembered with their contexts.
+const MOST_RENAMED: usize = 1 << 14;
+
 /// All that is open.
 #[derive(Debug, Default)]
 pub(crate) struct OpenSpans {
@@ -59,6 +62,8 @@ pub(crate) struct OpenSpans {
     frames: BTreeMap<FrameKey, Box<Frame>>,
     pub(crate) tasks: Tasks,
     last_key: FrameKey,
+    /// Those that have ended, and were told their contexts while they had children.
+    renamed: BTreeMap<FrameKey, SpanContext>,
     /// Whether some span was told its context after it began: what was true then need not be true now.
     pub(crate) has_changed_contexts: bool,
 }
@@ -119,7 +124,10 @@ impl OpenSpans {
 
     fn context_within(&self, open: Open, ancestors: usize) -> Option<SpanContext> {
         let span = match open {
-            Open::Frame(key) => &self.frames.get(&key)?.span,
+            Open::Frame(key) => match self.frames.get(&key) {
+                Some(frame) => &frame.span,
+                None => return self.renamed.get(&key).copied(),
+            },
             Open::Task(id) => match self.tasks.span(id) {
                 Some(span) => span,
                 None => return self.tasks.context_of_other(id),
@@ -169,20 +177,20 @@ impl OpenSpans {
     fn remove(&mut self, key: FrameKey) -> Option<Box<Frame>> {
         let frame = self.frames.remove(&key)?;
         if self.has_changed_contexts {
-            self.tell_children(Open::Frame(key), &frame.span);
+            self.remember_if_renamed(key, &frame.span);
         }
         Some(frame)
     }
 
-    /// Nobody can be asked later what a span was called in the end: its children are told if they do not know.
-    fn tell_children(&mut self, parent: Open, span: &OpenSpan) {
+    /// What a span was called in the end is kept where its children may have been told something else.
+    fn remember_if_renamed(&mut self, key: FrameKey, span: &OpenSpan) {
         let context = span.placed(self.final_parent_context(&span.parent)).context;
         if context == span.placed(span.parent.context).context && !span.identity.is_written_down() {
             return;
         }
-        let children = self.frames.values_mut().map(|frame| &mut frame.span).chain(self.tasks.spans_mut());
-        for child in children.filter(|child| child.parent.span == Some(parent)) {
-            child.parent.context = Some(context);
+        self.renamed.insert(key, context);
+        if self.renamed.len() > MOST_RENAMED {
+            self.renamed.pop_first();
         }
     }
 
@@ -372,4 +380,4 @@ crate::saved::saved!(Frame { span, what });
 crate::saved::saved_enum!(What { 0 => Region, 1 => Operation(operation) });
 crate::saved::saved!(LocalParent { span, context, is_over });
 crate::saved::saved_enum!(Meanwhile { 0 => Unknown, 1 => From(totals), 2 => All(anatomy) });
-crate::saved::saved!(OpenSpans { frames, tasks, last_key, has_changed_contexts });
+crate::saved::saved!(OpenSpans { frames, tasks, last_key, renamed, has_changed_contexts });

@@ -22,6 +22,7 @@ struct Key {
     owner: Owner,
 }
 
+/// Those that concern the whole process first: they are looked for at every span's begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     StopTheWorld,
@@ -146,7 +147,7 @@ impl Mapper {
 
     /// Tells the ranges that concern everybody of a span that begins.
     pub(crate) fn note_overlap(&mut self, span: &OpenSpan) {
-        for (_, range) in self.ranges.open.iter_mut().filter(|(key, _)| key.kind.is_wide()) {
+        for (_, range) in self.ranges.open.iter_mut().take_while(|(key, _)| key.kind.is_wide()) {
             let context = span.placed(span.parent.context).context;
             let is_dropped = range.span.links.add(Link::from(context), self.options.limits.links_per_span);
             self.counters.dropped_links += u64::from(is_dropped);

@@ -48,10 +48,6 @@ impl Tasks {
         self.open.get_mut(&task).map(|span| &mut **span)
     }
 
-    pub(super) fn spans_mut(&mut self) -> impl Iterator<Item = &mut OpenSpan> {
-        self.open.values_mut().map(|span| &mut **span)
-    }
-
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
