@@ -266,6 +266,13 @@ impl Mapper {
         self.timeline.is_approximate()
     }
 
+    /// When an event happened, on the wall clock of the spans. The event is the last one that the mapper has taken, or of
+    /// the same generation.
+    #[must_use]
+    pub fn unix_time(&self, event: &Event<'_>) -> UnixTime {
+        self.timeline.time(event)
+    }
+
     /// Takes the next event, and hands on the spans that it finishes.
     ///
     /// # Errors

@@ -20,8 +20,8 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
     /// holds no clock.
     fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), Self::Error>;
 
-    /// An event of the process, after the spans that it finished.
-    fn event(&mut self, _: &Event<'_>) -> Result<(), Self::Error> {
+    /// An event of the process, after the spans that it finished, and when it happened.
+    fn event(&mut self, _: &Event<'_>, _: UnixTime) -> Result<(), Self::Error> {
         Ok(())
     }
 
@@ -79,7 +79,8 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
             match &mut self.process {
                 Some(process) => {
                     process.mapper.event(event, &mut self.output).context(WRITING)?;
-                    self.output.sink_mut().event(event).context(WRITING)
+                    let time = process.mapper.unix_time(event);
+                    self.output.sink_mut().event(event, time).context(WRITING)
                 }
                 // A trace of no generation is worth a word too.
                 None => self.begin_process(&source),

@@ -164,7 +164,7 @@ impl<W: Write> Output for Records<W> {
         self.set_resource()
     }
 
-    fn event(&mut self, event: &Event<'_>) -> Result<(), WriteError> {
+    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> Result<(), WriteError> {
         if event.event_type() == EventType::Sync && !self.is_go_known {
             // Before the first record: a resource describes all of them.
             let known = self.of_process.clone().with_go_version_in(event.tables());

@@ -11,7 +11,6 @@
 mod canvas;
 mod causes;
 mod chrome;
-mod clock;
 mod lanes;
 mod names;
 mod perfetto;
@@ -29,7 +28,6 @@ use trace_to_otel::{Span, SpanSink, UnixTime};
 use crate::{map::Output, read::Source, report};
 
 use canvas::{Arrow, Group, Instant, Row, Tip, Track, TrackKind};
-use clock::Clock;
 use names::Names;
 use spans::Spans;
 use states::States;
@@ -44,7 +42,6 @@ pub(crate) struct Timeline<C> {
     processes: u32,
     /// What the process under way is called.
     name: String,
-    clock: Clock,
     /// The latest moment of the process.
     latest: UnixTime,
     names: Names,
@@ -78,7 +75,6 @@ impl<C: Canvas> Timeline<C> {
             pen: Pen { canvas, tracks: 0, arrows: 0 },
             processes: 0,
             name: String::new(),
-            clock: Clock::new(UnixTime(0)),
             latest: UnixTime(0),
             names: Names::default(),
             states: States::default(),
@@ -128,20 +124,18 @@ impl<C: Canvas> SpanSink for Timeline<C> {
 }
 
 impl<C: Canvas> Output for Timeline<C> {
-    fn begin(&mut self, source: &Source, base_time: UnixTime) -> io::Result<()> {
+    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
         self.processes += 1;
         self.name.clone_from(&source.name);
-        self.clock = Clock::new(base_time);
         let note = if source.is_approximate { " (times of day approximate)" } else { "" };
         self.pen.canvas.process(self.processes, &format!("{}{note}", file_name(&source.name)))
     }
 
-    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {
         if event.event_type() == EventType::Sync {
             self.names.begin_generation();
             return Ok(());
         }
-        let time = self.clock.time(event);
         self.latest = self.latest.max(time);
         self.states.look_at(event, &mut self.names);
         match event.kind() {
