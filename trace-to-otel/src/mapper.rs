@@ -435,7 +435,7 @@ impl Mapper {
         name: Arc<str>,
         event: &Event<'_>,
         task: TaskId,
-    ) -> OpenSpan {
+    ) -> Box<OpenSpan> {
         let place = Place {
             goroutine: self.goroutine(event),
             thread: event.thread(),
@@ -446,7 +446,7 @@ impl Mapper {
     }
 
     /// The span of which an event is all that was seen: it began before the trace, who knows where.
-    pub(crate) fn unstarted_span(&self, identity: Identity, name: Arc<str>, task: TaskId) -> OpenSpan {
+    pub(crate) fn unstarted_span(&self, identity: Identity, name: Arc<str>, task: TaskId) -> Box<OpenSpan> {
         OpenSpan::new(identity, name, self.timeline.begin(), task, Place::default())
     }
 
@@ -462,7 +462,7 @@ impl Mapper {
     pub(crate) fn emit<S: SpanSink>(
         &mut self,
         form: Form,
-        mut span: OpenSpan,
+        mut span: Box<OpenSpan>,
         anatomy: Option<Anatomy>,
         ending: Ending,
         sink: &mut S,

@@ -132,7 +132,7 @@ pub(crate) struct Form {
 impl Form {
     /// A span of which nothing but its begin and end is told.
     pub(crate) fn plain(scope: Scope) -> Self {
-        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::new() }
+        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::with_capacity(8) }
     }
 }
 
@@ -143,8 +143,8 @@ impl OpenSpan {
         start: UnixTime,
         task: TaskId,
         place: Place,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             identity,
             name,
             start,
@@ -155,11 +155,11 @@ impl OpenSpan {
             abandoned: None,
             notes: Notes::default(),
             links: Links::default(),
-        }
+        })
     }
 
     pub(crate) fn finish(
-        mut self,
+        mut self: Box<Self>,
         mut form: Form,
         placed: Placed,
         anatomy: Option<Anatomy>,

@@ -27,14 +27,14 @@ pub(crate) enum Open {
 /// A region or an operation that is open: what the nests of goroutines are made of.
 #[derive(Debug)]
 pub(crate) struct Frame {
-    pub(crate) span: OpenSpan,
+    pub(crate) span: Box<OpenSpan>,
     pub(crate) what: What,
 }
 
 #[derive(Debug)]
 pub(crate) enum What {
     Region,
-    Operation(OpenOperation),
+    Operation(Box<OpenOperation>),
 }
 
 /// The local parent of a span.
@@ -59,7 +59,7 @@ const MOST_RENAMED: usize = 1 << 14;
 #[derive(Debug, Default)]
 pub(crate) struct OpenSpans {
     /// The oldest first.
-    frames: BTreeMap<FrameKey, Box<Frame>>,
+    frames: BTreeMap<FrameKey, Frame>,
     pub(crate) tasks: Tasks,
     last_key: FrameKey,
     /// Those that have ended, and were told their contexts while they had children.
@@ -69,26 +69,26 @@ pub(crate) struct OpenSpans {
 }
 
 impl OpenSpans {
-    pub(crate) fn insert(&mut self, span: OpenSpan, what: What) -> FrameKey {
+    pub(crate) fn insert(&mut self, span: Box<OpenSpan>, what: What) -> FrameKey {
         let key = FrameKey(self.last_key.0.wrapping_add(1));
         self.last_key = key;
-        self.frames.insert(key, Box::new(Frame { span, what }));
+        self.frames.insert(key, Frame { span, what });
         key
     }
 
     pub(crate) fn frame(&self, key: FrameKey) -> Option<&Frame> {
-        self.frames.get(&key).map(|frame| &**frame)
+        self.frames.get(&key)
     }
 
     pub(crate) fn frame_mut(&mut self, key: FrameKey) -> Option<&mut Frame> {
-        self.frames.get_mut(&key).map(|frame| &mut **frame)
+        self.frames.get_mut(&key)
     }
 
     /// The span itself, as long as it is open.
     pub(crate) fn span(&self, open: Open) -> Option<&OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span(id),
-            Open::Frame(key) => self.frames.get(&key).map(|frame| &frame.span),
+            Open::Frame(key) => self.frames.get(&key).map(|frame| &*frame.span),
         }
     }
 
@@ -96,7 +96,7 @@ impl OpenSpans {
     pub(crate) fn span_mut(&mut self, open: Open) -> Option<&mut OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span_mut(id),
-            Open::Frame(key) => self.frames.get_mut(&key).map(|frame| &mut frame.span),
+            Open::Frame(key) => self.frames.get_mut(&key).map(|frame| &mut *frame.span),
         }
     }
 
@@ -174,7 +174,7 @@ impl OpenSpans {
         false
     }
 
-    fn remove(&mut self, key: FrameKey) -> Option<Box<Frame>> {
+    fn remove(&mut self, key: FrameKey) -> Option<Frame> {
         let frame = self.frames.remove(&key)?;
         if self.has_changed_contexts {
             self.remember_if_renamed(key, &frame.span);
@@ -202,7 +202,7 @@ impl OpenSpans {
     /// The operations that are open.
     pub(crate) fn operations(&self) -> impl Iterator<Item = &OpenOperation> {
         self.frames.values().filter_map(|frame| match &frame.what {
-            What::Operation(operation) => Some(operation),
+            What::Operation(operation) => Some(&**operation),
             What::Region => None,
         })
     }
@@ -284,7 +284,7 @@ impl Mapper {
     }
 
     /// Opens a region or an operation.
-    pub(crate) fn begin_frame(&mut self, span: OpenSpan, what: What) -> FrameKey {
+    pub(crate) fn begin_frame(&mut self, span: Box<OpenSpan>, what: What) -> FrameKey {
         self.note_overlap(&span);
         let key = self.open.insert(span, what);
         // Its key has to be known before it can be put onto its goroutine.

@@ -233,7 +233,7 @@ impl Mapper {
         span.parent = self.parent_of_operation(goroutine, &start);
         let side = (operation == Operation::Tls).then(|| event.stack().and_then(Side::of)).flatten();
         let started = OpenOperation { operation, trace_id_fold, span_id, goroutine, described, side };
-        let key = self.begin_frame(span, What::Operation(started));
+        let key = self.begin_frame(span, What::Operation(Box::new(started)));
         if let Some(What::Operation(started)) = self.open.frame(key).map(|frame| &frame.what) {
             self.operations.add(key, started);
         }

@@ -47,7 +47,7 @@ pub(crate) struct Ranges {
 
 #[derive(Debug)]
 struct OpenRange {
-    span: OpenSpan,
+    span: Box<OpenSpan>,
     /// Whether it was under way when the trace began.
     lacks_start: bool,
 }
@@ -157,7 +157,7 @@ impl Mapper {
     fn finish_range<S: SpanSink>(
         &mut self,
         key: Key,
-        span: OpenSpan,
+        span: Box<OpenSpan>,
         ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {

@@ -1,6 +1,6 @@
 //! Tasks. Go: `runtime/trace.NewTask` and `Task.End`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use go_trace_format::{
     Event,
@@ -19,7 +19,8 @@ use crate::{
 pub(crate) struct Tasks {
     /// By id, which the runtime counts up: the oldest first.
     open: BTreeMap<TaskId, Box<OpenSpan>>,
-    others: HashMap<TaskId, Other, foldhash::fast::RandomState>,
+    /// By id too: those next to come and to be forgotten are near each other, where most are far from any cache.
+    others: BTreeMap<TaskId, Other>,
     /// The ids of `others` in the order in which they got there.
     order: VecDeque<TaskId>,
 }
@@ -122,7 +123,7 @@ impl Mapper {
         span.parent = self.parent_of_task(parent, span.place.goroutine);
         self.goroutines.bind(&mut span, Open::Task(task.id));
         self.note_overlap(&span);
-        self.open.tasks.open.insert(task.id, Box::new(span));
+        self.open.tasks.open.insert(task.id, span);
         Ok(())
     }
 
@@ -207,7 +208,7 @@ impl Mapper {
         let anatomy = self.unbind(&span, Open::Task(id), &mut ending);
         let parent = self.open.final_parent_context(&span.parent);
         self.remember(id, Other::Ended(span.placed(parent).context));
-        self.emit(Form::plain(Scope::Task), *span, anatomy, ending, sink)
+        self.emit(Form::plain(Scope::Task), span, anatomy, ending, sink)
     }
 
     /// Ends a task that begins a second time, and the oldest one where there are too many.
