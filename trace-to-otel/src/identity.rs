@@ -75,7 +75,11 @@ impl Facts {
 }
 
 /// A span's place among all spans of the world.
+///
+/// Aligned as numbers are: of bytes that have just been copied in other pieces than they are read in, the processor
+/// waits for everything that was stored before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(8))]
 pub(crate) struct SpanContext {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,

@@ -82,8 +82,8 @@ impl Default for MapperOptions {
 pub struct Limits {
     /// Open tasks. Above it the oldest go out as if the trace ended.
     pub open_tasks: usize,
-    /// Tasks of which the context is remembered: those that have ended, for children that begin later, and those
-    /// that began before the trace.
+    /// Tasks of which the context is remembered: those that have ended, for children that begin later, and as many that
+    /// began before the trace. Of the former, blocks of 64 ids that follow one another are forgotten at once.
     pub remembered_tasks: usize,
     /// Open regions. Above it new ones are dropped.
     pub open_regions: usize,

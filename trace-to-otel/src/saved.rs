@@ -239,17 +239,17 @@ macro_rules! lists {
 
 lists!(Vec VecDeque);
 
-impl<const N: usize> Saved for [u64; N] {
+impl<T: Saved + Copy + Default, const N: usize> Saved for [T; N] {
     fn save(&self, out: &mut Vec<u8>) {
-        self.iter().for_each(|number| number.save(out));
+        self.iter().for_each(|element| element.save(out));
     }
 
     fn load(input: &mut Input<'_>) -> Option<Self> {
-        let mut numbers = [0; N];
-        for number in &mut numbers {
-            *number = u64::load(input)?;
+        let mut elements = [T::default(); N];
+        for element in &mut elements {
+            *element = T::load(input)?;
         }
-        Some(numbers)
+        Some(elements)
     }
 }
 

@@ -132,7 +132,13 @@ pub(crate) struct Form {
 impl Form {
     /// A span of which nothing but its begin and end is told.
     pub(crate) fn plain(scope: Scope) -> Self {
-        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::with_capacity(8) }
+        Self {
+            scope,
+            kind: SpanKind::Internal,
+            status: Status::Unset,
+            name: None,
+            attributes: Vec::with_capacity(8),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tasks. Go: `runtime/trace.NewTask` and `Task.End`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use go_trace_format::{
     Event,
@@ -19,20 +19,51 @@ use crate::{
 pub(crate) struct Tasks {
     /// By id, which the runtime counts up: the oldest first.
     open: BTreeMap<TaskId, Box<OpenSpan>>,
-    /// By id too: those next to come and to be forgotten are near each other, where most are far from any cache.
-    others: BTreeMap<TaskId, Other>,
-    /// The ids of `others` in the order in which they got there.
-    order: VecDeque<TaskId>,
+    /// Those that began before the trace did.
+    mentioned: BTreeMap<TaskId, Mentioned>,
+    ended: EndedTasks,
 }
 
-#[derive(Debug)]
-enum Other {
-    /// It has ended, and has been here.
-    Ended(SpanContext),
-    /// It began before the trace did: only its id was seen. Boxed, for this is rare.
-    Mentioned(Box<Mentioned>),
+/// The contexts of tasks that have ended.
+///
+/// There may be many. Those that end at about the same time have ids near each other: in blocks, they are near each
+/// other in memory too, where single ones would all be far from any cache.
+#[derive(Debug, Default)]
+struct EndedTasks {
+    /// By the id's quotient and remainder.
+    blocks: HashMap<u64, Box<[Option<SpanContext>; BLOCK]>, foldhash::fast::RandomState>,
+    /// The blocks in the order in which they got there.
+    order: VecDeque<u64>,
 }
 
+/// How many ids a block is for.
+const BLOCK: usize = 64;
+
+impl EndedTasks {
+    fn place(task: TaskId) -> (u64, usize) {
+        (task.0 / BLOCK as u64, task.0 as usize % BLOCK)
+    }
+
+    fn get(&self, task: TaskId) -> Option<SpanContext> {
+        let (block, index) = Self::place(task);
+        self.blocks.get(&block)?[index]
+    }
+
+    /// Remembers one more, and forgets the oldest block where there are too many.
+    fn insert(&mut self, task: TaskId, context: SpanContext, most: usize) {
+        let (block, index) = Self::place(task);
+        let contexts = self.blocks.entry(block).or_insert_with(|| {
+            self.order.push_back(block);
+            Box::new([None; BLOCK])
+        });
+        contexts[index] = Some(context);
+        if self.order.len() > most.div_ceil(BLOCK).max(1) {
+            self.order.pop_front().and_then(|oldest| self.blocks.remove(&oldest));
+        }
+    }
+}
+
+/// A task of which only its id was seen.
 #[derive(Debug)]
 struct Mentioned {
     identity: Identity,
@@ -60,23 +91,20 @@ impl Tasks {
 
     /// The context of a task that has ended, or that nobody has seen begin.
     pub(super) fn context_of_other(&self, task: TaskId) -> Option<SpanContext> {
-        match self.others.get(&task)? {
-            Other::Ended(context) => Some(*context),
-            Other::Mentioned(mentioned) => Some(mentioned.identity.place(None).context),
+        match self.mentioned.get(&task) {
+            Some(mentioned) => Some(mentioned.identity.place(None).context),
+            None => self.ended.get(task),
         }
     }
 
     /// How many events of tasks there are.
     pub(super) fn pending_events(&self) -> usize {
-        let others = self.others.values().filter_map(|other| match other {
-            Other::Mentioned(mentioned) => Some(mentioned.notes.events.len()),
-            Other::Ended(_) => None,
-        });
-        self.open.values().map(|span| span.notes.events.len()).chain(others).sum()
+        let mentioned = self.mentioned.values().map(|mentioned| &mentioned.notes);
+        self.open.values().map(|span| &span.notes).chain(mentioned).map(|notes| notes.events.len()).sum()
     }
 
     fn knows(&self, task: TaskId) -> bool {
-        self.open.contains_key(&task) || self.others.contains_key(&task)
+        self.open.contains_key(&task) || self.mentioned.contains_key(&task) || self.ended.get(task).is_some()
     }
 
     /// Where logs of the task go. None for a task that has ended.
@@ -84,20 +112,7 @@ impl Tasks {
         if let Some(span) = self.open.get_mut(&task) {
             return Some((&mut span.identity, &mut span.notes));
         }
-        match self.others.get_mut(&task)? {
-            Other::Ended(_) => None,
-            Other::Mentioned(mentioned) => Some((&mut mentioned.identity, &mut mentioned.notes)),
-        }
-    }
-
-    fn take_mentioned(&mut self, task: TaskId) -> Option<Box<Mentioned>> {
-        // Its place in the order stays; there it is skipped, or stands for the task's end.
-        if matches!(self.others.get(&task), Some(Other::Mentioned(_))) {
-            if let Some(Other::Mentioned(mentioned)) = self.others.remove(&task) {
-                return Some(mentioned);
-            }
-        }
-        None
+        self.mentioned.get_mut(&task).map(|mentioned| (&mut mentioned.identity, &mut mentioned.notes))
     }
 }
 
@@ -113,7 +128,7 @@ impl Mapper {
         if let Some(parent) = parent {
             self.mention(event, parent);
         }
-        let (identity, notes) = match self.open.tasks.take_mentioned(task.id) {
+        let (identity, notes) = match self.open.tasks.mentioned.remove(&task.id) {
             Some(mentioned) => (mentioned.identity, mentioned.notes),
             None => (Identity::new(&self.facts(Scope::Task, event, task.id, true)), Notes::default()),
         };
@@ -138,7 +153,7 @@ impl Mapper {
         if self.open.tasks.span(task.id).is_some() {
             return self.finish_task(task.id, end, sink);
         }
-        let (identity, notes) = match self.open.tasks.take_mentioned(task.id) {
+        let (identity, notes) = match self.open.tasks.mentioned.remove(&task.id) {
             Some(mentioned) => (mentioned.identity, mentioned.notes),
             None if self.open.tasks.knows(task.id) => {
                 self.counters.repeated_task_ends += 1;
@@ -149,7 +164,7 @@ impl Mapper {
         let name = self.texts.name(task.name, "(unknown task)");
         let mut span = self.unstarted_span(identity, name, task.id);
         span.notes = notes;
-        self.remember(task.id, Other::Ended(span.identity.place(None).context));
+        self.remember_ended(task.id, span.identity.place(None).context);
         self.emit(Form::plain(Scope::Task), span, None, end.without_start(), sink)
     }
 
@@ -163,9 +178,8 @@ impl Mapper {
 
     /// Forgets the tasks that have ended, and those of which nothing but the id is known.
     pub(crate) fn forget_tasks(&mut self) {
-        while let Some(id) = self.open.tasks.order.pop_front() {
-            self.forget_task(id);
-        }
+        self.open.tasks.ended = EndedTasks::default();
+        self.forget_mentioned(0);
     }
 
     /// Keeps the context of a task that nobody has seen begin, so that all its children get the same parent.
@@ -174,8 +188,8 @@ impl Mapper {
             return;
         }
         let identity = Identity::new(&self.facts(Scope::Task, event, task, true));
-        let mentioned = Mentioned { identity, notes: Notes::default() };
-        self.remember(task, Other::Mentioned(Box::new(mentioned)));
+        self.open.tasks.mentioned.insert(task, Mentioned { identity, notes: Notes::default() });
+        self.forget_mentioned(self.options.limits.remembered_tasks);
     }
 
     /// A task as a parent, if it is one.
@@ -207,7 +221,7 @@ impl Mapper {
         let Some(span) = self.open.tasks.open.remove(&id) else { return Ok(()) };
         let anatomy = self.unbind(&span, Open::Task(id), &mut ending);
         let parent = self.open.final_parent_context(&span.parent);
-        self.remember(id, Other::Ended(span.placed(parent).context));
+        self.remember_ended(id, span.placed(parent).context);
         self.emit(Form::plain(Scope::Task), span, anatomy, ending, sink)
     }
 
@@ -223,26 +237,21 @@ impl Mapper {
         Ok(())
     }
 
-    fn remember(&mut self, task: TaskId, other: Other) {
-        if self.open.tasks.others.insert(task, other).is_none() {
-            self.open.tasks.order.push_back(task);
-        }
-        while self.open.tasks.order.len() > self.options.limits.remembered_tasks {
-            let Some(oldest) = self.open.tasks.order.pop_front() else { break };
-            self.forget_task(oldest);
-        }
+    fn remember_ended(&mut self, task: TaskId, context: SpanContext) {
+        self.open.tasks.ended.insert(task, context, self.options.limits.remembered_tasks);
     }
 
-    fn forget_task(&mut self, task: TaskId) {
-        if let Some(Other::Mentioned(mentioned)) = self.open.tasks.others.remove(&task) {
-            // Nothing of it was seen but its id: no span goes out that could carry its logs.
-            self.pending_events -= mentioned.notes.events.len();
-            self.counters.unattached_logs +=
-                mentioned.notes.events.len() as u64 + u64::from(mentioned.notes.dropped);
+    /// Forgets the oldest tasks of which only the id was seen, but for so many: no span goes out that could carry
+    /// their logs.
+    fn forget_mentioned(&mut self, most: usize) {
+        while self.open.tasks.mentioned.len() > most {
+            let Some((_, Mentioned { notes, .. })) = self.open.tasks.mentioned.pop_first() else { break };
+            self.pending_events -= notes.events.len();
+            self.counters.unattached_logs += notes.events.len() as u64 + u64::from(notes.dropped);
         }
     }
 }
 
-crate::saved::saved!(Tasks { open, others, order });
-crate::saved::saved_enum!(Other { 0 => Ended(context), 1 => Mentioned(mentioned) });
+crate::saved::saved!(Tasks { open, mentioned, ended });
+crate::saved::saved!(EndedTasks { blocks, order });
 crate::saved::saved!(Mentioned { identity, notes });
