@@ -99,8 +99,16 @@ impl Goroutine {
         time
     }
 
-    fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.dropped == 0
+    /// Takes what is open no longer out of the nest. Says whether the goroutine still matters.
+    fn close(&mut self, closed: Open) -> bool {
+        if let Some(index) = self.open.iter().rposition(|&open| open == closed) {
+            self.open.remove(index);
+        }
+        self.matters()
+    }
+
+    fn matters(&self) -> bool {
+        !self.open.is_empty() || self.dropped > 0 || self.creation.is_some()
     }
 }
 
@@ -151,20 +159,29 @@ impl Goroutines {
 
     /// Takes what is open no longer out of its goroutine's nest, and forgets the goroutine if that was all.
     pub(crate) fn close(&mut self, id: GoroutineId, closed: Open) {
-        if let Some(goroutine) = self.known.get_mut(&id) {
-            if let Some(index) = goroutine.open.iter().rposition(|&open| open == closed) {
-                goroutine.open.remove(index);
-            }
-            if goroutine.is_idle() && goroutine.creation.is_none() {
-                self.remove(id);
-            }
+        if self.known.get_mut(&id).is_some_and(|goroutine| !goroutine.close(closed)) {
+            self.remove(id);
         }
+    }
+
+    /// The same at some time, and gives the goroutine's moment and its totals then.
+    pub(crate) fn close_at(
+        &mut self,
+        id: GoroutineId,
+        closed: Open,
+        time: UnixTime,
+    ) -> Option<(UnixTime, Anatomy)> {
+        let goroutine = self.get_mut(id)?;
+        let moment = goroutine.totals_at(time);
+        if !goroutine.close(closed) {
+            self.remove(id);
+        }
+        Some(moment)
     }
 
     /// Forgets a goroutine on which nothing is open any more.
     pub(crate) fn forget_if_idle(&mut self, id: GoroutineId) {
-        let is_idle = |goroutine: &Goroutine| goroutine.is_idle() && goroutine.creation.is_none();
-        if self.known.get(&id).is_some_and(is_idle) {
+        if self.known.get(&id).is_some_and(|goroutine| !goroutine.matters()) {
             self.remove(id);
         }
     }
@@ -288,11 +305,13 @@ impl Mapper {
     #[inline]
     pub(crate) fn goroutine_wakes(&mut self, event: &Event<'_>) {
         self.goroutine_is_moved(event, Doing::Runnable);
+        if !self.options.wake_links {
+            return;
+        }
+        let innermost = |id| self.goroutines.get(id)?.open.last().copied();
+        let Some(waker) = event.goroutine().and_then(innermost) else { return };
         let woken = GoroutineId(event.arguments()[0] as i64);
-        let Some(goroutine) = self.goroutines.get(woken) else { return };
-        let woken = goroutine.open.last().copied();
-        let waker = event.goroutine().and_then(|id| self.goroutines.get(id)?.open.last().copied());
-        if let Some((woken, waker)) = woken.zip(waker).filter(|_| self.options.wake_links) {
+        if let Some(woken) = innermost(woken) {
             self.link_to_waker(woken, waker);
         }
     }

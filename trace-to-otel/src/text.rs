@@ -68,7 +68,7 @@ impl Texts {
 }
 
 /// A place in the program's source.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CodeLocation {
     pub(crate) function: Arc<str>,
     pub(crate) file: Arc<str>,
@@ -79,19 +79,19 @@ pub(crate) struct CodeLocation {
 #[derive(Debug, Default)]
 pub(crate) struct CodeLocations {
     /// By stack, and whether it is the caller of an operation that is asked for.
-    by_stack: FastMap<(StackId, bool), Option<Arc<CodeLocation>>>,
+    by_stack: FastMap<(StackId, bool), Option<CodeLocation>>,
     stack_traces: FastMap<StackId, Arc<str>>,
 }
 
 impl CodeLocations {
     /// The place of the innermost frame that is not the runtime's, which is where the program asked for the span.
-    pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
+    pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<CodeLocation> {
         self.of_top_frame_above(stack, is_of_runtime, false)
     }
 
     /// The place of the innermost frame that is not of the packages whose operations the fork records: it asked for
     /// the operation.
-    pub(crate) fn of_top_caller(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
+    pub(crate) fn of_top_caller(&mut self, stack: Option<Stack<'_>>) -> Option<CodeLocation> {
         self.of_top_frame_above(stack, |function| is_of_runtime(function) || is_of_operations(function), true)
     }
 
@@ -100,11 +100,11 @@ impl CodeLocations {
         stack: Option<Stack<'_>>,
         is_below: fn(&[u8]) -> bool,
         is_caller: bool,
-    ) -> Option<Arc<CodeLocation>> {
+    ) -> Option<CodeLocation> {
         let stack = stack?;
         let location = self.by_stack.entry((stack.id(), is_caller)).or_insert_with(|| {
             let frame = stack.frames().find(|frame| !is_below(frame.function.as_bytes()))?;
-            Some(Arc::new(CodeLocation::of(&frame)))
+            Some(CodeLocation::of(&frame))
         });
         location.clone()
     }

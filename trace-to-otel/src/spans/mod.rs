@@ -50,7 +50,7 @@ pub(crate) struct OpenSpan {
 pub(crate) struct Place {
     pub(crate) goroutine: Option<GoroutineId>,
     pub(crate) thread: Option<ThreadId>,
-    pub(crate) code: Option<Arc<CodeLocation>>,
+    pub(crate) code: Option<CodeLocation>,
     pub(crate) stack: Option<Arc<str>>,
 }
 
@@ -203,9 +203,9 @@ impl OpenSpan {
 
     fn add_attributes(&mut self, attributes: &mut Vec<Attribute>, ending: Ending) {
         attributes.reserve(8);
-        if let Some(code) = &self.place.code {
-            attributes.push(Attribute::new(CODE_FUNCTION_NAME, Arc::clone(&code.function)));
-            attributes.push(Attribute::new(CODE_FILE_PATH, Arc::clone(&code.file)));
+        if let Some(code) = self.place.code.take() {
+            attributes.push(Attribute::new(CODE_FUNCTION_NAME, code.function));
+            attributes.push(Attribute::new(CODE_FILE_PATH, code.file));
             if code.line != 0 {
                 attributes.push(Attribute::new(CODE_LINE_NUMBER, code.line));
             }

@@ -273,14 +273,13 @@ impl Mapper {
         }
         let Meanwhile::From(start) = span.meanwhile else { return None };
         let id = span.place.goroutine?;
-        let mut anatomy = None;
-        if is_cut || ending.goroutine == Some(id) {
-            let (end, totals) = self.goroutines.get_mut(id)?.totals_at(ending.time);
-            ending.time = end;
-            anatomy = Some(totals.since(&start));
+        if !is_cut && ending.goroutine != Some(id) {
+            self.goroutines.close(id, open);
+            return None;
         }
-        self.goroutines.close(id, open);
-        anatomy
+        let (end, totals) = self.goroutines.close_at(id, open, ending.time)?;
+        ending.time = end;
+        Some(totals.since(&start))
     }
 
     /// Opens a region or an operation.
