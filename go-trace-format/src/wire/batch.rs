@@ -293,6 +293,8 @@ pub(crate) fn detect(version: Version, after_header: &[u8]) -> Detected {
     if !version.has_end_of_generation() {
         return Detected::Dialect(Dialect::Stock);
     }
+    // What is said must not hang on how many bytes there are already.
+    let after_header = &after_header[..after_header.len().min(MAX_SYNC)];
     match item(after_header, 0, Dialect::Stock) {
         Ok((_, Item::Batch(batch))) => {
             let opens = |dialect: &Dialect| {
