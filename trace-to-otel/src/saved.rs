@@ -300,23 +300,16 @@ saved!(ProcId { 0 });
 saved!(TaskId { 0 });
 saved!(Time { 0 });
 
-/// The operations by their numbers here.
-const OPERATIONS: [Operation; 6] = [
-    Operation::HttpServer,
-    Operation::HttpClient,
-    Operation::Sql,
-    Operation::Tls,
-    Operation::Dns,
-    Operation::Connect,
-];
-
 impl Saved for Operation {
     fn save(&self, out: &mut Vec<u8>) {
-        out.push(OPERATIONS.iter().position(|operation| operation == self).unwrap_or(OPERATIONS.len()) as u8);
+        out.push(
+            Operation::ALL.iter().position(|operation| operation == self).unwrap_or(Operation::ALL.len())
+                as u8,
+        );
     }
 
     fn load(input: &mut Input<'_>) -> Option<Self> {
-        OPERATIONS.get(usize::from(u8::load(input)?)).copied()
+        Operation::ALL.get(usize::from(u8::load(input)?)).copied()
     }
 }
 

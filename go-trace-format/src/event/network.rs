@@ -25,6 +25,12 @@ pub enum Operation {
     Connect,
 }
 
+impl Operation {
+    /// Every kind, in the order of the declaration.
+    pub const ALL: [Self; 6] =
+        [Self::HttpServer, Self::HttpClient, Self::Sql, Self::Tls, Self::Dns, Self::Connect];
+}
+
 /// An operation begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -18,7 +18,7 @@ use go_trace_format::{
     event::{Operation, Outcome},
 };
 use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
-use sanitize::{Dialect, Sanitizer};
+use sanitize::Sanitizer;
 
 use crate::span::{Attribute, Scope, SpanKind, Status};
 
@@ -52,10 +52,9 @@ impl Described {
 pub(crate) struct Describer {
     sanitizer: Sanitizer,
     database: sql::Database,
-    known: [Known; OPERATIONS],
+    known: [Known; Operation::ALL.len()],
 }
 
-const OPERATIONS: usize = 6;
 /// How many texts of an operation are remembered. Each has at most 1024 bytes.
 const MOST_KNOWN: usize = 1024;
 
@@ -119,18 +118,13 @@ impl Describer {
 }
 
 fn index(operation: Operation) -> usize {
-    operation as usize % OPERATIONS
+    operation as usize % Operation::ALL.len()
 }
 
 /// Says that an operation has failed, and how.
 fn fail(error_type: &'static str, attributes: &mut Vec<Attribute>) -> Status {
     attributes.push(Attribute::new(ERROR_TYPE, error_type));
     Status::Error
-}
-
-/// The dialect of a database, by its `db.system.name`.
-fn dialect_of(db_system_name: &str) -> Dialect {
-    Dialect::from_db_system_name(db_system_name)
 }
 
 crate::saved::saved!(Described { scope, kind, name, attributes });
@@ -167,16 +161,8 @@ mod tests {
 
     #[test]
     fn each_operation_has_its_own_memory() {
-        let operations = [
-            Operation::HttpServer,
-            Operation::HttpClient,
-            Operation::Sql,
-            Operation::Tls,
-            Operation::Dns,
-            Operation::Connect,
-        ];
-        let indices: std::collections::BTreeSet<_> = operations.into_iter().map(index).collect();
-        assert_eq!(indices.len(), OPERATIONS);
+        let indices: std::collections::BTreeSet<_> = Operation::ALL.into_iter().map(index).collect();
+        assert_eq!(indices.len(), Operation::ALL.len());
     }
 
     #[test]

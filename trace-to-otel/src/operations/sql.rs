@@ -6,7 +6,7 @@ use go_trace_format::{Text, event::SqlErrorCode};
 use opentelemetry_semantic_conventions::attribute::{DB_QUERY_SUMMARY, DB_QUERY_TEXT, DB_SYSTEM_NAME};
 use sanitize::{Dialect, Sanitizer};
 
-use super::{Described, OTHER, dialect_of, fail, torn};
+use super::{Described, OTHER, fail, torn};
 use crate::{
     attribute::SQL_ROWS_AFFECTED,
     span::{Attribute, Scope, SpanKind, Status},
@@ -21,7 +21,7 @@ pub(super) struct Database {
 
 impl Database {
     pub(super) fn new(system_name: Arc<str>) -> Self {
-        Self { dialect: dialect_of(&system_name), system_name }
+        Self { dialect: Dialect::from_db_system_name(&system_name), system_name }
     }
 }
 

@@ -13,7 +13,7 @@ use anyhow::bail;
 use go_trace_format::{Event, EventType};
 use trace_to_otel::{
     LogRecord, Metric, MetricsCollector, Resource, Span, SpanSink, UnixTime,
-    otlp::{JsonLines, Record, RecordTooLarge, Signal},
+    otlp::{JsonLines, Record, RecordTooLarge},
 };
 
 use crate::{
@@ -58,13 +58,13 @@ fn send_all(arguments: &OtlpArguments, resource: Resource) -> anyhow::Result<()>
     let mut records = Records::<io::Sink>::new(resource);
     let is_wanted = |signal| arguments.signals.contains(&signal);
     if is_wanted(SignalName::Traces) {
-        records.spans = receiver(Signal::Traces, arguments)?;
+        records.spans = receiver(arguments)?;
     }
     if is_wanted(SignalName::Metrics) {
-        records.metrics = receiver(Signal::Metrics, arguments)?;
+        records.metrics = receiver(arguments)?;
     }
     if is_wanted(SignalName::Logs) {
-        records.logs = receiver(Signal::Logs, arguments)?;
+        records.logs = receiver(arguments)?;
     }
     let outcome = convert(arguments, &mut records);
     // What went out before a failure is told before the failure.
@@ -76,8 +76,8 @@ fn send_all(arguments: &OtlpArguments, resource: Resource) -> anyhow::Result<()>
     }
 }
 
-fn receiver<T: Record>(signal: Signal, arguments: &OtlpArguments) -> anyhow::Result<Channel<io::Sink, T>> {
-    Ok(Channel::Receiver(Box::new(Receiver::connect(signal, &arguments.sending)?)))
+fn receiver<T: Record>(arguments: &OtlpArguments) -> anyhow::Result<Channel<io::Sink, T>> {
+    Ok(Channel::Receiver(Box::new(Receiver::connect(&arguments.sending)?)))
 }
 
 fn convert<W: Write>(arguments: &OtlpArguments, records: &mut Records<W>) -> anyhow::Result<()> {

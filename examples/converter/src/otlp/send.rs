@@ -29,9 +29,9 @@ struct Tally {
 }
 
 impl<T: Record> Receiver<T> {
-    pub(super) fn connect(signal: Signal, sending: &Sending) -> anyhow::Result<Self> {
-        let environment = Settings::from_environment(signal, |name| env::var(name).ok())?;
-        let config = settings(sending)?.or(environment).resolve(signal)?;
+    pub(super) fn connect(sending: &Sending) -> anyhow::Result<Self> {
+        let environment = Settings::from_environment(T::SIGNAL, |name| env::var(name).ok())?;
+        let config = settings(sending)?.or(environment).resolve(T::SIGNAL)?;
         let encoder = Encoder::new(config.protocol.encoding(), &Resource::new());
         let exporter = BlockingExporter::new(Exporter::new(config)?)?;
         Ok(Self { exporter, encoder, tally: Tally::default() })
