@@ -7,7 +7,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceResponse,
 };
 use prost::Message;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use trace_to_otel::otlp::{
     Compression, Encoding, ExportErrorKind, Exporter, Protocol, ReceiverStatus, Signal,
 };
@@ -297,6 +300,25 @@ async fn what_speaks_no_http_is_no_receiver() {
     let outcome =
         exporter(Protocol::HttpProtobuf, &receiver.endpoint).export(&batch(Encoding::Protobuf, 1)).await;
     assert!(!failed(outcome, ExportErrorKind::NotOtlp).is_retryable());
+}
+
+/// Those settings may be there before our request is under way, or after.
+#[tokio::test]
+async fn what_speaks_first_is_no_receiver() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"\0\0\0\x04\0\0\0\0\0").await.unwrap();
+            tokio::spawn(async move { stream.read_to_end(&mut Vec::new()).await });
+        }
+    });
+    for _ in 0..100 {
+        let outcome = exporter(Protocol::HttpProtobuf, &endpoint).export(&batch(Encoding::Protobuf, 1)).await;
+        assert!(!failed(outcome, ExportErrorKind::NotOtlp).is_retryable());
+    }
+    server.abort();
 }
 
 #[tokio::test]

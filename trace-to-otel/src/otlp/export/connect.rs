@@ -112,13 +112,15 @@ fn in_file(setting: &str, file: &Path, problem: &str) -> ConfigError {
 pub(super) fn no_answer(error: &(dyn Error + 'static)) -> ExportError {
     let causes: Vec<_> = causes(error).collect();
     let message = message(&causes);
-    // h2 gives out no more than the text of what broke a connection. To it, HTTP/1.1 is a frame of invalid size.
+    // h2 gives out no more than the text of what broke a connection. To it, HTTP/1.1 is a frame of invalid size. hyper has
+    // no predicate for a server that speaks first, as those of HTTP/2 do where their settings come before our request.
     let is_tls = |cause: &&(dyn Error + 'static)| cause.is::<rustls::Error>();
+    let is_foreign = ["frame with invalid size", "received unexpected message from connection"];
     let is_no_http =
         |cause: &&(dyn Error + 'static)| cause.downcast_ref().is_some_and(hyper::Error::is_parse);
     let kind = if causes.iter().any(is_tls) || message.contains("received fatal alert") {
         ExportErrorKind::Tls
-    } else if causes.iter().any(is_no_http) || message.contains("frame with invalid size") {
+    } else if causes.iter().any(is_no_http) || is_foreign.iter().any(|words| message.contains(words)) {
         ExportErrorKind::NotOtlp
     } else {
         ExportErrorKind::Unreachable
