@@ -2,7 +2,7 @@
 //!
 //! Go: `internal/trace/reader.go`.
 
-use std::{io::Read, sync::Arc};
+use std::{fmt, io::Read, sync::Arc};
 
 use crate::{
     assemble::Assembler,
@@ -97,6 +97,7 @@ impl ReaderOptions {
             syncs: 0,
             stage: Stage::Between,
             delivered: Delivered::default(),
+            known: None,
         })
     }
 
@@ -146,6 +147,16 @@ pub struct Reader<'a> {
     syncs: u64,
     stage: Stage,
     delivered: Delivered,
+    known: Option<Known<'a>>,
+}
+
+/// Says which generations are known already.
+struct Known<'a>(Box<dyn FnMut(&Generation<'_>) -> bool + Send + 'a>);
+
+impl fmt::Debug for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Known")
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -218,6 +229,28 @@ impl<'a> Reader<'a> {
         }
         self.delivered.is_gap_allowed = true;
         self.syncs = earlier.syncs;
+        self
+    }
+
+    /// Leaves out the generations for which `is_known` says true, without putting their events in order.
+    ///
+    /// It is for those who keep account themselves of what they have read, over restarts too; [`follow`](Self::follow)
+    /// does it in memory. `is_known` is asked once for each generation, before the sync event that begins it. A
+    /// generation behind one that was left out is read as a snapshot that begins there.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), go_trace_format::Error> {
+    /// # let trace: &[u8] = b"go 1.22 trace\0\0\0";
+    /// let mut reader = go_trace_format::Reader::from_slice(trace)?.leaving_out(|generation| generation.number() < 7);
+    /// while let Some(event) = reader.next_event()? {
+    ///     println!("{event:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn leaving_out(mut self, is_known: impl FnMut(&Generation<'_>) -> bool + Send + 'a) -> Self {
+        self.known = Some(Known(Box::new(is_known)));
         self
     }
 
@@ -315,6 +348,11 @@ impl<'a> Reader<'a> {
         let last = self.sequencer.last_time();
         loop {
             let continues = match self.assembler.next(&mut self.generation, &mut self.losses) {
+                Ok(true) if self.known.as_mut().is_some_and(|known| (known.0)(&self.generation)) => {
+                    self.sequencer.forget_order();
+                    self.delivered.forget_all();
+                    continue;
+                }
                 Ok(true) => match self.delivered.admit(&self.generation) {
                     Admission::Repeated => continue,
                     Admission::Next { continues } => continues,

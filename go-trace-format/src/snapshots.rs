@@ -79,6 +79,12 @@ impl Delivered {
         self.last.pop_back();
     }
 
+    /// What comes next follows on nothing.
+    pub(crate) fn forget_all(&mut self) {
+        self.last.clear();
+        self.threads.clear();
+    }
+
     /// Whether a generation may be of the same process as the last one, by the threads that recorded events. Two processes
     /// of one machine that are recorded at the same time have clocks that agree, and the same numbers now and then, but no
     /// thread in common.

@@ -279,3 +279,33 @@ fn programs_side_by_side_do_not_continue_each_other() {
         assert!(continues(&snapshots[0].bytes, &snapshots[1].bytes), "{}", snapshots[0].name());
     }
 }
+
+/// What is left is read as a trace that begins there.
+#[test]
+fn generations_that_are_known_are_left_out() {
+    let mut left_out = 0;
+    for recording in support::testdata() {
+        let generations = ReaderOptions::new().generations(&recording.bytes).expect("a header");
+        let begins: Vec<_> = generations
+            .map(|generation| generation.expect("salvaging never fails"))
+            .map(|generation| (generation.number(), generation.start() as usize))
+            .collect();
+        let (header, _) = recording.bytes.split_at(go_trace_format::HEADER_LENGTH);
+        for &(first, start) in begins.iter().skip(1) {
+            let mut asked = Vec::new();
+            let mut reader =
+                Reader::from_slice(&recording.bytes).expect("a header").leaving_out(|generation| {
+                    asked.push(generation.number());
+                    generation.number() < first
+                });
+            let found = fingerprints(&mut reader);
+            drop(reader);
+            assert_eq!(asked, begins.iter().map(|&(number, _)| number).collect::<Vec<_>>());
+            let cut = [header, &recording.bytes[start..]].concat();
+            let mut cut = Reader::from_slice(&cut).expect("a header");
+            assert_eq!(found, fingerprints(&mut cut), "{}", recording.name());
+            left_out += 1;
+        }
+    }
+    assert!(left_out > 20, "only {left_out} generations were left out");
+}
