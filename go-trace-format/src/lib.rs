@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod assemble;
+#[cfg(feature = "compressed")]
+mod compressed;
+mod content;
 mod cursor;
 mod dump;
 mod error;
@@ -22,6 +25,9 @@ pub mod wire;
 #[cfg(feature = "write")]
 pub mod write;
 
+#[cfg(feature = "compressed")]
+pub use compressed::{Compression, Damage, Decompressed, DecompressionError};
+pub use content::Content;
 pub use dump::Dumper;
 pub use error::{Error, Violation};
 pub use event::{Event, EventKind};

@@ -229,3 +229,27 @@ fn open_tasks_of_many_generations() {
     let peak = peak(Mode::Strict, &trace, false);
     assert!(peak <= FACTOR * trace.len(), "{peak} bytes for a trace of {}", trace.len());
 }
+
+/// However much comes out of little, only a piece of it is in memory. What the decoder of Zstandard needs itself is not
+/// counted here: tests/compressed.rs has its limit.
+#[test]
+#[cfg(feature = "compressed")]
+fn compressed_zeros() {
+    use std::io::{self, Cursor, Write};
+
+    let _alone = alone();
+    let zeros = vec![0; 1 << 20];
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&zeros).expect("memory takes it");
+    let gzip = gzip.finish().expect("memory takes it").repeat(64);
+    let zstd = zstd::encode_all(&zeros[..], 3).expect("memory takes it").repeat(1024);
+    for bomb in [gzip, zstd] {
+        let before = ALLOCATOR.current_usage();
+        ALLOCATOR.reset_peak_usage();
+        let mut bytes = go_trace_format::Decompressed::new(Cursor::new(bomb)).expect("zeros");
+        let size = io::copy(&mut bytes, &mut io::sink()).expect("zeros");
+        let peak = ALLOCATOR.peak_usage() - before;
+        assert!(size >= 64 << 20 && bytes.damage().found().is_none(), "{size} bytes");
+        assert!(peak < BASE, "{peak} bytes of memory for {size} bytes");
+    }
+}

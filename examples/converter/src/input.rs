@@ -1,34 +1,27 @@
 //! Where the bytes of a trace come from: a file, standard input or this very program, compressed or not.
 
 mod again;
-mod damage;
 mod progress;
-mod zstd;
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Cursor, Read},
+    io::{self, Read},
     path::Path,
     time::SystemTime,
 };
 
 use anyhow::Context;
-use flate2::bufread::MultiGzDecoder;
+use go_trace_format::{Content, Damage, Decompressed};
 use trace_to_otel::UnixTime;
 
 pub(crate) use again::Rereadable;
-pub(crate) use damage::Damage;
 pub(crate) use progress::Progress;
 
-use damage::Lenient;
 use progress::Watched;
-use zstd::ZstdDecoder;
 
 /// The recording that is shown where no file is given.
 const BUNDLED: &[u8] = include_bytes!("../../../testdata/go1.27/http.trace");
 const BUNDLED_NAME: &str = "testdata/go1.27/http.trace";
-
-const BUFFER: usize = 256 << 10;
 
 /// A source of a trace's bytes.
 pub(crate) struct Input {
@@ -42,30 +35,6 @@ pub(crate) struct Input {
     pub(crate) damage: Damage,
     /// What they look like.
     pub(crate) content: Content,
-}
-
-/// What an input seems to hold, as its first decompressed bytes tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// Nothing.
-    Empty,
-    /// A trace, or something else that a reader has to judge.
-    Trace,
-    /// Traces, each behind its length: see [`go_trace_format::TraceFrames`].
-    Stream,
-}
-
-impl Content {
-    /// How many bytes tell: a length and the beginning of a header.
-    const HEAD: u64 = 8 + 5;
-
-    fn of(head: &[u8]) -> Self {
-        match head {
-            [] => Self::Empty,
-            _ if head.get(8..) == Some(b"go 1.") => Self::Stream,
-            _ => Self::Trace,
-        }
-    }
 }
 
 impl Input {
@@ -104,67 +73,21 @@ impl Input {
         Self::decompressed("standard input", Watched::new(io::stdin(), length, progress), modified)
     }
 
-    /// Looks at the first bytes for what the others are.
+    /// When gzip says that what it has compressed was modified counts more than `modified`.
     fn decompressed(
         name: &str,
-        mut source: impl Read + Send + 'static,
+        source: impl Read + Send + 'static,
         modified: Option<SystemTime>,
     ) -> io::Result<Self> {
-        let head = first(&mut source, 4)?;
-        let kind = Compression::of(&head);
-        let source = BufReader::with_capacity(BUFFER, Cursor::new(head).chain(source));
-        let mut modified = modified.and_then(whole_seconds);
-        let damage = Damage::default();
-        let mut bytes: Box<dyn Read + Send> = match kind {
-            Compression::None => Box::new(source),
-            Compression::Gzip => {
-                let mut decoder = MultiGzDecoder::new(source);
-                modified = gzip_time(&mut decoder).or(modified);
-                Box::new(Lenient::new(decoder, damage.clone()))
-            }
-            Compression::Zstd => Box::new(Lenient::new(ZstdDecoder::new(source), damage.clone())),
-        };
-        let head = first(&mut bytes, Content::HEAD)?;
-        let content = Content::of(&head);
-        let bytes = Box::new(Cursor::new(head).chain(bytes));
-        Ok(Self { name: name.to_owned(), bytes, modified, damage, content })
+        let bytes = Decompressed::new(source)?;
+        let modified = bytes.modified().or(modified).and_then(whole_seconds);
+        let (damage, content) = (bytes.damage(), bytes.content());
+        Ok(Self { name: name.to_owned(), bytes: Box::new(bytes), modified, damage, content })
     }
-}
-
-/// The first bytes, as many as there are.
-fn first(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    source.take(most).read_to_end(&mut head)?;
-    Ok(head)
 }
 
 fn is_a_directory() -> io::Error {
     io::Error::new(io::ErrorKind::IsADirectory, "is a directory, not a trace file")
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compression {
-    None,
-    Gzip,
-    Zstd,
-}
-
-impl Compression {
-    fn of(head: &[u8]) -> Self {
-        match *head {
-            // RFC 1952, section 2.3.1.
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            // RFC 8878, sections 3.1.1 and 3.1.2: a frame, or one to skip.
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,
-            _ => Self::None,
-        }
-    }
-}
-
-/// When the file was modified that gzip has compressed, if it says so (RFC 1952, `MTIME`).
-fn gzip_time(decoder: &mut MultiGzDecoder<impl BufRead>) -> Option<UnixTime> {
-    let seconds = decoder.header()?.mtime();
-    (seconds != 0).then(|| UnixTime(u64::from(seconds) * 1_000_000_000))
 }
 
 /// Whole seconds, so that a file and its copy by gzip, which knows no others, give the same spans.

@@ -3,14 +3,10 @@
 mod stream;
 
 use anyhow::{Context, bail};
-use go_trace_format::{Event, Mode, Reader, ReaderOptions, Version};
+use go_trace_format::{Content, Damage, Event, Mode, Reader, ReaderOptions, Version};
 use trace_to_otel::UnixTime;
 
-use crate::{
-    cli::Reading,
-    input::{Content, Damage, Input},
-    report,
-};
+use crate::{cli::Reading, input::Input, report};
 
 use stream::Stream;
 

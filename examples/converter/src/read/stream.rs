@@ -3,14 +3,11 @@
 use std::io::{Cursor, Read};
 
 use anyhow::Context;
-use go_trace_format::{Error, HEADER_LENGTH, Mode, ReaderOptions, TraceFrames};
+use go_trace_format::{Content, Damage, Error, HEADER_LENGTH, Mode, ReaderOptions, TraceFrames};
 use trace_to_otel::UnixTime;
 
 use super::Trace;
-use crate::{
-    input::{Content, Damage, Input},
-    report,
-};
+use crate::{input::Input, report};
 
 /// A stream that is being read, one trace of it in memory at a time.
 pub(super) struct Stream {

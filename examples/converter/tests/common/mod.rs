@@ -70,7 +70,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// A frame, as `zstd` writes one.
 pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+    zstd::encode_all(bytes, 0).expect("memory takes it")
 }
 
 pub(crate) fn gunzip(name: &str) -> Vec<u8> {
