@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"runtime/trace"
 	"strings"
 	"sync"
 	"time"
@@ -76,7 +75,7 @@ func (f *front) get(ctx context.Context, url string) (string, error) {
 	}
 	response, err := f.client.Do(request)
 	if err != nil {
-		trace.Log(ctx, "error", err.Error())
+		f.journal.log(ctx, "error", err.Error())
 		return "", err
 	}
 	defer response.Body.Close()

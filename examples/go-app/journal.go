@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"runtime/trace"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type journal struct {
 
 // An entry says what was done, in which span, and when, in nanoseconds since 1970.
 type entry struct {
-	Kind    string `json:"kind"` // span, region or log
+	Kind    string `json:"kind"` // span, region, log, collection or recorded
 	Name    string `json:"name"`
 	TraceID string `json:"trace_id"`
 	SpanID  string `json:"span_id"` // of the span, or of the one that the region or log is in
@@ -47,14 +48,18 @@ func (j *journal) close() error {
 }
 
 func (j *journal) write(kind, name string, own flight.SpanContext, parent string, start time.Time) {
-	if j.file == nil {
-		return
-	}
-	line, err := json.Marshal(entry{
+	j.add(entry{
 		Kind: kind, Name: name,
 		TraceID: hex.EncodeToString(own.TraceID[:]), SpanID: hex.EncodeToString(own.SpanID[:]), Parent: parent,
 		Start: start.UnixNano(), End: time.Now().UnixNano(),
 	})
+}
+
+func (j *journal) add(e entry) {
+	if j.file == nil {
+		return
+	}
+	line, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // an entry is nothing but texts and numbers
 	}
@@ -109,4 +114,19 @@ func (j *journal) log(ctx context.Context, category, message string) {
 	own, _ := flight.FromContext(ctx)
 	defer j.write("log", category, own, "", time.Now())
 	trace.Log(ctx, category, message)
+}
+
+// collections writes down the garbage collections since start, each by the end of its last pause, and from when on these are
+// all: the runtime remembers the latest few hundred.
+func (j *journal) collections(start time.Time) {
+	end := time.Now()
+	var stats debug.GCStats
+	debug.ReadGCStats(&stats)
+	for _, pause := range stats.PauseEnd {
+		j.add(entry{Kind: "collection", Start: pause.UnixNano(), End: pause.UnixNano()})
+	}
+	if n := len(stats.PauseEnd); n > 0 && int64(n) < stats.NumGC {
+		start = stats.PauseEnd[n-1]
+	}
+	j.add(entry{Kind: "recorded", Start: start.UnixNano(), End: end.UnixNano()})
 }

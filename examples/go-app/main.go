@@ -53,7 +53,7 @@ func main() {
 	}
 	options.Name = *role
 	options.OnError = func(err error) { log.Print(err) }
-	if err := run(*listen, service, options, *noRecorder, *slow); err != nil {
+	if err := run(*listen, service, options, *noRecorder, *slow, journal); err != nil {
 		log.Fatal(err)
 	}
 	if err := journal.close(); err != nil {
@@ -62,12 +62,13 @@ func main() {
 }
 
 // run serves until the program is asked to end, and takes a last snapshot then.
-func run(address string, service http.Handler, options flight.Options, noRecorder bool, slow time.Duration) error {
+func run(address string, service http.Handler, options flight.Options, noRecorder bool, slow time.Duration, journal *journal) error {
 	if !noRecorder {
 		recorder, err := flight.NewRecorder(options)
 		if err != nil {
 			return err
 		}
+		recorded := time.Now()
 		service = recorder.Handler(slow, service)
 		http.HandleFunc("POST /snapshot", func(w http.ResponseWriter, r *http.Request) {
 			if err := recorder.Snapshot(r.Context()); err != nil {
@@ -75,6 +76,7 @@ func run(address string, service http.Handler, options flight.Options, noRecorde
 			}
 		})
 		defer func() {
+			journal.collections(recorded)
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
 			if err := recorder.Close(ctx); err != nil {

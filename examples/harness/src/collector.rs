@@ -16,21 +16,61 @@ use crate::part::{Process, free_ports};
 /// How long starting and ending may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A running Collector, on ports of its own. It is killed when this is dropped.
+/// Where a Collector listens, writes and sends on to: the same for one that goes on where another ended.
+#[derive(Clone, Debug)]
+pub struct Place {
+    directory: PathBuf,
+    http: SocketAddr,
+    grpc: SocketAddr,
+    health: SocketAddr,
+    forward: Option<SocketAddr>,
+}
+
+impl Place {
+    /// Free ports, and an existing folder for the files.
+    ///
+    /// # Errors
+    ///
+    /// Where there are no ports left.
+    pub fn find(directory: &Path) -> Result<Self> {
+        let [http, grpc, health] = free_ports()?;
+        Ok(Self { directory: directory.to_owned(), http, grpc, health, forward: None })
+    }
+
+    /// Spans go to this OTLP/gRPC receiver too, before they are acknowledged.
+    #[must_use]
+    pub fn forwarding_to(mut self, receiver: SocketAddr) -> Self {
+        self.forward = Some(receiver);
+        self
+    }
+
+    /// Where OTLP/HTTP is taken.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// The file that a signal's requests are written to: `traces`, `metrics` or `logs`. A moment may pass between an answer
+    /// and a line; none is missing once the Collector has been [stopped](Collector::stop).
+    #[must_use]
+    pub fn file(&self, signal: &str) -> PathBuf {
+        self.directory.join(format!("{signal}.jsonl"))
+    }
+}
+
+/// A running Collector. It is killed when this is dropped.
 ///
-/// It writes what it takes to `traces.jsonl`, `metrics.jsonl` and `logs.jsonl` in its folder: one request per line, in
+/// It adds what it takes to `traces.jsonl`, `metrics.jsonl` and `logs.jsonl` in its folder: one request per line, in
 /// OTLP's JSON.
 #[derive(Debug)]
 pub struct Collector {
     process: Process,
-    directory: PathBuf,
-    http: SocketAddr,
-    grpc: SocketAddr,
+    place: Place,
 }
 
 impl Collector {
-    /// Starts the Collector that [`build`](crate::build) built, with an existing folder for its files, and waits until
-    /// it is ready.
+    /// Starts the Collector that [`build`](crate::build) built, on ports of its own, with an existing folder for its
+    /// files, and waits until it is ready.
     ///
     /// # Errors
     ///
@@ -40,36 +80,38 @@ impl Collector {
         const ATTEMPTS: u32 = 3;
         let mut attempt = 1;
         loop {
-            match Self::start_once(program, directory) {
+            match Place::find(directory).and_then(|place| Self::start_at(program, place)) {
                 Err(_) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
         }
     }
 
-    fn start_once(program: &Path, directory: &Path) -> Result<Self> {
-        let [http, grpc, health] = free_ports()?;
-        let configuration = directory.join("collector.yaml");
-        fs::write(&configuration, configure(http, grpc, health, directory))
-            .with_context(|| configuration.display().to_string())?;
+    /// Starts it at a place that is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_at(program: &Path, place: Place) -> Result<Self> {
+        let configuration = place.directory.join("collector.yaml");
+        fs::write(&configuration, configure(&place)).with_context(|| configuration.display().to_string())?;
         let mut command = Command::new(program);
         command.arg("--config").arg(&configuration);
-        let process = Process::start("collector", command, directory.join("collector.log"))?;
-        let mut collector = Self { process, directory: directory.to_owned(), http, grpc };
-        collector.process.wait_until(|| is_healthy(health), LIMIT)?;
-        Ok(collector)
+        let mut process = Process::start("collector", command, place.directory.join("collector.log"))?;
+        process.wait_until(|| is_healthy(place.health), LIMIT)?;
+        Ok(Self { process, place })
     }
 
     /// Where it takes OTLP/HTTP: for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     #[must_use]
     pub fn http_endpoint(&self) -> String {
-        format!("http://{}", self.http)
+        format!("http://{}", self.place.http)
     }
 
     /// Where it takes OTLP/gRPC.
     #[must_use]
     pub fn grpc_endpoint(&self) -> String {
-        format!("http://{}", self.grpc)
+        format!("http://{}", self.place.grpc)
     }
 
     /// Its process.
@@ -78,11 +120,10 @@ impl Collector {
         self.process.id()
     }
 
-    /// The file that it writes a signal's requests to: `traces`, `metrics` or `logs`. A moment may pass between an answer
-    /// and a line; none is missing once it has been [stopped](Self::stop).
+    /// As [`Place::file`].
     #[must_use]
     pub fn file(&self, signal: &str) -> PathBuf {
-        self.directory.join(format!("{signal}.jsonl"))
+        self.place.file(signal)
     }
 
     /// Ends it, after it has written all that it took.
@@ -96,23 +137,35 @@ impl Collector {
 }
 
 // JSON strings are YAML strings.
-fn configure(http: SocketAddr, grpc: SocketAddr, health: SocketAddr, directory: &Path) -> String {
+fn configure(place: &Place) -> String {
     let mut exporters = String::new();
     let mut pipelines = String::new();
     for signal in ["traces", "metrics", "logs"] {
-        let file = directory.join(format!("{signal}.jsonl"));
-        exporters +=
-            &format!("  file/{signal}: {{path: {:?}, flush_interval: 100ms}}\n", file.to_string_lossy());
-        pipelines += &format!("    {signal}: {{receivers: [otlp], exporters: [file/{signal}]}}\n");
+        let file = place.file(signal);
+        exporters += &format!(
+            "  file/{signal}: {{path: {:?}, append: true, flush_interval: 100ms}}\n",
+            file.to_string_lossy()
+        );
+        let and_forward = if signal == "traces" && place.forward.is_some() { ", otlp" } else { "" };
+        pipelines +=
+            &format!("    {signal}: {{receivers: [otlp], exporters: [file/{signal}{and_forward}]}}\n");
+    }
+    if let Some(receiver) = place.forward {
+        // Without a queue and another attempt of its own, what it has acknowledged is there.
+        exporters += &format!(
+            "  otlp: {{endpoint: {:?}, tls: {{insecure: true}}, sending_queue: {{enabled: false}}, \
+             retry_on_failure: {{enabled: false}}}}\n",
+            receiver.to_string()
+        );
     }
     format!(
         "receivers:\n  otlp:\n    protocols:\n      http: {{endpoint: {:?}}}\n      grpc: {{endpoint: {:?}}}\n\
          exporters:\n{exporters}\
          extensions:\n  health_check: {{endpoint: {:?}}}\n\
          service:\n  extensions: [health_check]\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n{pipelines}",
-        http.to_string(),
-        grpc.to_string(),
-        health.to_string(),
+        place.http.to_string(),
+        place.grpc.to_string(),
+        place.health.to_string(),
     )
 }
 

@@ -4,9 +4,17 @@
 //! |---|---|
 //! | `build` | the script that builds the parts written in Go |
 //! | `parts/collector`, [`Collector`] | the OpenTelemetry Collector, with a file exporter to read back what it took |
+//! | `parts/jaeger`, [`Jaeger`] | Jaeger, keeping what it takes in memory, with its query API |
+//! | [`Process`] | a part, or any other program that has to end when we do |
+//! | [`run_file`] | which processes were started, for who comes after an interrupted run |
+//!
+//! The command `trace-harness` makes whole scenarios of them.
 
 mod collector;
+mod jaeger;
 mod part;
+pub mod run_file;
 
-pub use collector::Collector;
-pub use part::build;
+pub use collector::{Collector, Place};
+pub use jaeger::Jaeger;
+pub use part::{Memory, Process, build, free_ports, kill};

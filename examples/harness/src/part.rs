@@ -12,17 +12,21 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::run_file;
+
 /// How often something that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Builds a part, unless it is built already, and says where it lies. `part` is a folder of `examples/harness/parts`.
+/// Builds a part, unless it is built already and `force` is not set, and says where it lies. `part` is a folder of
+/// `examples/harness/parts`.
 ///
 /// # Errors
 ///
 /// Where there is no such part, no Go, or a module of it cannot be had; the script's own words are on standard error.
-pub fn build(part: &str) -> Result<PathBuf> {
+pub fn build(part: &str, force: bool) -> Result<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("build");
     let output = Command::new(&script)
+        .args(force.then_some("--force"))
         .arg(part)
         .stderr(std::process::Stdio::inherit())
         .output()
@@ -35,32 +39,48 @@ pub fn build(part: &str) -> Result<PathBuf> {
 
 /// A running process, which is killed when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
 }
 
 impl Process {
-    /// Starts `command`; what it says goes to `log`.
-    pub(crate) fn start(name: &'static str, mut command: Command, log: PathBuf) -> Result<Self> {
-        let file = File::create(&log).with_context(|| log.display().to_string())?;
+    /// Starts `command`; what it says is appended to `log`.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such program or no such folder.
+    pub fn start(name: &'static str, mut command: Command, log: PathBuf) -> Result<Self> {
+        let file = File::options().create(true).append(true).open(&log);
+        let file = file.with_context(|| log.display().to_string())?;
         command.stdin(std::process::Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("{name}: cannot start {command:?}"))?;
+        run_file::add(child.id(), name)?;
         Ok(Self { name, child, log })
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether it has ended, and how.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    ///
+    /// # Errors
+    ///
+    /// Where the system cannot tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
     /// Waits until `is_ready`.
-    pub(crate) fn wait_until(&mut self, mut is_ready: impl FnMut() -> bool, limit: Duration) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// Where it ends before that, or `limit` is over, with the end of its log.
+    pub fn wait_until(&mut self, mut is_ready: impl FnMut() -> bool, limit: Duration) -> Result<()> {
         let begin = Instant::now();
         while !is_ready() {
             if let Some(status) = self.ended()? {
@@ -75,9 +95,12 @@ impl Process {
     }
 
     /// Asks it to end by `SIGTERM`, and waits until it has.
-    pub(crate) fn terminate(mut self, limit: Duration) -> Result<()> {
-        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).context("no process id")?;
-        kill_process(id, Signal::TERM).with_context(|| format!("{}: cannot end it", self.name))?;
+    ///
+    /// # Errors
+    ///
+    /// Where it does not end within `limit`, or not well, with the end of its log.
+    pub fn terminate(mut self, limit: Duration) -> Result<()> {
+        signal(self.id(), Signal::TERM).with_context(|| format!("{}: cannot end it", self.name))?;
         let begin = Instant::now();
         loop {
             if let Some(status) = self.ended()? {
@@ -91,8 +114,36 @@ impl Process {
         }
     }
 
+    /// Ends it by `SIGKILL`, unless it is dead already, and takes note of its death.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not let us.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// The memory that it uses now and has used at most, in bytes; Linux only.
+    ///
+    /// # Errors
+    ///
+    /// Where it is gone, or the system does not tell.
+    pub fn memory(&self) -> Result<Memory> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let kibibytes = |key: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(key))?;
+            value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+        };
+        let (now, most) = (kibibytes("VmRSS:"), kibibytes("VmHWM:"));
+        let (now, most) = now.zip(most).with_context(|| format!("{} has no memory any more", self.name))?;
+        Ok(Memory { now: now << 10, most: most << 10 })
+    }
+
     /// The end of its log.
-    fn last_words(&self) -> String {
+    #[must_use]
+    pub fn last_words(&self) -> String {
         const LINES: usize = 20;
         let log = fs::read_to_string(&self.log).unwrap_or_else(|error| error.to_string());
         let lines: Vec<_> = log.lines().collect();
@@ -108,8 +159,37 @@ impl Drop for Process {
     }
 }
 
+/// What a process uses of the machine's memory, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Now.
+    pub now: u64,
+    /// At most until now.
+    pub most: u64,
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(id: u32, signal: Signal) -> Result<()> {
+    let id = i32::try_from(id).ok().and_then(Pid::from_raw).context("no process id")?;
+    Ok(kill_process(id, signal)?)
+}
+
+/// Sends `SIGKILL` to a process that was started and has not been waited for, whose id therefore is nobody else's.
+///
+/// # Errors
+///
+/// Where there is no such process.
+pub fn kill(id: u32) -> Result<()> {
+    signal(id, Signal::KILL)
+}
+
 /// Ports on loopback that nobody listened on a moment ago.
-pub(crate) fn free_ports<const COUNT: usize>() -> Result<[SocketAddr; COUNT]> {
+///
+/// # Errors
+///
+/// Where there are no ports left.
+pub fn free_ports<const COUNT: usize>() -> Result<[SocketAddr; COUNT]> {
     // All are held until all are known, so that they differ.
     let listeners: Vec<_> =
         (0..COUNT).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;

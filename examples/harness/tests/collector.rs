@@ -177,7 +177,7 @@ fn start() -> Option<(Collector, TempDir)> {
         return None;
     }
     let directory = tempfile::tempdir().unwrap();
-    let collector = Collector::start(&build("collector").unwrap(), directory.path()).unwrap();
+    let collector = Collector::start(&build("collector", false).unwrap(), directory.path()).unwrap();
     Some((collector, directory))
 }
 

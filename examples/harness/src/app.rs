@@ -1,0 +1,106 @@
+//! The traced program: `examples/go-app` as front and as back.
+
+use std::{
+    fs,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use trace_harness::{Process, free_ports};
+
+use crate::journal::Journal;
+
+/// What it never may say to anybody: `secret` in `examples/go-app/front.go`.
+pub(crate) const SECRET: &str = "s3cr3t-of-the-customer";
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Builds it; Go's own cache makes that quick.
+pub(crate) fn build(root: &Path) -> Result<PathBuf> {
+    let program = root.join(".cache/harness/go-app");
+    let mut go = Command::new("go");
+    go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".");
+    let status = go.current_dir(root.join("examples/go-app")).status()?;
+    ensure!(status.success(), "{go:?} failed: {status}");
+    Ok(program)
+}
+
+/// How a service gives away its traces.
+#[derive(Clone, Debug)]
+pub(crate) enum Way {
+    /// As files in a folder, and again to a URL.
+    Folder(PathBuf, String),
+    /// To a URL, with a bearer token if there is one.
+    Push(String, Option<String>),
+    /// To who asks for a recording.
+    Pull,
+}
+
+/// One service.
+#[derive(Debug)]
+pub(crate) struct App {
+    process: Process,
+    role: &'static str,
+    journal: PathBuf,
+    pub(crate) url: String,
+}
+
+impl App {
+    pub(crate) fn start(
+        program: &Path,
+        directory: &Path,
+        role: &'static str,
+        back: &str,
+        way: &Way,
+    ) -> Result<Self> {
+        let [address] = free_ports()?;
+        let journal = directory.join(format!("{role}.jsonl"));
+        let mut command = Command::new(program);
+        command.args(["-role", role, "-listen", &address.to_string(), "-back", back]);
+        command.arg("-journal").arg(&journal);
+        match way {
+            Way::Folder(folder, url) => {
+                fs::create_dir_all(folder)?;
+                command.arg("-dir").arg(folder).args(["-push", url]);
+            }
+            Way::Push(url, token) => {
+                command.args(["-push", url, "-token", token.as_deref().unwrap_or_default()]);
+            }
+            Way::Pull => {
+                command.arg("-no-recorder");
+            }
+        }
+        let mut process = Process::start(role, command, directory.join(format!("{role}.log")))?;
+        process.wait_until(|| TcpStream::connect(address).is_ok(), LIMIT)?;
+        Ok(Self { process, role, journal, url: format!("http://{address}") })
+    }
+
+    /// Asks it to end, which it does after its last snapshot, and reads what it did.
+    pub(crate) fn stop(self) -> Result<Journal> {
+        self.process.terminate(LIMIT)?;
+        Journal::read(self.role, &self.journal)
+    }
+}
+
+/// The front and the back that it asks.
+#[derive(Debug)]
+pub(crate) struct Apps {
+    pub(crate) front: App,
+    pub(crate) back: App,
+}
+
+impl Apps {
+    pub(crate) fn start(program: &Path, directory: &Path, way: impl Fn(&str) -> Way) -> Result<Self> {
+        let back = App::start(program, directory, "back", "", &way("back"))?;
+        let front = App::start(program, directory, "front", &back.url, &way("front"))?;
+        Ok(Self { front, back })
+    }
+
+    /// Ends them, the one that asks first.
+    pub(crate) fn stop(self) -> Result<Vec<Journal>> {
+        Ok(vec![self.front.stop()?, self.back.stop()?])
+    }
+}

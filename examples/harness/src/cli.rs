@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::{num::ParseIntError, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs whole scenarios of tracing a Go service, with real parts on loopback: a front and a back, trace-sidecar, an
+/// OpenTelemetry Collector and Jaeger, whose query API is asked in the end.
+#[derive(Debug, Parser)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a scenario: builds what it needs, starts it, drives load, checks, and ends all that it started.
+    Run(Run),
+    /// Ends what an interrupted run has left, and a run that still runs.
+    Stop,
+    /// Builds the Collector and Jaeger, which the first run would do.
+    Build {
+        /// Builds what is built already, too.
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// Which one, or which ones.
+    #[arg(long, value_enum, required = true)]
+    pub(crate) scenario: Vec<Choice>,
+    /// How often: requests per second of the load, kills (kill), requests (flightrecorder) or seconds (soak); each scenario has its own default.
+    #[arg(long)]
+    pub(crate) num: Option<u64>,
+    /// How long one scenario may take: `90s`, `3m`. Each one has its own default.
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Builds the Collector and Jaeger even where they are built already.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Takes this trace-sidecar instead of building one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sidecar: Option<PathBuf>,
+    /// Keeps all logs and files of the run, which a run without failures removes.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Begins the random numbers: a run of `kill` tells its own.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Choice {
+    /// The demonstration: a few requests, and all that there is to know about them is in Jaeger.
+    #[value(name = "flightrecorder")]
+    FlightRecorder,
+    /// The fork's recordings, through a directory and through a server that plays them as its stream.
+    ForkReplay,
+    /// The Collector ends for a while, under load.
+    CollectorDown,
+    /// The sidecar is killed again and again, under load.
+    Kill,
+    /// The Collector is slow, refuses, and resets connections.
+    SlowCollector,
+    /// The sidecar's disk is full for a while.
+    DiskFull,
+    /// The services push their snapshots.
+    Push,
+    /// The sidecar pulls recordings from the services.
+    Pull,
+    /// More load, for longer.
+    Soak,
+    /// All of them with small numbers.
+    Quick,
+    /// All of them.
+    All,
+}
+
+impl Choice {
+    /// The scenarios that a choice stands for.
+    pub(crate) fn scenarios(self) -> Vec<Self> {
+        match self {
+            Self::Quick | Self::All => Self::value_variants()
+                .iter()
+                .copied()
+                .filter(|choice| !matches!(choice, Self::Quick | Self::All))
+                .collect(),
+            one => vec![one],
+        }
+    }
+
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let number = |digits: &str| digits.parse::<u64>().map_err(|error: ParseIntError| error.to_string());
+    for (unit, milliseconds) in units {
+        if let Some(digits) = text.strip_suffix(unit).filter(|digits| !digits.ends_with('m')) {
+            let milliseconds = number(digits)?.checked_mul(milliseconds).ok_or("too long")?;
+            return Ok(Duration::from_millis(milliseconds));
+        }
+    }
+    Err("a number and a unit, as in 3m, 90s or 500ms".to_owned())
+}

@@ -1,0 +1,70 @@
+//! What an application says that it did: `examples/go-app/journal.go`.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::spans::Key;
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Entry {
+    kind: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    trace_id: String,
+    #[serde(default)]
+    span_id: String,
+    #[serde(default)]
+    parent: String,
+    /// In nanoseconds since 1970.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+}
+
+impl Entry {
+    /// Of the span, or of the one that the region or log is in.
+    pub(crate) fn key(&self) -> Key {
+        Key {
+            trace: u128::from_str_radix(&self.trace_id, 16).unwrap_or_default(),
+            span: u64::from_str_radix(&self.span_id, 16).unwrap_or_default(),
+        }
+    }
+
+    /// 0 where the entry names none.
+    pub(crate) fn parent(&self) -> u64 {
+        u64::from_str_radix(&self.parent, 16).unwrap_or_default()
+    }
+}
+
+/// All that one process did.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    pub(crate) service: String,
+    pub(crate) spans: Vec<Entry>,
+    pub(crate) regions: Vec<Entry>,
+    pub(crate) logs: Vec<Entry>,
+    /// Garbage collections, by the end of their last pause.
+    pub(crate) collections: Vec<Entry>,
+    /// The time within which `collections` has all of them, if the process was recorded.
+    pub(crate) recorded: Option<(u64, u64)>,
+}
+
+impl Journal {
+    pub(crate) fn read(service: &str, file: &Path) -> Result<Self> {
+        let mut journal = Self { service: service.to_owned(), ..Self::default() };
+        let lines = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        for line in lines.lines() {
+            let entry: Entry = serde_json::from_str(line).with_context(|| line.to_owned())?;
+            match &*entry.kind {
+                "span" => journal.spans.push(entry),
+                "region" => journal.regions.push(entry),
+                "log" => journal.logs.push(entry),
+                "collection" => journal.collections.push(entry),
+                "recorded" => journal.recorded = Some((entry.start, entry.end)),
+                kind => anyhow::bail!("{}: entry of an unknown kind {kind}", file.display()),
+            }
+        }
+        Ok(journal)
+    }
+}

@@ -1,0 +1,83 @@
+//! The sidecar is killed at random moments, and some that are no accident: when the Collector has taken a request and the
+//! sidecar does not know it yet. Nothing may be lost, and what is sent again must be the same.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use trace_harness::kill;
+
+use super::Scale;
+use crate::{
+    app::{Apps, Way},
+    archive::Archive,
+    load::Load,
+    report::Report,
+    sidecar::Configuration,
+    stage::Stage,
+};
+
+/// How long a request may take to come, for a kill after it.
+const REQUEST: Duration = Duration::from_secs(5);
+
+pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Result<()> {
+    let kills = scale.number(20, 200);
+    let seed = scale.seed.unwrap_or_else(|| fastrand::u64(..));
+    report.figure("seed", seed);
+    let mut configuration = stage.configuration()?.watch(&stage.traces(), "delete");
+    let url = configuration.push(None, "")?;
+    let archive = Archive::start(&["back"], &url)?;
+    let apps = Apps::start(&stage.programs.app, &stage.directory, |service| match service {
+        "back" => Way::Push(archive.url(service), None),
+        _ => Way::Folder(stage.traces().join(service).join("a"), archive.url(service)),
+    })?;
+    let load = Load::start(&apps.front.url, 20);
+
+    let outcome = kill_again_and_again(stage, &configuration, kills, seed)?;
+    report.equal("kills", kills, outcome.kills);
+    report.figure("of these between sending and committing", outcome.forced);
+    report.check("some of them were", outcome.forced > 0, outcome.forced);
+    report.none("times that it ended by itself", &outcome.ended);
+
+    let sidecar = stage.sidecar(&configuration)?;
+    // A second or two without a kill, so that each of the last generations has a chance.
+    stage.pass(Duration::from_secs(3))?;
+    let (_, spans) = stage.finish(report, apps, sidecar, &load.stop())?;
+    report.check("some spans were sent again", spans.repeated > 0, spans.repeated);
+    archive.check(report);
+    Ok(())
+}
+
+#[derive(Default)]
+struct Outcome {
+    kills: u64,
+    forced: u64,
+    ended: Vec<String>,
+}
+
+fn kill_again_and_again(
+    stage: &Stage,
+    configuration: &Configuration,
+    kills: u64,
+    seed: u64,
+) -> Result<Outcome> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut outcome = Outcome::default();
+    while outcome.kills < kills && !stage.is_over() {
+        let mut sidecar = stage.start_sidecar(configuration)?;
+        if random.u8(..4) == 0 {
+            let id = sidecar.id();
+            // It has not been waited for, so that its id is still its own.
+            stage.proxy.after_next(Box::new(move || kill(id).unwrap_or_default()));
+            stage.wait(REQUEST, || !stage.proxy.is_armed());
+            outcome.forced += u64::from(!stage.proxy.disarm());
+        } else {
+            // Half of them while it starts.
+            let most = if random.bool() { 150 } else { 2_000 };
+            stage.pass(Duration::from_millis(random.u64(..most)))?;
+            outcome.ended.extend(sidecar.has_ended());
+        }
+        sidecar.kill()?;
+        outcome.kills += 1;
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,224 @@
+//! The parts of a scenario, started and connected: sidecar → proxy → Collector → its file and Jaeger.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, ensure};
+use trace_harness::{Collector, Jaeger, Place};
+
+use crate::{
+    app::{Apps, SECRET, Way},
+    archive::Archive,
+    journal::Journal,
+    load::Orders,
+    proxy::Proxy,
+    query::Query,
+    report::Report,
+    sidecar::{Configuration, Sidecar},
+    spans::Spans,
+    truth,
+};
+
+/// How often something that is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The built programs.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) collector: PathBuf,
+    pub(crate) jaeger: PathBuf,
+    pub(crate) sidecar: PathBuf,
+    pub(crate) app: PathBuf,
+}
+
+pub(crate) struct Stage {
+    pub(crate) programs: Programs,
+    /// For all that the scenario writes.
+    pub(crate) directory: PathBuf,
+    pub(crate) proxy: Proxy,
+    jaeger: Jaeger,
+    place: Place,
+    collector: Option<Collector>,
+    begin: SystemTime,
+    deadline: Instant,
+}
+
+impl Stage {
+    pub(crate) fn new(programs: &Programs, directory: &Path, limit: Duration) -> Result<Self> {
+        fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
+        let (begin, deadline) = (SystemTime::now(), Instant::now() + limit);
+        let jaeger = Jaeger::start(&programs.jaeger, directory)?;
+        let place = Place::find(directory)?.forwarding_to(jaeger.otlp());
+        let collector = Some(Collector::start_at(&programs.collector, place.clone())?);
+        let proxy = Proxy::start(place.http())?;
+        let (programs, directory) = (programs.clone(), directory.to_owned());
+        Ok(Self { programs, directory, proxy, jaeger, place, collector, begin, deadline })
+    }
+
+    /// Whether something happens in time.
+    pub(crate) fn wait(&self, limit: Duration, mut happens: impl FnMut() -> bool) -> bool {
+        let limit = (Instant::now() + limit).min(self.deadline);
+        loop {
+            if happens() {
+                return true;
+            }
+            if Instant::now() >= limit {
+                return false;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: Duration) -> Result<()> {
+        ensure!(Instant::now() + time < self.deadline, "the time of the scenario is over");
+        thread::sleep(time);
+        Ok(())
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    pub(crate) fn configuration(&self) -> Result<Configuration> {
+        Configuration::new(&self.directory, &self.proxy.url())
+    }
+
+    /// Where the services' folders are.
+    pub(crate) fn traces(&self) -> PathBuf {
+        self.directory.join("traces")
+    }
+
+    /// Both services write into folders, and to the archive.
+    pub(crate) fn folders(&self, archive: &Archive) -> Result<Apps> {
+        Apps::start(&self.programs.app, &self.directory, |service| {
+            Way::Folder(self.traces().join(service).join("a"), archive.url(service))
+        })
+    }
+
+    pub(crate) fn sidecar(&self, configuration: &Configuration) -> Result<Sidecar> {
+        let mut sidecar = self.start_sidecar(configuration)?;
+        sidecar.wait_until_ready()?;
+        Ok(sidecar)
+    }
+
+    pub(crate) fn start_sidecar(&self, configuration: &Configuration) -> Result<Sidecar> {
+        Sidecar::start(&self.programs.sidecar, &self.directory, configuration)
+    }
+
+    pub(crate) fn stop_collector(&mut self) -> Result<()> {
+        self.collector.take().map_or(Ok(()), Collector::stop)
+    }
+
+    /// On the same ports as before.
+    pub(crate) fn start_collector(&mut self) -> Result<()> {
+        self.collector = Some(Collector::start_at(&self.programs.collector, self.place.clone())?);
+        Ok(())
+    }
+
+    pub(crate) fn query(&self) -> Query {
+        Query::new(self.jaeger.query())
+    }
+
+    /// Since the scenario began, in nanoseconds since 1970.
+    pub(crate) fn period(&self) -> (u64, u64) {
+        let time = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
+        (time(self.begin), time(SystemTime::now()))
+    }
+
+    /// Waits until all that the services did has passed the proxy, and tells how long that took.
+    pub(crate) fn wait_for(&self, report: &mut Report, journals: &[Journal], limit: Duration) {
+        let begin = Instant::now();
+        let keys: Vec<_> =
+            journals.iter().flat_map(|journal| &journal.spans).map(|entry| entry.key()).collect();
+        let regions = journals.iter().map(|journal| journal.regions.len()).sum::<usize>();
+        let all_there = self.wait(limit, || {
+            let seen = self.proxy.seen();
+            keys.iter().all(|key| seen.spans.contains(key))
+                && seen.regions.values().map(|regions| regions.len()).sum::<usize>() >= regions
+        });
+        let seconds = begin.elapsed().as_secs_f64();
+        report.check("all has been delivered", all_there, format_args!("after {seconds:.1} s"));
+    }
+
+    /// What every scenario ends with: the services end, everything arrives, the sidecar ends, and what the receivers have
+    /// is what the services did.
+    pub(crate) fn finish(
+        &mut self,
+        report: &mut Report,
+        apps: Apps,
+        sidecar: Sidecar,
+        orders: &Orders,
+    ) -> Result<(Vec<Journal>, Spans)> {
+        report.all("orders were answered", orders.windows.len(), &orders.failed);
+        let journals = apps.stop()?;
+        self.wait_for(report, &journals, Duration::from_secs(60));
+        self.end_sidecar(report, sidecar);
+        let spans = self.receive(report)?;
+        truth::check(report, &journals, orders, &spans);
+        Ok((journals, spans))
+    }
+
+    /// Ends the sidecar, which has no reason to fail.
+    pub(crate) fn end_sidecar(&self, report: &mut Report, mut sidecar: Sidecar) {
+        if let Ok(memory) = sidecar.memory() {
+            report.figure(
+                "memory of the sidecar",
+                format_args!("{} KiB, at most {} KiB", memory.now >> 10, memory.most >> 10),
+            );
+        }
+        let ended = sidecar.has_ended();
+        report.check("the sidecar still runs", ended.is_none(), ended.unwrap_or_else(|| "yes".to_owned()));
+        let begin = Instant::now();
+        let outcome = sidecar.stop();
+        let seconds = begin.elapsed().as_secs_f64();
+        match outcome {
+            Ok(()) => report.check("the sidecar drains and ends", true, format_args!("in {seconds:.1} s")),
+            Err(error) => report.check("the sidecar drains and ends", false, format_args!("{error:#}")),
+        }
+        report_traffic(report, &self.proxy);
+    }
+
+    /// What the Collector has, compared with what Jaeger has. The Collector ends.
+    pub(crate) fn receive(&mut self, report: &mut Report) -> Result<Spans> {
+        self.stop_collector()?;
+        let spans = Spans::read(&self.place.file("traces"), SECRET)?;
+        report.figure(
+            "spans at the Collector",
+            format_args!("{}, {} came again", spans.all.len(), spans.repeated),
+        );
+        let query = self.query();
+        let mut jaeger = Spans::default();
+        let services = query.services()?;
+        let period = spans.all.values().map(|span| span.start);
+        let (first, last) = (period.clone().min(), period.max());
+        // The first begins after the time that is asked for.
+        let period = first.zip(last).map_or_else(|| self.period(), |(first, last)| (first - 1, last + 1));
+        for service in &services {
+            let of_service = query.spans(service, period, SECRET)?;
+            jaeger.all.extend(of_service.all);
+            jaeger.leaks.extend(of_service.leaks);
+        }
+        truth::compare(report, &spans, &jaeger);
+        Ok(spans)
+    }
+}
+
+fn report_traffic(report: &mut Report, proxy: &Proxy) {
+    let seen = proxy.seen();
+    report.none("requests that nobody understands", &seen.unknown);
+    report.figure("requests by status", format_args!("{:?}, {} bytes", seen.statuses(), seen.bytes));
+    let mut lags = seen.lags.clone();
+    lags.sort_unstable();
+    if let (Some(median), Some(most)) = (lags.get(lags.len() / 2), lags.last()) {
+        let high = lags[lags.len() * 99 / 100];
+        report.figure(
+            "from a span's end to its acknowledgement",
+            format_args!("median {median:.1?}, 99 % within {high:.1?}, at most {most:.1?}"),
+        );
+    }
+}

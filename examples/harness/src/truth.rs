@@ -1,0 +1,218 @@
+//! What the receivers have against what the application did.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::{
+    journal::{Entry, Journal},
+    load::Orders,
+    report::Report,
+    spans::{Key, RANGE, REGION, Span, Spans, TASK},
+};
+
+/// The wall clock that a span's times are computed from is read once in a generation, and moves against the trace's own
+/// clock; and reading both is not one step. In nanoseconds.
+const SLACK: u64 = 2_000_000;
+
+/// All that is to be checked.
+pub(crate) fn check(report: &mut Report, journals: &[Journal], orders: &Orders, spans: &Spans) {
+    report.none("spans that came again and were not the same", &spans.differing);
+    report.none("secrets", &spans.leaks);
+    let truth = Truth::new(journals);
+    truth.check_spans(report, spans);
+    truth.check_times(report, spans, orders);
+    check_regions(report, journals, spans);
+    check_logs(report, journals, spans);
+}
+
+/// Two receivers have the same.
+pub(crate) fn compare(report: &mut Report, collector: &Spans, jaeger: &Spans) {
+    let alike = |a: &Span, b: &Span| {
+        let whole = |span: &Span| (span.parent, span.name.clone(), span.start, span.end, span.events.clone());
+        a.service == b.service && a.scope == b.scope && whole(a) == whole(b)
+    };
+    let wrong: Vec<_> = collector
+        .all
+        .values()
+        .filter(|span| !jaeger.all.get(&span.key).is_some_and(|found| alike(span, found)))
+        .map(|span| format!("{span:?}"))
+        .collect();
+    report.all("the Collector's spans are in Jaeger", collector.all.len(), &wrong);
+    report.equal("spans in Jaeger", collector.all.len(), jaeger.all.len());
+    report.none("secrets in Jaeger", &jaeger.leaks);
+}
+
+struct Truth<'j> {
+    entries: Vec<(&'j str, &'j Entry)>,
+    /// The span that begins each trace.
+    roots: HashMap<u128, u64>,
+}
+
+impl<'j> Truth<'j> {
+    fn new(journals: &'j [Journal]) -> Self {
+        let entries: Vec<_> = journals
+            .iter()
+            .flat_map(|journal| journal.spans.iter().map(move |entry| (&*journal.service, entry)))
+            .collect();
+        let is_root = |entry: &Entry| entry.parent() == 0 && entry.name.starts_with("server");
+        let roots = entries.iter().filter(|(_, entry)| is_root(entry));
+        let roots = roots.map(|(_, entry)| (entry.key().trace, entry.key().span)).collect();
+        Self { entries, roots }
+    }
+
+    /// The journal does not know what a client's request belongs to: it is what its trace began with.
+    fn parent(&self, entry: &Entry) -> u64 {
+        if entry.name.starts_with("client") {
+            return self.roots.get(&entry.key().trace).copied().unwrap_or_default();
+        }
+        entry.parent()
+    }
+
+    fn check_spans(&self, report: &mut Report, spans: &Spans) {
+        let (mut missing, mut wrong, mut incomplete) = (Vec::new(), Vec::new(), Vec::new());
+        for &(service, entry) in &self.entries {
+            let Some(span) = spans.all.get(&entry.key()) else {
+                missing.push(format!("{service}: {entry:?}"));
+                continue;
+            };
+            let expected = (service, &*entry.name, self.parent(entry), TASK);
+            if (&*span.service, &*span.name, span.parent, &*span.scope) != expected {
+                wrong.push(format!("{span:?} is not {expected:?}"));
+            }
+            if span.is_incomplete {
+                incomplete.push(format!("{span:?}"));
+            }
+        }
+        let total = self.entries.len();
+        report.all("the application's spans are there", total, &missing);
+        report.all("their names, services and parents are right", total, &wrong);
+        report.none("incomplete spans", &incomplete);
+        let known: HashSet<Key> = self.entries.iter().map(|(_, entry)| entry.key()).collect();
+        report.equal("the journal names each span once", total, known.len());
+        let strangers = spans.of_scope(TASK).filter(|span| !known.contains(&span.key));
+        let strangers: Vec<_> = strangers.map(|span| format!("{span:?}")).collect();
+        report.none("spans of tasks that the application did not begin", &strangers);
+    }
+
+    /// A span encloses what the journal says, and lies within its parent, or within the request that it is the answer to.
+    fn check_times(&self, report: &mut Report, spans: &Spans, orders: &Orders) {
+        let mut wrong = Vec::new();
+        let mut worst = 0;
+        for (_, entry) in &self.entries {
+            let Some(span) = spans.all.get(&entry.key()) else { continue };
+            let journal = [(entry.start, entry.end)];
+            let parent = spans.all.get(&Key { span: span.parent, ..span.key });
+            let parent = parent.map(|parent| (parent.start, parent.end));
+            let around = parent.as_ref().map_or(&*orders.windows, std::slice::from_ref);
+            let inside = distance((span.start, span.end), &journal);
+            let outside = around.iter().map(|&window| distance(window, &[(span.start, span.end)])).min();
+            let distance = inside.max(outside.unwrap_or(u64::MAX));
+            worst = worst.max(distance);
+            if distance > SLACK {
+                wrong.push(format!("{span:?} by {distance} ns: {entry:?}"));
+            }
+        }
+        report.all("their times are right", self.entries.len(), &wrong);
+        report.figure("the largest difference of clocks", format_args!("{worst} ns"));
+    }
+}
+
+/// By how much the inner windows stand out of the outer one.
+fn distance(outer: (u64, u64), inner: &[(u64, u64)]) -> u64 {
+    let out = |inner: &(u64, u64)| outer.0.saturating_sub(inner.0).max(inner.1.saturating_sub(outer.1));
+    inner.iter().map(out).max().unwrap_or(u64::MAX)
+}
+
+/// What is in which span under which name, and when.
+type Windows = BTreeMap<(Key, String), Vec<(u64, u64)>>;
+
+fn windows<'e>(entries: impl Iterator<Item = &'e Entry>) -> Windows {
+    let mut windows = Windows::new();
+    for entry in entries {
+        windows.entry((entry.key(), entry.name.clone())).or_default().push((entry.start, entry.end));
+    }
+    windows
+}
+
+fn check_regions(report: &mut Report, journals: &[Journal], spans: &Spans) {
+    let expected = windows(journals.iter().flat_map(|journal| &journal.regions));
+    let mut found = Windows::new();
+    for region in spans.of_scope(REGION) {
+        let parent = Key { span: region.parent, ..region.key };
+        found.entry((parent, region.name.clone())).or_default().push((region.start, region.end));
+    }
+    check_windows(report, "regions", expected, found);
+}
+
+fn check_logs(report: &mut Report, journals: &[Journal], spans: &Spans) {
+    let expected = windows(journals.iter().flat_map(|journal| &journal.logs));
+    let mut found = Windows::new();
+    for span in spans.all.values() {
+        for (name, time) in &span.events {
+            found.entry((task_of(span, spans), name.clone())).or_default().push((*time, *time));
+        }
+    }
+    check_windows(report, "logs", expected, found);
+}
+
+/// A log within a region stands there.
+fn task_of(span: &Span, spans: &Spans) -> Key {
+    const DEPTH: usize = 100;
+    let mut key = span.key;
+    for _ in 0..DEPTH {
+        match spans.all.get(&key) {
+            Some(region) if &*region.scope == REGION => key.span = region.parent,
+            _ => break,
+        }
+    }
+    key
+}
+
+/// Each of what was done is there, within the time that the journal says, and nothing else.
+fn check_windows(report: &mut Report, what: &str, expected: Windows, mut found: Windows) {
+    let total = expected.values().map(Vec::len).sum();
+    let mut wrong = Vec::new();
+    for (name, mut windows) in expected {
+        let mut times = found.remove(&name).unwrap_or_default();
+        windows.sort_unstable();
+        times.sort_unstable();
+        if windows.len() != times.len() {
+            wrong.push(format!("{name:?}: expected {}, found {}", windows.len(), times.len()));
+            continue;
+        }
+        let out = windows.iter().zip(&times).find(|(window, time)| distance(**window, &[**time]) > SLACK);
+        if let Some((window, time)) = out {
+            wrong.push(format!("{name:?}: expected within {window:?}, found {time:?}"));
+        }
+    }
+    report.all(&format!("{what} are there, at the right times"), total, &wrong);
+    let strangers: Vec<_> = found.keys().map(|name| format!("{name:?}")).collect();
+    report.none(&format!("{what} that the application did not make"), &strangers);
+}
+
+/// Each garbage collection is there, and ends in the pause that the runtime says.
+pub(crate) fn check_collections(report: &mut Report, journals: &[Journal], spans: &Spans) {
+    const PAUSE: &str = "stop-the-world (GC mark termination)";
+    const MARK: &str = "GC concurrent mark phase";
+    for journal in journals {
+        let Some((from, to)) = journal.recorded else { continue };
+        let ranges = |name: &str| {
+            let ranges = spans.of_scope(RANGE).filter(|span| *span.service == *journal.service);
+            let ranges = ranges.filter(|span| span.name == name && span.end >= from && span.end <= to);
+            ranges.map(|span| (span.start, span.end)).collect::<Vec<_>>()
+        };
+        let (pauses, marks) = (ranges(PAUSE), ranges(MARK));
+        let collections: Vec<_> =
+            journal.collections.iter().filter(|entry| entry.start >= from && entry.start <= to).collect();
+        let is_there = |entry: &Entry| {
+            let pause = pauses.iter().find(|pause| distance(**pause, &[(entry.start, entry.end)]) <= SLACK);
+            // The phase ends while the world stands still.
+            pause.is_some_and(|pause| marks.iter().any(|mark| distance(*pause, &[(mark.1, mark.1)]) <= SLACK))
+        };
+        let missing = collections.iter().filter(|entry| !is_there(entry));
+        let missing: Vec<_> = missing.map(|entry| format!("{entry:?}")).collect();
+        let service = &journal.service;
+        report.all(&format!("garbage collections of {service} are there"), collections.len(), &missing);
+        let numbers = (collections.len(), collections.len());
+        report.equal(&format!("pauses and phases of {service}"), numbers, (pauses.len(), marks.len()));
+    }
+}
