@@ -22,6 +22,16 @@ impl Batch {
         Self { signal, encoding, bytes: envelope.write(encoding), records }
     }
 
+    /// A request without records, which only tells whether a receiver is there.
+    #[cfg(any(feature = "http", feature = "grpc"))]
+    pub(super) fn without_records(signal: Signal, encoding: Encoding) -> Self {
+        let bytes = match encoding {
+            Encoding::Protobuf => Vec::new(),
+            Encoding::Json => b"{}".to_vec(),
+        };
+        Self { signal, encoding, bytes, records: 0 }
+    }
+
     /// The batch that gave these bytes, such as one read back from disk.
     ///
     /// Only the envelope is looked at, and has to be one of this crate's: a request of another writer may be good OTLP

@@ -42,10 +42,23 @@ impl<S: SpanSink> Volume<S> {
     /// [`VolumeStateError`] where `state` is not what [`save`](Self::save) gives. It may be any bytes: memory is bounded
     /// by their number.
     pub fn load(options: VolumeOptions, sink: S, state: &[u8]) -> Result<Self, VolumeStateError> {
+        let mut volume = Self::new(options, sink);
+        volume.restore(state)?;
+        Ok(volume)
+    }
+
+    /// Remembers what another volume [has written down](Self::save) instead of what this one does, as
+    /// [`load`](Self::load) does it; on an error it stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// As of [`load`](Self::load).
+    pub fn restore(&mut self, state: &[u8]) -> Result<(), VolumeStateError> {
         let mut input = Input { length: state.len(), rest: state };
         let loaded = input.volume().filter(|_| input.rest.is_empty());
-        let (rate, family) = loaded.ok_or(VolumeStateError { offset: input.length - input.rest.len() })?;
-        Ok(Self { rate, family, ..Self::new(options, sink) })
+        (self.rate, self.family) =
+            loaded.ok_or(VolumeStateError { offset: input.length - input.rest.len() })?;
+        Ok(())
     }
 }
 

@@ -148,6 +148,15 @@ impl Exporter {
         delivery
     }
 
+    /// Asks the receiver, by a request without records, whether it would take one: nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// As of [`export`](Self::export).
+    pub async fn probe(&self) -> Result<Accepted, ExportError> {
+        self.export(&Batch::without_records(self.config.signal, self.config.protocol.encoding())).await
+    }
+
     fn check(&self, batch: &Batch) -> Result<(), ExportError> {
         let invalid = |message: String| Err(ExportError::new(ExportErrorKind::InvalidBatch, &message));
         let (signal, encoding) = (batch.signal(), batch.encoding());

@@ -63,9 +63,11 @@ impl RetryOptions {
         self
     }
 
-    /// How long to wait after the attempt of this number, counted from 1, for a `chance` from 0 to 1.
-    fn wait(&self, attempt: u32, chance: f64) -> Duration {
-        let doublings = (attempt - 1).min(31);
+    /// How long to wait after the attempt of this number, counted from 1, for a `chance` from 0 to 1: for callers that
+    /// keep their data and come back themselves. A receiver's [own wish](super::ExportError::retry_after) goes before.
+    #[must_use]
+    pub fn wait(&self, attempt: u32, chance: f64) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(31);
         let step = self.initial_backoff.saturating_mul(1 << doublings).min(self.max_backoff);
         step.mul_f64(0.5 + chance.clamp(0.0, 1.0))
     }

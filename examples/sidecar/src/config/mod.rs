@@ -1,0 +1,278 @@
+//! The settings: flags before the environment before the file before the defaults.
+
+mod mapping;
+mod otlp;
+mod secret;
+mod source;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use bytesize::ByteSize;
+use serde::Deserialize;
+use trace_to_otel::{
+    Attribute, Resource, Value,
+    otlp::{Config as ReceiverConfig, Signal},
+};
+
+pub(crate) use self::{
+    mapping::{Logs, Mapping},
+    otlp::Otlp,
+    secret::Secret,
+    source::{After, Pull, Push, Watch},
+};
+use crate::cli::{self, LogFormat};
+
+/// Gives the value of a variable of the environment.
+pub(crate) type Environment = fn(&str) -> Option<String>;
+
+/// The process's environment.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) file: File,
+    /// Where spans go.
+    pub(crate) traces: ReceiverConfig,
+    /// Where log records go.
+    pub(crate) logs: ReceiverConfig,
+    /// Whether standard input is a source.
+    pub(crate) stdin: bool,
+    service_name: Option<String>,
+    /// What `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME` say.
+    of_environment: Vec<Attribute>,
+}
+
+/// The file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) state_dir: PathBuf,
+    /// How long ending may take.
+    #[serde(with = "humantime_serde")]
+    pub(crate) drain_timeout: Duration,
+    /// Spans that are open go out as incomplete when nothing has come of their process for this long.
+    #[serde(with = "humantime_serde")]
+    pub(crate) open_span_deadline: Duration,
+    pub(crate) otlp: Otlp,
+    pub(crate) spool: Spool,
+    pub(crate) limits: Limits,
+    pub(crate) telemetry: Telemetry,
+    pub(crate) log: Log,
+    pub(crate) push: Option<Push>,
+    pub(crate) watch: Vec<Watch>,
+    pub(crate) pull: Vec<Pull>,
+    defaults: Mapping,
+    services: BTreeMap<String, Mapping>,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            state_dir: "trace-sidecar-state".into(),
+            drain_timeout: Duration::from_secs(20),
+            open_span_deadline: Duration::from_secs(600),
+            otlp: Otlp::default(),
+            spool: Spool::default(),
+            limits: Limits::default(),
+            telemetry: Telemetry::default(),
+            log: Log::default(),
+            push: None,
+            watch: Vec::new(),
+            pull: Vec::new(),
+            defaults: Mapping::default(),
+            services: BTreeMap::new(),
+        }
+    }
+}
+
+/// What was taken in and not yet delivered.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Spool {
+    pub(crate) max_bytes: ByteSize,
+    pub(crate) when_full: WhenFull,
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self { max_bytes: ByteSize::gib(1), when_full: WhenFull::default() }
+    }
+}
+
+/// What to do when the spool is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WhenFull {
+    /// Takes nothing more: pushes are answered 503, pulls wait.
+    #[default]
+    Block,
+    /// Makes room, and counts what that has cost.
+    DropOldest,
+}
+
+/// What one trace may cost.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// The largest generation, decompressed: memory is bounded by it. A trace with a larger one is put aside.
+    pub(crate) max_generation_bytes: ByteSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_generation_bytes: ByteSize::mib(256) }
+    }
+}
+
+/// What others may know of this program.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Telemetry {
+    /// Empty for nowhere.
+    listen: String,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:9464".to_owned() }
+    }
+}
+
+impl Telemetry {
+    pub(crate) fn address(&self) -> Result<Option<SocketAddr>> {
+        match self.listen.as_str() {
+            "" => Ok(None),
+            address => address.parse().map(Some).with_context(|| format!("[telemetry] listen = {address:?}")),
+        }
+    }
+}
+
+/// What this program tells.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::default() }
+    }
+}
+
+impl Config {
+    /// Puts all settings together, and checks them.
+    pub(crate) fn load(flags: &cli::Settings, environment: Environment) -> Result<Self> {
+        let mut file = match &flags.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        file.apply(flags, environment);
+        file.validate()?;
+        Ok(Self {
+            traces: file.otlp.receiver(Signal::Traces, flags, environment)?,
+            logs: file.otlp.receiver(Signal::Logs, flags, environment)?,
+            stdin: flags.stdin,
+            service_name: flags.service_name.clone(),
+            of_environment: Resource::empty().with_environment(environment)?.attributes().to_vec(),
+            file,
+        })
+    }
+
+    /// Whether traces can come from anywhere.
+    pub(crate) fn has_source(&self) -> bool {
+        self.stdin || self.has_lasting_source()
+    }
+
+    /// Whether there is a source that does not end by itself.
+    pub(crate) fn has_lasting_source(&self) -> bool {
+        !self.file.watch.is_empty() || !self.file.pull.is_empty() || self.file.push.is_some()
+    }
+
+    /// What is said of a service.
+    pub(crate) fn mapping(&self, service: &str) -> Mapping {
+        match self.file.services.get(service) {
+            Some(mapping) => mapping.or(&self.file.defaults),
+            None => self.file.defaults.clone(),
+        }
+    }
+
+    /// The resource of a process of which its source tells so much, and what is said of its service.
+    ///
+    /// A source's words come first, then the environment's, then the flags' and the settings'.
+    pub(crate) fn resource(&self, of_source: &[(String, String)]) -> (Resource, Mapping) {
+        let of_source = of_source.iter().map(|(key, value)| Attribute::new(key.clone(), &**value));
+        let mut resource =
+            Resource::new().with_attributes(of_source).with_attributes(self.of_environment.clone());
+        if let Some(name) = &self.service_name {
+            resource = resource.with("service.name", name.as_str());
+        }
+        let service = match resource.attribute("service.name") {
+            Some(Value::Text(name)) => name.to_string(),
+            _ => Resource::DEFAULT_SERVICE_NAME.to_owned(),
+        };
+        let mapping = self.mapping(&service);
+        for (key, value) in mapping.resource() {
+            resource = resource.with(key.clone(), value.as_str());
+        }
+        (resource, mapping)
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        toml::from_str(&text).with_context(|| path.display().to_string())
+    }
+
+    /// What flags and environment say.
+    fn apply(&mut self, flags: &cli::Settings, environment: Environment) {
+        if let Some(directory) = &flags.state_dir {
+            self.state_dir.clone_from(directory);
+        }
+        if let Some(directory) = environment("TRACE_OUTPUT_DIR").filter(|directory| !directory.is_empty()) {
+            self.watch.push(Watch::new(&format!("{}/**/*.trace", directory.trim_end_matches('/'))));
+        }
+        self.watch.extend(flags.watch.iter().map(|paths| Watch::new(paths)));
+        self.pull.extend(flags.pull.iter().map(|url| Pull::new(url)));
+        if let Some(listen) = flags.push_listen {
+            self.push.get_or_insert_default().listen = listen;
+        }
+        if let Some(listen) = flags.telemetry_listen {
+            self.telemetry.listen = listen.to_string();
+        }
+        if let Some(level) = &flags.log_level {
+            self.log.level.clone_from(level);
+        }
+        if let Some(format) = flags.log_format {
+            self.log.format = format;
+        }
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.otlp.validate()?;
+        self.telemetry.address()?;
+        self.watch.iter().try_for_each(Watch::validate)?;
+        self.pull.iter().try_for_each(Pull::validate)?;
+        if let Some(push) = &self.push {
+            push.secret()?;
+        }
+        ensure!(!self.open_span_deadline.is_zero(), "open_span_deadline: it cannot be 0");
+        for (name, mapping) in &self.services {
+            mapping.volume().with_context(|| format!("[services.{name}]"))?;
+        }
+        self.defaults.volume().context("[defaults]")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! `run`: sessions one after the other, and the signals between them.
+
+use std::{fs, sync::Arc};
+
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{
+    cli::{RunArguments, Settings},
+    config::{self, Config},
+    session::{Extent, Session},
+    store::Store,
+    telemetry::{StatusLine, Telemetry, start_logging},
+};
+
+/// Runs until all is done, or it is told to end.
+pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
+    let mut config = Arc::new(Config::load(&arguments.settings, config::environment)?);
+    if !config.has_source() {
+        bail!(
+            "there is no source: name files (--watch), a program to ask (--pull), an address (--push-listen) or --stdin"
+        );
+    }
+    let status = StatusLine::new();
+    start_logging(&config.file.log, &status)?;
+    let extent = match arguments {
+        RunArguments { dry_run: true, .. } => Extent::DryRun,
+        RunArguments { once: true, .. } => Extent::Once,
+        _ => Extent::Forever,
+    };
+    let telemetry = Telemetry::default();
+    let (store, dry) = open_store(&mut config, extent)?;
+    let mut signals = Signals::listen()?;
+    let mut session = start(&config, &store, &telemetry, extent, &status).await?;
+    tracing::info!(endpoint = %config.traces.endpoint, state = %config.file.state_dir.display(), "started");
+    let outcome = loop {
+        match signals.next(&session).await {
+            Told::Reload => match Config::load(&arguments.settings, config::environment) {
+                Ok(new) => {
+                    session.end().await?;
+                    config = keep_state_dir(new, &config);
+                    session = start(&config, &store, &telemetry, extent, &status).await?;
+                    tracing::info!("the settings are read again");
+                }
+                Err(error) => tracing::error!("the settings stay as they are: {error:#}"),
+            },
+            Told::End => break session.end().await,
+        }
+    };
+    drop(dry);
+    tracing::info!("ended");
+    outcome
+}
+
+async fn start(
+    config: &Arc<Config>,
+    store: &Arc<Store>,
+    telemetry: &Telemetry,
+    extent: Extent,
+    status: &StatusLine,
+) -> Result<Session> {
+    let session = Session::start(Arc::clone(config), Arc::clone(store), telemetry.clone(), extent).await?;
+    status.keep(telemetry.clone(), session.stop());
+    Ok(session)
+}
+
+/// Opens the state; for a dry run, a copy of it.
+fn open_store(config: &mut Arc<Config>, extent: Extent) -> Result<(Arc<Store>, Option<tempfile::TempDir>)> {
+    let directory = config.file.state_dir.clone();
+    if extent != Extent::DryRun {
+        fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        return Ok((Arc::new(Store::open(&directory)?), None));
+    }
+    let copy = tempfile::tempdir()?;
+    let state = directory.join(Store::FILE_NAME);
+    if state.exists() {
+        fs::copy(&state, copy.path().join(Store::FILE_NAME))?;
+    }
+    let mut dry = (**config).clone();
+    dry.file.state_dir = copy.path().to_owned();
+    *config = Arc::new(dry);
+    Ok((Arc::new(Store::open(copy.path())?), Some(copy)))
+}
+
+/// The state is open, and stays where it is.
+fn keep_state_dir(mut new: Config, old: &Config) -> Arc<Config> {
+    if new.file.state_dir != old.file.state_dir {
+        tracing::warn!("state_dir changes only with a new start");
+        new.file.state_dir.clone_from(&old.file.state_dir);
+    }
+    Arc::new(new)
+}
+
+/// What comes next.
+enum Told {
+    Reload,
+    End,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self, session: &Session) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.hang_up.recv() => Told::Reload,
+            () = session.ended() => Told::End,
+        }
+    }
+}
+
+/// `check`: whether it would run.
+pub(crate) async fn check(settings: &Settings) -> Result<()> {
+    let config = Config::load(settings, config::environment)?;
+    println!("the settings are fine");
+    crate::check::directories(&config)?;
+    crate::check::receiver(&config).await
+}

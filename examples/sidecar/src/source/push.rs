@@ -1,0 +1,186 @@
+//! `[push]`: traces that services post, as Go programs do with what `flightRecorder.WriteTo` gives.
+
+use std::{io, sync::Arc};
+
+use anyhow::Result;
+use axum::{
+    Router,
+    body::Body,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use subtle::ConstantTimeEq;
+use tokio::net::TcpListener;
+
+use super::origin_of;
+use crate::{
+    config::{Push, Secret},
+    session::Stop,
+    spool::{Incoming, Spool},
+    telemetry::Telemetry,
+};
+
+/// When to come back to a full spool, in seconds.
+const COME_BACK: &str = "5";
+
+/// How many bytes tell whether it is a trace at all.
+const HEAD: usize = 5;
+
+/// What the endpoint knows.
+#[derive(Clone, Debug)]
+pub(crate) struct PushState {
+    token: Option<Secret>,
+    max_bytes: u64,
+    spool: Arc<Spool>,
+    telemetry: Telemetry,
+}
+
+impl PushState {
+    pub(crate) fn new(push: &Push, spool: Arc<Spool>, telemetry: Telemetry) -> Result<Self> {
+        Ok(Self { token: push.secret()?, max_bytes: push.max_bytes.as_u64(), spool, telemetry })
+    }
+}
+
+/// Whose trace it is. The headers `X-Service` and `X-Instance` say it as well.
+#[derive(Debug, Deserialize)]
+struct Whose {
+    service: Option<String>,
+    instance: Option<String>,
+}
+
+/// Serves until it is told to stop.
+pub(crate) async fn push(listener: TcpListener, state: PushState, stop: Stop) -> io::Result<()> {
+    let router = Router::new().route("/", post(take)).route("/{*path}", post(take)).with_state(state);
+    axum::serve(listener, router).with_graceful_shutdown(async move { stop.stopping().await }).await
+}
+
+async fn take(
+    State(state): State<PushState>,
+    Query(whose): Query<Whose>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let answer = match state.take(&whose, &headers, body).await {
+        Ok(()) => (StatusCode::ACCEPTED, "taken\n").into_response(),
+        Err(refusal) => refusal.into_response(),
+    };
+    state.telemetry.pushed(answer.status().as_u16());
+    answer
+}
+
+/// Why a trace is not taken.
+#[derive(Debug)]
+enum Refusal {
+    Unauthorized,
+    TooLarge(u64),
+    NoTrace,
+    Nameless,
+    Full,
+    Broken(String),
+    Failed(String),
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = |status: StatusCode, text: String| (status, text + "\n").into_response();
+        match self {
+            Self::Unauthorized => {
+                let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+                (StatusCode::UNAUTHORIZED, challenge, "send the bearer token of [push]\n").into_response()
+            }
+            Self::TooLarge(most) => {
+                text(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {most} bytes: see [push] max_bytes"))
+            }
+            Self::NoTrace => {
+                text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is no Go execution trace".to_owned())
+            }
+            Self::Nameless => {
+                text(StatusCode::BAD_REQUEST, "service and instance: at most 60 characters each".to_owned())
+            }
+            Self::Full => {
+                let later = [(header::RETRY_AFTER, COME_BACK)];
+                (StatusCode::SERVICE_UNAVAILABLE, later, "the spool is full: come back later\n")
+                    .into_response()
+            }
+            Self::Broken(error) => text(StatusCode::BAD_REQUEST, format!("the body breaks off: {error}")),
+            Self::Failed(error) => {
+                let later = [(header::RETRY_AFTER, COME_BACK)];
+                let message = format!("it cannot be written down: {error}\n");
+                (StatusCode::INSUFFICIENT_STORAGE, later, message).into_response()
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl PushState {
+    async fn take(&self, whose: &Whose, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
+        self.authorize(headers)?;
+        let named = |query: &Option<String>, name: &str| {
+            let header = headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            query.clone().or(header).filter(|name| !name.is_empty())
+        };
+        let (service, instance) = (named(&whose.service, "x-service"), named(&whose.instance, "x-instance"));
+        let is_long = |name: &Option<String>| name.as_ref().is_some_and(|name| name.chars().count() > 60);
+        if is_long(&service) || is_long(&instance) {
+            return Err(Refusal::Nameless);
+        }
+        let mut incoming = self.spool.begin(origin_of(service, instance))?;
+        self.receive(body, &mut incoming).await?;
+        // It waits for the disk.
+        let finished = tokio::task::spawn_blocking(move || incoming.finish()).await;
+        match finished {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Refusal::Failed(format!("{error:#}"))),
+            Err(error) => Err(Refusal::Failed(error.to_string())),
+        }
+    }
+
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let given =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        let is_right = given.is_some_and(|given| given.ct_eq(token.reveal().as_bytes()).into());
+        if is_right { Ok(()) } else { Err(Refusal::Unauthorized) }
+    }
+
+    async fn receive(&self, mut body: Body, incoming: &mut Incoming) -> Result<(), Refusal> {
+        let mut length = 0;
+        let mut head = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Refusal::Broken(error.to_string()))?;
+            let Some(bytes) = frame.data_ref() else { continue };
+            length += bytes.len() as u64;
+            if length > self.max_bytes {
+                return Err(Refusal::TooLarge(self.max_bytes));
+            }
+            if head.len() < HEAD {
+                head.extend(bytes.iter().take(HEAD - head.len()));
+                if head.len() == HEAD && !may_be_trace(&head) {
+                    return Err(Refusal::NoTrace);
+                }
+            }
+            incoming.write(bytes)?;
+        }
+        if may_be_trace(&head) { Ok(()) } else { Err(Refusal::NoTrace) }
+    }
+}
+
+/// A trace's header, or that of gzip or Zstandard around it.
+fn may_be_trace(head: &[u8]) -> bool {
+    head.starts_with(b"go 1.")
+        || head.starts_with(&[0x1f, 0x8b])
+        || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+}

@@ -1,0 +1,64 @@
+//! Standard input: a trace, or a stream of them.
+
+use std::{
+    io::{self, Read},
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, ensure};
+use go_trace_format::{Content, Decompressed, Error, TraceFrames};
+
+use super::{patiently, spool_frame};
+use crate::{spool::Spool, store::Origin};
+
+/// Takes in what comes, to its end.
+pub(crate) fn standard_input(spool: &Arc<Spool>) {
+    match take_in(spool) {
+        Ok(count) => tracing::info!(traces = count, "standard input is taken in"),
+        Err(error) => tracing::error!("standard input: {error:#}"),
+    }
+}
+
+fn take_in(spool: &Arc<Spool>) -> Result<u64> {
+    let mut bytes = Decompressed::new(io::stdin())?;
+    let origin = Origin::default();
+    match bytes.content() {
+        Content::Empty => Ok(0),
+        Content::Stream => {
+            let mut frames = TraceFrames::new(bytes);
+            let mut count = 0;
+            loop {
+                match frames.next_frame() {
+                    Ok(None) => return Ok(count),
+                    Ok(Some(frame)) => spool_frame(spool, &origin, frame)?,
+                    Err(Error::TruncatedFrame { .. }) => {
+                        tracing::warn!("the stream breaks off within a trace: its beginning is taken");
+                        let beginning = frames.truncated();
+                        if !beginning.is_empty() {
+                            spool_frame(spool, &origin, beginning)?;
+                        }
+                        return Ok(count);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+                count += 1;
+            }
+        }
+        _ => one(spool, &origin, &mut bytes).map(|()| 1),
+    }
+}
+
+fn one(spool: &Arc<Spool>, origin: &Origin, bytes: &mut Decompressed) -> Result<()> {
+    const PIECE: usize = 256 << 10;
+    let mut incoming = patiently(|| spool.begin(origin.clone()))?;
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = bytes.read(&mut piece).context("it cannot be read")?;
+        if read == 0 {
+            break;
+        }
+        patiently(|| incoming.write(&piece[..read]))?;
+    }
+    ensure!(!incoming.is_empty(), "it is empty");
+    incoming.finish()
+}

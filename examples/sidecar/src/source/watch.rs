@@ -1,0 +1,339 @@
+//! `[[watch]]`: files that services write.
+//!
+//! A file is whole when its writer has closed it or has moved it to its place, which Linux tells; where nobody tells, as on
+//! network file systems, when it has not changed for a while. One that still grows is offered as far as it has come.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context, Result};
+use notify::{
+    Event, EventKind, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode, ModifyKind, RenameMode},
+};
+use trace_to_otel::{PathTemplate, Value};
+use walkdir::WalkDir;
+
+use super::{Afterwards, begin_of, version, version_of};
+use crate::{
+    config::{After, Watch},
+    inbox::{Arrival, Inbox},
+    session::Stop,
+    store::{Origin, Outcome, Store, Version},
+    telemetry::Telemetry,
+};
+
+/// How many events of the system may wait to be looked at; beyond it the whole folder is looked through.
+const MOST_EVENTS: usize = 4096;
+
+/// How soon files are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Eagerness {
+    /// When they are whole.
+    Patient,
+    /// At once: whatever there is, is all that will be.
+    Once,
+}
+
+/// Looks for files that fit a template.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    watch: Watch,
+    template: PathTemplate,
+    root: PathBuf,
+    eagerness: Eagerness,
+    inbox: Arc<Inbox>,
+    store: Arc<Store>,
+    telemetry: Telemetry,
+    /// The stat of each file that needs no more attention, by a hash of its path.
+    settled: HashMap<u64, Stat>,
+    /// Files that are not whole yet.
+    pending: HashMap<PathBuf, Pending>,
+    /// Those of which it was told that they cannot be read, by hashes of their paths.
+    unreadable: HashSet<u64>,
+}
+
+/// What tells that a file has changed, without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stat {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: i64,
+}
+
+#[derive(Debug)]
+struct Pending {
+    stat: Stat,
+    /// Since when it has been so.
+    since: Instant,
+    /// When it was offered as far as it had come, and how long it was.
+    offered: Option<(Instant, u64)>,
+}
+
+/// What the system tells.
+enum Notice {
+    /// Something about a file may be new.
+    Changed(PathBuf),
+    /// Its writer has closed it, or has moved it here.
+    Whole(PathBuf),
+    /// Notices were lost.
+    Lost,
+}
+
+impl From<&Version> for Stat {
+    fn from(version: &Version) -> Self {
+        let Version { device, inode, length, modified, .. } = *version;
+        Self { device, inode, length, modified }
+    }
+}
+
+impl Watcher {
+    pub(crate) fn new(
+        watch: Watch,
+        eagerness: Eagerness,
+        inbox: Arc<Inbox>,
+        store: Arc<Store>,
+        telemetry: Telemetry,
+    ) -> Result<Self> {
+        let template = watch.template()?;
+        let root = watch.root();
+        Ok(Self {
+            watch,
+            template,
+            root,
+            eagerness,
+            inbox,
+            store,
+            telemetry,
+            settled: HashMap::new(),
+            pending: HashMap::new(),
+            unreadable: HashSet::new(),
+        })
+    }
+
+    /// Looks for files until it is told to stop.
+    pub(crate) fn run(mut self, stop: &Stop) {
+        let (sender, notices) = mpsc::sync_channel(MOST_EVENTS);
+        // Where the folder is not there yet, it may come; then only polling finds what is in it, until it is watched too.
+        let mut system = None;
+        let mut next_scan = Instant::now();
+        while !stop.is_stopping() {
+            if system.is_none() && self.root.is_dir() {
+                system = self.subscribe(sender.clone());
+                next_scan = Instant::now();
+            }
+            if Instant::now() >= next_scan {
+                self.look();
+                next_scan = Instant::now() + self.watch.poll;
+            }
+            self.settle();
+            match notices.recv_timeout(self.patience(next_scan)) {
+                Ok(notice) => {
+                    let (mut changed, mut whole) = (HashSet::new(), HashSet::new());
+                    for notice in core::iter::once(notice).chain(notices.try_iter().take(MOST_EVENTS)) {
+                        match notice {
+                            Notice::Changed(path) => drop(changed.insert(path)),
+                            Notice::Whole(path) => drop(whole.insert(path)),
+                            Notice::Lost => next_scan = Instant::now(),
+                        }
+                    }
+                    for path in changed.union(&whole) {
+                        self.consider(path, whole.contains(path));
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                // It cannot be: this function holds a sender.
+                Err(mpsc::RecvTimeoutError::Disconnected) => thread::sleep(self.watch.poll),
+            }
+        }
+    }
+
+    /// Asks the system to tell of changes. Where it does not, polling has to do.
+    fn subscribe(&self, sender: mpsc::SyncSender<Notice>) -> Option<notify::RecommendedWatcher> {
+        let lost = std::sync::atomic::AtomicBool::new(false);
+        let tell = move |event: notify::Result<Event>| {
+            use std::sync::atomic::Ordering::Relaxed;
+            for notice in notices_of(event) {
+                if lost.load(Relaxed) && sender.try_send(Notice::Lost).is_ok() {
+                    lost.store(false, Relaxed);
+                }
+                if sender.try_send(notice).is_err() {
+                    lost.store(true, Relaxed);
+                }
+            }
+        };
+        let subscribed = notify::recommended_watcher(tell).and_then(|mut watcher| {
+            watcher.watch(&self.root, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        subscribed
+            .inspect_err(|error| {
+                tracing::warn!(folder = %self.root.display(), %error, "the system does not tell of changes: polling only");
+            })
+            .ok()
+    }
+
+    /// How long to wait for notices.
+    fn patience(&self, next_scan: Instant) -> Duration {
+        // To notice that the process is to stop.
+        const LONGEST: Duration = Duration::from_millis(500);
+        let settled = self.pending.values().map(|pending| pending.since + self.watch.settle).min();
+        let next = settled.unwrap_or(next_scan).min(next_scan);
+        next.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), LONGEST)
+    }
+
+    /// Looks through the folder once.
+    pub(crate) fn look(&mut self) {
+        let mut seen = HashSet::new();
+        // Every folder is visited once, even where links make circles.
+        for entry in WalkDir::new(&self.root).follow_links(true).into_iter().filter_map(Result::ok) {
+            if entry.file_type().is_file() {
+                seen.insert(hash(entry.path()));
+                self.consider(entry.path(), false);
+            }
+        }
+        self.settled.retain(|path, _| seen.contains(path));
+        self.unreadable.retain(|path| seen.contains(path));
+        self.pending.retain(|path, _| seen.contains(&hash(path)));
+    }
+
+    /// Looks at a file that may be new.
+    fn consider(&mut self, path: &Path, is_whole: bool) {
+        let Some(attributes) = self.template.attributes(path) else { return };
+        let Ok(metadata) = fs::metadata(path) else {
+            self.pending.remove(path);
+            return;
+        };
+        let stat = Stat::from(&version(&metadata, 0));
+        if !metadata.is_file() || self.settled.get(&hash(path)) == Some(&stat) {
+            return;
+        }
+        let origin = Origin::new(attributes.into_iter().filter_map(|attribute| match attribute.value {
+            Value::Text(text) => Some((attribute.key.into_owned(), text.to_string())),
+            _ => None,
+        }));
+        let is_old = is_older_than(&metadata, self.watch.settle);
+        let pending = self.pending.entry(path.to_owned()).or_insert_with(|| Pending {
+            stat,
+            since: Instant::now(),
+            offered: None,
+        });
+        if pending.stat != stat {
+            (pending.stat, pending.since) = (stat, Instant::now());
+        }
+        let has_settled = pending.since.elapsed() >= self.watch.settle;
+        if is_whole || is_old || has_settled || self.eagerness == Eagerness::Once {
+            self.pending.remove(path);
+            self.settled.insert(hash(path), stat);
+            self.offer(path, origin, true);
+            return;
+        }
+        let rests = pending.offered.is_some_and(|(at, length)| {
+            at.elapsed() < self.watch.settle.max(Duration::from_secs(1)) || length == stat.length
+        });
+        // What is being copied here is whole in a moment; what is recorded for long is worth reading meanwhile.
+        let is_young = pending.offered.is_none() && is_younger_than(&metadata, self.watch.settle);
+        if !rests && !is_young {
+            pending.offered = Some((Instant::now(), stat.length));
+            self.offer(path, origin, false);
+        }
+    }
+
+    /// Looks again at what may have come to rest.
+    fn settle(&mut self) {
+        let due: Vec<_> = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.since.elapsed() >= self.watch.settle)
+            .map(|(path, _)| path.clone())
+            .collect();
+        due.iter().for_each(|path| self.consider(path, false));
+    }
+
+    /// Offers a file, unless it is done with. One that cannot be read now is tried again with each look; that is told once.
+    fn offer(&mut self, path: &Path, origin: Origin, is_whole: bool) {
+        match self.arrival(path, origin, is_whole) {
+            Ok(arrival) => {
+                self.unreadable.remove(&hash(path));
+                arrival.into_iter().for_each(|arrival| self.inbox.offer(arrival));
+            }
+            Err(error) => {
+                self.settled.remove(&hash(path));
+                if self.unreadable.insert(hash(path)) {
+                    tracing::warn!(file = %path.display(), error = format!("{error:#}"), "cannot read it yet");
+                    self.telemetry.unreadable_file();
+                }
+            }
+        }
+    }
+
+    /// What is to be done with a file; `None` where all of it is done with.
+    fn arrival(&self, path: &Path, origin: Origin, is_whole: bool) -> Result<Option<Arrival>> {
+        let name = path.to_str().context("its path is not Unicode")?;
+        let version = version_of(path)?;
+        let afterwards = self.afterwards(path);
+        if let Some(record) = self.store.file(name)? {
+            let is_same = record.version == version;
+            match record.outcome {
+                Outcome::Quarantined { .. } if is_same => return Ok(None),
+                // It was delivered, and the end came before what was to be done with it then.
+                Outcome::Delivered if is_same && afterwards == Afterwards::Keep => return Ok(None),
+                Outcome::Growing if is_same && !is_whole => return Ok(None),
+                _ => {}
+            }
+        }
+        let begin = begin_of(path, &version);
+        let since = SystemTime::now();
+        Ok(Some(Arrival { path: path.to_owned(), version, origin, is_whole, begin, since, afterwards }))
+    }
+
+    fn afterwards(&self, path: &Path) -> Afterwards {
+        match (self.watch.after, &self.watch.move_to) {
+            (After::Delete, _) => Afterwards::Delete,
+            (After::Move, Some(folder)) => {
+                Afterwards::Move(folder.join(path.strip_prefix(&self.root).unwrap_or(path)))
+            }
+            _ => Afterwards::Keep,
+        }
+    }
+}
+
+fn notices_of(event: notify::Result<Event>) -> Vec<Notice> {
+    let Ok(event) = event else { return vec![Notice::Lost] };
+    if event.need_rescan() {
+        return vec![Notice::Lost];
+    }
+    match event.kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+        | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
+            event.paths.into_iter().map(Notice::Whole).collect()
+        }
+        EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
+            event.paths.into_iter().skip(1).map(Notice::Whole).collect()
+        }
+        // A folder that has come may hold files already.
+        EventKind::Create(_) if event.paths.iter().any(|path| path.is_dir()) => vec![Notice::Lost],
+        EventKind::Create(_) | EventKind::Modify(_) => event.paths.into_iter().map(Notice::Changed).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn hash(path: &Path) -> u64 {
+    twox_hash::XxHash3_64::oneshot(path.as_os_str().as_encoded_bytes())
+}
+
+fn is_older_than(metadata: &fs::Metadata, age: Duration) -> bool {
+    let age_of = |time: SystemTime| SystemTime::now().duration_since(time).ok();
+    metadata.modified().ok().and_then(age_of).is_some_and(|found| found >= age)
+}
+
+fn is_younger_than(metadata: &fs::Metadata, age: Duration) -> bool {
+    metadata.created().ok().and_then(|time| time.elapsed().ok()).is_some_and(|found| found < age)
+}

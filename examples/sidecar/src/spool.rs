@@ -1,0 +1,327 @@
+//! What was taken in and is not delivered yet, where no service keeps it: one file a trace.
+//!
+//! A trace is written aside, synced, and then moved to its place, so that what lies there is whole, after a crash too. Its
+//! path tells its origin. How much may lie here is bounded.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Component, Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use tempfile::NamedTempFile;
+use walkdir::WalkDir;
+
+use crate::{
+    config::{Spool as Settings, WhenFull},
+    inbox::{Arrival, Inbox},
+    source::{Afterwards, begin_of, version_of},
+    store::Origin,
+    telemetry::Telemetry,
+};
+
+/// The spool's folder. Its parts may be shared among threads.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    folder: PathBuf,
+    settings: Settings,
+    inbox: Arc<Inbox>,
+    telemetry: Telemetry,
+    /// How many bytes lie here or are on their way.
+    used: Mutex<u64>,
+    next: AtomicU64,
+}
+
+/// A trace on its way in. Dropped, it never was there.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    spool: Arc<Spool>,
+    origin: Origin,
+    file: NamedTempFile,
+    reserved: u64,
+}
+
+/// There is no room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Full;
+
+impl From<Full> for io::Error {
+    fn from(_: Full) -> Self {
+        Self::new(io::ErrorKind::QuotaExceeded, "the spool is full")
+    }
+}
+
+/// What stays as it is in the name of a file.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+const ENDING: &str = "trace";
+
+impl Spool {
+    /// Opens the spool in a folder, and offers what lies there.
+    pub(crate) fn open(
+        folder: PathBuf,
+        settings: Settings,
+        inbox: Arc<Inbox>,
+        telemetry: Telemetry,
+    ) -> Result<Self> {
+        fs::create_dir_all(folder.join("incoming")).with_context(|| folder.display().to_string())?;
+        fs::create_dir_all(folder.join("whole")).with_context(|| folder.display().to_string())?;
+        let spool = Self { folder, settings, inbox, telemetry, used: Mutex::new(0), next: AtomicU64::new(0) };
+        // What a crash has left half written, nobody was told to be taken.
+        for entry in fs::read_dir(spool.folder.join("incoming"))? {
+            fs::remove_file(entry?.path())?;
+        }
+        spool.take_stock()?;
+        Ok(spool)
+    }
+
+    fn take_stock(&self) -> Result<()> {
+        for entry in WalkDir::new(self.folder.join("whole")) {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                *self.used() += entry.metadata()?.len();
+                self.offer(entry.path())?;
+            }
+        }
+        self.tell();
+        Ok(())
+    }
+
+    fn used(&self) -> MutexGuard<'_, u64> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing more can be taken now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.settings.when_full == WhenFull::Block && *self.used() >= self.settings.max_bytes.as_u64()
+    }
+
+    /// Begins to take a trace of `origin` in.
+    pub(crate) fn begin(self: &Arc<Self>, origin: Origin) -> io::Result<Incoming> {
+        if self.is_full() {
+            return Err(Full.into());
+        }
+        let file = NamedTempFile::new_in(self.folder.join("incoming"))?;
+        Ok(Incoming { spool: Arc::clone(self), origin, file, reserved: 0 })
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<(), Full> {
+        let most = self.settings.max_bytes.as_u64();
+        loop {
+            let mut used = self.used();
+            if used.saturating_add(bytes) <= most {
+                *used += bytes;
+                return Ok(());
+            }
+            drop(used);
+            if self.settings.when_full == WhenFull::Block || !self.drop_oldest() {
+                return Err(Full);
+            }
+        }
+    }
+
+    /// Makes room. Whether there was something to give up.
+    fn drop_oldest(&self) -> bool {
+        let files = WalkDir::new(self.folder.join("whole")).into_iter().filter_map(Result::ok);
+        let files = files.filter(|entry| entry.file_type().is_file() && !self.inbox.has_taken(entry.path()));
+        let Some(oldest) = files.min_by_key(|entry| entry.file_name().to_owned()) else { return false };
+        // It may be taken this very moment: what waits no longer is left to who has taken it.
+        if !self.inbox.withdraw(oldest.path()) && self.inbox.knows(oldest.path()) {
+            return true;
+        }
+        let bytes = oldest.metadata().map_or(0, |metadata| metadata.len());
+        tracing::warn!(file = %oldest.path().display(), bytes, "the spool is full: the oldest trace is given up");
+        self.telemetry.dropped_from_spool(bytes);
+        self.remove(oldest.path()).is_ok()
+    }
+
+    /// A trace is delivered, or given up.
+    pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
+        let bytes = match fs::metadata(path) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        fs::remove_file(path)?;
+        self.release(bytes);
+        // Its folder goes with the last trace of its origin; it is made again with the next.
+        if let Some(folder) = path.parent() {
+            let _ = fs::remove_dir(folder);
+        }
+        Ok(())
+    }
+
+    /// So many bytes are no longer here.
+    pub(crate) fn release(&self, bytes: u64) {
+        {
+            let mut used = self.used();
+            *used = used.saturating_sub(bytes);
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.telemetry.spool(*self.used(), self.settings.max_bytes.as_u64());
+    }
+
+    fn offer(&self, path: &Path) -> Result<()> {
+        let version = version_of(path).with_context(|| path.display().to_string())?;
+        let folder = path.parent().and_then(|folder| folder.strip_prefix(self.folder.join("whole")).ok());
+        let origin = folder.map(origin_of).unwrap_or_default();
+        let begin = begin_of(path, &version);
+        let since = modified(&version);
+        let (path, afterwards) = (path.to_owned(), Afterwards::Unspool);
+        self.inbox.offer(Arrival { path, version, origin, is_whole: true, begin, since, afterwards });
+        Ok(())
+    }
+
+    /// Where the next trace of an origin goes. Names sort by time.
+    fn place(&self, origin: &Origin) -> PathBuf {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{since:020}-{number:06}.{ENDING}");
+        self.folder.join("whole").join(folder_of(origin)).join(name)
+    }
+}
+
+impl Incoming {
+    /// Takes more bytes of the trace.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.spool.reserve(bytes.len() as u64)?;
+        self.reserved += bytes.len() as u64;
+        self.file.write_all(bytes)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.reserved == 0
+    }
+
+    /// The trace is whole: when this returns, no crash can lose it.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.file.as_file_mut().flush()?;
+        self.file.as_file().sync_all()?;
+        let place = self.spool.place(&self.origin);
+        let folder = place.parent().context("a place in a folder")?;
+        // The folder may go at any moment, with the last trace in it.
+        let mut attempt = 0;
+        loop {
+            fs::create_dir_all(folder)?;
+            match fs::rename(self.file.path(), &place) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < 3 => attempt += 1,
+                outcome => break outcome?,
+            }
+        }
+        File::open(folder)?.sync_all()?;
+        if let Some(above) = folder.parent() {
+            File::open(above)?.sync_all()?;
+        }
+        self.reserved = 0;
+        self.spool.tell();
+        self.spool.offer(&place)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if self.reserved > 0 {
+            self.spool.release(self.reserved);
+        }
+    }
+}
+
+fn modified(version: &crate::store::Version) -> SystemTime {
+    UNIX_EPOCH + std::time::Duration::from_nanos(u64::try_from(version.modified).unwrap_or(0))
+}
+
+/// A folder's name for an origin: `key=value` pairs between commas, percent-encoded.
+fn folder_of(origin: &Origin) -> PathBuf {
+    let encode = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
+    let pairs = origin.attributes().iter().map(|(key, value)| format!("{}={}", encode(key), encode(value)));
+    match pairs.collect::<Vec<_>>().join(",") {
+        pairs if pairs.is_empty() => "anybody".into(),
+        pairs => pairs.into(),
+    }
+}
+
+/// The other way round.
+fn origin_of(folder: &Path) -> Origin {
+    let Some(Component::Normal(name)) = folder.components().next() else { return Origin::default() };
+    let name = name.to_string_lossy();
+    let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let pairs = name.split(',').filter_map(|pair| pair.split_once('='));
+    Origin::new(pairs.map(|(key, value)| (decode(key), decode(value))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(pairs: &[(&str, &str)]) -> Origin {
+        Origin::new(pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())))
+    }
+
+    fn spool(folder: &Path, max_bytes: u64, when_full: WhenFull) -> (Arc<Spool>, Arc<Inbox>) {
+        let inbox = Arc::new(Inbox::default());
+        let settings = Settings { max_bytes: bytesize::ByteSize(max_bytes), when_full };
+        let spool =
+            Spool::open(folder.to_owned(), settings, Arc::clone(&inbox), Telemetry::default()).unwrap();
+        (Arc::new(spool), inbox)
+    }
+
+    fn take_in(spool: &Arc<Spool>, bytes: &[u8]) -> io::Result<()> {
+        let mut incoming = spool.begin(origin(&[("service.name", "a")]))?;
+        incoming.write(bytes)?;
+        incoming.finish().map_err(io::Error::other)
+    }
+
+    #[test]
+    fn folders_tell_origins() {
+        for pairs in
+            [&[][..], &[("service.name", "a/../b,c=d")], &[("k8s.pod.name", "x"), ("service.name", "%2f ..")]]
+        {
+            let origin = origin(pairs);
+            let folder = folder_of(&origin);
+            assert_eq!(folder.components().count(), 1);
+            assert_eq!(origin_of(&folder), origin);
+        }
+    }
+
+    #[test]
+    fn what_is_spooled_is_offered_and_again_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        {
+            let (spool, inbox) = spool(folder.path(), 100, WhenFull::Block);
+            take_in(&spool, b"one").unwrap();
+            drop(spool.begin(Origin::default()).unwrap());
+            assert_eq!(inbox.waiting(), (1, 3));
+        }
+        let (spool, inbox) = spool(folder.path(), 100, WhenFull::Block);
+        let arrival = inbox.take(std::time::Duration::ZERO).unwrap();
+        assert_eq!(arrival.origin, origin(&[("service.name", "a")]));
+        spool.remove(&arrival.path).unwrap();
+        assert_eq!(*spool.used(), 0);
+    }
+
+    #[test]
+    fn a_full_spool_blocks_or_gives_up_the_oldest() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, inbox) = spool(folder.path(), 10, WhenFull::Block);
+        take_in(&spool, b"123456").unwrap();
+        assert_eq!(take_in(&spool, b"78901").unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        assert_eq!((*spool.used(), inbox.waiting().0), (6, 1));
+        drop(spool);
+        let (spool, inbox) = self::spool(folder.path(), 10, WhenFull::DropOldest);
+        take_in(&spool, b"78901").unwrap();
+        assert_eq!((*spool.used(), inbox.waiting()), (5, (1, 5)));
+        // What is being delivered stays.
+        assert!(inbox.take(std::time::Duration::ZERO).is_some());
+        assert_eq!(take_in(&spool, b"123456").unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+    }
+}

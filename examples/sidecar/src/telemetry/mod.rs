@@ -1,0 +1,341 @@
+//! What may be known of this program from outside: metrics, health, logs, a line on the terminal.
+
+mod log;
+mod serve;
+mod status;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+pub(crate) use self::{log::start_logging, serve::serve, status::StatusLine};
+
+/// Counts what happens. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Telemetry(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    metrics: Metrics,
+    /// What keeps spans from being delivered.
+    alarms: Mutex<BTreeMap<Concern, Alarm>>,
+    /// When the worker last went on, in milliseconds since the start.
+    pulse: AtomicU64,
+    start: Instant,
+}
+
+/// What an alarm is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Concern {
+    /// The receiver.
+    Receiver,
+    /// The disk, or what is on it.
+    State,
+}
+
+/// Something that a person may have to look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Alarm {
+    pub(crate) since: Instant,
+    pub(crate) message: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Service {
+    service: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    service: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Url {
+    url: String,
+}
+
+#[derive(Debug)]
+struct Metrics {
+    files: Family<Service, Counter>,
+    bytes: Family<Service, Counter>,
+    generations: Family<Service, Counter>,
+    repeated_generations: Family<Service, Counter>,
+    spans: Family<Kind, Counter>,
+    log_records: Family<Service, Counter>,
+    dropped: Family<Reason, Counter>,
+    lost_bytes: Family<Service, Counter>,
+    quarantined: Family<Reason, Counter>,
+    unreadable: Counter,
+    batches: Counter,
+    retries: Family<Reason, Counter>,
+    rejected: Counter,
+    waiting_files: Gauge,
+    waiting_bytes: Gauge,
+    spool_bytes: Gauge,
+    spool_limit: Gauge,
+    alarms: Gauge,
+    pushes: Family<Reason, Counter>,
+    gaps: Family<Url, Counter<f64, AtomicU64>>,
+    lag: Histogram,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            metrics: Metrics::default(),
+            alarms: Mutex::default(),
+            pulse: AtomicU64::new(0),
+            start: Instant::now(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        const LAGS: [f64; 13] =
+            [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0];
+        Self {
+            files: Family::default(),
+            bytes: Family::default(),
+            generations: Family::default(),
+            repeated_generations: Family::default(),
+            spans: Family::default(),
+            log_records: Family::default(),
+            dropped: Family::default(),
+            lost_bytes: Family::default(),
+            quarantined: Family::default(),
+            unreadable: Counter::default(),
+            batches: Counter::default(),
+            retries: Family::default(),
+            rejected: Counter::default(),
+            waiting_files: Gauge::default(),
+            waiting_bytes: Gauge::default(),
+            spool_bytes: Gauge::default(),
+            spool_limit: Gauge::default(),
+            alarms: Gauge::default(),
+            pushes: Family::default(),
+            gaps: Family::default(),
+            lag: Histogram::new(LAGS),
+        }
+    }
+}
+
+impl Metrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("files", "Files of which all was delivered", self.files.clone());
+        registry.register("trace_bytes", "Bytes of traces delivered", self.bytes.clone());
+        registry.register("generations", "Generations delivered", self.generations.clone());
+        let repeated = self.repeated_generations.clone();
+        registry.register("repeated_generations", "Generations that an earlier file had held too", repeated);
+        registry.register("spans", "Spans delivered", self.spans.clone());
+        registry.register("log_records", "Log records delivered", self.log_records.clone());
+        registry.register("dropped", "What was left out, and why", self.dropped.clone());
+        registry.register(
+            "lost_bytes",
+            "Bytes of damaged traces that could not be read",
+            self.lost_bytes.clone(),
+        );
+        registry.register("quarantined", "Files and batches put aside", self.quarantined.clone());
+        registry.register("unreadable_files", "Files that could not be opened", self.unreadable.clone());
+        registry.register("batches", "Requests that the receiver has accepted", self.batches.clone());
+        registry.register("retries", "Requests sent again, by what went wrong", self.retries.clone());
+        registry.register("rejected_records", "Records that the receiver threw away", self.rejected.clone());
+        registry.register("waiting_files", "Files that wait for being taken", self.waiting_files.clone());
+        registry.register("waiting_bytes", "Their bytes", self.waiting_bytes.clone());
+        registry.register("spool_bytes", "Bytes taken in and not delivered yet", self.spool_bytes.clone());
+        registry.register("spool_limit_bytes", "How many there may be", self.spool_limit.clone());
+        registry.register("alarms", "What a person may have to look at", self.alarms.clone());
+        registry.register("pushes", "Requests to the push endpoint, by the answer", self.pushes.clone());
+        registry.register_with_unit(
+            "gap",
+            "Time between the recordings that were pulled",
+            Unit::Seconds,
+            self.gaps.clone(),
+        );
+        registry.register_with_unit(
+            "lag",
+            "Time from a file being whole to its spans being accepted",
+            Unit::Seconds,
+            self.lag.clone(),
+        );
+    }
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) service: String,
+    pub(crate) bytes: u64,
+    pub(crate) generations: u64,
+    pub(crate) repeated_generations: u64,
+    /// By the names of their scopes.
+    pub(crate) spans: BTreeMap<&'static str, u64>,
+    pub(crate) log_records: u64,
+    pub(crate) dropped: BTreeMap<&'static str, u64>,
+    pub(crate) lost_bytes: u64,
+}
+
+impl Tally {
+    pub(crate) fn span_count(&self) -> u64 {
+        self.spans.values().sum()
+    }
+}
+
+impl Telemetry {
+    fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// A file was delivered, `lag` after it was there.
+    pub(crate) fn delivered(&self, tally: &Tally, is_whole: bool, lag: Duration) {
+        let metrics = self.metrics();
+        if is_whole {
+            metrics.files.get_or_create(&Service { service: tally.service.clone() }).inc();
+            metrics.lag.observe(lag.as_secs_f64());
+        }
+        self.let_out(tally);
+    }
+
+    /// Spans went out of a process.
+    pub(crate) fn let_out(&self, tally: &Tally) {
+        let metrics = self.metrics();
+        let service = Service { service: tally.service.clone() };
+        metrics.bytes.get_or_create(&service).inc_by(tally.bytes);
+        metrics.generations.get_or_create(&service).inc_by(tally.generations);
+        metrics.repeated_generations.get_or_create(&service).inc_by(tally.repeated_generations);
+        metrics.log_records.get_or_create(&service).inc_by(tally.log_records);
+        metrics.lost_bytes.get_or_create(&service).inc_by(tally.lost_bytes);
+        for (&kind, &count) in &tally.spans {
+            metrics.spans.get_or_create(&Kind { service: tally.service.clone(), kind }).inc_by(count);
+        }
+        for (&reason, &count) in &tally.dropped {
+            metrics.dropped.get_or_create(&Reason { reason: reason.to_owned() }).inc_by(count);
+        }
+    }
+
+    pub(crate) fn unreadable_file(&self) {
+        self.metrics().unreadable.inc();
+    }
+
+    /// Something was put aside: a file, or a batch.
+    pub(crate) fn quarantined(&self, what: &str) {
+        self.metrics().quarantined.get_or_create(&Reason { reason: what.to_owned() }).inc();
+    }
+
+    pub(crate) fn dropped_from_spool(&self, bytes: u64) {
+        let dropped =
+            |reason: &str| self.metrics().dropped.get_or_create(&Reason { reason: reason.to_owned() });
+        dropped("traces given up because the spool was full").inc();
+        dropped("bytes of traces given up because the spool was full").inc_by(bytes);
+    }
+
+    pub(crate) fn spool(&self, used: u64, most: u64) {
+        self.metrics().spool_bytes.set(signed(used));
+        self.metrics().spool_limit.set(signed(most));
+    }
+
+    pub(crate) fn waiting(&self, (files, bytes): (usize, u64)) {
+        self.metrics().waiting_files.set(signed(files as u64));
+        self.metrics().waiting_bytes.set(signed(bytes));
+    }
+
+    pub(crate) fn pushed(&self, status: u16) {
+        self.metrics().pushes.get_or_create(&Reason { reason: status.to_string() }).inc();
+    }
+
+    /// Nothing was recorded between two pulls.
+    pub(crate) fn gap(&self, url: &str, gap: Duration) {
+        self.metrics().gaps.get_or_create(&Url { url: url.to_owned() }).inc_by(gap.as_secs_f64());
+    }
+
+    /// The receiver has taken a batch.
+    pub(crate) fn accepted(&self, rejected: u64) {
+        self.metrics().batches.inc();
+        self.metrics().rejected.inc_by(rejected);
+    }
+
+    /// A batch will be sent again.
+    pub(crate) fn retries(&self, reason: &str) {
+        self.metrics().retries.get_or_create(&Reason { reason: reason.to_owned() }).inc();
+    }
+
+    fn alarms(&self) -> MutexGuard<'_, BTreeMap<Concern, Alarm>> {
+        self.0.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something is wrong. It is logged where it is new, or another one.
+    pub(crate) fn raise(&self, concern: Concern, message: &str) {
+        let mut alarms = self.alarms();
+        let is_known = alarms.get(&concern).is_some_and(|alarm| alarm.message == message);
+        if !is_known {
+            tracing::error!(alarm = ?concern, "{message}");
+            let since = alarms.get(&concern).map_or_else(Instant::now, |alarm| alarm.since);
+            alarms.insert(concern, Alarm { since, message: message.to_owned() });
+        }
+        self.metrics().alarms.set(signed(alarms.len() as u64));
+    }
+
+    /// It is well again.
+    pub(crate) fn clear(&self, concern: Concern) {
+        let mut alarms = self.alarms();
+        if let Some(alarm) = alarms.remove(&concern) {
+            let seconds = alarm.since.elapsed().as_secs();
+            tracing::info!(alarm = ?concern, seconds, "all is well again");
+        }
+        self.metrics().alarms.set(signed(alarms.len() as u64));
+    }
+
+    /// What is wrong now.
+    pub(crate) fn alarm(&self) -> Option<Alarm> {
+        self.alarms().values().next().cloned()
+    }
+
+    /// The worker goes on.
+    pub(crate) fn beat(&self) {
+        let now = self.0.start.elapsed().as_millis();
+        self.0.pulse.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long ago it did.
+    pub(crate) fn since_beat(&self) -> Duration {
+        self.0.start.elapsed().saturating_sub(Duration::from_millis(self.0.pulse.load(Ordering::Relaxed)))
+    }
+
+    /// The numbers of the status line.
+    fn summary(&self) -> Summary {
+        let metrics = self.metrics();
+        Summary {
+            waiting_files: metrics.waiting_files.get(),
+            spool_bytes: u64::try_from(metrics.spool_bytes.get()).unwrap_or(0),
+            batches: metrics.batches.get(),
+        }
+    }
+}
+
+struct Summary {
+    waiting_files: i64,
+    spool_bytes: u64,
+    batches: u64,
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

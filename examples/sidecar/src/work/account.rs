@@ -1,0 +1,123 @@
+//! Which generations have been delivered, and which are being.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use go_trace_format::Generation;
+
+use crate::store::{GenerationKey, Origin, Store, threads};
+
+/// A generation that is about to be mapped.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    pub(crate) key: GenerationKey,
+    pub(crate) threads: Vec<i64>,
+    /// Where it begins in what is read.
+    pub(crate) start: u64,
+}
+
+/// What the reader of a file asks before it puts a generation in order. It is the reader's and the worker's.
+#[derive(Clone, Debug)]
+pub(crate) struct Account(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    origin: u128,
+    /// Delivered or sent, and not committed.
+    pending: HashSet<(u128, u128)>,
+    /// Of the file under way.
+    current: HashSet<(u128, u128)>,
+    admitted: VecDeque<Admitted>,
+    repeated: u64,
+    failure: Option<anyhow::Error>,
+}
+
+impl Account {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            store,
+            origin: 0,
+            pending: HashSet::new(),
+            current: HashSet::new(),
+            admitted: VecDeque::new(),
+            repeated: 0,
+            failure: None,
+        })))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A file of `origin` begins.
+    pub(crate) fn begin(&self, origin: &Origin) {
+        let mut inner = self.inner();
+        inner.origin = origin.id();
+        inner.current.clear();
+        inner.admitted.clear();
+        (inner.repeated, inner.failure) = (0, None);
+    }
+
+    /// For [`Reader::leaving_out`](go_trace_format::Reader::leaving_out): says whether a generation was delivered, and
+    /// notes it otherwise.
+    pub(crate) fn is_known(&self, generation: &Generation<'_>, floor: &AtomicU64) -> bool {
+        floor.store(generation.start(), Ordering::Relaxed);
+        let mut inner = self.inner();
+        let key = GenerationKey::of(generation);
+        let id = (inner.origin, key.id());
+        let is_known = inner.pending.contains(&id) || inner.current.contains(&id);
+        let is_known = is_known
+            || inner.store.is_delivered(id.0, id.1).unwrap_or_else(|failure| {
+                inner.failure = Some(failure);
+                true
+            });
+        if is_known {
+            inner.repeated += 1;
+        } else {
+            inner.current.insert(id);
+            inner.admitted.push_back(Admitted {
+                key,
+                threads: threads(generation),
+                start: generation.start(),
+            });
+        }
+        is_known
+    }
+
+    /// The next generation that was admitted.
+    pub(crate) fn next(&self) -> Option<Admitted> {
+        self.inner().admitted.pop_front()
+    }
+
+    /// How many generations of the file were known; or why that is not known.
+    pub(crate) fn repeated(&self) -> anyhow::Result<u64> {
+        let mut inner = self.inner();
+        match inner.failure.take() {
+            Some(failure) => Err(failure),
+            None => Ok(inner.repeated),
+        }
+    }
+
+    /// The file under way is done with, but for the commit.
+    pub(crate) fn keep(&self) {
+        let mut inner = self.inner();
+        let current = core::mem::take(&mut inner.current);
+        inner.pending.extend(current);
+    }
+
+    /// What is to be committed.
+    pub(crate) fn pending(&self) -> HashSet<(u128, u128)> {
+        self.inner().pending.clone()
+    }
+
+    /// It was committed.
+    pub(crate) fn committed(&self) {
+        self.inner().pending.clear();
+    }
+}

@@ -1,0 +1,401 @@
+//! One file through the mapper.
+
+use std::{collections::BTreeMap, io, sync::Arc, sync::atomic::AtomicU64};
+
+use go_trace_format::{
+    Content, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions, TraceFrames, Version,
+};
+use trace_to_otel::{Counters, Mapper, Resource, UnixTime, Value, Volume};
+use twox_hash::XxHash3_128;
+
+use super::{
+    account::{Account, Admitted},
+    office::{Office, unix_seconds},
+    outbox::{Making, Outbox},
+    process,
+    trace::{self, Opened},
+};
+use crate::{
+    config::{Config, Logs, Mapping},
+    deliver::Stopped,
+    inbox::Arrival,
+    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress},
+    telemetry::Tally,
+};
+
+/// Why a file could not be mapped.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The program ends.
+    Stopped,
+    /// Nobody can map it.
+    Poison(String),
+    /// It may go better later.
+    Later(String),
+    /// It has nothing yet.
+    Nothing,
+}
+
+impl From<Stopped> for Trouble {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// What was made of a file, all of it sent.
+#[derive(Debug)]
+pub(super) struct Mapped {
+    pub(super) record: FileRecord,
+    pub(super) process: Option<(ProcessId, ProcessRecord)>,
+    pub(super) tally: Tally,
+}
+
+/// What became of a file that was delivered before.
+pub(super) fn nothing() -> Tally {
+    Tally::default()
+}
+
+/// Maps a file, and sends what comes of it.
+pub(super) fn file(
+    office: &mut Office,
+    config: &Config,
+    arrival: &Arrival,
+    name: &str,
+    record: Option<&FileRecord>,
+) -> Result<Mapped, Trouble> {
+    let most = config.file.limits.max_generation_bytes.as_u64();
+    let opened = trace::open(&arrival.path, &arrival.version, arrival.is_whole, record, most)
+        .map_err(|error| unreadable(&error))?;
+    let Opened { bytes, content, damage, shift, is_compressed } = opened;
+    if is_compressed && !arrival.is_whole {
+        return Err(Trouble::Nothing);
+    }
+    office.account.begin(&arrival.origin);
+    let mut job = Job::new(office, config, arrival, name);
+    match content {
+        Content::Empty => return Err(Trouble::Poison("it is empty".to_owned())),
+        Content::Stream => job.stream(TraceFrames::new(bytes).limit(most))?,
+        _ => {
+            let floor = bytes.floor();
+            let reader = ReaderOptions::new().read(bytes).map_err(|error| job.refuse(error))?;
+            job.trace(reader, floor)?;
+        }
+    }
+    if let Some(damage) = damage.found() {
+        tracing::warn!(file = name, "{damage}");
+    }
+    // Where reading can go on when the file has grown: not within compressed data, nor in a stream.
+    let shift = (!is_compressed && content == Content::Trace).then_some(shift);
+    job.finish(shift, record.map_or(0, |record| record.last))
+}
+
+fn unreadable(error: &io::Error) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Trouble::Nothing,
+        _ => Trouble::Later(format!("it cannot be read: {error}")),
+    }
+}
+
+/// The mapping of one file.
+struct Job<'a> {
+    /// In the outbox while a process is being mapped.
+    office: Option<&'a mut Office>,
+    config: &'a Config,
+    arrival: &'a Arrival,
+    name: &'a str,
+    account: Account,
+    live: Option<Live<'a>>,
+    last: u64,
+    tally: Tally,
+}
+
+/// The process that is being mapped.
+struct Live<'a> {
+    id: ProcessId,
+    record: ProcessRecord,
+    mapper: Mapper,
+    before: Counters,
+    volume: Volume<Outbox<'a>>,
+}
+
+impl<'a> Job<'a> {
+    fn new(office: &'a mut Office, config: &'a Config, arrival: &'a Arrival, name: &'a str) -> Self {
+        let account = office.account.clone();
+        let tally = Tally { bytes: arrival.version.length, ..Tally::default() };
+        Self { office: Some(office), config, arrival, name, account, live: None, last: 0, tally }
+    }
+
+    /// Traces that came one after the other, each behind its length.
+    fn stream(&mut self, mut frames: TraceFrames<trace::Bounded>) -> Result<(), Trouble> {
+        loop {
+            let floor = Arc::new(AtomicU64::new(0));
+            match frames.next_frame() {
+                Ok(None) => return Ok(()),
+                Ok(Some(frame)) => {
+                    let reader = Reader::from_slice(frame).map_err(|error| self.refuse(error))?;
+                    self.trace(reader, floor)?;
+                }
+                Err(Error::TruncatedFrame { .. }) if self.arrival.is_whole => {
+                    // Of what is cut off, the beginning is worth reading.
+                    if let Ok(reader) = Reader::from_slice(frames.truncated()) {
+                        self.trace(reader, floor)?;
+                    }
+                    tracing::warn!(file = self.name, "the stream breaks off");
+                    return Ok(());
+                }
+                Err(Error::Io { kind: io::ErrorKind::WouldBlock, .. }) => return Ok(()),
+                Err(error) => return Err(self.refuse(error)),
+            }
+        }
+    }
+
+    /// One trace, or one snapshot.
+    fn trace(&mut self, reader: Reader<'_>, floor: Arc<AtomicU64>) -> Result<(), Trouble> {
+        let account = self.account.clone();
+        let version = reader.version();
+        let mut reader = reader.leaving_out(move |generation| account.is_known(generation, &floor));
+        loop {
+            let event = match reader.next_event() {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(Error::Io { kind: io::ErrorKind::WouldBlock, .. }) => break,
+                Err(error) => return Err(self.refuse(error)),
+            };
+            if event.event_type() == EventType::Sync {
+                let EventKind::Sync(sync) = event.kind() else { continue };
+                if sync.generation.is_some() {
+                    let Some(admitted) = self.account.next() else { continue };
+                    self.begin_generation(admitted, version, &event)?;
+                }
+            }
+            if let Some(live) = &mut self.live {
+                live.mapper.event(&event, &mut live.volume)?;
+            }
+        }
+        self.note_losses(reader.losses());
+        Ok(())
+    }
+
+    fn begin_generation(
+        &mut self,
+        admitted: Admitted,
+        version: Version,
+        event: &Event<'_>,
+    ) -> Result<(), Trouble> {
+        self.tally.generations += 1;
+        self.last = admitted.start;
+        if let Some(live) = &mut self.live {
+            live.record.last = admitted.key;
+            live.record.threads = admitted.threads;
+            return Ok(());
+        }
+        let Some(office) = self.office.take() else { return Ok(()) };
+        let origin = &self.arrival.origin;
+        let processes = office.processes_of(origin)?;
+        let next = (origin.id(), processes.last().map_or(0, |((_, number), _)| number + 1));
+        let (id, mut record) = process::of(&admitted, processes)
+            .unwrap_or_else(|| (next, new_process(origin, &admitted, version, event)));
+        let begun = Begun::new(self.config, &record, self.base_time());
+        let fingerprint = begun.fingerprint(&record, &admitted, self.arrival.is_whole);
+        let progress =
+            Progress { path: self.name.to_owned(), version: self.arrival.version, fingerprint, accepted: 0 };
+        self.tally.service.clone_from(&begun.service);
+        let (mapper, volume) = begun.open(office, progress, &record);
+        (record.last, record.threads) = (admitted.key, admitted.threads);
+        let before = *mapper.counters();
+        self.live = Some(Live { id, record, mapper, before, volume });
+        Ok(())
+    }
+
+    /// Where a trace without clock begins.
+    fn base_time(&self) -> UnixTime {
+        let seconds = u64::try_from(self.arrival.version.modified).unwrap_or(0) / 1_000_000_000;
+        UnixTime(seconds * 1_000_000_000)
+    }
+
+    fn note_losses(&mut self, losses: &Losses) {
+        if !losses.is_empty() {
+            self.tally.lost_bytes += losses.bytes();
+            tracing::warn!(file = self.name, "{losses}");
+        }
+    }
+
+    /// Why a trace cannot be read.
+    fn refuse(&self, error: Error) -> Trouble {
+        match error {
+            Error::Io { kind: io::ErrorKind::WouldBlock | io::ErrorKind::UnexpectedEof, .. }
+                if !self.arrival.is_whole =>
+            {
+                Trouble::Nothing
+            }
+            Error::Io { kind: io::ErrorKind::FileTooLarge, .. } => {
+                let most = self.config.file.limits.max_generation_bytes;
+                Trouble::Poison(format!("a generation is larger than [limits] max_generation_bytes = {most}"))
+            }
+            Error::Io { .. } => Trouble::Later(format!("it cannot be read: {error}")),
+            _ if !self.arrival.is_whole => Trouble::Nothing,
+            _ => Trouble::Poison(error.to_string()),
+        }
+    }
+
+    fn finish(mut self, shift: Option<u64>, last_before: u64) -> Result<Mapped, Trouble> {
+        self.tally.repeated_generations =
+            self.account.repeated().map_err(|error| Trouble::Later(format!("{error:#}")))?;
+        let process = match self.live.take() {
+            None => None,
+            Some(Live { id, mut record, mapper, before, mut volume }) => {
+                record.volume = volume.save()?;
+                record.mapper = mapper.save();
+                record.seen = unix_seconds();
+                volume.sink_mut().finish()?;
+                count(&mut self.tally, &before, mapper.counters(), &volume);
+                Some((id, record))
+            }
+        };
+        let outcome = if self.arrival.is_whole { Outcome::Delivered } else { Outcome::Growing };
+        let last = match shift {
+            Some(_) if self.last == 0 => last_before,
+            Some(shift) => self.last + shift,
+            None => 0,
+        };
+        Ok(Mapped {
+            record: FileRecord { version: self.arrival.version, last, outcome },
+            process,
+            tally: self.tally,
+        })
+    }
+}
+
+/// What the first generation of a process tells of it.
+fn new_process(origin: &Origin, admitted: &Admitted, version: Version, event: &Event<'_>) -> ProcessRecord {
+    let mut resource = Resource::empty().with_trace_format(version).with_go_version_in(event.tables());
+    if !version.has_sync_batch() {
+        resource = resource.with_approximate_clock();
+    }
+    let told = resource.attributes().iter();
+    ProcessRecord {
+        origin: origin.clone(),
+        last: admitted.key,
+        threads: Vec::new(),
+        told: told.map(|attribute| (attribute.key.to_string(), attribute.value.to_string())).collect(),
+        mapper: Vec::new(),
+        volume: Vec::new(),
+        seen: unix_seconds(),
+        is_closing: false,
+    }
+}
+
+/// How a process is mapped.
+struct Begun {
+    service: String,
+    resource: Resource,
+    mapping: Mapping,
+    making: Making,
+    base_time: UnixTime,
+}
+
+impl Begun {
+    fn new(config: &Config, record: &ProcessRecord, base_time: UnixTime) -> Self {
+        let (mut resource, mapping) = config.resource(record.origin.attributes());
+        for (key, value) in &record.told {
+            resource = resource.with(key.clone(), value.as_str());
+        }
+        let service = match resource.attribute("service.name") {
+            Some(Value::Text(name)) => name.to_string(),
+            _ => String::new(),
+        };
+        let making = Making {
+            spans: config.traces.protocol.encoding(),
+            logs: (mapping.logs() == Logs::Records).then(|| config.logs.protocol.encoding()),
+            max_bytes: config.file.otlp.max_batch_bytes,
+        };
+        Self { service, resource, mapping, making, base_time }
+    }
+
+    /// Everything that the batches depend on besides the file.
+    fn fingerprint(&self, record: &ProcessRecord, admitted: &Admitted, is_whole: bool) -> u128 {
+        let Self { resource, mapping, making, base_time, .. } = self;
+        let facts = format!(
+            "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {is_whole} {}",
+            env!("CARGO_PKG_VERSION")
+        );
+        XxHash3_128::oneshot(&[facts.as_bytes(), &record.mapper, &record.volume].concat())
+    }
+
+    fn open<'o>(
+        self,
+        office: &'o mut Office,
+        progress: Progress,
+        record: &ProcessRecord,
+    ) -> (Mapper, Volume<Outbox<'o>>) {
+        let options = self.mapping.mapper(self.base_time);
+        let mapper = match record.mapper.as_slice() {
+            [] => Mapper::with_options(options),
+            state => Mapper::load(options.clone(), state).unwrap_or_else(|error| {
+                tracing::error!(service = self.service, "what was open in a process is lost: {error}");
+                Mapper::with_options(options)
+            }),
+        };
+        let passage = office.passage(progress);
+        let outbox = Outbox::new(office, passage, self.making, &self.resource);
+        // The settings have been checked.
+        let options = self.mapping.volume().unwrap_or_default();
+        let mut volume = Volume::new(options, outbox);
+        let restored = if record.volume.is_empty() { Ok(()) } else { volume.restore(&record.volume) };
+        if let Err(error) = restored {
+            tracing::error!("what is remembered of earlier spans is lost: {error}");
+        }
+        (mapper, volume)
+    }
+}
+
+/// What has become of spans, since `before`.
+fn count(tally: &mut Tally, before: &Counters, after: &Counters, volume: &Volume<Outbox<'_>>) {
+    let earlier: BTreeMap<_, _> = before.losses().map(|(count, what)| (what, count)).collect();
+    for (count, what) in after.losses() {
+        *tally.dropped.entry(what).or_default() +=
+            count.saturating_sub(earlier.get(what).copied().unwrap_or(0));
+    }
+    for (count, what) in volume.counters().losses() {
+        *tally.dropped.entry(what).or_default() += count;
+    }
+    let outbox = volume.sink();
+    tally.spans = outbox.span_counts.clone();
+    tally.log_records = outbox.log_count;
+    if outbox.too_large > 0 {
+        tally.dropped.insert("records larger than any receiver takes", outbox.too_large);
+    }
+}
+
+/// Lets out what is open in a process. That it does is written down first: nothing that comes later can change it.
+pub(super) fn close(
+    office: &mut Office,
+    config: &Config,
+    id: ProcessId,
+    mut record: ProcessRecord,
+) -> Result<(), Stopped> {
+    if !record.is_closing {
+        record.is_closing = true;
+        office.begin_closing(id, &record)?;
+    }
+    let begun = Begun::new(config, &record, UnixTime(0));
+    let (service, name) = (begun.service.clone(), format!("process {}", id.1));
+    let version = crate::store::Version { device: 0, inode: 0, length: 0, modified: 0, head: 0 };
+    let progress = Progress { path: name, version, fingerprint: 0, accepted: 0 };
+    let (mut mapper, mut volume) = begun.open(office, progress, &record);
+    let before = *mapper.counters();
+    mapper.finish(&mut volume)?;
+    volume.flush()?;
+    volume.sink_mut().finish()?;
+    let mut tally = Tally { service, ..Tally::default() };
+    count(&mut tally, &before, mapper.counters(), &volume);
+    volume.into_sink().let_out(&tally);
+    if tally.span_count() > 0 {
+        tracing::info!(
+            service = tally.service,
+            spans = tally.span_count(),
+            "spans without end went out as incomplete"
+        );
+    }
+    Ok(())
+}

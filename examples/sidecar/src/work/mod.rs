@@ -1,0 +1,183 @@
+//! From files to batches, one file after the other.
+
+mod account;
+mod map;
+mod office;
+mod outbox;
+mod process;
+mod trace;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+
+pub(crate) use self::office::Office;
+use self::{map::Trouble, office::unix_seconds};
+use crate::{
+    config::Config,
+    deliver::Stopped,
+    inbox::Arrival,
+    session::Extent,
+    source::version_of,
+    store::{FileRecord, Outcome, ProcessId, ProcessRecord},
+};
+
+/// How often it is looked for spans that have been open for too long.
+const ROUNDS: Duration = Duration::from_secs(5);
+
+/// How long to wait before reading a file again that could not be read.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Takes files and maps them.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    config: Arc<Config>,
+    office: Office,
+    extent: Extent,
+    /// Files to be tried again, and when.
+    again: Vec<(Instant, Arrival)>,
+    next_round: Instant,
+}
+
+impl Worker {
+    pub(crate) fn new(config: Arc<Config>, mut office: Office, extent: Extent) -> Self {
+        office.is_dry = extent == Extent::DryRun;
+        Self { config, office, extent, again: Vec::new(), next_round: Instant::now() }
+    }
+
+    /// Works until the inbox is closed and empty, or it is told to stop. What is not finished then was never begun.
+    pub(crate) fn run(mut self) -> Result<()> {
+        match self.work() {
+            Ok(()) | Err(Stopped) => Ok(()),
+        }
+    }
+
+    fn work(&mut self) -> Result<(), Stopped> {
+        self.office.open()?;
+        self.finish_closing()?;
+        loop {
+            self.office.telemetry.beat();
+            self.office.telemetry.waiting(self.office.inbox.waiting());
+            self.offer_again();
+            let patience = if self.office.is_settled() { Duration::from_millis(250) } else { Duration::ZERO };
+            if let Some(arrival) = self.office.inbox.take(patience) {
+                self.take(arrival)?;
+                continue;
+            }
+            self.office.settle()?;
+            if self.office.inbox.is_closed() && self.office.inbox.waiting().0 == 0 {
+                break;
+            }
+            self.close_overdue()?;
+        }
+        if self.extent != Extent::Forever {
+            self.close_all()?;
+        }
+        self.office.settle()
+    }
+
+    fn offer_again(&mut self) {
+        let now = Instant::now();
+        for (_, arrival) in self.again.extract_if(.., |(at, _)| *at <= now) {
+            self.office.inbox.offer(arrival);
+        }
+    }
+
+    /// Takes a file, as it is now.
+    fn take(&mut self, mut arrival: Arrival) -> Result<(), Stopped> {
+        let path = arrival.path.clone();
+        let Some(name) = path.to_str().map(str::to_owned) else { return Ok(()) };
+        match version_of(&path) {
+            Ok(version) => arrival.version = version,
+            Err(error) => {
+                tracing::warn!(file = name, %error, "it has gone before it was read");
+                self.office.inbox.done(&path);
+                return Ok(());
+            }
+        }
+        let record = self.office.file(&name)?;
+        if let Some(record) = record.as_ref().filter(|record| record.version == arrival.version) {
+            match record.outcome {
+                Outcome::Delivered => {
+                    let record = record.clone();
+                    return self.office.finish(arrival, name, record, None, map::nothing());
+                }
+                Outcome::Quarantined { .. } => {
+                    self.office.inbox.done(&path);
+                    return Ok(());
+                }
+                Outcome::Growing => {}
+            }
+        }
+        let mapped = catch_unwind(AssertUnwindSafe(|| {
+            map::file(&mut self.office, &self.config, &arrival, &name, record.as_ref())
+        }));
+        let mapped = mapped.unwrap_or_else(|_| {
+            Err(Trouble::Poison(
+                "this program failed on it, which is a fault of its own: please report it".to_owned(),
+            ))
+        });
+        match mapped {
+            Ok(mapped) => self.office.finish(arrival, name, mapped.record, mapped.process, mapped.tally),
+            Err(Trouble::Stopped) => Err(Stopped),
+            Err(Trouble::Poison(reason)) => {
+                let outcome = Outcome::Quarantined { reason: reason.clone() };
+                let record = FileRecord { version: arrival.version, last: 0, outcome };
+                self.office.put_aside(arrival, name, record, &reason)
+            }
+            Err(Trouble::Later(reason)) => {
+                tracing::warn!(file = name, "{reason}");
+                self.office.inbox.done(&path);
+                if self.extent == Extent::Forever {
+                    self.again.push((Instant::now() + AGAIN, arrival));
+                }
+                Ok(())
+            }
+            Err(Trouble::Nothing) => {
+                self.office.inbox.done(&path);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets out what an earlier process had begun to let out.
+    fn finish_closing(&mut self) -> Result<(), Stopped> {
+        for (id, process) in self.office.processes()? {
+            if process.is_closing {
+                self.close(id, process)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets out what has been open for too long in processes of which nothing comes any more.
+    fn close_overdue(&mut self) -> Result<(), Stopped> {
+        if Instant::now() < self.next_round || self.office.inbox.waiting().0 > 0 {
+            return Ok(());
+        }
+        self.next_round = Instant::now() + ROUNDS.min(self.config.file.open_span_deadline / 2);
+        let deadline = self.config.file.open_span_deadline.as_secs();
+        for (id, process) in self.office.processes()? {
+            if process.seen.saturating_add(deadline) <= unix_seconds() {
+                self.close(id, process)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close_all(&mut self) -> Result<(), Stopped> {
+        for (id, process) in self.office.processes()? {
+            self.close(id, process)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, id: ProcessId, process: ProcessRecord) -> Result<(), Stopped> {
+        map::close(&mut self.office, &self.config, id, process)?;
+        self.office.close(id)
+    }
+}
