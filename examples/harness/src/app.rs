@@ -13,8 +13,8 @@ use trace_harness::{Process, free_ports};
 
 use crate::journal::Journal;
 
-/// What it never may say to anybody: `secret` in `examples/go-app/front.go`.
-pub(crate) const SECRET: &str = "s3cr3t-of-the-customer";
+/// What no receiver may ever see: parts of `secret` in `examples/go-app/front.go`, and of what the fork's recordings have.
+pub(crate) const SECRETS: [&str; 4] = ["s3cr3t", "secret=0", "secret=1", "secret=2"];
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -1,6 +1,10 @@
 //! Asking the parts by HTTP.
 
-use std::{io::Read, time::Duration};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use ureq::{Agent, http};
@@ -58,6 +62,20 @@ impl Client {
         let headers: Vec<_> = headers.map(|(name, value)| (&**name, &**value)).collect();
         self.post(url, &headers, &request.body)
     }
+}
+
+/// The status of the answer to a request that only says how long its body is: a receiver that refuses it for that does so at
+/// once.
+pub(crate) fn announce(receiver: &str, target: &str, headers: &str, length: usize) -> Result<u16> {
+    let mut stream = TcpStream::connect(receiver.trim_start_matches("http://"))?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    let head =
+        format!("POST {target} HTTP/1.1\r\nhost: receiver\r\ncontent-length: {length}\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    status.with_context(|| format!("not a status line: {line:?}"))
 }
 
 fn answered(mut answer: http::Response<ureq::Body>) -> Result<Answered> {

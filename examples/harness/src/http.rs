@@ -96,10 +96,6 @@ impl Server {
         Ok(Self { address, ends, acceptor: Some(acceptor) })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

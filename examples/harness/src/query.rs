@@ -44,7 +44,7 @@ impl Query {
 
     /// All spans of the traces that a service has a part in, and that part begins between two times, in nanoseconds
     /// since 1970.
-    pub(crate) fn spans(&self, service: &str, (from, to): (u64, u64), secret: &str) -> Result<Spans> {
+    pub(crate) fn spans(&self, service: &str, (from, to): (u64, u64), secrets: &[&str]) -> Result<Spans> {
         let mut spans = Spans::default();
         let mut begin = from;
         while begin < to {
@@ -64,7 +64,7 @@ impl Query {
                 continue;
             }
             ensure!(status == 200, "{url}: {status}: {body:.300}");
-            spans.look_for(secret, &body);
+            spans.look_for(secrets, &body);
             let found: Found = serde_json::from_str(&body).with_context(|| format!("{url}: {body:.300}"))?;
             spans.add(&found.result.resource_spans);
         }

@@ -59,13 +59,13 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    /// Reads the Collector's file, in which no `secret` may be.
-    pub(crate) fn read(file: &Path, secret: &str) -> Result<Self> {
+    /// Reads the Collector's file, in which none of `secrets` may be.
+    pub(crate) fn read(file: &Path, secrets: &[&str]) -> Result<Self> {
         let mut spans = Self::default();
         let lines = File::open(file).with_context(|| file.display().to_string())?;
         for line in BufReader::new(lines).lines() {
             let line = line?;
-            spans.look_for(secret, &line);
+            spans.look_for(secrets, &line);
             let request: ExportTraceServiceRequest = serde_json::from_str(&line)
                 .with_context(|| format!("{}: not a request: {line:.200}", file.display()))?;
             spans.add(&request.resource_spans);
@@ -73,8 +73,9 @@ impl Spans {
         Ok(spans)
     }
 
-    pub(crate) fn look_for(&mut self, secret: &str, text: &str) {
-        if let Some(at) = text.find(secret) {
+    pub(crate) fn look_for(&mut self, secrets: &[&str], text: &str) {
+        for secret in secrets {
+            let Some(at) = text.find(secret) else { continue };
             let around = |at: usize| (at..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(0);
             let (begin, end) = (around(at.saturating_sub(60)), around((at + secret.len()).min(text.len())));
             self.leaks.push(text[begin..end].to_owned());

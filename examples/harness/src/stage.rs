@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use trace_harness::{Collector, Jaeger, Place};
 
 use crate::{
-    app::{Apps, SECRET, Way},
+    app::{Apps, SECRETS, Way},
     archive::Archive,
     journal::Journal,
     load::Orders,
@@ -171,6 +171,10 @@ impl Stage {
                 format_args!("{} KiB, at most {} KiB", memory.now >> 10, memory.most >> 10),
             );
         }
+        // For who looks for what went wrong.
+        if let Ok(metrics) = sidecar.metrics() {
+            fs::write(self.directory.join("metrics.txt"), metrics).unwrap_or_default();
+        }
         let ended = sidecar.has_ended();
         report.check("the sidecar still runs", ended.is_none(), ended.unwrap_or_else(|| "yes".to_owned()));
         let begin = Instant::now();
@@ -186,7 +190,7 @@ impl Stage {
     /// What the Collector has, compared with what Jaeger has. The Collector ends.
     pub(crate) fn receive(&mut self, report: &mut Report) -> Result<Spans> {
         self.stop_collector()?;
-        let spans = Spans::read(&self.place.file("traces"), SECRET)?;
+        let spans = Spans::read(&self.place.file("traces"), &SECRETS)?;
         report.figure(
             "spans at the Collector",
             format_args!("{}, {} came again", spans.all.len(), spans.repeated),
@@ -199,7 +203,7 @@ impl Stage {
         // The first begins after the time that is asked for.
         let period = first.zip(last).map_or_else(|| self.period(), |(first, last)| (first - 1, last + 1));
         for service in &services {
-            let of_service = query.spans(service, period, SECRET)?;
+            let of_service = query.spans(service, period, &SECRETS)?;
             jaeger.all.extend(of_service.all);
             jaeger.leaks.extend(of_service.leaks);
         }

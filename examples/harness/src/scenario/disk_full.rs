@@ -52,7 +52,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
 
 /// Nothing that is acknowledged may be lost, so there is no acknowledgement now.
 fn check_push(report: &mut Report, url: &str) {
-    let answer = Client::new().post(&format!("{url}/?service=stranger&instance=a"), &[], &vec![0; 4 << 20]);
+    let answer = Client::new().post(&format!("{url}/?service=stranger&instance=a"), &[], &vec![0; 64 << 10]);
     let status = answer.map_or_else(|error| format!("{error:#}"), |(status, ..)| status.to_string());
     report.equal("status for a snapshot that there is no room for", "503", &status);
 }

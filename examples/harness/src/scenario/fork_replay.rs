@@ -62,6 +62,7 @@ pub(super) fn run(stage: &mut Stage, report: &mut Report) -> Result<()> {
     stage.end_sidecar(report, sidecar);
     let spans = stage.receive(report)?;
     report.none("spans that came again and were not the same", &spans.differing);
+    report.none("secrets", &spans.leaks);
     compare(report, &expected, &spans);
     Ok(())
 }

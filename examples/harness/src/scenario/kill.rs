@@ -78,6 +78,10 @@ fn kill_again_and_again(
         }
         sidecar.kill()?;
         outcome.kills += 1;
+        // Whoever starts it again may take a while; who pushes is refused meanwhile.
+        if random.u8(..3) == 0 {
+            stage.pass(Duration::from_millis(random.u64(..1_500)))?;
+        }
     }
     Ok(outcome)
 }
