@@ -10,13 +10,20 @@ use std::{
 };
 
 use anyhow::Result;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    runtime::Handle,
+    sync::mpsc,
+    task::JoinError,
+    time::{sleep, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
 use trace_to_otel::otlp::{
     Batch, ExportError, ExportErrorKind, Exporter, Pace, RetryOptions, Signal, SystemPace,
 };
 
 use crate::{
     config::Config,
+    premises::Premises,
     quarantine::Quarantine,
     session::Stop,
     telemetry::{Concern, Telemetry},
@@ -25,11 +32,14 @@ use crate::{
 /// After so many failures in a row it is no accident any more.
 const ALARMING: u32 = 3;
 
+/// How long the worker waits before it shows that it is alive.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The worker's end: it hands batches out, and learns how many are done with.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     /// None where nothing is sent.
-    batches: Option<mpsc::Sender<Batch>>,
+    batches: Option<(Handle, mpsc::Sender<Batch>)>,
     done: std_mpsc::Receiver<()>,
     sent_count: u64,
     done_count: u64,
@@ -40,14 +50,22 @@ pub(crate) struct Outgoing {
 pub(crate) struct Stopped;
 
 impl Outgoing {
-    /// Hands a batch out. Waits where too many are under way.
-    pub(crate) fn send(&mut self, batch: Batch) -> Result<(), Stopped> {
+    /// Hands a batch out. Where too many are under way it waits, and calls `meanwhile` now and then.
+    pub(crate) fn send(&mut self, batch: Batch, mut meanwhile: impl FnMut()) -> Result<(), Stopped> {
         self.sent_count += 1;
-        match &self.batches {
-            Some(batches) => batches.blocking_send(batch).map_err(|_| Stopped),
-            None => {
-                self.done_count += 1;
-                Ok(())
+        let Some((runtime, batches)) = &self.batches else {
+            self.done_count += 1;
+            return Ok(());
+        };
+        loop {
+            // The timer needs the runtime around it.
+            match runtime.block_on(async { timeout(PATIENCE, batches.reserve()).await }) {
+                Ok(Ok(room)) => {
+                    room.send(batch);
+                    return Ok(());
+                }
+                Ok(Err(_)) => return Err(Stopped),
+                Err(_) => meanwhile(),
             }
         }
     }
@@ -67,7 +85,7 @@ impl Outgoing {
     pub(crate) fn wait(&mut self, mut meanwhile: impl FnMut()) -> Result<(), Stopped> {
         while self.done_count < self.sent_count {
             meanwhile();
-            match self.done.recv_timeout(Duration::from_secs(1)) {
+            match self.done.recv_timeout(PATIENCE) {
                 Ok(()) => self.done_count += 1,
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}
                 Err(std_mpsc::RecvTimeoutError::Disconnected) => return Err(Stopped),
@@ -82,8 +100,9 @@ pub(crate) fn pretend() -> Outgoing {
     Outgoing { batches: None, done: std_mpsc::channel().1, sent_count: 0, done_count: 0 }
 }
 
-/// Begins to deliver, so many batches side by side.
-pub(crate) fn start(courier: Courier, concurrency: usize, stop: &Stop) -> Outgoing {
+/// Begins to deliver.
+pub(crate) fn start(courier: Courier, config: &Config, stop: &Stop) -> Outgoing {
+    let concurrency = config.file.otlp.concurrency;
     let (batches, incoming) = mpsc::channel(1);
     let (tell, done) = std_mpsc::channel();
     let (courier, stop) = (Arc::new(courier), stop.clone());
@@ -93,7 +112,7 @@ pub(crate) fn start(courier: Courier, concurrency: usize, stop: &Stop) -> Outgoi
             () = stop.stopped() => {}
         }
     });
-    Outgoing { batches: Some(batches), done, sent_count: 0, done_count: 0 }
+    Outgoing { batches: Some((Handle::current(), batches)), done, sent_count: 0, done_count: 0 }
 }
 
 async fn deliver_all(
@@ -102,14 +121,15 @@ async fn deliver_all(
     mut incoming: mpsc::Receiver<Batch>,
     tell: std_mpsc::Sender<()>,
 ) {
-    let mut under_way: VecDeque<JoinHandle<()>> = VecDeque::new();
+    let mut under_way: VecDeque<UnderWay> = VecDeque::new();
     let mut is_open = true;
     while is_open || !under_way.is_empty() {
         tokio::select! {
             batch = incoming.recv(), if is_open && under_way.len() < concurrency => match batch {
                 Some(batch) => {
                     let courier = Arc::clone(&courier);
-                    under_way.push_back(tokio::spawn(async move { courier.deliver(batch).await }));
+                    let delivery = tokio::spawn(async move { courier.deliver(batch).await });
+                    under_way.push_back(AbortOnDropHandle::new(delivery));
                 }
                 None => is_open = false,
             },
@@ -124,7 +144,10 @@ async fn deliver_all(
     }
 }
 
-async fn first(under_way: &mut VecDeque<JoinHandle<()>>) -> Option<Result<(), tokio::task::JoinError>> {
+/// A delivery, which ends when nobody waits for it any more.
+type UnderWay = AbortOnDropHandle<()>;
+
+async fn first(under_way: &mut VecDeque<UnderWay>) -> Option<Result<(), JoinError>> {
     match under_way.front_mut() {
         Some(first) => Some(first.await),
         None => None,
@@ -144,12 +167,7 @@ pub(crate) struct Courier {
 }
 
 impl Courier {
-    pub(crate) fn new(
-        config: &Config,
-        quarantine: Arc<Quarantine>,
-        telemetry: Telemetry,
-        stop: Stop,
-    ) -> Result<Self> {
+    pub(crate) fn new(config: &Config, premises: &Premises, stop: Stop) -> Result<Self> {
         let exporter =
             |config| -> Result<Exporter> { Ok(Exporter::new(config)?.with_retry(RetryOptions::never())) };
         Ok(Self {
@@ -157,8 +175,8 @@ impl Courier {
             logs: exporter(config.logs.clone())?,
             backoff: config.file.otlp.retry(),
             slow_retry: config.file.otlp.slow_retry,
-            quarantine,
-            telemetry,
+            quarantine: Arc::clone(&premises.quarantine),
+            telemetry: premises.telemetry.clone(),
             stop,
         })
     }
@@ -206,7 +224,7 @@ impl Courier {
             true => self.backoff.wait(failures, SystemPace::default().chance()),
             false => self.slow_retry,
         };
-        tokio::time::sleep(usual.max(error.retry_after().unwrap_or_default())).await;
+        sleep(usual.max(error.retry_after().unwrap_or_default())).await;
     }
 
     /// Puts aside what sending again does not help. While even that fails, as on a full disk, it is kept.
@@ -216,7 +234,7 @@ impl Courier {
             self.telemetry.raise(Concern::State, &format!("a rejected batch cannot be put aside: {failure}"));
             let wait = begin.elapsed().clamp(Duration::from_millis(500), Duration::from_secs(30));
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
+                () = sleep(wait) => {}
                 () = self.stop.stopped() => core::future::pending().await,
             }
         }

@@ -1,7 +1,7 @@
 //! What waits for being taken: files, the earliest recording first.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
@@ -48,7 +48,7 @@ struct State {
     waiting: BTreeMap<Order, Arrival>,
     orders: HashMap<PathBuf, Order>,
     /// Those that were taken and are not done with.
-    taken: HashSet<PathBuf>,
+    taken: HashMap<PathBuf, Arrival>,
     bytes: u64,
     is_closed: bool,
 }
@@ -74,11 +74,11 @@ impl Inbox {
         let deadline = Instant::now() + patience;
         let mut state = self.state();
         loop {
-            let next = state.waiting.values().find(|arrival| !state.taken.contains(&arrival.path));
+            let next = state.waiting.values().find(|arrival| !state.taken.contains_key(&arrival.path));
             if let Some(path) = next.map(|arrival| arrival.path.clone()) {
-                let arrival = state.remove(&path);
-                state.taken.insert(path);
-                return arrival;
+                let arrival = state.remove(&path)?;
+                state.taken.insert(path, arrival.clone());
+                return Some(arrival);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || state.is_closed {
@@ -94,6 +94,16 @@ impl Inbox {
         self.changed.notify_all();
     }
 
+    /// What was taken and not done with waits again.
+    pub(crate) fn put_back(&self) {
+        let taken = core::mem::take(&mut self.state().taken);
+        for (path, arrival) in taken {
+            if !self.state().orders.contains_key(&path) {
+                self.offer(arrival);
+            }
+        }
+    }
+
     /// A file that waits is no more. Whether it waited.
     pub(crate) fn withdraw(&self, path: &Path) -> bool {
         self.state().remove(path).is_some()
@@ -102,12 +112,12 @@ impl Inbox {
     /// Whether a file waits or is being worked on.
     pub(crate) fn knows(&self, path: &Path) -> bool {
         let state = self.state();
-        state.orders.contains_key(path) || state.taken.contains(path)
+        state.orders.contains_key(path) || state.taken.contains_key(path)
     }
 
     /// Whether it is being worked on.
     pub(crate) fn has_taken(&self, path: &Path) -> bool {
-        self.state().taken.contains(path)
+        self.state().taken.contains_key(path)
     }
 
     /// How many files and bytes wait.
@@ -173,6 +183,9 @@ mod tests {
         inbox.offer(arrival("one", 1));
         assert!(inbox.take(Duration::ZERO).is_none());
         inbox.done("one".as_ref());
+        assert!(inbox.take(Duration::ZERO).is_some());
+        assert!(inbox.take(Duration::ZERO).is_none());
+        inbox.put_back();
         assert!(inbox.take(Duration::ZERO).is_some());
     }
 }

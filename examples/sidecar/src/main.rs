@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod deliver;
 mod inbox;
+mod premises;
 mod quarantine;
 mod run;
 mod session;

@@ -1,14 +1,16 @@
 //! `run`: sessions one after the other, and the signals between them.
 
-use std::{fs, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     cli::{RunArguments, Settings},
     config::{self, Config},
-    session::{Extent, Session},
+    premises::Premises,
+    session::{Ending, Extent, Session},
     store::Store,
     telemetry::{StatusLine, Telemetry, start_logging},
 };
@@ -28,58 +30,55 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
         RunArguments { once: true, .. } => Extent::Once,
         _ => Extent::Forever,
     };
-    let telemetry = Telemetry::default();
-    let (store, dry) = open_store(&mut config, extent)?;
+    let (directory, _copy) = state_directory(&config, extent)?;
+    let premises = Arc::new(Premises::open(&directory, &config, Telemetry::default())?);
     let mut signals = Signals::listen()?;
-    let mut session = start(&config, &store, &telemetry, extent, &status).await?;
-    tracing::info!(endpoint = %config.traces.endpoint, state = %config.file.state_dir.display(), "started");
+    let mut session = start(&config, &premises, extent, &status)?;
+    if config.stdin && extent != Extent::DryRun {
+        premises.read_standard_input(extent == Extent::Once || !config.has_lasting_source())?;
+    }
+    tracing::info!(endpoint = %config.traces.endpoint, state = %directory.display(), "started");
     let outcome = loop {
         match signals.next(&session).await {
             Told::Reload => match Config::load(&arguments.settings, config::environment) {
                 Ok(new) => {
-                    session.end().await?;
+                    session.end(Ending::HandOver).await?;
                     config = keep_state_dir(new, &config);
-                    session = start(&config, &store, &telemetry, extent, &status).await?;
+                    session = start(&config, &premises, extent, &status)?;
                     tracing::info!("the settings are read again");
                 }
                 Err(error) => tracing::error!("the settings stay as they are: {error:#}"),
             },
-            Told::End => break session.end().await,
+            Told::End => break session.end(Ending::Final).await,
         }
     };
-    drop(dry);
     tracing::info!("ended");
     outcome
 }
 
-async fn start(
+fn start(
     config: &Arc<Config>,
-    store: &Arc<Store>,
-    telemetry: &Telemetry,
+    premises: &Arc<Premises>,
     extent: Extent,
     status: &StatusLine,
 ) -> Result<Session> {
-    let session = Session::start(Arc::clone(config), Arc::clone(store), telemetry.clone(), extent).await?;
-    status.keep(telemetry.clone(), session.stop());
+    let session = Session::start(config, premises, extent)?;
+    status.keep(premises.telemetry.clone(), session.stop());
     Ok(session)
 }
 
-/// Opens the state; for a dry run, a copy of it.
-fn open_store(config: &mut Arc<Config>, extent: Extent) -> Result<(Arc<Store>, Option<tempfile::TempDir>)> {
+/// Where the state is; for a dry run, in a copy that goes afterwards.
+fn state_directory(config: &Config, extent: Extent) -> Result<(PathBuf, Option<TempDir>)> {
     let directory = config.file.state_dir.clone();
     if extent != Extent::DryRun {
-        fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-        return Ok((Arc::new(Store::open(&directory)?), None));
+        return Ok((directory, None));
     }
     let copy = tempfile::tempdir()?;
     let state = directory.join(Store::FILE_NAME);
     if state.exists() {
         fs::copy(&state, copy.path().join(Store::FILE_NAME))?;
     }
-    let mut dry = (**config).clone();
-    dry.file.state_dir = copy.path().to_owned();
-    *config = Arc::new(dry);
-    Ok((Arc::new(Store::open(copy.path())?), Some(copy)))
+    Ok((copy.path().to_owned(), Some(copy)))
 }
 
 /// The state is open, and stays where it is.

@@ -1,4 +1,4 @@
-//! From settings to a running sidecar, and its end.
+//! Sources, a worker and a courier at work with one configuration, and their end.
 
 use std::{
     sync::Arc,
@@ -6,43 +6,37 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow};
-use tokio::{net::TcpListener, runtime::Handle};
-use tokio_util::sync::CancellationToken;
+use anyhow::{Result, anyhow};
+use tokio::{runtime::Handle, task, time::Instant};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     config::{After, Config, Watch},
     deliver::{self, Courier},
-    inbox::Inbox,
-    quarantine::Quarantine,
+    premises::Premises,
     source::{self, Eagerness, PushState, Watcher},
-    spool::Spool,
-    store::Store,
-    telemetry::{self, Telemetry},
+    telemetry,
     work::{Office, Worker},
 };
 
-/// Tells everybody to end: first that nothing new is to be begun, then that nothing is to be finished either.
+/// Tells everybody to end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stop {
+    /// Nothing new comes in.
     stopping: CancellationToken,
+    /// No further file is begun.
+    pausing: CancellationToken,
+    /// Nothing is finished either.
     stopped: CancellationToken,
 }
 
 impl Stop {
-    /// Nothing new is begun.
-    pub(crate) fn drain(&self) {
-        self.stopping.cancel();
-    }
-
-    /// Nothing is finished either.
-    pub(crate) fn now(&self) {
-        self.stopping.cancel();
-        self.stopped.cancel();
-    }
-
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
+    }
+
+    pub(crate) fn is_pausing(&self) -> bool {
+        self.pausing.is_cancelled()
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -61,7 +55,7 @@ impl Stop {
 /// How a session ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Not.
+    /// Not, unless its only source does.
     Forever,
     /// When all that is there is delivered.
     Once,
@@ -69,144 +63,109 @@ pub(crate) enum Extent {
     DryRun,
 }
 
-/// Sources, a worker and a courier at work with one configuration.
+/// Why a session is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Another one goes on with what waits.
+    HandOver,
+    /// The program ends: what waits is delivered before, as far as the time allows.
+    Final,
+}
+
+/// What works with one configuration.
 #[derive(Debug)]
 pub(crate) struct Session {
     stop: Stop,
-    inbox: Arc<Inbox>,
+    premises: Arc<Premises>,
     worker: JoinHandle<Result<()>>,
-    sources: Vec<JoinHandle<()>>,
+    watchers: Vec<JoinHandle<()>>,
+    /// Those who take something in, and have to be done before the worker is.
+    intakes: Vec<AbortOnDropHandle<()>>,
+    observers: Vec<AbortOnDropHandle<()>>,
     drain_timeout: Duration,
 }
 
 impl Session {
-    pub(crate) async fn start(
-        config: Arc<Config>,
-        store: Arc<Store>,
-        telemetry: Telemetry,
-        extent: Extent,
-    ) -> Result<Self> {
+    pub(crate) fn start(config: &Arc<Config>, premises: &Arc<Premises>, extent: Extent) -> Result<Self> {
         let stop = Stop::default();
-        let inbox = Arc::new(Inbox::default());
-        let directory = &config.file.state_dir;
-        let spool = Arc::new(Spool::open(
-            directory.join("spool"),
-            config.file.spool.clone(),
-            Arc::clone(&inbox),
-            telemetry.clone(),
-        )?);
-        let quarantine = Arc::new(Quarantine::open(directory.join("quarantine"), telemetry.clone())?);
+        premises.spool.configure(config.file.spool.clone());
+        premises.inbox.put_back();
         let outgoing = match extent {
             Extent::DryRun => deliver::pretend(),
-            _ => {
-                let courier =
-                    Courier::new(&config, Arc::clone(&quarantine), telemetry.clone(), stop.clone())?;
-                deliver::start(courier, config.file.otlp.concurrency, &stop)
-            }
+            _ => deliver::start(Courier::new(config, premises, stop.clone())?, config, &stop),
         };
+        let worker = Worker::new(Arc::clone(config), Office::new(premises, outgoing, stop.clone()), extent);
         let mut session = Self {
-            stop: stop.clone(),
-            inbox: Arc::clone(&inbox),
-            sources: Vec::new(),
+            worker: thread::Builder::new().name("worker".to_owned()).spawn(move || worker.run())?,
+            premises: Arc::clone(premises),
+            watchers: Vec::new(),
+            intakes: Vec::new(),
+            observers: Vec::new(),
             drain_timeout: config.file.drain_timeout,
-            worker: {
-                let office = Office::new(
-                    Arc::clone(&store),
-                    Arc::clone(&inbox),
-                    Arc::clone(&spool),
-                    Arc::clone(&quarantine),
-                    telemetry.clone(),
-                    outgoing,
-                    stop.clone(),
-                );
-                let worker = Worker::new(Arc::clone(&config), office, extent);
-                thread::Builder::new().name("worker".to_owned()).spawn(move || worker.run())?
-            },
+            stop,
         };
-        session
-            .start_sources(&config, &store, &spool, &telemetry, extent)
-            .await
-            .inspect_err(|_| stop.now())?;
+        let started = session.start_watchers(config, extent).and_then(|()| match extent {
+            Extent::Forever => session.start_network(config),
+            Extent::Once | Extent::DryRun => Ok(()),
+        });
+        started.inspect_err(|_| session.stop_now())?;
         Ok(session)
     }
 
-    async fn start_sources(
-        &mut self,
-        config: &Arc<Config>,
-        store: &Arc<Store>,
-        spool: &Arc<Spool>,
-        telemetry: &Telemetry,
-        extent: Extent,
-    ) -> Result<()> {
+    fn start_watchers(&mut self, config: &Arc<Config>, extent: Extent) -> Result<()> {
         for watch in &config.file.watch {
             let (eagerness, watch) = match extent {
                 Extent::Forever => (Eagerness::Patient, watch.clone()),
                 Extent::Once => (Eagerness::Once, watch.clone()),
                 Extent::DryRun => (Eagerness::Once, Watch { after: After::Keep, ..watch.clone() }),
             };
-            let mut watcher = Watcher::new(
-                watch,
-                eagerness,
-                Arc::clone(&self.inbox),
-                Arc::clone(store),
-                telemetry.clone(),
-            )?;
-            match extent {
-                Extent::Forever => {
-                    let stop = self.stop.clone();
-                    self.spawn("watch", move || watcher.run(&stop))?;
-                }
-                Extent::Once | Extent::DryRun => watcher.look(),
+            let mut watcher = Watcher::new(watch, eagerness, &self.premises)?;
+            if extent == Extent::Forever {
+                let stop = self.stop.clone();
+                let watching = thread::Builder::new().name("watch".to_owned());
+                self.watchers.push(watching.spawn(move || watcher.run(&stop))?);
+            } else {
+                watcher.look();
             }
         }
-        if config.stdin && extent != Extent::DryRun {
-            let (spool, inbox) = (Arc::clone(spool), Arc::clone(&self.inbox));
-            let ends = extent == Extent::Once || !config.has_lasting_source();
-            self.spawn("stdin", move || {
-                source::standard_input(&spool);
-                if ends {
-                    inbox.close();
-                }
-            })?;
-        } else if extent != Extent::Forever {
-            self.inbox.close();
-        }
-        if extent == Extent::Forever {
-            self.start_network(config, spool, telemetry).await?;
+        // Of what comes through standard input, its reader tells when it is all.
+        let is_all = extent == Extent::DryRun || (extent == Extent::Once && !config.stdin);
+        if is_all {
+            self.premises.inbox.close();
         }
         Ok(())
     }
 
-    async fn start_network(
-        &self,
-        config: &Arc<Config>,
-        spool: &Arc<Spool>,
-        telemetry: &Telemetry,
-    ) -> Result<()> {
-        if let Some(address) = config.file.telemetry.address()? {
-            let listener = listen(address, "[telemetry]").await?;
-            tokio::spawn(telemetry::serve(listener, telemetry.clone(), self.stop.clone()));
+    fn start_network(&mut self, config: &Arc<Config>) -> Result<()> {
+        let (premises, stop) = (&self.premises, &self.stop);
+        let telemetry = config.file.telemetry.address()?;
+        let push = config.file.push.as_ref();
+        let addresses: Vec<_> = telemetry.into_iter().chain(push.map(|push| push.listen)).collect();
+        premises.keep_listening(&addresses);
+        if let Some(address) = telemetry {
+            let listener = premises.listen(address)?;
+            self.observers.push(spawn(telemetry::serve(listener, premises.telemetry.clone(), stop.clone())));
         }
-        if let Some(push) = &config.file.push {
-            let listener = listen(push.listen, "[push]").await?;
-            let state = PushState::new(push, Arc::clone(spool), telemetry.clone())?;
-            tokio::spawn(source::push(listener, state, self.stop.clone()));
+        if let Some(push) = push {
+            let listener = premises.listen(push.listen)?;
+            let state = PushState::new(push, premises)?;
+            self.intakes.push(spawn(source::push(listener, state, stop.clone())));
         }
         for pull in &config.file.pull {
-            let pull = source::pull(pull.clone(), Arc::clone(spool), telemetry.clone(), self.stop.clone())?;
-            tokio::spawn(pull);
+            self.intakes.push(spawn(source::pull(pull.clone(), premises, stop.clone())?));
         }
-        Ok(())
-    }
-
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
-        self.sources.push(thread::Builder::new().name(name.to_owned()).spawn(run)?);
         Ok(())
     }
 
     /// What tells its parts to end.
     pub(crate) fn stop(&self) -> Stop {
         self.stop.clone()
+    }
+
+    fn stop_now(&self) {
+        self.stop.stopping.cancel();
+        self.stop.pausing.cancel();
+        self.stop.stopped.cancel();
     }
 
     /// Waits until all that there was to do is done.
@@ -216,28 +175,35 @@ impl Session {
         }
     }
 
-    /// Ends: what is at hand is delivered first, as far as the time allows.
-    pub(crate) async fn end(self) -> Result<()> {
-        self.stop.drain();
-        self.inbox.close();
-        let deadline = tokio::time::Instant::now() + self.drain_timeout;
-        while !self.worker.is_finished() && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    /// Ends it, within the time that there is.
+    pub(crate) async fn end(mut self, ending: Ending) -> Result<()> {
+        let deadline = Instant::now() + self.drain_timeout;
+        self.stop.stopping.cancel();
+        for intake in core::mem::take(&mut self.intakes) {
+            // What is being taken in has not been promised to anybody yet.
+            let _ = tokio::time::timeout_at(deadline, intake).await;
         }
-        let was_cut = !self.worker.is_finished();
-        self.stop.now();
-        if was_cut {
+        match ending {
+            Ending::HandOver => self.stop.pausing.cancel(),
+            Ending::Final => self.premises.inbox.close(),
+        }
+        let is_done = tokio::time::timeout_at(deadline, self.ended()).await.is_ok();
+        self.stop_now();
+        if !is_done && ending == Ending::Final {
             tracing::warn!(
                 "not all could be delivered in time: it stays where it is, and goes out after the next start"
             );
         }
-        // The worker looks up after each batch.
-        let worker = self.worker;
-        let outcome = Handle::current().spawn_blocking(move || worker.join()).await?;
-        outcome.map_err(|_| anyhow!("the worker has panicked"))?
+        let (worker, watchers) = (self.worker, self.watchers);
+        let outcome = task::spawn_blocking(move || {
+            watchers.into_iter().for_each(|watcher| drop(watcher.join()));
+            worker.join()
+        });
+        outcome.await?.map_err(|_| anyhow!("the worker has panicked"))?
     }
 }
 
-async fn listen(address: std::net::SocketAddr, of: &str) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{of} listen = {address}"))
+fn spawn<T: Send + 'static>(run: impl Future<Output = T> + Send + 'static) -> AbortOnDropHandle<()> {
+    let running = Handle::current().spawn(async move { drop(run.await) });
+    AbortOnDropHandle::new(running)
 }

@@ -31,7 +31,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
-    settings: Settings,
+    settings: Mutex<Settings>,
     inbox: Arc<Inbox>,
     telemetry: Telemetry,
     /// How many bytes lie here or are on their way.
@@ -73,7 +73,14 @@ impl Spool {
     ) -> Result<Self> {
         fs::create_dir_all(folder.join("incoming")).with_context(|| folder.display().to_string())?;
         fs::create_dir_all(folder.join("whole")).with_context(|| folder.display().to_string())?;
-        let spool = Self { folder, settings, inbox, telemetry, used: Mutex::new(0), next: AtomicU64::new(0) };
+        let spool = Self {
+            folder,
+            settings: Mutex::new(settings),
+            inbox,
+            telemetry,
+            used: Mutex::new(0),
+            next: AtomicU64::new(0),
+        };
         // What a crash has left half written, nobody was told to be taken.
         for entry in fs::read_dir(spool.folder.join("incoming"))? {
             fs::remove_file(entry?.path())?;
@@ -98,9 +105,20 @@ impl Spool {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn settings(&self) -> Settings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Goes on with other settings.
+    pub(crate) fn configure(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        self.tell();
+    }
+
     /// Whether nothing more can be taken now.
     pub(crate) fn is_full(&self) -> bool {
-        self.settings.when_full == WhenFull::Block && *self.used() >= self.settings.max_bytes.as_u64()
+        let settings = self.settings();
+        settings.when_full == WhenFull::Block && *self.used() >= settings.max_bytes.as_u64()
     }
 
     /// Begins to take a trace of `origin` in.
@@ -113,7 +131,8 @@ impl Spool {
     }
 
     fn reserve(&self, bytes: u64) -> Result<(), Full> {
-        let most = self.settings.max_bytes.as_u64();
+        let Settings { max_bytes, when_full } = self.settings();
+        let most = max_bytes.as_u64();
         loop {
             let mut used = self.used();
             if used.saturating_add(bytes) <= most {
@@ -121,7 +140,7 @@ impl Spool {
                 return Ok(());
             }
             drop(used);
-            if self.settings.when_full == WhenFull::Block || !self.drop_oldest() {
+            if when_full == WhenFull::Block || !self.drop_oldest() {
                 return Err(Full);
             }
         }
@@ -168,7 +187,7 @@ impl Spool {
     }
 
     fn tell(&self) {
-        self.telemetry.spool(*self.used(), self.settings.max_bytes.as_u64());
+        self.telemetry.spool(*self.used(), self.settings().max_bytes.as_u64());
     }
 
     fn offer(&self, path: &Path) -> Result<()> {

@@ -12,7 +12,9 @@ use reqwest::{Client, Response, StatusCode, Url};
 use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 
 use super::{origin_of, spool_frame};
-use crate::{config::Pull, session::Stop, spool::Spool, store::Origin, telemetry::Telemetry};
+use crate::{
+    config::Pull, premises::Premises, session::Stop, spool::Spool, store::Origin, telemetry::Telemetry,
+};
 
 /// How long connecting may take, and how long nothing may come of what should.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,16 +39,12 @@ struct Puller {
 }
 
 /// Asks until it is told to stop. A recording under way then is given up.
-pub(crate) fn pull(
-    pull: Pull,
-    spool: Arc<Spool>,
-    telemetry: Telemetry,
-    stop: Stop,
-) -> Result<impl Future<Output = ()>> {
+pub(crate) fn pull(pull: Pull, premises: &Premises, stop: Stop) -> Result<impl Future<Output = ()> + use<>> {
     let url = url_of(&pull)?;
     let name = sanitize::url(&pull.url).into_owned();
     let client = Client::builder().connect_timeout(PATIENCE).read_timeout(patience(&pull)).build()?;
     let origin = origin_of(pull.service.clone(), pull.instance.clone());
+    let (spool, telemetry) = (Arc::clone(&premises.spool), premises.telemetry.clone());
     let puller = Puller { pull, client, url, name, origin, spool, telemetry, covered: None };
     Ok(async move {
         tokio::select! {

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use super::origin_of;
 use crate::{
     config::{Push, Secret},
+    premises::Premises,
     session::Stop,
     spool::{Incoming, Spool},
     telemetry::Telemetry,
@@ -40,8 +41,13 @@ pub(crate) struct PushState {
 }
 
 impl PushState {
-    pub(crate) fn new(push: &Push, spool: Arc<Spool>, telemetry: Telemetry) -> Result<Self> {
-        Ok(Self { token: push.secret()?, max_bytes: push.max_bytes.as_u64(), spool, telemetry })
+    pub(crate) fn new(push: &Push, premises: &Premises) -> Result<Self> {
+        Ok(Self {
+            token: push.secret()?,
+            max_bytes: push.max_bytes.as_u64(),
+            spool: Arc::clone(&premises.spool),
+            telemetry: premises.telemetry.clone(),
+        })
     }
 }
 

@@ -24,6 +24,7 @@ use super::{Afterwards, begin_of, version, version_of};
 use crate::{
     config::{After, Watch},
     inbox::{Arrival, Inbox},
+    premises::Premises,
     session::Stop,
     store::{Origin, Outcome, Store, Version},
     telemetry::Telemetry,
@@ -95,13 +96,7 @@ impl From<&Version> for Stat {
 }
 
 impl Watcher {
-    pub(crate) fn new(
-        watch: Watch,
-        eagerness: Eagerness,
-        inbox: Arc<Inbox>,
-        store: Arc<Store>,
-        telemetry: Telemetry,
-    ) -> Result<Self> {
+    pub(crate) fn new(watch: Watch, eagerness: Eagerness, premises: &Premises) -> Result<Self> {
         let template = watch.template()?;
         let root = watch.root();
         Ok(Self {
@@ -109,9 +104,9 @@ impl Watcher {
             template,
             root,
             eagerness,
-            inbox,
-            store,
-            telemetry,
+            inbox: Arc::clone(&premises.inbox),
+            store: Arc::clone(&premises.store),
+            telemetry: premises.telemetry.clone(),
             settled: HashMap::new(),
             pending: HashMap::new(),
             unreadable: HashSet::new(),

@@ -36,9 +36,8 @@ const PROGRESS: &str = "progress";
 /// How much of its file redb may keep in memory, in bytes.
 const CACHE: usize = 2 << 20;
 
-/// How long generations are remembered, in seconds: longer than any flight recorder's ring buffer reaches back, and
-/// than a file that was delivered lies around with a forgotten record.
-const REMEMBERED: u64 = 7 * 86_400;
+/// How long generations are remembered, in seconds: longer than any flight recorder's ring buffer reaches back.
+const REMEMBERED: u64 = 86_400;
 
 /// The store. After a failure, as when the disk is full, it is opened anew with the next call.
 #[derive(Debug)]

@@ -49,7 +49,7 @@ async fn metrics(State(served): State<Served>) -> impl IntoResponse {
 /// Whether it goes on. Waiting for a receiver is no fault that starting it again would mend.
 async fn health(State(served): State<Served>) -> (StatusCode, String) {
     let since = served.telemetry.since_beat();
-    if since < HANGS {
+    if since < HANGS || served.telemetry.alarm().is_some() {
         (StatusCode::OK, "ok\n".to_owned())
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("nothing has happened for {} s\n", since.as_secs()))

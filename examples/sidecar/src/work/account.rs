@@ -2,10 +2,7 @@
 
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use go_trace_format::Generation;
@@ -66,8 +63,7 @@ impl Account {
 
     /// For [`Reader::leaving_out`](go_trace_format::Reader::leaving_out): says whether a generation was delivered, and
     /// notes it otherwise.
-    pub(crate) fn is_known(&self, generation: &Generation<'_>, floor: &AtomicU64) -> bool {
-        floor.store(generation.start(), Ordering::Relaxed);
+    pub(crate) fn is_known(&self, generation: &Generation<'_>) -> bool {
         let mut inner = self.inner();
         let key = GenerationKey::of(generation);
         let id = (inner.origin, key.id());

@@ -1,6 +1,6 @@
 //! One file through the mapper.
 
-use std::{collections::BTreeMap, io, sync::Arc, sync::atomic::AtomicU64};
+use std::{collections::BTreeMap, io};
 
 use go_trace_format::{
     Content, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions, TraceFrames, Version,
@@ -13,7 +13,7 @@ use super::{
     office::{Office, unix_seconds},
     outbox::{Making, Outbox},
     process,
-    trace::{self, Opened},
+    trace::{self, Meter, Opened},
 };
 use crate::{
     config::{Config, Logs, Mapping},
@@ -74,11 +74,14 @@ pub(super) fn file(
     let mut job = Job::new(office, config, arrival, name);
     match content {
         Content::Empty => return Err(Trouble::Poison("it is empty".to_owned())),
-        Content::Stream => job.stream(TraceFrames::new(bytes).limit(most))?,
+        Content::Stream => {
+            let meter = bytes.meter();
+            job.stream(TraceFrames::new(bytes).limit(most), &meter)?;
+        }
         _ => {
-            let floor = bytes.floor();
+            let meter = bytes.meter();
             let reader = ReaderOptions::new().read(bytes).map_err(|error| job.refuse(error))?;
-            job.trace(reader, floor)?;
+            job.trace(reader, meter)?;
         }
     }
     if let Some(damage) = damage.found() {
@@ -126,19 +129,19 @@ impl<'a> Job<'a> {
     }
 
     /// Traces that came one after the other, each behind its length.
-    fn stream(&mut self, mut frames: TraceFrames<trace::Bounded>) -> Result<(), Trouble> {
+    fn stream(&mut self, mut frames: TraceFrames<trace::Bounded>, meter: &Meter) -> Result<(), Trouble> {
         loop {
-            let floor = Arc::new(AtomicU64::new(0));
+            meter.note_complete();
             match frames.next_frame() {
                 Ok(None) => return Ok(()),
                 Ok(Some(frame)) => {
                     let reader = Reader::from_slice(frame).map_err(|error| self.refuse(error))?;
-                    self.trace(reader, floor)?;
+                    self.trace(reader, Meter::default())?;
                 }
                 Err(Error::TruncatedFrame { .. }) if self.arrival.is_whole => {
                     // Of what is cut off, the beginning is worth reading.
                     if let Ok(reader) = Reader::from_slice(frames.truncated()) {
-                        self.trace(reader, floor)?;
+                        self.trace(reader, Meter::default())?;
                     }
                     tracing::warn!(file = self.name, "the stream breaks off");
                     return Ok(());
@@ -150,10 +153,13 @@ impl<'a> Job<'a> {
     }
 
     /// One trace, or one snapshot.
-    fn trace(&mut self, reader: Reader<'_>, floor: Arc<AtomicU64>) -> Result<(), Trouble> {
+    fn trace(&mut self, reader: Reader<'_>, meter: Meter) -> Result<(), Trouble> {
         let account = self.account.clone();
         let version = reader.version();
-        let mut reader = reader.leaving_out(move |generation| account.is_known(generation, &floor));
+        let mut reader = reader.leaving_out(move |generation| {
+            meter.note_complete();
+            account.is_known(generation)
+        });
         loop {
             let event = match reader.next_event() {
                 Ok(Some(event)) => event,

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 pub(crate) use self::office::Office;
 use self::{map::Trouble, office::unix_seconds};
@@ -29,6 +29,9 @@ use crate::{
 /// How often it is looked for spans that have been open for too long.
 const ROUNDS: Duration = Duration::from_secs(5);
 
+/// How often it is looked for what is no longer worth remembering.
+const PRUNING: Duration = Duration::from_secs(3600);
+
 /// How long to wait before reading a file again that could not be read.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -40,26 +43,41 @@ pub(crate) struct Worker {
     extent: Extent,
     /// Files to be tried again, and when.
     again: Vec<(Instant, Arrival)>,
+    /// What could not be read, where there is no again.
+    given_up: Vec<String>,
     next_round: Instant,
+    next_pruning: Instant,
 }
 
 impl Worker {
     pub(crate) fn new(config: Arc<Config>, mut office: Office, extent: Extent) -> Self {
         office.is_dry = extent == Extent::DryRun;
-        Self { config, office, extent, again: Vec::new(), next_round: Instant::now() }
+        Self {
+            config,
+            office,
+            extent,
+            again: Vec::new(),
+            given_up: Vec::new(),
+            next_round: Instant::now(),
+            next_pruning: Instant::now(),
+        }
     }
 
     /// Works until the inbox is closed and empty, or it is told to stop. What is not finished then was never begun.
     pub(crate) fn run(mut self) -> Result<()> {
         match self.work() {
-            Ok(()) | Err(Stopped) => Ok(()),
+            Err(Stopped) if !self.office.is_stopped() => {
+                bail!("delivering has failed, which is a fault of this program")
+            }
+            _ if !self.given_up.is_empty() => bail!("not delivered: {}", self.given_up.join("; ")),
+            _ => Ok(()),
         }
     }
 
     fn work(&mut self) -> Result<(), Stopped> {
         self.office.open()?;
         self.finish_closing()?;
-        loop {
+        while !self.office.is_pausing() {
             self.office.telemetry.beat();
             self.office.telemetry.waiting(self.office.inbox.waiting());
             self.offer_again();
@@ -73,11 +91,21 @@ impl Worker {
                 break;
             }
             self.close_overdue()?;
+            self.prune()?;
         }
-        if self.extent != Extent::Forever {
+        // Where nobody has asked for the end, nothing more will ever come.
+        if !self.office.is_stopping() {
             self.close_all()?;
         }
         self.office.settle()
+    }
+
+    fn prune(&mut self) -> Result<(), Stopped> {
+        if Instant::now() >= self.next_pruning {
+            self.next_pruning = Instant::now() + PRUNING;
+            self.office.prune()?;
+        }
+        Ok(())
     }
 
     fn offer_again(&mut self) {
@@ -132,8 +160,9 @@ impl Worker {
             Err(Trouble::Later(reason)) => {
                 tracing::warn!(file = name, "{reason}");
                 self.office.inbox.done(&path);
-                if self.extent == Extent::Forever {
-                    self.again.push((Instant::now() + AGAIN, arrival));
+                match self.extent {
+                    Extent::Forever => self.again.push((Instant::now() + AGAIN, arrival)),
+                    Extent::Once | Extent::DryRun => self.given_up.push(format!("{name}: {reason}")),
                 }
                 Ok(())
             }

@@ -17,6 +17,7 @@ use super::account::Account;
 use crate::{
     deliver::{Outgoing, Stopped},
     inbox::{Arrival, Inbox},
+    premises::Premises,
     quarantine::{Quarantine, move_file},
     session::Stop,
     source::{Afterwards, version_of},
@@ -76,23 +77,14 @@ pub(crate) struct Passage {
 }
 
 impl Office {
-    pub(crate) fn new(
-        store: Arc<Store>,
-        inbox: Arc<Inbox>,
-        spool: Arc<Spool>,
-        quarantine: Arc<Quarantine>,
-        telemetry: Telemetry,
-        outgoing: Outgoing,
-        stop: Stop,
-    ) -> Self {
-        let account = Account::new(Arc::clone(&store));
+    pub(crate) fn new(premises: &Premises, outgoing: Outgoing, stop: Stop) -> Self {
         Self {
-            store,
-            inbox,
-            account,
-            telemetry,
-            spool,
-            quarantine,
+            store: Arc::clone(&premises.store),
+            inbox: Arc::clone(&premises.inbox),
+            account: Account::new(Arc::clone(&premises.store)),
+            telemetry: premises.telemetry.clone(),
+            spool: Arc::clone(&premises.spool),
+            quarantine: Arc::clone(&premises.quarantine),
             outgoing,
             stop,
             pending: Commit::default(),
@@ -105,10 +97,28 @@ impl Office {
 
     /// Looks up what an earlier process has left.
     pub(crate) fn open(&mut self) -> Result<(), Stopped> {
-        let store = Arc::clone(&self.store);
-        self.persist(|| store.prune(unix_seconds()))?;
-        self.progress = self.persist(|| store.progress())?;
+        self.progress = self.persist(|| self.store.progress())?;
         Ok(())
+    }
+
+    /// Forgets what is no longer worth remembering.
+    pub(crate) fn prune(&self) -> Result<(), Stopped> {
+        self.persist(|| self.store.prune(unix_seconds()))
+    }
+
+    /// Whether no further file is to be begun.
+    pub(crate) fn is_pausing(&self) -> bool {
+        self.stop.is_pausing()
+    }
+
+    /// Whether somebody wants the program to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.is_stopping()
+    }
+
+    /// Whether it has to end at once.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_stopped()
     }
 
     /// Does what has to succeed: while it does not, as on a full disk, an alarm is up.
@@ -195,7 +205,8 @@ impl Office {
             return Ok(());
         }
         passage.bytes += batch.bytes().len() as u64;
-        self.outgoing.send(batch)?;
+        let telemetry = &self.telemetry;
+        self.outgoing.send(batch, || telemetry.beat())?;
         self.checkpoint(passage)
     }
 

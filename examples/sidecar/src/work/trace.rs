@@ -75,32 +75,49 @@ impl Read for Unfinished {
 /// Bytes of which only so many may come without a generation being complete: the reader keeps them in memory.
 pub(crate) struct Bounded {
     bytes: Decompressed,
-    read: u64,
     most: u64,
-    /// Where the last generation began that was complete.
-    floor: Arc<AtomicU64>,
+    meter: Meter,
+}
+
+/// How far bytes were read, and how far they are done with.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meter(Arc<[AtomicU64; 2]>);
+
+impl Meter {
+    /// Everything that was read so far was complete.
+    pub(crate) fn note_complete(&self) {
+        let [read, complete] = &*self.0;
+        complete.store(read.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    fn add(&self, bytes: u64) {
+        self.0[0].fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn incomplete(&self) -> u64 {
+        let [read, complete] = &*self.0;
+        read.load(Ordering::Relaxed) - complete.load(Ordering::Relaxed)
+    }
 }
 
 impl Bounded {
     fn new(bytes: Decompressed, most: u64) -> Self {
-        Self { bytes, read: 0, most, floor: Arc::default() }
+        Self { bytes, most, meter: Meter::default() }
     }
 
-    /// Where to tell how far complete generations reach.
-    pub(crate) fn floor(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.floor)
+    /// Where to tell what is complete.
+    pub(crate) fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 }
 
 impl Read for Bounded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // The one before may still be in the buffer.
-        let kept = self.read.saturating_sub(self.floor.load(Ordering::Relaxed));
-        if kept > self.most.saturating_mul(2) {
+        if self.meter.incomplete() > self.most {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let read = self.bytes.read(buffer)?;
-        self.read += read as u64;
+        self.meter.add(read as u64);
         Ok(read)
     }
 }

@@ -1,0 +1,84 @@
+//! What outlives a change of the settings.
+
+use std::{
+    collections::HashMap,
+    fs::DirBuilder,
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    config::Config, inbox::Inbox, quarantine::Quarantine, source, spool::Spool, store::Store,
+    telemetry::Telemetry,
+};
+
+/// The state, what waits, and the addresses that are listened at.
+#[derive(Debug)]
+pub(crate) struct Premises {
+    pub(crate) store: Arc<Store>,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) quarantine: Arc<Quarantine>,
+    pub(crate) telemetry: Telemetry,
+    listeners: Mutex<HashMap<SocketAddr, TcpListener>>,
+}
+
+impl Premises {
+    /// Opens what is in a directory. Only this user can look into it: traces hold what is sanitized on its way out only.
+    pub(crate) fn open(directory: &Path, config: &Config, telemetry: Telemetry) -> Result<Self> {
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        created.with_context(|| directory.display().to_string())?;
+        let inbox = Arc::new(Inbox::default());
+        let spool = Spool::open(
+            directory.join("spool"),
+            config.file.spool.clone(),
+            Arc::clone(&inbox),
+            telemetry.clone(),
+        )?;
+        Ok(Self {
+            store: Arc::new(Store::open(directory)?),
+            inbox,
+            spool: Arc::new(spool),
+            quarantine: Arc::new(Quarantine::open(directory.join("quarantine"), telemetry.clone())?),
+            telemetry,
+            listeners: Mutex::default(),
+        })
+    }
+
+    /// Takes standard input in. Where `is_all`, nothing else will come.
+    pub(crate) fn read_standard_input(&self, is_all: bool) -> Result<()> {
+        let (spool, inbox) = (Arc::clone(&self.spool), Arc::clone(&self.inbox));
+        let take_in = move || {
+            source::standard_input(&spool);
+            if is_all {
+                inbox.close();
+            }
+        };
+        thread::Builder::new().name("stdin".to_owned()).spawn(take_in)?;
+        Ok(())
+    }
+
+    /// Listens at an address. The one who did so with the earlier settings hands over: whoever connects meanwhile, waits.
+    pub(crate) fn listen(&self, address: SocketAddr) -> Result<tokio::net::TcpListener> {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        let listener = match listeners.remove(&address) {
+            Some(listener) => listener,
+            None => TcpListener::bind(address).with_context(|| format!("listening at {address}"))?,
+        };
+        let copy = listener.try_clone()?;
+        copy.set_nonblocking(true)?;
+        listeners.insert(address, listener);
+        Ok(tokio::net::TcpListener::from_std(copy)?)
+    }
+
+    /// Listens no longer where nobody of `addresses` is.
+    pub(crate) fn keep_listening(&self, addresses: &[SocketAddr]) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|address, _| addresses.contains(address));
+    }
+}

@@ -1,0 +1,18 @@
+//! The sidecar as a process, between services that write traces and a receiver that misbehaves.
+
+mod http;
+mod receiver;
+mod sidecar;
+mod truth;
+
+mod faults;
+mod kill;
+mod once;
+mod pull;
+mod push;
+mod settings;
+mod signals;
+mod snapshots;
+mod stdin;
+mod telemetry;
+mod watch;

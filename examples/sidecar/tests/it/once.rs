@@ -1,0 +1,108 @@
+//! `--once` and `--dry-run`: what is there, in one go.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use crate::{
+    receiver::Receiver,
+    sidecar::Home,
+    truth::{self, Truth, assert_once},
+};
+
+/// All recordings, each with the name of the service that it is given.
+fn recordings() -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for folder in fs::read_dir(truth::testdata("")).unwrap() {
+        let folder = folder.unwrap().path();
+        for file in fs::read_dir(&folder).into_iter().flatten() {
+            let file = file.unwrap().path();
+            if file.extension().is_some_and(|ending| ending == "trace") {
+                let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+                let service = format!("{}-{}", name(&folder), name(&file));
+                found.insert(service, fs::read(file).unwrap());
+            }
+        }
+    }
+    assert!(found.len() > 100, "only {} recordings", found.len());
+    found
+}
+
+#[test]
+fn every_recording_gives_what_the_library_gives_in_the_same_order() {
+    let receiver = Receiver::start();
+    let mut home = Home::new(&receiver).with("");
+    // So that requests come in the order of sending.
+    home.edit("[otlp]", "[otlp]\nconcurrency = 1");
+    let recordings = recordings();
+    for (service, bytes) in &recordings {
+        home.put(&format!("{service}/1.trace"), bytes);
+    }
+    home.once();
+    let mut seen: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for found in receiver.spans() {
+        assert_eq!(found.resource["process.runtime.name"], "go");
+        seen.entry(found.service().to_owned()).or_default().push(found);
+    }
+    for (service, bytes) in &recordings {
+        let truth = Truth::of(bytes).all();
+        let seen = seen.remove(service).unwrap_or_default();
+        // A request has its spans by scope, each scope in order.
+        let spans: Vec<_> = seen.iter().map(|seen| seen.span.clone()).collect();
+        assert_once(&spans, &truth, service);
+        let scopes: BTreeMap<_, _> = seen.iter().map(|seen| (&seen.span.span_id, &seen.scope)).collect();
+        for scope in ["task", "region", "range", "http", "sql", "net", "tls"] {
+            let is_of_it = |id| scopes[id] == &format!("gotrace.{scope}");
+            let in_order = truth.iter().map(|span| &span.span_id).filter(|id| is_of_it(id));
+            let came = spans.iter().map(|span| &span.span_id).filter(|id| is_of_it(id));
+            assert!(in_order.eq(came), "{service}: spans of {scope} in another order");
+        }
+    }
+    assert!(seen.is_empty(), "services that nobody has: {:?}", seen.keys());
+    assert_eq!(home.reasons(), [""; 0]);
+    // Once more, there is nothing to do.
+    let before = receiver.count();
+    home.once();
+    assert_eq!(receiver.count(), before);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let receiver = Receiver::start();
+    let mut home = Home::new(&receiver).with("");
+    home.edit("settle", "after = \"delete\"\nsettle");
+    let trace = truth::read("go1.27/tasks.trace");
+    home.put("a/1.trace", &trace);
+    home.put("b/poison.trace", b"no trace");
+    let before = home.contents("");
+    let output = home.run(&["--dry-run"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let truth = Truth::of(&trace).ended.len();
+    assert!(told.contains(&format!(" {truth} spans")), "{told}");
+    assert!(told.contains("service a"), "{told}");
+    assert_eq!(receiver.count(), 0);
+    let after: Vec<_> = home.contents("").into_iter().filter(|(path, _)| !path.ends_with("settings.toml")).collect();
+    assert_eq!(after, before);
+    // What is delivered already, it knows and leaves as it is.
+    home.edit("after = \"delete\"", "after = \"keep\"");
+    home.once();
+    let (state, sent) = (home.contents("state"), receiver.count());
+    let output = home.run(&["--dry-run"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(!told.contains(&format!(" {truth} spans")), "{told}");
+    assert_eq!((home.contents("state") == state, receiver.count()), (true, sent));
+}
+
+#[test]
+fn logs_become_records_where_that_is_asked_for() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver).with("[services.a]\nlogs = \"records\"\n[services.b]\nlogs = \"off\"\n");
+    for service in ["a", "b", "c"] {
+        home.put(&format!("{service}/1.trace"), &truth::read("go1.27/logs.trace"));
+    }
+    home.once();
+    let records: usize = receiver.requests().iter().map(crate::receiver::Request::log_count).sum();
+    let events =
+        |service| receiver.spans_of(service).iter().map(|span| span.events.len()).sum::<usize>();
+    assert_eq!((events("a"), events("b"), events("c") > 0, records >= events("c")), (0, 0, true, true));
+}

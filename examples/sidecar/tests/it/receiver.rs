@@ -1,0 +1,255 @@
+//! A receiver of OTLP/HTTP that answers as it is told, and keeps all that it was sent.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use opentelemetry_proto::tonic::{
+    collector::{
+        logs::v1::ExportLogsServiceRequest,
+        trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
+    },
+    common::v1::any_value::Value,
+    resource::v1::Resource,
+    trace::v1::Span,
+};
+use prost::Message;
+
+use crate::http::{Head, read_head};
+
+/// What to do with a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    Accept,
+    AcceptAfter(Duration),
+    /// Takes it, and throws so many spans of it away.
+    Partial(i64, &'static str),
+    /// Answers with a status, and a message.
+    Refuse(u16, &'static str),
+    /// Likewise, and says when to come back.
+    RefuseUntil(u16, &'static str),
+    /// Does not answer.
+    Hang,
+    /// Breaks the connection before it has read all.
+    Reset,
+    /// Keeps the request, and breaks the connection before it has answered.
+    AcceptAndBreak,
+}
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) head: Head,
+    pub(crate) body: Vec<u8>,
+    /// Whether its spans are the receiver's now.
+    pub(crate) is_accepted: bool,
+    pub(crate) at: Instant,
+}
+
+impl Request {
+    /// The spans that it carries, each with its resource.
+    pub(crate) fn spans(&self) -> Vec<Seen> {
+        if !self.head.path.ends_with("/v1/traces") {
+            return Vec::new();
+        }
+        let request = ExportTraceServiceRequest::decode(&*self.body).expect("a request of OTLP");
+        let mut seen = Vec::new();
+        for resource in request.resource_spans {
+            let attributes = attributes(resource.resource.as_ref());
+            for scope in resource.scope_spans {
+                let name = scope.scope.map_or_else(String::new, |scope| scope.name);
+                seen.extend(scope.spans.into_iter().map(|span| Seen {
+                    resource: attributes.clone(),
+                    scope: name.clone(),
+                    span,
+                }));
+            }
+        }
+        seen
+    }
+
+    /// How many log records it carries.
+    pub(crate) fn log_count(&self) -> usize {
+        if !self.head.path.ends_with("/v1/logs") {
+            return 0;
+        }
+        let request = ExportLogsServiceRequest::decode(&*self.body).expect("a request of OTLP");
+        let scopes = request.resource_logs.iter().flat_map(|resource| &resource.scope_logs);
+        scopes.map(|scope| scope.log_records.len()).sum()
+    }
+}
+
+/// A span as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) resource: BTreeMap<String, String>,
+    pub(crate) scope: String,
+    pub(crate) span: Span,
+}
+
+impl Seen {
+    pub(crate) fn service(&self) -> &str {
+        &self.resource["service.name"]
+    }
+}
+
+fn attributes(resource: Option<&Resource>) -> BTreeMap<String, String> {
+    let attributes = resource.iter().flat_map(|resource| &resource.attributes);
+    let text = |value: Option<Value>| match value {
+        Some(Value::StringValue(text)) => text,
+        other => format!("{other:?}"),
+    };
+    let pair = |pair: &opentelemetry_proto::tonic::common::v1::KeyValue| {
+        (pair.key.clone(), text(pair.value.clone().and_then(|value| value.value)))
+    };
+    attributes.map(pair).collect()
+}
+
+type Policy = Box<dyn FnMut(usize, &Head, &[u8]) -> Reply + Send>;
+
+/// The receiver. Dropped, it hangs up on everybody.
+pub(crate) struct Receiver {
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+struct State {
+    policy: Mutex<Policy>,
+    requests: Mutex<Vec<Request>>,
+    is_over: AtomicBool,
+}
+
+impl Receiver {
+    /// Accepts everything.
+    pub(crate) fn start() -> Self {
+        Self::with(|_, _, _| Reply::Accept)
+    }
+
+    /// Answers as `policy` says; it is told how many requests there were before.
+    pub(crate) fn with(policy: impl FnMut(usize, &Head, &[u8]) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            policy: Mutex::new(Box::new(policy)),
+            requests: Mutex::default(),
+            is_over: AtomicBool::new(false),
+        });
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                if shared.is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let shared = Arc::clone(&shared);
+                // Whoever is killed hangs up in the middle.
+                thread::spawn(move || drop(shared.converse(connection?)));
+            }
+        });
+        Self { address, state }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers otherwise from now on.
+    pub(crate) fn answer(&self, policy: impl FnMut(usize, &Head, &[u8]) -> Reply + Send + 'static) {
+        *self.state.policy.lock().unwrap() = Box::new(policy);
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.state.requests().clone()
+    }
+
+    /// How many requests there were, whatever came of them.
+    pub(crate) fn count(&self) -> usize {
+        self.state.requests().len()
+    }
+
+    /// How many spans were accepted, copies too.
+    pub(crate) fn span_count(&self) -> usize {
+        self.spans().len()
+    }
+
+    /// The spans that were accepted, in the order of their coming, copies too.
+    pub(crate) fn spans(&self) -> Vec<Seen> {
+        let accepted = self.requests().into_iter().filter(|request| request.is_accepted);
+        accepted.flat_map(|request| request.spans()).collect()
+    }
+
+    /// Likewise, of one service.
+    pub(crate) fn spans_of(&self, service: &str) -> Vec<Span> {
+        let spans = self.spans().into_iter().filter(|seen| seen.service() == service);
+        spans.map(|seen| seen.span).collect()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.state.is_over.store(true, Ordering::Relaxed);
+        // It may be waiting for somebody to connect.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+impl State {
+    fn requests(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.requests.lock().unwrap()
+    }
+
+    fn converse(&self, connection: TcpStream) -> io::Result<()> {
+        let mut reader = BufReader::new(connection.try_clone()?);
+        let mut connection = connection;
+        while let Some(head) = read_head(&mut reader)? {
+            let mut body = vec![0; head.length()];
+            reader.read_exact(&mut body)?;
+            let reply = {
+                let number = self.requests().len();
+                (self.policy.lock().unwrap())(number, &head, &body)
+            };
+            let is_accepted =
+                matches!(reply, Reply::Accept | Reply::AcceptAfter(_) | Reply::Partial(..) | Reply::AcceptAndBreak);
+            if let Reply::AcceptAfter(pause) = reply {
+                thread::sleep(pause);
+            }
+            self.requests().push(Request { head, body, is_accepted, at: Instant::now() });
+            match reply {
+                Reply::Accept | Reply::AcceptAfter(_) => answer(&mut connection, 200, "", &[])?,
+                Reply::Partial(rejected_spans, message) => {
+                    let partial = ExportTracePartialSuccess { rejected_spans, error_message: message.into() };
+                    let response = ExportTraceServiceResponse { partial_success: Some(partial) };
+                    answer(&mut connection, 200, "", &response.encode_to_vec())?;
+                }
+                Reply::Refuse(status, message) => answer(&mut connection, status, "", message.as_bytes())?,
+                Reply::RefuseUntil(status, after) => {
+                    answer(&mut connection, status, &format!("retry-after: {after}\r\n"), &[])?;
+                }
+                Reply::Hang => self.hang(&mut reader)?,
+                Reply::Reset | Reply::AcceptAndBreak => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the other side has had enough.
+    fn hang(&self, reader: &mut impl BufRead) -> io::Result<()> {
+        while !self.is_over.load(Ordering::Relaxed) && !reader.fill_buf()?.is_empty() {}
+        Ok(())
+    }
+}
+
+fn answer(connection: &mut TcpStream, status: u16, header: &str, body: &[u8]) -> io::Result<()> {
+    let kind = if status == 200 { "application/x-protobuf" } else { "text/plain" };
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status} Said\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n{header}\r\n");
+    connection.write_all(&[head.as_bytes(), body].concat())
+}

@@ -1,0 +1,114 @@
+//! Ring-buffer snapshots of one process overlap, spans cross them, and the sidecar is ended between them.
+
+use crate::{
+    receiver::Receiver,
+    sidecar::{Home, Sidecar},
+    truth::{self, Truth, assert_once, assert_same},
+};
+
+const FLIGHTS: [(&str, usize); 7] = [
+    ("go1.25/flight-whole", 4),
+    ("go1.26/flight-whole", 4),
+    ("go1.27/flight-whole", 4),
+    ("go1.25/flight", 4),
+    ("go1.26/flight", 4),
+    ("go1.27/flight", 4),
+    ("fork/flight", 3),
+];
+
+fn service(flight: &str) -> String {
+    flight.replace('/', "-")
+}
+
+/// The snapshots appear one by one, the n-th of all processes together; `between` ends the program each time.
+fn one_by_one(receiver: &Receiver, home: &Home, mut between: impl FnMut(Sidecar)) {
+    for number in 0..4 {
+        let sidecar = home.start();
+        let mut files = 0;
+        for (flight, count) in FLIGHTS {
+            if number < count {
+                let bytes = truth::read(&format!("{flight}.{number}.trace"));
+                home.put(&format!("{}/{number}.trace", service(flight)), &bytes);
+                files += 1;
+            }
+        }
+        sidecar.until_delivered(files);
+        between(sidecar);
+    }
+    // What ended in time is there, and nothing of what did not.
+    for (flight, count) in FLIGHTS {
+        let truth = Truth::of_snapshots(&truth::snapshots(flight, count));
+        assert_once(&receiver.spans_of(&service(flight)), &truth.ended, flight);
+    }
+    home.once();
+    for (flight, count) in FLIGHTS {
+        let truth = Truth::of_snapshots(&truth::snapshots(flight, count));
+        assert_once(&receiver.spans_of(&service(flight)), &truth.all(), flight);
+    }
+}
+
+#[test]
+fn each_span_goes_out_once_and_whole_though_the_program_is_ended_between() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    one_by_one(&receiver, &home, |sidecar| drop(sidecar.terminate()));
+}
+
+#[test]
+fn each_span_goes_out_once_and_whole_though_the_program_is_killed_between() {
+    let receiver = Receiver::start();
+    let mut home = Home::new(&receiver);
+    home.edit("settle", "after = \"delete\"\nsettle");
+    one_by_one(&receiver, &home, Sidecar::kill);
+    assert!(home.contents("traces").is_empty());
+}
+
+/// All at once, in any order of their names and times.
+#[test]
+fn snapshots_are_taken_in_the_order_of_their_recording() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    for (flight, count) in FLIGHTS {
+        for (number, bytes) in truth::snapshots(flight, count).iter().enumerate().rev() {
+            home.put(&format!("{}/{}.trace", service(flight), 9 - number), bytes);
+        }
+    }
+    home.once();
+    for (flight, count) in FLIGHTS {
+        let truth = Truth::of_snapshots(&truth::snapshots(flight, count));
+        assert_once(&receiver.spans_of(&service(flight)), &truth.all(), flight);
+    }
+}
+
+/// Several processes write into one folder, and nothing but the traces tells them apart.
+#[test]
+fn processes_of_one_service_are_told_apart() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    let mut truth = Vec::new();
+    for (flight, count) in FLIGHTS {
+        for (number, bytes) in truth::snapshots(flight, count).iter().enumerate() {
+            home.put(&format!("all/{number}-{}.trace", service(flight)), bytes);
+        }
+        truth.extend(Truth::of_snapshots(&truth::snapshots(flight, count)).all());
+    }
+    home.once();
+    assert_same(&receiver.spans_of("all"), &truth, "all");
+}
+
+/// What is open goes out as incomplete when its process has been silent for long enough.
+#[test]
+fn open_spans_are_let_out_at_the_deadline() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver).top("open_span_deadline = \"1s\"");
+    let snapshots = truth::snapshots("go1.27/flight-whole", 2);
+    let truth = Truth::of_snapshots(&snapshots);
+    assert!(!truth.open.is_empty());
+    snapshots.iter().enumerate().for_each(|(number, bytes)| drop(home.put(&format!("a/{number}.trace"), bytes)));
+    let sidecar = home.start();
+    sidecar.until("the open spans come", || receiver.span_count() >= truth.all().len());
+    assert_once(&receiver.spans_of("a"), &truth.all(), "a");
+    sidecar.terminate();
+    home.once();
+    assert_once(&receiver.spans_of("a"), &truth.all(), "a");
+}
