@@ -43,9 +43,18 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
             Told::Reload => match Config::load(&arguments.settings, config::environment) {
                 Ok(new) => {
                     session.end(Ending::HandOver).await?;
-                    config = keep_state_dir(new, &config);
-                    session = start(&config, &premises, extent, &status)?;
-                    tracing::info!("the settings are read again");
+                    let new = keep_state_dir(new, &config);
+                    session = match start(&new, &premises, extent, &status) {
+                        Ok(session) => {
+                            config = new;
+                            tracing::info!("the settings are read again");
+                            session
+                        }
+                        Err(error) => {
+                            tracing::error!("the settings stay as they are: {error:#}");
+                            start(&config, &premises, extent, &status)?
+                        }
+                    };
                 }
                 Err(error) => tracing::error!("the settings stay as they are: {error:#}"),
             },

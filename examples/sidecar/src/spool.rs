@@ -3,15 +3,17 @@
 //! A trace is written aside, synced, and then moved to its place, so that what lies there is whole, after a crash too. Its
 //! path tells its origin. How much may lie here is bounded.
 
+use core::{error::Error, fmt};
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::{Component, Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result};
@@ -24,7 +26,7 @@ use crate::{
     inbox::{Arrival, Inbox},
     source::{Afterwards, begin_of, version_of},
     store::Origin,
-    telemetry::Telemetry,
+    telemetry::{Concern, Telemetry},
 };
 
 /// The spool's folder. Its parts may be shared among threads.
@@ -52,11 +54,29 @@ pub(crate) struct Incoming {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Full;
 
-impl From<Full> for io::Error {
-    fn from(_: Full) -> Self {
-        Self::new(io::ErrorKind::QuotaExceeded, "the spool is full")
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the spool is full")
     }
 }
+
+impl Error for Full {}
+
+impl Full {
+    /// Whether this is why something could not be taken in.
+    pub(crate) fn is_reason_of(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|error| error.is::<Self>())
+    }
+}
+
+impl From<Full> for io::Error {
+    fn from(full: Full) -> Self {
+        Self::other(full)
+    }
+}
+
+/// How often it is looked for room.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What stays as it is in the name of a file.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
@@ -94,7 +114,7 @@ impl Spool {
             let entry = entry?;
             if entry.file_type().is_file() {
                 *self.used() += entry.metadata()?.len();
-                self.offer(entry.path())?;
+                self.offer(entry.path()).with_context(|| entry.path().display().to_string())?;
             }
         }
         self.tell();
@@ -128,6 +148,20 @@ impl Spool {
         }
         let file = NamedTempFile::new_in(self.folder.join("incoming"))?;
         Ok(Incoming { spool: Arc::clone(self), origin, file, reserved: 0 })
+    }
+
+    /// Does what needs room, as soon as there is some in the spool and on the disk: for sources that can wait.
+    pub(crate) fn patiently<T>(&self, mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+        loop {
+            match act() {
+                Err(error) if Full::is_reason_of(&error) => {}
+                Err(error) if is_about_room(&error) => {
+                    self.telemetry.raise(Concern::State, &format!("nothing can be taken in: {error}"));
+                }
+                outcome => return outcome,
+            }
+            thread::sleep(LOOK);
+        }
     }
 
     fn reserve(&self, bytes: u64) -> Result<(), Full> {
@@ -190,8 +224,8 @@ impl Spool {
         self.telemetry.spool(*self.used(), self.settings().max_bytes.as_u64());
     }
 
-    fn offer(&self, path: &Path) -> Result<()> {
-        let version = version_of(path).with_context(|| path.display().to_string())?;
+    fn offer(&self, path: &Path) -> io::Result<()> {
+        let version = version_of(path)?;
         let folder = path.parent().and_then(|folder| folder.strip_prefix(self.folder.join("whole")).ok());
         let origin = folder.map(origin_of).unwrap_or_default();
         let begin = begin_of(path, &version);
@@ -211,23 +245,30 @@ impl Spool {
 }
 
 impl Incoming {
-    /// Takes more bytes of the trace.
+    /// Takes more bytes of the trace: all of them, or none where it fails.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.spool.reserve(bytes.len() as u64)?;
-        self.reserved += bytes.len() as u64;
-        self.file.write_all(bytes)
+        let length = bytes.len() as u64;
+        self.spool.reserve(length)?;
+        let written = self.file.write_all(bytes);
+        if written.is_ok() {
+            self.reserved += length;
+            return Ok(());
+        }
+        self.spool.release(length);
+        self.file.as_file().set_len(self.reserved)?;
+        self.file.seek(SeekFrom::Start(self.reserved))?;
+        written
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.reserved == 0
     }
 
-    /// The trace is whole: when this returns, no crash can lose it.
-    pub(crate) fn finish(mut self) -> Result<()> {
-        self.file.as_file_mut().flush()?;
+    /// The trace is whole: when this returns, no crash can lose it. It may be called again where it fails.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
         let place = self.spool.place(&self.origin);
-        let folder = place.parent().context("a place in a folder")?;
+        let folder = place.parent().unwrap_or(&self.spool.folder);
         // The folder may go at any moment, with the last trace in it.
         let mut attempt = 0;
         loop {
@@ -256,7 +297,12 @@ impl Drop for Incoming {
 }
 
 fn modified(version: &crate::store::Version) -> SystemTime {
-    UNIX_EPOCH + std::time::Duration::from_nanos(u64::try_from(version.modified).unwrap_or(0))
+    UNIX_EPOCH + Duration::from_nanos(u64::try_from(version.modified).unwrap_or(0))
+}
+
+/// Whether it goes better when somebody has made room.
+fn is_about_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// A folder's name for an origin: `key=value` pairs between commas, percent-encoded.
@@ -297,7 +343,7 @@ mod tests {
     fn take_in(spool: &Arc<Spool>, bytes: &[u8]) -> io::Result<()> {
         let mut incoming = spool.begin(origin(&[("service.name", "a")]))?;
         incoming.write(bytes)?;
-        incoming.finish().map_err(io::Error::other)
+        incoming.finish()
     }
 
     #[test]
@@ -333,7 +379,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (spool, inbox) = spool(folder.path(), 10, WhenFull::Block);
         take_in(&spool, b"123456").unwrap();
-        assert_eq!(take_in(&spool, b"78901").unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        assert!(Full::is_reason_of(&take_in(&spool, b"78901").unwrap_err()));
         assert_eq!((*spool.used(), inbox.waiting().0), (6, 1));
         drop(spool);
         let (spool, inbox) = self::spool(folder.path(), 10, WhenFull::DropOldest);
@@ -341,6 +387,6 @@ mod tests {
         assert_eq!((*spool.used(), inbox.waiting()), (5, (1, 5)));
         // What is being delivered stays.
         assert!(inbox.take(std::time::Duration::ZERO).is_some());
-        assert_eq!(take_in(&spool, b"123456").unwrap_err().kind(), io::ErrorKind::QuotaExceeded);
+        assert!(Full::is_reason_of(&take_in(&spool, b"123456").unwrap_err()));
     }
 }

@@ -11,8 +11,6 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
-    time::Duration,
 };
 
 use go_trace_format::{Decompressed, ReaderOptions};
@@ -84,20 +82,8 @@ fn origin_of(service: Option<String>, instance: Option<String>) -> Origin {
 }
 
 /// Takes a whole trace in.
-fn spool_frame(spool: &Arc<Spool>, origin: &Origin, frame: &[u8]) -> anyhow::Result<()> {
-    let mut incoming = patiently(|| spool.begin(origin.clone()))?;
-    patiently(|| incoming.write(frame))?;
-    incoming.finish()
-}
-
-/// Waits for room in the spool: for sources that can wait.
-fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match act() {
-            Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
-                thread::sleep(Duration::from_millis(200));
-            }
-            outcome => return outcome,
-        }
-    }
+fn spool_frame(spool: &Arc<Spool>, origin: &Origin, frame: &[u8]) -> io::Result<()> {
+    let mut incoming = spool.patiently(|| spool.begin(origin.clone()))?;
+    spool.patiently(|| incoming.write(frame))?;
+    spool.patiently(|| incoming.finish())
 }

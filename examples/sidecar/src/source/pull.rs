@@ -3,17 +3,22 @@
 use std::{
     io::{self, Read},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use go_trace_format::TraceFrames;
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
 
 use super::{origin_of, spool_frame};
 use crate::{
-    config::Pull, premises::Premises, session::Stop, spool::Spool, store::Origin, telemetry::Telemetry,
+    config::Pull,
+    premises::Premises,
+    session::Stop,
+    spool::Spool,
+    store::{Origin, Store},
+    telemetry::Telemetry,
 };
 
 /// How long connecting may take, and how long nothing may come of what should.
@@ -34,8 +39,7 @@ struct Puller {
     origin: Origin,
     spool: Arc<Spool>,
     telemetry: Telemetry,
-    /// Up to when there are recordings.
-    covered: Option<Instant>,
+    store: Arc<Store>,
 }
 
 /// Asks until it is told to stop. A recording under way then is given up.
@@ -44,8 +48,9 @@ pub(crate) fn pull(pull: Pull, premises: &Premises, stop: Stop) -> Result<impl F
     let name = sanitize::url(&pull.url).into_owned();
     let client = Client::builder().connect_timeout(PATIENCE).read_timeout(patience(&pull)).build()?;
     let origin = origin_of(pull.service.clone(), pull.instance.clone());
-    let (spool, telemetry) = (Arc::clone(&premises.spool), premises.telemetry.clone());
-    let puller = Puller { pull, client, url, name, origin, spool, telemetry, covered: None };
+    let (spool, store) = (Arc::clone(&premises.spool), Arc::clone(&premises.store));
+    let telemetry = premises.telemetry.clone();
+    let puller = Puller { pull, client, url, name, origin, spool, telemetry, store };
     Ok(async move {
         tokio::select! {
             () = puller.run() => {}
@@ -86,7 +91,7 @@ fn url_of(pull: &Pull) -> Result<Url> {
 }
 
 impl Puller {
-    async fn run(mut self) {
+    async fn run(self) {
         let mut failures: u32 = 0;
         loop {
             let begin = Instant::now();
@@ -98,7 +103,9 @@ impl Puller {
             match outcome {
                 Ok(()) => {
                     failures = 0;
-                    tokio::time::sleep_until(begin + self.pull.every).await;
+                    let next =
+                        if self.pull.stream { Instant::now() + wait(1) } else { begin + self.pull.every };
+                    tokio::time::sleep_until(next).await;
                 }
                 Err(error) => {
                     failures += 1;
@@ -119,8 +126,7 @@ impl Puller {
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
         let status = response.status();
         if status != StatusCode::OK {
-            let text = response.text().await.unwrap_or_default();
-            let text: String = text.trim().chars().take(200).collect();
+            let text = first_words(response).await;
             if status == StatusCode::INTERNAL_SERVER_ERROR {
                 bail!("it is being traced already, or cannot be ({status}: {text})");
             }
@@ -130,56 +136,70 @@ impl Puller {
     }
 
     /// Takes one recording.
-    async fn record(&mut self) -> Result<()> {
-        let begin = Instant::now();
+    async fn record(&self) -> Result<()> {
+        let begin = SystemTime::now();
         let mut response = self.ask().await?;
+        self.tell_gap(begin);
         let mut incoming = self.spool.begin(self.origin.clone())?;
         while let Some(bytes) = response.chunk().await.map_err(reqwest::Error::without_url)? {
             incoming.write(&bytes)?;
         }
         ensure!(!incoming.is_empty(), "its answer is empty");
         spawn_blocking(move || incoming.finish()).await??;
-        self.cover(begin);
-        Ok(())
+        self.note_covered()
     }
 
     /// Takes snapshots as they come, until they do no more.
-    async fn stream(&mut self) -> Result<()> {
-        let begin = Instant::now();
+    async fn stream(&self) -> Result<()> {
+        let begin = SystemTime::now();
         let mut response = self.ask().await?;
+        self.tell_gap(begin);
         let (sender, receiver) = mpsc::channel(16);
         let (spool, origin) = (Arc::clone(&self.spool), self.origin.clone());
         let splitting = spawn_blocking(move || split(receiver, &spool, &origin));
-        let came = async {
-            while let Some(bytes) = response.chunk().await.map_err(reqwest::Error::without_url)? {
-                if sender.send(bytes.to_vec()).await.is_err() {
-                    break;
-                }
+        let broken = loop {
+            match response.chunk().await {
+                Ok(None) => break None,
+                Ok(Some(bytes)) if sender.send(bytes.to_vec()).await.is_ok() => {}
+                Ok(Some(_)) => break None,
+                Err(error) => break Some(error.without_url()),
             }
-            Ok::<_, anyhow::Error>(())
-        }
-        .await;
+        };
         drop(sender);
         let frames = splitting.await??;
-        if frames > 0 {
-            self.cover(begin);
-        }
-        came?;
-        Err(anyhow!("the stream has ended after {frames} snapshots"))
+        ensure!(frames > 0, "the stream has ended before its first snapshot");
+        self.note_covered()?;
+        let why = broken.map_or_else(|| "its sender has ended it".to_owned(), |error| error.to_string());
+        tracing::info!(url = self.name, frames, "the stream has ended: {why}");
+        Ok(())
     }
 
-    /// There are recordings from `begin` to now: tells what there is none of.
-    fn cover(&mut self, begin: Instant) {
-        if let Some(covered) = self.covered.replace(Instant::now()) {
-            let gap = begin.saturating_duration_since(covered);
+    /// Up to now there are recordings.
+    fn note_covered(&self) -> Result<()> {
+        self.store.set_covered(&self.name, SystemTime::now())
+    }
+
+    /// Recording begins: tells of what there is none, over restarts of this program too.
+    fn tell_gap(&self, begin: SystemTime) {
+        let covered = self.store.covered(&self.name).ok().flatten();
+        if let Some(gap) = covered.and_then(|covered| begin.duration_since(covered).ok()) {
             self.telemetry.gap(&self.name, gap);
-            tracing::debug!(
-                url = self.name,
-                gap = gap.as_secs_f64(),
-                "nothing was recorded between two pulls"
-            );
+            tracing::info!(url = self.name, seconds = gap.as_secs_f64(), "nothing was recorded meanwhile");
         }
     }
+}
+
+/// What an answer says, as far as it is worth reading.
+async fn first_words(mut response: Response) -> String {
+    const MOST: usize = 200;
+    let mut bytes = Vec::new();
+    while let Ok(Some(piece)) = response.chunk().await {
+        bytes.extend(piece);
+        if bytes.len() >= MOST {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&bytes).trim().chars().take(MOST).collect()
 }
 
 /// 1 s, 2 s, 4 s and so on.

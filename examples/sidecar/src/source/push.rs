@@ -21,7 +21,7 @@ use crate::{
     config::{Push, Secret},
     premises::Premises,
     session::Stop,
-    spool::{Incoming, Spool},
+    spool::{Full, Incoming, Spool},
     telemetry::Telemetry,
 };
 
@@ -124,9 +124,9 @@ impl IntoResponse for Refusal {
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::QuotaExceeded => Self::Full,
-            _ => Self::Failed(error.to_string()),
+        match Full::is_reason_of(&error) {
+            true => Self::Full,
+            false => Self::Failed(error.to_string()),
         }
     }
 }
@@ -149,7 +149,7 @@ impl PushState {
         let finished = tokio::task::spawn_blocking(move || incoming.finish()).await;
         match finished {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Refusal::Failed(format!("{error:#}"))),
+            Ok(Err(error)) => Err(error.into()),
             Err(error) => Err(Refusal::Failed(error.to_string())),
         }
     }

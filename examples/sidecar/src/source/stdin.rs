@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use go_trace_format::{Content, Decompressed, Error, TraceFrames};
 
-use super::{patiently, spool_frame};
+use super::spool_frame;
 use crate::{spool::Spool, store::Origin};
 
 /// Takes in what comes, to its end.
@@ -50,15 +50,15 @@ fn take_in(spool: &Arc<Spool>) -> Result<u64> {
 
 fn one(spool: &Arc<Spool>, origin: &Origin, bytes: &mut Decompressed) -> Result<()> {
     const PIECE: usize = 256 << 10;
-    let mut incoming = patiently(|| spool.begin(origin.clone()))?;
+    let mut incoming = spool.patiently(|| spool.begin(origin.clone()))?;
     let mut piece = vec![0; PIECE];
     loop {
         let read = bytes.read(&mut piece).context("it cannot be read")?;
         if read == 0 {
             break;
         }
-        patiently(|| incoming.write(&piece[..read]))?;
+        spool.patiently(|| incoming.write(&piece[..read]))?;
     }
     ensure!(!incoming.is_empty(), "it is empty");
-    incoming.finish()
+    Ok(spool.patiently(|| incoming.finish())?)
 }

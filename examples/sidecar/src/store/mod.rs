@@ -11,6 +11,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, bail};
@@ -18,7 +19,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::record::{
-    FileRecord, GenerationKey, Origin, Outcome, ProcessRecord, Progress, Version, threads,
+    FileRecord, GenerationKey, Origin, Outcome, ProcessRecord, Progress, Tail, Version, threads,
 };
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -137,6 +138,21 @@ impl Store {
         self.get(META, PROGRESS)
     }
 
+    /// Up to when there are recordings of a program that is asked for them.
+    pub(crate) fn covered(&self, url: &str) -> Result<Option<SystemTime>> {
+        let nanoseconds: Option<u64> = self.get(META, &covered_key(url))?;
+        Ok(nanoseconds.map(|since| UNIX_EPOCH + Duration::from_nanos(since)))
+    }
+
+    pub(crate) fn set_covered(&self, url: &str, until: SystemTime) -> Result<()> {
+        let since = until.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let since = u64::try_from(since).unwrap_or(u64::MAX);
+        self.write(|transaction| {
+            transaction.open_table(META)?.insert(&*covered_key(url), &*encode(&since))?;
+            Ok(())
+        })
+    }
+
     pub(crate) fn set_progress(&self, progress: &Progress) -> Result<()> {
         self.write(|transaction| {
             transaction.open_table(META)?.insert(PROGRESS, &*encode(progress))?;
@@ -188,6 +204,10 @@ impl Store {
             Ok(())
         })
     }
+}
+
+fn covered_key(url: &str) -> String {
+    format!("covered {url}")
 }
 
 fn open(path: &Path) -> Result<Database> {

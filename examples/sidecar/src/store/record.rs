@@ -59,7 +59,19 @@ pub(crate) struct FileRecord {
     /// Where the last generation that was delivered begins, in a trace that is not compressed: reading goes on there
     /// when the file has grown.
     pub(crate) last: u64,
+    /// Its last generation, where that may have been cut off.
+    pub(crate) tail: Option<Tail>,
     pub(crate) outcome: Outcome,
+}
+
+/// A generation of which there may be more one day, though the file seemed whole: if so, all of it is delivered again, by
+/// a mapper that is where the first one was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tail {
+    pub(crate) generation: u128,
+    /// What the mapper was, and what stands behind it, when the generation began.
+    pub(crate) mapper: Vec<u8>,
+    pub(crate) volume: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -28,11 +28,23 @@ struct Inner {
     origin: u128,
     /// Delivered or sent, and not committed.
     pending: HashSet<(u128, u128)>,
+    /// A generation of the file under way of which there is more now than was delivered.
+    again: Option<u128>,
     /// Of the file under way.
     current: HashSet<(u128, u128)>,
     admitted: VecDeque<Admitted>,
     repeated: u64,
     failure: Option<anyhow::Error>,
+}
+
+impl Inner {
+    /// Whether it was delivered and committed. Where that cannot be told, the file is tried again later.
+    fn is_stored(&mut self, (origin, generation): (u128, u128)) -> bool {
+        self.store.is_delivered(origin, generation).unwrap_or_else(|failure| {
+            self.failure = Some(failure);
+            true
+        })
+    }
 }
 
 impl Account {
@@ -41,6 +53,7 @@ impl Account {
             store,
             origin: 0,
             pending: HashSet::new(),
+            again: None,
             current: HashSet::new(),
             admitted: VecDeque::new(),
             repeated: 0,
@@ -52,10 +65,10 @@ impl Account {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A file of `origin` begins.
-    pub(crate) fn begin(&self, origin: &Origin) {
+    /// A file of `origin` begins, with perhaps a generation of which there is more now than was delivered.
+    pub(crate) fn begin(&self, origin: &Origin, again: Option<u128>) {
         let mut inner = self.inner();
-        inner.origin = origin.id();
+        (inner.origin, inner.again) = (origin.id(), again);
         inner.current.clear();
         inner.admitted.clear();
         (inner.repeated, inner.failure) = (0, None);
@@ -67,12 +80,8 @@ impl Account {
         let mut inner = self.inner();
         let key = GenerationKey::of(generation);
         let id = (inner.origin, key.id());
-        let is_known = inner.pending.contains(&id) || inner.current.contains(&id);
-        let is_known = is_known
-            || inner.store.is_delivered(id.0, id.1).unwrap_or_else(|failure| {
-                inner.failure = Some(failure);
-                true
-            });
+        let is_known = inner.again.take_if(|again| *again == id.1).is_none()
+            && (inner.pending.contains(&id) || inner.current.contains(&id) || inner.is_stored(id));
         if is_known {
             inner.repeated += 1;
         } else {

@@ -19,7 +19,8 @@ use crate::{
     config::{Config, Logs, Mapping},
     deliver::Stopped,
     inbox::Arrival,
-    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress},
+    source::Afterwards,
+    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress, Tail},
     telemetry::Tally,
 };
 
@@ -50,11 +51,6 @@ pub(super) struct Mapped {
     pub(super) tally: Tally,
 }
 
-/// What became of a file that was delivered before.
-pub(super) fn nothing() -> Tally {
-    Tally::default()
-}
-
 /// Maps a file, and sends what comes of it.
 pub(super) fn file(
     office: &mut Office,
@@ -70,8 +66,11 @@ pub(super) fn file(
     if is_compressed && !arrival.is_whole {
         return Err(Trouble::Nothing);
     }
-    office.account.begin(&arrival.origin);
-    let mut job = Job::new(office, config, arrival, name);
+    // It seemed whole, and has grown nevertheless.
+    let grown = record.filter(|record| arrival.version.has_grown_from(&record.version));
+    let tail = grown.and_then(|record| record.tail.clone());
+    office.account.begin(&arrival.origin, tail.as_ref().map(|tail| tail.generation));
+    let mut job = Job::new(office, config, arrival, name, tail);
     match content {
         Content::Empty => return Err(Trouble::Poison("it is empty".to_owned())),
         Content::Stream => {
@@ -108,6 +107,12 @@ struct Job<'a> {
     name: &'a str,
     account: Account,
     live: Option<Live<'a>>,
+    /// Where to go on with the generation that was cut off.
+    cut: Option<Tail>,
+    /// The last generation.
+    tail: Option<Tail>,
+    /// Whether the end of the trace may not be the end of its last generation.
+    may_be_cut: bool,
     last: u64,
     tally: Tally,
 }
@@ -122,10 +127,29 @@ struct Live<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn new(office: &'a mut Office, config: &'a Config, arrival: &'a Arrival, name: &'a str) -> Self {
+    fn new(
+        office: &'a mut Office,
+        config: &'a Config,
+        arrival: &'a Arrival,
+        name: &'a str,
+        cut: Option<Tail>,
+    ) -> Self {
         let account = office.account.clone();
-        let tally = Tally { bytes: arrival.version.length, ..Tally::default() };
-        Self { office: Some(office), config, arrival, name, account, live: None, last: 0, tally }
+        let service = service_of(&config.resource(arrival.origin.attributes()).0);
+        let tally = Tally { service, bytes: arrival.version.length, ..Tally::default() };
+        Self {
+            office: Some(office),
+            config,
+            arrival,
+            name,
+            account,
+            live: None,
+            cut,
+            tail: None,
+            may_be_cut: false,
+            last: 0,
+            tally,
+        }
     }
 
     /// Traces that came one after the other, each behind its length.
@@ -178,6 +202,7 @@ impl<'a> Job<'a> {
                 live.mapper.event(&event, &mut live.volume)?;
             }
         }
+        self.may_be_cut = !version.has_end_of_generation() || !reader.losses().is_empty();
         self.note_losses(reader.losses());
         Ok(())
     }
@@ -193,23 +218,41 @@ impl<'a> Job<'a> {
         if let Some(live) = &mut self.live {
             live.record.last = admitted.key;
             live.record.threads = admitted.threads;
-            return Ok(());
+            return self.note_tail();
         }
         let Some(office) = self.office.take() else { return Ok(()) };
         let origin = &self.arrival.origin;
         let processes = office.processes_of(origin)?;
         let next = (origin.id(), processes.last().map_or(0, |((_, number), _)| number + 1));
-        let (id, mut record) = process::of(&admitted, processes)
-            .unwrap_or_else(|| (next, new_process(origin, &admitted, version, event)));
+        let found = match &self.cut {
+            None => process::of(&admitted, processes),
+            // Where its process has gone on meanwhile, it can only be taken for another one's.
+            Some(_) => processes.into_iter().find(|(_, process)| process.last == admitted.key),
+        };
+        let (id, mut record) =
+            found.unwrap_or_else(|| (next, new_process(origin, &admitted, version, event)));
+        if let Some(Tail { mapper, volume, .. }) = self.cut.take() {
+            (record.mapper, record.volume) = (mapper, volume);
+        }
         let begun = Begun::new(self.config, &record, self.base_time());
-        let fingerprint = begun.fingerprint(&record, &admitted, self.arrival.is_whole);
+        let fingerprint = begun.fingerprint(&record, Some(&admitted), self.arrival.is_whole);
         let progress =
             Progress { path: self.name.to_owned(), version: self.arrival.version, fingerprint, accepted: 0 };
-        self.tally.service.clone_from(&begun.service);
         let (mapper, volume) = begun.open(office, progress, &record);
         (record.last, record.threads) = (admitted.key, admitted.threads);
         let before = *mapper.counters();
         self.live = Some(Live { id, record, mapper, before, volume });
+        self.note_tail()
+    }
+
+    /// Keeps what the generation that begins would need to be mapped again.
+    fn note_tail(&mut self) -> Result<(), Trouble> {
+        let Some(live) = &mut self.live else { return Ok(()) };
+        // Files that go afterwards do not grow.
+        if self.arrival.is_whole && self.arrival.afterwards == Afterwards::Keep {
+            let volume = live.volume.save()?;
+            self.tail = Some(Tail { generation: live.record.last.id(), mapper: live.mapper.save(), volume });
+        }
         Ok(())
     }
 
@@ -264,8 +307,9 @@ impl<'a> Job<'a> {
             Some(shift) => self.last + shift,
             None => 0,
         };
+        let tail = self.tail.filter(|_| self.may_be_cut);
         Ok(Mapped {
-            record: FileRecord { version: self.arrival.version, last, outcome },
+            record: FileRecord { version: self.arrival.version, last, tail, outcome },
             process,
             tally: self.tally,
         })
@@ -291,6 +335,13 @@ fn new_process(origin: &Origin, admitted: &Admitted, version: Version, event: &E
     }
 }
 
+fn service_of(resource: &Resource) -> String {
+    match resource.attribute("service.name") {
+        Some(Value::Text(name)) => name.to_string(),
+        _ => String::new(),
+    }
+}
+
 /// How a process is mapped.
 struct Begun {
     service: String,
@@ -306,10 +357,7 @@ impl Begun {
         for (key, value) in &record.told {
             resource = resource.with(key.clone(), value.as_str());
         }
-        let service = match resource.attribute("service.name") {
-            Some(Value::Text(name)) => name.to_string(),
-            _ => String::new(),
-        };
+        let service = service_of(&resource);
         let making = Making {
             spans: config.traces.protocol.encoding(),
             logs: (mapping.logs() == Logs::Records).then(|| config.logs.protocol.encoding()),
@@ -319,7 +367,7 @@ impl Begun {
     }
 
     /// Everything that the batches depend on besides the file.
-    fn fingerprint(&self, record: &ProcessRecord, admitted: &Admitted, is_whole: bool) -> u128 {
+    fn fingerprint(&self, record: &ProcessRecord, admitted: Option<&Admitted>, is_whole: bool) -> u128 {
         let Self { resource, mapping, making, base_time, .. } = self;
         let facts = format!(
             "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {is_whole} {}",
@@ -385,9 +433,10 @@ pub(super) fn close(
         office.begin_closing(id, &record)?;
     }
     let begun = Begun::new(config, &record, UnixTime(0));
-    let (service, name) = (begun.service.clone(), format!("process {}", id.1));
+    let (service, name) = (begun.service.clone(), format!("process {:032x} {}", id.0, id.1));
     let version = crate::store::Version { device: 0, inode: 0, length: 0, modified: 0, head: 0 };
-    let progress = Progress { path: name, version, fingerprint: 0, accepted: 0 };
+    let fingerprint = begun.fingerprint(&record, None, true);
+    let progress = Progress { path: name, version, fingerprint, accepted: 0 };
     let (mut mapper, mut volume) = begun.open(office, progress, &record);
     let before = *mapper.counters();
     mapper.finish(&mut volume)?;

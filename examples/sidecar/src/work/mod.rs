@@ -24,6 +24,7 @@ use crate::{
     session::Extent,
     source::version_of,
     store::{FileRecord, Outcome, ProcessId, ProcessRecord},
+    telemetry::Tally,
 };
 
 /// How often it is looked for spans that have been open for too long.
@@ -132,7 +133,8 @@ impl Worker {
             match record.outcome {
                 Outcome::Delivered => {
                     let record = record.clone();
-                    return self.office.finish(arrival, name, record, None, map::nothing());
+                    self.office.account.begin(&arrival.origin, None);
+                    return self.office.finish(arrival, name, record, None, Tally::default());
                 }
                 Outcome::Quarantined { .. } => {
                     self.office.inbox.done(&path);
@@ -154,7 +156,7 @@ impl Worker {
             Err(Trouble::Stopped) => Err(Stopped),
             Err(Trouble::Poison(reason)) => {
                 let outcome = Outcome::Quarantined { reason: reason.clone() };
-                let record = FileRecord { version: arrival.version, last: 0, outcome };
+                let record = FileRecord { version: arrival.version, last: 0, tail: None, outcome };
                 self.office.put_aside(arrival, name, record, &reason)
             }
             Err(Trouble::Later(reason)) => {
