@@ -17,7 +17,9 @@ fn dry_run(config: &str) -> Output {
     // What the machine's environment says is not what is tested.
     let names = env::vars_os().map(|(name, _)| name);
     let is_setting = |name: &str| ["OTEL_", "TRACE_"].iter().any(|begin| name.starts_with(begin));
-    names.filter(|name| is_setting(&name.to_string_lossy())).for_each(|name| drop(command.env_remove(name)));
+    for name in names.filter(|name| is_setting(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     command.args(["run", "--dry-run", "--config"]).arg(&file);
     command.arg("--state-dir").arg(directory.path().join("state")).output().unwrap()
 }
