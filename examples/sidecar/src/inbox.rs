@@ -60,12 +60,19 @@ impl Inbox {
 
     /// Adds a file, in place of what waited under its path.
     pub(crate) fn offer(&self, arrival: Arrival) {
+        self.offer_all([arrival]);
+    }
+
+    /// Adds files that were found together: none is taken before those of them that were recorded earlier.
+    pub(crate) fn offer_all(&self, arrivals: impl IntoIterator<Item = Arrival>) {
         let mut state = self.state();
-        state.remove(&arrival.path);
-        state.bytes += arrival.version.length;
-        let order = arrival.order();
-        state.orders.insert(arrival.path.clone(), order.clone());
-        state.waiting.insert(order, arrival);
+        for arrival in arrivals {
+            state.remove(&arrival.path);
+            state.bytes += arrival.version.length;
+            let order = arrival.order();
+            state.orders.insert(arrival.path.clone(), order.clone());
+            state.waiting.insert(order, arrival);
+        }
         self.changed.notify_all();
     }
 

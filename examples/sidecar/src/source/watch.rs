@@ -58,6 +58,8 @@ pub(crate) struct Watcher {
     pending: HashMap<PathBuf, Pending>,
     /// Those of which it was told that they cannot be read, by hashes of their paths.
     unreadable: HashSet<u64>,
+    /// What was found and is not offered yet.
+    found: Vec<Arrival>,
 }
 
 /// What tells that a file has changed, without opening it.
@@ -110,6 +112,7 @@ impl Watcher {
             settled: HashMap::new(),
             pending: HashMap::new(),
             unreadable: HashSet::new(),
+            found: Vec::new(),
         })
     }
 
@@ -142,6 +145,7 @@ impl Watcher {
                     for path in changed.union(&whole) {
                         self.consider(path, whole.contains(path));
                     }
+                    self.offer();
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 // It cannot be: this function holds a sender.
@@ -197,6 +201,7 @@ impl Watcher {
         self.settled.retain(|path, _| seen.contains(path));
         self.unreadable.retain(|path| seen.contains(path));
         self.pending.retain(|path, _| seen.contains(&hash(path)));
+        self.offer();
     }
 
     /// Looks at a file that may be new.
@@ -227,7 +232,7 @@ impl Watcher {
         if is_whole || is_old || has_settled || self.eagerness == Eagerness::Once {
             self.pending.remove(path);
             self.settled.insert(hash(path), stat);
-            self.offer(path, origin, true);
+            self.find(path, origin, true);
             return;
         }
         let rests = pending.offered.is_some_and(|(at, length)| {
@@ -237,7 +242,7 @@ impl Watcher {
         let is_young = pending.offered.is_none() && is_younger_than(&metadata, self.watch.settle);
         if !rests && !is_young {
             pending.offered = Some((Instant::now(), stat.length));
-            self.offer(path, origin, false);
+            self.find(path, origin, false);
         }
     }
 
@@ -250,14 +255,21 @@ impl Watcher {
             .map(|(path, _)| path.clone())
             .collect();
         due.iter().for_each(|path| self.consider(path, false));
+        self.offer();
     }
 
-    /// Offers a file, unless it is done with. One that cannot be read now is tried again with each look; that is told once.
-    fn offer(&mut self, path: &Path, origin: Origin, is_whole: bool) {
+    /// Offers what was found, together: whoever takes it takes the earliest recording first.
+    fn offer(&mut self) {
+        self.inbox.offer_all(self.found.drain(..));
+    }
+
+    /// A file is to be offered, unless it is done with. One that cannot be read now is tried again with each look; that is
+    /// told once.
+    fn find(&mut self, path: &Path, origin: Origin, is_whole: bool) {
         match self.arrival(path, origin, is_whole) {
             Ok(arrival) => {
                 self.unreadable.remove(&hash(path));
-                arrival.into_iter().for_each(|arrival| self.inbox.offer(arrival));
+                self.found.extend(arrival);
             }
             Err(error) => {
                 self.settled.remove(&hash(path));

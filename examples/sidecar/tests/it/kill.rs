@@ -32,6 +32,9 @@ const FILES: [&str; 8] = [
     "fork/net.trace",
 ];
 
+/// Of them, those without a clock.
+const OLD: [&str; 2] = ["go1.24/regions.trace", "go1.22/tasks.trace"];
+
 const FLIGHT: &str = "go1.27/flight-whole";
 
 /// A home with many small requests, and a receiver that takes its time for each.
@@ -137,7 +140,8 @@ fn pushes_that_were_answered() {
         let sidecar = home.start();
         let sender = sender.clone();
         let client = thread::spawn(move || {
-            for (number, name) in FILES.iter().enumerate() {
+            // Those with a clock of their own: the others' time is that of their being spooled.
+            for (number, name) in FILES.iter().filter(|name| !OLD.contains(name)).enumerate() {
                 let service = format!("{round}-{number}");
                 let answer = post(address, &format!("/?service={service}"), "", &truth::read(name));
                 if answer.is_ok_and(|answer| answer.status == 202) {

@@ -150,7 +150,7 @@ impl Receiver {
                 }
                 let shared = Arc::clone(&shared);
                 // Whoever is killed hangs up in the middle.
-                thread::spawn(move || drop(shared.converse(connection?)));
+                thread::spawn(move || drop(connection.and_then(|connection| shared.converse(connection))));
             }
         });
         Self { address, state }
@@ -215,8 +215,10 @@ impl State {
                 let number = self.requests().len();
                 (self.policy.lock().unwrap())(number, &head, &body)
             };
-            let is_accepted =
-                matches!(reply, Reply::Accept | Reply::AcceptAfter(_) | Reply::Partial(..) | Reply::AcceptAndBreak);
+            let is_accepted = matches!(
+                reply,
+                Reply::Accept | Reply::AcceptAfter(_) | Reply::Partial(..) | Reply::AcceptAndBreak
+            );
             if let Reply::AcceptAfter(pause) = reply {
                 thread::sleep(pause);
             }

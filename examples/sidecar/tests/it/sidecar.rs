@@ -40,7 +40,8 @@ impl Home {
     pub(crate) fn new(receiver: &Receiver) -> Self {
         let home = Self::empty();
         let paths = home.path("traces/{service}/*.trace");
-        let watch = format!("[[watch]]\npaths = {:?}\nsettle = \"300ms\"\npoll = \"200ms\"\n", path_text(&paths));
+        let watch =
+            format!("[[watch]]\npaths = {:?}\nsettle = \"300ms\"\npoll = \"200ms\"\n", path_text(&paths));
         home.with(&otlp(&receiver.endpoint())).with(&watch)
     }
 

@@ -104,7 +104,10 @@ fn open_spans_are_let_out_at_the_deadline() {
     let snapshots = truth::snapshots("go1.27/flight-whole", 2);
     let truth = Truth::of_snapshots(&snapshots);
     assert!(!truth.open.is_empty());
-    snapshots.iter().enumerate().for_each(|(number, bytes)| drop(home.put(&format!("a/{number}.trace"), bytes)));
+    snapshots
+        .iter()
+        .enumerate()
+        .for_each(|(number, bytes)| drop(home.put(&format!("a/{number}.trace"), bytes)));
     let sidecar = home.start();
     sidecar.until("the open spans come", || receiver.span_count() >= truth.all().len());
     assert_once(&receiver.spans_of("a"), &truth.all(), "a");

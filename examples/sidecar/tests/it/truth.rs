@@ -52,9 +52,11 @@ impl Truth {
     pub(crate) fn of_snapshots(traces: &[impl AsRef<[u8]>]) -> Self {
         let mut options = MapperOptions::default();
         options.base_time = UnixTime(WRITTEN * 1_000_000_000);
-        let (mut mapper, mut spans) = (Mapper::with_options(options), Vec::new());
+        let (mut mapper, mut spans) = (Mapper::with_options(options.clone()), Vec::new());
         let mut known = HashSet::new();
         for trace in traces {
+            // Another reader goes on where the one before has ended: a mapper takes that from nobody but itself.
+            mapper = Mapper::load(options.clone(), &mapper.save()).expect("what was saved");
             let mut own = HashSet::new();
             let mut reader = Reader::from_slice(trace.as_ref()).expect("a trace");
             while let Some(event) = reader.next_event().expect("slices can be read") {
@@ -94,36 +96,42 @@ fn encoded(spans: &[trace_to_otel::Span]) -> Vec<Span> {
 /// Every span of `truth` was seen, and no other, however often: all its copies are the same, byte by byte.
 #[track_caller]
 pub(crate) fn assert_same(seen: &[Span], truth: &[Span], of: &str) {
-    let seen = by_id(seen, of);
-    let truth = by_id(truth, of);
-    for (id, (span, _)) in &truth {
-        let (found, _) = seen.get(id).unwrap_or_else(|| panic!("{of}: missing {span:#?}"));
-        assert_eq!(found, span, "{of}");
-    }
-    for (id, (span, _)) in &seen {
-        assert!(truth.contains_key(id), "{of}: too much {span:#?}");
-    }
+    let (seen, truth) = (Counted::new(seen), Counted::new(truth));
+    let (missing, excess) = (truth.without(&seen), seen.without(&truth));
+    assert!(missing.is_empty() && excess.is_empty(), "{of}: missing {missing:#?}, too much {excess:#?}");
 }
 
 /// Likewise, and none of them came twice.
 #[track_caller]
 pub(crate) fn assert_once(seen: &[Span], truth: &[Span], of: &str) {
     assert_same(seen, truth, of);
-    if let Some((span, count)) = by_id(seen, of).values().find(|(_, count)| *count > 1) {
-        panic!("{of}: {count} times {span:#?}");
+    let (seen, truth) = (Counted::new(seen), Counted::new(truth));
+    for (bytes, (name, count)) in &seen.0 {
+        assert_eq!(*count, truth.0[bytes].1, "{of}: how often {name} came");
     }
 }
 
-type ById = BTreeMap<(Vec<u8>, Vec<u8>), (Span, usize)>;
+/// Spans by all that they are, each with a name for who reads, and how many there are.
+struct Counted(BTreeMap<Vec<u8>, (String, usize)>);
 
-#[track_caller]
-fn by_id(spans: &[Span], of: &str) -> ById {
-    let mut found = ById::new();
-    for span in spans {
-        let id = (span.trace_id.clone(), span.span_id.clone());
-        let (known, count) = found.entry(id).or_insert_with(|| (span.clone(), 0));
-        *count += 1;
-        assert_eq!(known.encode_to_vec(), span.encode_to_vec(), "{of}: two copies of a span differ");
+impl Counted {
+    fn new(spans: &[Span]) -> Self {
+        let mut found = BTreeMap::new();
+        for span in spans {
+            let name = || {
+                let id: String = span.span_id.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!(
+                    "{id} {:?} from {} to {}",
+                    span.name, span.start_time_unix_nano, span.end_time_unix_nano
+                )
+            };
+            found.entry(span.encode_to_vec()).or_insert_with(|| (name(), 0)).1 += 1;
+        }
+        Self(found)
     }
-    found
+
+    fn without(&self, other: &Self) -> Vec<&str> {
+        let missing = self.0.iter().filter(|(bytes, _)| !other.0.contains_key(*bytes));
+        missing.map(|(_, (name, _))| &**name).collect()
+    }
 }
