@@ -51,6 +51,8 @@ struct State {
     taken: HashMap<PathBuf, Arrival>,
     bytes: u64,
     is_closed: bool,
+    /// How often it was called to look up.
+    calls: u64,
 }
 
 impl Inbox {
@@ -76,10 +78,12 @@ impl Inbox {
         self.changed.notify_all();
     }
 
-    /// The next file that is not being worked on; `None` when none has come for `patience`, or none will.
+    /// The next file that is not being worked on; `None` when none has come for `patience`, none will, or somebody has
+    /// something [else](Self::wake) to say.
     pub(crate) fn take(&self, patience: Duration) -> Option<Arrival> {
         let deadline = Instant::now() + patience;
         let mut state = self.state();
+        let calls = state.calls;
         loop {
             let next = state.waiting.values().find(|arrival| !state.taken.contains_key(&arrival.path));
             if let Some(path) = next.map(|arrival| arrival.path.clone()) {
@@ -88,7 +92,7 @@ impl Inbox {
                 return Some(arrival);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.is_closed {
+            if left.is_zero() || state.is_closed || state.calls != calls {
                 return None;
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -131,6 +135,12 @@ impl Inbox {
     pub(crate) fn waiting(&self) -> (usize, u64) {
         let state = self.state();
         (state.waiting.len(), state.bytes)
+    }
+
+    /// Whoever waits, waits no longer.
+    pub(crate) fn wake(&self) {
+        self.state().calls += 1;
+        self.changed.notify_all();
     }
 
     /// Whether no more will come.

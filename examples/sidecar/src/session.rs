@@ -78,6 +78,8 @@ pub(crate) struct Session {
     stop: Stop,
     premises: Arc<Premises>,
     worker: JoinHandle<Result<()>>,
+    /// Cancelled when the worker has ended.
+    ended: CancellationToken,
     watchers: Vec<JoinHandle<()>>,
     /// Those who take something in, and have to be done before the worker is.
     intakes: Vec<AbortOnDropHandle<()>>,
@@ -95,8 +97,15 @@ impl Session {
             _ => deliver::start(Courier::new(config, premises, stop.clone())?, config, &stop),
         };
         let worker = Worker::new(Arc::clone(config), Office::new(premises, outgoing, stop.clone()), extent);
+        let ended = CancellationToken::new();
+        let tell_end = ended.clone().drop_guard();
+        let work = move || {
+            let _tells_however_it_ends = tell_end;
+            worker.run()
+        };
         let mut session = Self {
-            worker: thread::Builder::new().name("worker".to_owned()).spawn(move || worker.run())?,
+            worker: thread::Builder::new().name("worker".to_owned()).spawn(work)?,
+            ended,
             premises: Arc::clone(premises),
             watchers: Vec::new(),
             intakes: Vec::new(),
@@ -170,9 +179,7 @@ impl Session {
 
     /// Waits until all that there was to do is done.
     pub(crate) async fn ended(&self) {
-        while !self.worker.is_finished() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.ended.cancelled().await;
     }
 
     /// Ends it, within the time that there is.
@@ -184,7 +191,10 @@ impl Session {
             let _ = tokio::time::timeout_at(deadline, intake).await;
         }
         match ending {
-            Ending::HandOver => self.stop.pausing.cancel(),
+            Ending::HandOver => {
+                self.stop.pausing.cancel();
+                self.premises.inbox.wake();
+            }
             Ending::Final => self.premises.inbox.close(),
         }
         let is_done = tokio::time::timeout_at(deadline, self.ended()).await.is_ok();

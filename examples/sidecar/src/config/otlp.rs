@@ -48,7 +48,7 @@ impl Default for Otlp {
             client_key: None,
             slow_retry: Duration::from_secs(30),
             max_backoff: Duration::from_secs(30),
-            concurrency: 4,
+            concurrency: 2,
             max_batch_bytes: 1 << 20,
         }
     }

@@ -82,7 +82,7 @@ impl Worker {
             self.office.telemetry.beat();
             self.office.telemetry.waiting(self.office.inbox.waiting());
             self.offer_again();
-            let patience = if self.office.is_settled() { Duration::from_millis(250) } else { Duration::ZERO };
+            let patience = if self.office.is_settled() { self.patience() } else { Duration::ZERO };
             if let Some(arrival) = self.office.inbox.take(patience) {
                 self.take(arrival)?;
                 continue;
@@ -99,6 +99,13 @@ impl Worker {
             self.close_all()?;
         }
         self.office.settle()
+    }
+
+    /// How long there is nothing to do but to wait for files.
+    fn patience(&self) -> Duration {
+        let again = self.again.iter().map(|(at, _)| *at);
+        let next = again.min().unwrap_or(self.next_round).min(self.next_round);
+        next.saturating_duration_since(Instant::now()).max(Duration::from_millis(10))
     }
 
     fn prune(&mut self) -> Result<(), Stopped> {
