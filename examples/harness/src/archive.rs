@@ -52,6 +52,11 @@ impl Archive {
         format!("{}/?service={service}&instance=a", self.server.url())
     }
 
+    /// How many snapshots the receiver has not taken.
+    pub(crate) fn refused(&self) -> usize {
+        lock(&self.shared.services).values().map(|snapshots| snapshots.refused).sum()
+    }
+
     /// No generation is missing between the first and the last, neither in what the service wrote nor in what the receiver
     /// has taken.
     pub(crate) fn check(&self, report: &mut Report) {

@@ -64,14 +64,18 @@ impl Client {
     }
 }
 
-/// The status of the answer to a request that only says how long its body is: a receiver that refuses it for that does so at
-/// once.
-pub(crate) fn announce(receiver: &str, target: &str, headers: &str, length: usize) -> Result<u16> {
+/// The status of the answer to a request that may be answered before all of it is there, and whose connection may be
+/// closed then.
+pub(crate) fn post_in_vain(receiver: &str, target: &str, headers: &str, body: &[u8]) -> Result<u16> {
     let mut stream = TcpStream::connect(receiver.trim_start_matches("http://"))?;
     stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    let length = body.len();
     let head =
         format!("POST {target} HTTP/1.1\r\nhost: receiver\r\ncontent-length: {length}\r\n{headers}\r\n");
     stream.write_all(head.as_bytes())?;
+    // Whoever does not want to read it has said why.
+    let _ = stream.write_all(body);
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());

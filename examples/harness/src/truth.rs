@@ -216,3 +216,100 @@ pub(crate) fn check_collections(report: &mut Report, journals: &[Journal], spans
         report.equal(&format!("pauses and phases of {service}"), numbers, (pauses.len(), marks.len()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::{
+        common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value},
+        resource::v1::Resource,
+        trace::v1::{ResourceSpans, ScopeSpans, Span as Proto, span::Event},
+    };
+
+    use super::*;
+
+    const MILLISECOND: u64 = 1_000_000;
+
+    /// A root, a region in it, a log in the region; in milliseconds.
+    const JOURNAL: [&str; 3] = [
+        r#"{"kind":"span","name":"server GET","trace_id":"a1","span_id":"b1","start":110000000,"end":190000000}"#,
+        r#"{"kind":"region","name":"render","trace_id":"a1","span_id":"b1","start":120000000,"end":150000000}"#,
+        r#"{"kind":"log","name":"order","trace_id":"a1","span_id":"b1","start":130000000,"end":131000000}"#,
+    ];
+
+    fn proto(id: u8, parent: Option<u8>, name: &str, (start, end): (u64, u64)) -> Proto {
+        Proto {
+            trace_id: vec![0xa1],
+            span_id: vec![id],
+            parent_span_id: parent.into_iter().collect(),
+            name: name.to_owned(),
+            start_time_unix_nano: start * MILLISECOND,
+            end_time_unix_nano: end * MILLISECOND,
+            ..Proto::default()
+        }
+    }
+
+    fn right() -> [(&'static str, Proto); 2] {
+        let mut region = proto(0xb2, Some(0xb1), "render", (121, 149));
+        let time_unix_nano = 130 * MILLISECOND;
+        region.events.push(Event { time_unix_nano, name: "order".to_owned(), ..Event::default() });
+        [(TASK, proto(0xb1, None, "server GET", (109, 191))), (REGION, region)]
+    }
+
+    fn failures(spans: impl IntoIterator<Item = (&'static str, Proto)>) -> u32 {
+        let service = AnyValue { value: Some(Value::StringValue("front".to_owned())) };
+        let service =
+            KeyValue { key: "service.name".to_owned(), value: Some(service), ..KeyValue::default() };
+        let of_scope = |(scope, span): (&str, Proto)| ScopeSpans {
+            scope: Some(InstrumentationScope { name: scope.to_owned(), ..InstrumentationScope::default() }),
+            spans: vec![span],
+            ..ScopeSpans::default()
+        };
+        let mut found = Spans::default();
+        found.add(&[ResourceSpans {
+            resource: Some(Resource { attributes: vec![service], ..Resource::default() }),
+            scope_spans: spans.into_iter().map(of_scope).collect(),
+            ..ResourceSpans::default()
+        }]);
+        let mut journal = Journal { service: "front".to_owned(), ..Journal::default() };
+        let [span, region, log] = JOURNAL.map(|line| vec![serde_json::from_str(line).unwrap()]);
+        (journal.spans, journal.regions, journal.logs) = (span, region, log);
+        let orders = Orders { windows: vec![(100 * MILLISECOND, 200 * MILLISECOND)], ..Orders::default() };
+        let mut report = Report::default();
+        check(&mut report, &[journal], &orders, &found);
+        report.failures()
+    }
+
+    #[test]
+    fn what_was_done_passes_once_or_again() {
+        assert_eq!(failures(right()), 0);
+        assert_eq!(failures(right().into_iter().chain(right())), 0);
+    }
+
+    #[test]
+    fn each_difference_is_found() {
+        let changes: [fn(&mut Proto, &mut Proto); 9] = [
+            |task, _| task.name = "server POST".to_owned(),
+            |task, _| task.parent_span_id = vec![7],
+            |task, _| task.span_id = vec![7],
+            |task, _| task.start_time_unix_nano = 97 * MILLISECOND,
+            |task, _| task.end_time_unix_nano = 187 * MILLISECOND,
+            |_, region| region.parent_span_id = vec![7],
+            |_, region| region.end_time_unix_nano = 153 * MILLISECOND,
+            |_, region| region.events[0].time_unix_nano = 127 * MILLISECOND,
+            |_, region| region.events.clear(),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let [mut task, mut region] = right();
+            change(&mut task.1, &mut region.1);
+            assert!(failures([task, region]) > 0, "change {number}");
+        }
+        let [task, region] = right();
+        assert!(failures([task.clone()]) > 0, "the region is missing");
+        assert!(failures([region.clone()]) > 0, "the task is missing");
+        let stranger = (TASK, proto(0xb3, None, "server GET", (110, 120)));
+        assert!(failures([task.clone(), region.clone(), stranger]) > 0, "a stranger is there");
+        let mut again = task.clone();
+        again.1.end_time_unix_nano += 1;
+        assert!(failures([task, region, again]) > 0, "it came again, and was not the same");
+    }
+}

@@ -1,6 +1,6 @@
-//! The services push their snapshots; a few others try to.
+//! The services push their snapshots, and are refused for a while; a few others try to.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use anyhow::Result;
 
@@ -8,17 +8,21 @@ use super::Scale;
 use crate::{
     app::{Apps, Way},
     archive::Archive,
-    client::{self, Client},
+    client,
     load::Load,
+    proxy::Behaviour,
     report::Report,
     stage::Stage,
 };
 
 const TOKEN: &str = "the-token-of-the-push-endpoint";
-const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES: usize = 2 << 20;
+/// A few snapshots.
+const SPOOL: usize = 5 << 19;
 
 pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Result<()> {
     let mut configuration = stage.configuration()?;
+    configuration.tables.push(format!("[spool]\nmax_bytes = {SPOOL}\n"));
     let url = configuration.push(Some(TOKEN), &format!("max_bytes = {MAX_BYTES}"))?;
     let sidecar = stage.sidecar(&configuration)?;
     check_refusals(report, &url);
@@ -28,7 +32,14 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
         Way::Push(archive.url(service), Some(TOKEN.to_owned()))
     })?;
     let load = Load::start(&apps.front.url, scale.number(20, 20));
-    stage.pass(scale.seconds(5, 20))?;
+    stage.pass(scale.seconds(2, 20))?;
+    // Not for as long as the services remember: what is refused now comes again.
+    stage.proxy.behave(Behaviour::Refuse(503, None));
+    stage.wait(Duration::from_secs(8), || archive.refused() > 0);
+    stage.proxy.behave(Behaviour::Forward);
+    let refused = archive.refused();
+    report.check("pushes are refused while the spool is full", refused > 0, refused);
+    stage.pass(Duration::from_secs(2))?;
     stage.finish(report, apps, sidecar, &load.stop())?;
     archive.check(report);
     let log = fs::read_to_string(stage.directory.join("sidecar.log"))?;
@@ -37,17 +48,20 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
 }
 
 fn check_refusals(report: &mut Report, url: &str) {
-    const TARGET: &str = "/?service=stranger&instance=a";
-    let status = |token: &str| {
-        let authorization = format!("Bearer {token}");
-        let headers = [("authorization", &*authorization)];
-        let answer = Client::new().post(&format!("{url}{TARGET}"), &headers, b"go 1.26 trace\0\0\0");
-        answer.map_or_else(|error| format!("{error:#}"), |(status, ..)| status.to_string())
+    let snapshot = |length: usize| {
+        let mut bytes = b"go 1.26 trace\0\0\0".to_vec();
+        bytes.resize(length, 0);
+        bytes
     };
-    report.equal("status for a wrong token", "401", &status("wrong"));
-    report.equal("status for no token", "401", &status(""));
-    let headers = format!("authorization: Bearer {TOKEN}\r\n");
-    let status = client::announce(url, TARGET, &headers, MAX_BYTES + 1);
-    let status = status.map_or_else(|error| format!("{error:#}"), |status| status.to_string());
-    report.equal("status for a snapshot that is too large", "413", &status);
+    let right = format!("authorization: Bearer {TOKEN}\r\n");
+    for (what, headers, body, expected) in [
+        ("a wrong token", "authorization: Bearer wrong\r\n", snapshot(16), "401"),
+        ("no token", "", snapshot(16), "401"),
+        ("what is no trace", &*right, vec![b'x'; 1_000], "415"),
+        ("a snapshot that is too large", &*right, snapshot(MAX_BYTES + 1), "413"),
+    ] {
+        let status = client::post_in_vain(url, "/?service=stranger&instance=a", headers, &body);
+        let status = status.map_or_else(|error| format!("{error:#}"), |status| status.to_string());
+        report.equal(&format!("status for {what}"), expected, &status);
+    }
 }
