@@ -135,6 +135,15 @@ impl Sidecar {
         Client::new().get_text(&format!("http://{}/metrics", self.telemetry))
     }
 
+    /// The sum of a metric over all of its labels.
+    pub(crate) fn metric(&self, name: &str) -> Result<u64> {
+        let metrics = self.metrics()?;
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(name));
+        let lines = lines.filter(|rest| rest.starts_with(['{', ' ']));
+        let values = lines.map(|rest| rest.rsplit(' ').next().unwrap_or_default());
+        Ok(values.map(str::parse::<u64>).sum::<Result<_, _>>()?)
+    }
+
     pub(crate) fn kill(self) -> Result<()> {
         self.process.kill()
     }

@@ -25,6 +25,8 @@ use crate::{
 
 /// How often something that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(50);
+/// More than all that is open and under way needs.
+const MOST_MEMORY: u64 = 256 << 20;
 
 /// The built programs.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub(crate) struct Stage {
     /// For all that the scenario writes.
     pub(crate) directory: PathBuf,
     pub(crate) proxy: Proxy,
+    /// Whether the sidecar has begun to count anew.
+    pub(crate) is_restarted: bool,
     jaeger: Jaeger,
     place: Place,
     collector: Option<Collector>,
@@ -56,7 +60,17 @@ impl Stage {
         let collector = Some(Collector::start_at(&programs.collector, place.clone())?);
         let proxy = Proxy::start(place.http())?;
         let (programs, directory) = (programs.clone(), directory.to_owned());
-        Ok(Self { programs, directory, proxy, jaeger, place, collector, begin, deadline })
+        Ok(Self {
+            programs,
+            directory,
+            proxy,
+            is_restarted: false,
+            jaeger,
+            place,
+            collector,
+            begin,
+            deadline,
+        })
     }
 
     /// Whether something happens in time.
@@ -158,6 +172,7 @@ impl Stage {
         let journals = apps.stop()?;
         self.wait_for(report, &journals, Duration::from_secs(60));
         self.end_sidecar(report, sidecar);
+        report_lags(report, &self.proxy);
         let spans = self.receive(report)?;
         truth::check(report, &journals, orders, &spans);
         Ok((journals, spans))
@@ -165,15 +180,10 @@ impl Stage {
 
     /// Ends the sidecar, which has no reason to fail.
     pub(crate) fn end_sidecar(&self, report: &mut Report, mut sidecar: Sidecar) {
+        self.check_metrics(report, &sidecar);
         if let Ok(memory) = sidecar.memory() {
-            report.figure(
-                "memory of the sidecar",
-                format_args!("{} KiB, at most {} KiB", memory.now >> 10, memory.most >> 10),
-            );
-        }
-        // For who looks for what went wrong.
-        if let Ok(metrics) = sidecar.metrics() {
-            fs::write(self.directory.join("metrics.txt"), metrics).unwrap_or_default();
+            let found = format!("{} KiB, at most {} KiB", memory.now >> 10, memory.most >> 10);
+            report.check("memory of the sidecar", memory.most < MOST_MEMORY, found);
         }
         let ended = sidecar.has_ended();
         report.check("the sidecar still runs", ended.is_none(), ended.unwrap_or_else(|| "yes".to_owned()));
@@ -185,6 +195,26 @@ impl Stage {
             Err(error) => report.check("the sidecar drains and ends", false, format_args!("{error:#}")),
         }
         report_traffic(report, &self.proxy);
+    }
+
+    /// The sidecar itself counts what it has delivered.
+    fn check_metrics(&self, report: &mut Report, sidecar: &Sidecar) {
+        let delivered = || self.proxy.seen().spans.len() as u64;
+        let counted = || sidecar.metric("trace_sidecar_spans_total");
+        if !self.is_restarted {
+            // It counts a moment after the answer.
+            self.wait(Duration::from_secs(5), || counted().is_ok_and(|counted| counted == delivered()));
+            report.equal("spans that it has counted", Some(delivered()), counted().ok());
+        }
+        for metric in
+            ["trace_sidecar_lost_bytes_total", "trace_sidecar_rejected_records_total", "trace_sidecar_alarms"]
+        {
+            report.equal(metric, Some(0), sidecar.metric(metric).ok());
+        }
+        // For who looks for what went wrong.
+        if let Ok(metrics) = sidecar.metrics() {
+            fs::write(self.directory.join("metrics.txt"), metrics).unwrap_or_default();
+        }
     }
 
     /// What the Collector has, compared with what Jaeger has. The Collector ends.
@@ -216,6 +246,11 @@ fn report_traffic(report: &mut Report, proxy: &Proxy) {
     let seen = proxy.seen();
     report.none("requests that nobody understands", &seen.unknown);
     report.figure("requests by status", format_args!("{:?}, {} bytes", seen.statuses(), seen.bytes));
+}
+
+/// How long it takes; the services wait up to a second for their next snapshot.
+fn report_lags(report: &Report, proxy: &Proxy) {
+    let seen = proxy.seen();
     let mut lags = seen.lags.clone();
     lags.sort_unstable();
     if let (Some(median), Some(most)) = (lags.get(lags.len() / 2), lags.last()) {

@@ -43,6 +43,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     if ended.is_some() {
         // As whoever supervises it would.
         sidecar = stage.sidecar(&configuration)?;
+        stage.is_restarted = true;
     }
     stage.pass(Duration::from_secs(3))?;
     stage.finish(report, apps, sidecar, &load.stop())?;

@@ -38,6 +38,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     report.check("some of them were", outcome.forced > 0, outcome.forced);
     report.none("times that it ended by itself", &outcome.ended);
 
+    stage.is_restarted = true;
     let sidecar = stage.sidecar(&configuration)?;
     // A second or two without a kill, so that each of the last generations has a chance.
     stage.pass(Duration::from_secs(3))?;
