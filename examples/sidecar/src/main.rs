@@ -24,8 +24,6 @@ use cli::{Cli, Verb};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Fails only where somebody was faster, which is nobody.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let outcome = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         let outcome = runtime.block_on(async {

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use bytesize::ByteSize;
+use http::Uri;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use trace_to_otel::PathTemplate;
 
@@ -145,10 +147,32 @@ impl Pull {
         }
     }
 
+    /// The URL of a recording, with all that is asked for.
+    pub(crate) fn uri(&self) -> Result<Uri> {
+        let mut asked = match self.stream {
+            true => format!("stream=1&interval={}", self.interval.as_secs_f64()),
+            false => format!("seconds={}", self.seconds),
+        };
+        if self.stream {
+            if let Some(age) = self.min_age {
+                asked += &format!("&minage={}", age.as_secs_f64());
+            }
+            if let Some(bytes) = self.max_bytes {
+                asked += &format!("&maxbytes={}", bytes.as_u64());
+            }
+            if let Some(filter) = &self.filter {
+                asked += &format!("&filter={}", utf8_percent_encode(filter, NON_ALPHANUMERIC));
+            }
+        }
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{separator}{asked}", self.url);
+        url.parse().with_context(|| format!("[[pull]] url = {:?}", sanitize::url(&self.url)))
+    }
+
     pub(crate) fn validate(&self) -> Result<()> {
-        let url = reqwest::Url::parse(&self.url).with_context(|| format!("[[pull]] url = {:?}", self.url))?;
+        let url = self.uri()?;
         ensure!(
-            ["http", "https"].contains(&url.scheme()),
+            url.scheme_str().is_some_and(|scheme| ["http", "https"].contains(&scheme)),
             "[[pull]] url = {:?}: write http:// or https://",
             self.url
         );

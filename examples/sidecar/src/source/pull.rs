@@ -6,10 +6,23 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
+use bytes::Bytes;
 use go_trace_format::TraceFrames;
-use reqwest::{Client, Response, StatusCode, Url};
-use tokio::{sync::mpsc, task::spawn_blocking, time::Instant};
+use http::{HeaderValue, StatusCode, Uri, header::AUTHORIZATION};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use rustls::crypto::ring;
+use tokio::{
+    sync::mpsc,
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 
 use super::{origin_of, spool_frame};
 use crate::{
@@ -32,8 +45,8 @@ const FULL: Duration = Duration::from_secs(1);
 
 struct Puller {
     pull: Pull,
-    client: Client,
-    url: Url,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    url: Uri,
     /// The URL as it may be told.
     name: String,
     origin: Origin,
@@ -44,9 +57,9 @@ struct Puller {
 
 /// Asks until it is told to stop. A recording under way then is given up.
 pub(crate) fn pull(pull: Pull, premises: &Premises, stop: Stop) -> Result<impl Future<Output = ()> + use<>> {
-    let url = url_of(&pull)?;
+    let url = pull.uri()?;
     let name = sanitize::url(&pull.url).into_owned();
-    let client = Client::builder().connect_timeout(PATIENCE).read_timeout(patience(&pull)).build()?;
+    let client = Client::builder(TokioExecutor::new()).build(connector()?);
     let origin = origin_of(pull.service.clone(), pull.instance.clone());
     let (spool, store) = (Arc::clone(&premises.spool), Arc::clone(&premises.store));
     let telemetry = premises.telemetry.clone();
@@ -57,37 +70,6 @@ pub(crate) fn pull(pull: Pull, premises: &Premises, stop: Stop) -> Result<impl F
             () = stop.stopping() => {}
         }
     })
-}
-
-/// Nothing comes while a program records.
-fn patience(pull: &Pull) -> Duration {
-    let silence =
-        if pull.stream { pull.interval } else { Duration::from_secs_f64(pull.seconds.min(86_400.0)) };
-    silence + PATIENCE
-}
-
-fn url_of(pull: &Pull) -> Result<Url> {
-    let mut url = Url::parse(&pull.url).with_context(|| format!("[[pull]] url = {:?}", pull.url))?;
-    {
-        let mut query = url.query_pairs_mut();
-        if pull.stream {
-            query
-                .append_pair("stream", "1")
-                .append_pair("interval", &pull.interval.as_secs_f64().to_string());
-            if let Some(age) = pull.min_age {
-                query.append_pair("minage", &age.as_secs_f64().to_string());
-            }
-            if let Some(bytes) = pull.max_bytes {
-                query.append_pair("maxbytes", &bytes.as_u64().to_string());
-            }
-            if let Some(filter) = &pull.filter {
-                query.append_pair("filter", filter);
-            }
-        } else {
-            query.append_pair("seconds", &pull.seconds.to_string());
-        }
-    }
-    Ok(url)
 }
 
 impl Puller {
@@ -118,30 +100,72 @@ impl Puller {
     }
 
     /// Asks. A program that is being traced already answers 500.
-    async fn ask(&self) -> Result<Response> {
-        let mut request = self.client.get(self.url.clone());
+    async fn ask(&self) -> Result<Incoming> {
+        let mut request = http::Request::new(Empty::new());
+        *request.uri_mut() = self.url.clone();
         if let Some(token) = &self.pull.token {
-            request = request.bearer_auth(token.reveal());
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal()))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, value);
         }
-        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        let response = self.in_time(self.client.request(request)).await??;
         let status = response.status();
+        let mut body = response.into_body();
         if status != StatusCode::OK {
-            let text = first_words(response).await;
+            let text = self.first_words(&mut body).await;
             if status == StatusCode::INTERNAL_SERVER_ERROR {
                 bail!("it is being traced already, or cannot be ({status}: {text})");
             }
             bail!("it answers {status}: {text}");
         }
-        Ok(response)
+        Ok(body)
+    }
+
+    /// Gives up what takes too long. Nothing comes while a program records.
+    async fn in_time<T>(&self, waited_for: impl Future<Output = T>) -> Result<T> {
+        let silence = match self.pull.stream {
+            true => self.pull.interval,
+            false => Duration::from_secs_f64(self.pull.seconds.min(86_400.0)),
+        };
+        let limit = silence + PATIENCE;
+        timeout(limit, waited_for).await.map_err(|_| anyhow!("nothing has come for {limit:?}"))
+    }
+
+    /// The next bytes of an answer; none at its end.
+    async fn piece(&self, body: &mut Incoming) -> Result<Option<Bytes>> {
+        loop {
+            match self.in_time(body.frame()).await? {
+                None => return Ok(None),
+                Some(frame) => {
+                    // Trailers are of no interest.
+                    if let Ok(bytes) = frame?.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What an answer says, as far as it is worth reading.
+    async fn first_words(&self, body: &mut Incoming) -> String {
+        const MOST: usize = 200;
+        let mut bytes = Vec::new();
+        while let Ok(Some(piece)) = self.piece(body).await {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() >= MOST {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&bytes).trim().chars().take(MOST).collect()
     }
 
     /// Takes one recording.
     async fn record(&self) -> Result<()> {
         let begin = SystemTime::now();
-        let mut response = self.ask().await?;
+        let mut body = self.ask().await?;
         self.tell_gap(begin);
         let mut incoming = self.spool.begin(self.origin.clone())?;
-        while let Some(bytes) = response.chunk().await.map_err(reqwest::Error::without_url)? {
+        while let Some(bytes) = self.piece(&mut body).await? {
             incoming.write(&bytes)?;
         }
         ensure!(!incoming.is_empty(), "its answer is empty");
@@ -152,24 +176,27 @@ impl Puller {
     /// Takes snapshots as they come, until they do no more.
     async fn stream(&self) -> Result<()> {
         let begin = SystemTime::now();
-        let mut response = self.ask().await?;
+        let mut body = self.ask().await?;
         self.tell_gap(begin);
         let (sender, receiver) = mpsc::channel(16);
         let (spool, origin) = (Arc::clone(&self.spool), self.origin.clone());
         let splitting = spawn_blocking(move || split(receiver, &spool, &origin));
         let broken = loop {
-            match response.chunk().await {
+            match self.piece(&mut body).await {
                 Ok(None) => break None,
-                Ok(Some(bytes)) if sender.send(bytes.to_vec()).await.is_ok() => {}
-                Ok(Some(_)) => break None,
-                Err(error) => break Some(error.without_url()),
+                Ok(Some(bytes)) => {
+                    if sender.send(bytes).await.is_err() {
+                        break None;
+                    }
+                }
+                Err(error) => break Some(error),
             }
         };
         drop(sender);
         let frames = splitting.await??;
         ensure!(frames > 0, "the stream has ended before its first snapshot");
         self.note_covered()?;
-        let why = broken.map_or_else(|| "its sender has ended it".to_owned(), |error| error.to_string());
+        let why = broken.map_or_else(|| "its sender has ended it".to_owned(), |error| format!("{error:#}"));
         tracing::info!(url = self.name, frames, "the stream has ended: {why}");
         Ok(())
     }
@@ -189,17 +216,14 @@ impl Puller {
     }
 }
 
-/// What an answer says, as far as it is worth reading.
-async fn first_words(mut response: Response) -> String {
-    const MOST: usize = 200;
-    let mut bytes = Vec::new();
-    while let Ok(Some(piece)) = response.chunk().await {
-        bytes.extend(piece);
-        if bytes.len() >= MOST {
-            break;
-        }
-    }
-    String::from_utf8_lossy(&bytes).trim().chars().take(MOST).collect()
+/// Makes connections, encrypted ones by the system's certificates.
+fn connector() -> Result<HttpsConnector<HttpConnector>> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(PATIENCE));
+    tcp.set_keepalive(Some(PATIENCE));
+    let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(ring::default_provider())?;
+    Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
 /// 1 s, 2 s, 4 s and so on.
@@ -208,7 +232,7 @@ fn wait(failures: u32) -> Duration {
 }
 
 /// Spools the snapshots of a stream, one by one. How many there were.
-fn split(bytes: mpsc::Receiver<Vec<u8>>, spool: &Arc<Spool>, origin: &Origin) -> Result<u64> {
+fn split(bytes: mpsc::Receiver<Bytes>, spool: &Arc<Spool>, origin: &Origin) -> Result<u64> {
     let mut frames = TraceFrames::new(Pieces { pieces: bytes, piece: io::Cursor::default() });
     let mut count = 0;
     while let Some(frame) = frames.next_frame()? {
@@ -220,8 +244,8 @@ fn split(bytes: mpsc::Receiver<Vec<u8>>, spool: &Arc<Spool>, origin: &Origin) ->
 
 /// What comes piece by piece, for who reads.
 struct Pieces {
-    pieces: mpsc::Receiver<Vec<u8>>,
-    piece: io::Cursor<Vec<u8>>,
+    pieces: mpsc::Receiver<Bytes>,
+    piece: io::Cursor<Bytes>,
 }
 
 impl Read for Pieces {

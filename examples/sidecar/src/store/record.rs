@@ -68,7 +68,8 @@ pub(crate) struct FileRecord {
 /// a mapper that is where the first one was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tail {
-    pub(crate) generation: u128,
+    /// As it was told by what there was of it.
+    pub(crate) generation: GenerationKey,
     /// What the mapper was, and what stands behind it, when the generation began.
     pub(crate) mapper: Vec<u8>,
     pub(crate) volume: Vec<u8>,

@@ -28,8 +28,9 @@ struct Inner {
     origin: u128,
     /// Delivered or sent, and not committed.
     pending: HashSet<(u128, u128)>,
-    /// A generation of the file under way of which there is more now than was delivered.
-    again: Option<u128>,
+    /// The number of the generation of the file under way of which there is more now than was delivered. Its clock may
+    /// not have been among what was.
+    again: Option<u64>,
     /// Of the file under way.
     current: HashSet<(u128, u128)>,
     admitted: VecDeque<Admitted>,
@@ -66,7 +67,7 @@ impl Account {
     }
 
     /// A file of `origin` begins, with perhaps a generation of which there is more now than was delivered.
-    pub(crate) fn begin(&self, origin: &Origin, again: Option<u128>) {
+    pub(crate) fn begin(&self, origin: &Origin, again: Option<u64>) {
         let mut inner = self.inner();
         (inner.origin, inner.again) = (origin.id(), again);
         inner.current.clear();
@@ -80,7 +81,7 @@ impl Account {
         let mut inner = self.inner();
         let key = GenerationKey::of(generation);
         let id = (inner.origin, key.id());
-        let is_known = inner.again.take_if(|again| *again == id.1).is_none()
+        let is_known = inner.again.take_if(|again| *again == key.number).is_none()
             && (inner.pending.contains(&id) || inner.current.contains(&id) || inner.is_stored(id));
         if is_known {
             inner.repeated += 1;

@@ -69,7 +69,7 @@ pub(super) fn file(
     // It seemed whole, and has grown nevertheless.
     let grown = record.filter(|record| arrival.version.has_grown_from(&record.version));
     let tail = grown.and_then(|record| record.tail.clone());
-    office.account.begin(&arrival.origin, tail.as_ref().map(|tail| tail.generation));
+    office.account.begin(&arrival.origin, tail.as_ref().map(|tail| tail.generation.number));
     let mut job = Job::new(office, config, arrival, name, tail);
     match content {
         Content::Empty => return Err(Trouble::Poison("it is empty".to_owned())),
@@ -227,7 +227,7 @@ impl<'a> Job<'a> {
         let found = match &self.cut {
             None => process::of(&admitted, processes),
             // Where its process has gone on meanwhile, it can only be taken for another one's.
-            Some(_) => processes.into_iter().find(|(_, process)| process.last == admitted.key),
+            Some(cut) => processes.into_iter().find(|(_, process)| process.last == cut.generation),
         };
         let (id, mut record) =
             found.unwrap_or_else(|| (next, new_process(origin, &admitted, version, event)));
@@ -251,7 +251,7 @@ impl<'a> Job<'a> {
         // Files that go afterwards do not grow.
         if self.arrival.is_whole && self.arrival.afterwards == Afterwards::Keep {
             let volume = live.volume.save()?;
-            self.tail = Some(Tail { generation: live.record.last.id(), mapper: live.mapper.save(), volume });
+            self.tail = Some(Tail { generation: live.record.last, mapper: live.mapper.save(), volume });
         }
         Ok(())
     }
@@ -307,7 +307,11 @@ impl<'a> Job<'a> {
             Some(shift) => self.last + shift,
             None => 0,
         };
-        let tail = self.tail.filter(|_| self.may_be_cut);
+        let tail = match &process {
+            Some(_) => self.tail.filter(|_| self.may_be_cut),
+            // There was not enough more of it.
+            None => self.cut,
+        };
         Ok(Mapped {
             record: FileRecord { version: self.arrival.version, last, tail, outcome },
             process,
