@@ -1,6 +1,6 @@
 //! `[push]`: traces that services post, as Go programs do with what `flightRecorder.WriteTo` gives.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use axum::{
@@ -14,7 +14,7 @@ use axum::{
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 
 use super::origin_of;
 use crate::{
@@ -27,6 +27,9 @@ use crate::{
 
 /// When to come back to a full spool, in seconds.
 const COME_BACK: &str = "5";
+
+/// How long to read what nobody wants.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many bytes tell whether it is a trace at all.
 const HEAD: usize = 5;
@@ -68,14 +71,30 @@ async fn take(
     State(state): State<PushState>,
     Query(whose): Query<Whose>,
     headers: HeaderMap,
-    body: Body,
+    mut body: Body,
 ) -> Response {
-    let answer = match state.take(&whose, &headers, body).await {
+    let answer = match state.take(&whose, &headers, &mut body).await {
         Ok(()) => (StatusCode::ACCEPTED, "taken\n").into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            // Who still sends when the connection closes, never gets to see why.
+            let _ = timeout(PATIENCE, discard(body)).await;
+            refusal.into_response()
+        }
     };
     state.telemetry.pushed(answer.status().as_u16());
     answer
+}
+
+/// Reads the rest of a body that nobody wants, as far as that is worth it.
+async fn discard(mut body: Body) {
+    const MOST: usize = 64 << 20;
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, bytes::Bytes::len);
+        if length > MOST {
+            return;
+        }
+    }
 }
 
 /// Why a trace is not taken.
@@ -132,7 +151,7 @@ impl From<io::Error> for Refusal {
 }
 
 impl PushState {
-    async fn take(&self, whose: &Whose, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
+    async fn take(&self, whose: &Whose, headers: &HeaderMap, body: &mut Body) -> Result<(), Refusal> {
         self.authorize(headers)?;
         let named = |query: &Option<String>, name: &str| {
             let header = headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -162,7 +181,7 @@ impl PushState {
         if is_right { Ok(()) } else { Err(Refusal::Unauthorized) }
     }
 
-    async fn receive(&self, mut body: Body, incoming: &mut Incoming) -> Result<(), Refusal> {
+    async fn receive(&self, body: &mut Body, incoming: &mut Incoming) -> Result<(), Refusal> {
         let mut length = 0;
         let mut head = Vec::new();
         while let Some(frame) = body.frame().await {
