@@ -43,7 +43,7 @@ pub(crate) enum Way {
 #[derive(Debug)]
 pub(crate) struct App {
     process: Process,
-    role: &'static str,
+    service: String,
     journal: PathBuf,
     pub(crate) url: String,
 }
@@ -52,12 +52,12 @@ impl App {
     pub(crate) fn start(
         program: &Path,
         directory: &Path,
-        role: &'static str,
+        (role, service): (&'static str, String),
         back: &str,
         way: &Way,
     ) -> Result<Self> {
         let [address] = free_ports()?;
-        let journal = directory.join(format!("{role}.jsonl"));
+        let journal = directory.join(format!("{service}.jsonl"));
         let mut command = Command::new(program);
         command.args(["-role", role, "-listen", &address.to_string(), "-back", back]);
         command.arg("-journal").arg(&journal);
@@ -73,15 +73,15 @@ impl App {
                 command.arg("-no-recorder");
             }
         }
-        let mut process = Process::start(role, command, directory.join(format!("{role}.log")))?;
+        let mut process = Process::start(role, command, directory.join(format!("{service}.log")))?;
         process.wait_until(|| TcpStream::connect(address).is_ok(), LIMIT)?;
-        Ok(Self { process, role, journal, url: format!("http://{address}") })
+        Ok(Self { process, service, journal, url: format!("http://{address}") })
     }
 
     /// Asks it to end, which it does after its last snapshot, and reads what it did.
     pub(crate) fn stop(self) -> Result<Journal> {
         self.process.terminate(LIMIT)?;
-        Journal::read(self.role, &self.journal)
+        Journal::read(&self.service, &self.journal)
     }
 }
 
@@ -94,8 +94,23 @@ pub(crate) struct Apps {
 
 impl Apps {
     pub(crate) fn start(program: &Path, directory: &Path, way: impl Fn(&str) -> Way) -> Result<Self> {
-        let back = App::start(program, directory, "back", "", &way("back"))?;
-        let front = App::start(program, directory, "front", &back.url, &way("front"))?;
+        Self::start_named(program, directory, "", way)
+    }
+
+    /// Another pair, whose services have other names.
+    pub(crate) fn start_named(
+        program: &Path,
+        directory: &Path,
+        suffix: &str,
+        way: impl Fn(&str) -> Way,
+    ) -> Result<Self> {
+        let start = |role, back: &str| {
+            let service = format!("{role}{suffix}");
+            let way = way(&service);
+            App::start(program, directory, (role, service), back, &way)
+        };
+        let back = start("back", "")?;
+        let front = start("front", &back.url)?;
         Ok(Self { front, back })
     }
 

@@ -38,7 +38,7 @@ impl Entry {
 }
 
 /// All that one process did.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) service: String,
     pub(crate) spans: Vec<Entry>,

@@ -1,6 +1,7 @@
 //! People who order things.
 
 use std::{
+    iter::Sum,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -27,6 +28,16 @@ pub(crate) struct Orders {
     /// When each order was made and answered, in nanoseconds since 1970.
     pub(crate) windows: Vec<(u64, u64)>,
     pub(crate) failed: Vec<String>,
+}
+
+impl Sum for Orders {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, orders| {
+            sum.windows.extend(orders.windows);
+            sum.failed.extend(orders.failed);
+            sum
+        })
+    }
 }
 
 impl Load {

@@ -164,12 +164,12 @@ impl Stage {
     pub(crate) fn finish(
         &mut self,
         report: &mut Report,
-        apps: Apps,
+        apps: impl IntoIterator<Item = Apps>,
         sidecar: Sidecar,
         orders: &Orders,
     ) -> Result<(Vec<Journal>, Spans)> {
         report.all("orders were answered", orders.windows.len(), &orders.failed);
-        let journals = apps.stop()?;
+        let journals = apps.into_iter().map(Apps::stop).collect::<Result<Vec<_>>>()?.concat();
         self.wait_for(report, &journals, Duration::from_secs(60));
         self.end_sidecar(report, sidecar);
         report_lags(report, &self.proxy);
@@ -194,6 +194,7 @@ impl Stage {
             Ok(()) => report.check("the sidecar drains and ends", true, format_args!("in {seconds:.1} s")),
             Err(error) => report.check("the sidecar drains and ends", false, format_args!("{error:#}")),
         }
+        report.figure("its state on disk", format_args!("{} bytes", size(&self.directory.join("state"))));
         report_traffic(report, &self.proxy);
     }
 
@@ -240,6 +241,16 @@ impl Stage {
         truth::compare(report, &spans, &jaeger);
         Ok(spans)
     }
+}
+
+/// Of all files of a folder, in bytes.
+fn size(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let size_of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        metadata => metadata.map_or(0, |metadata| metadata.len()),
+    };
+    entries.filter_map(Result::ok).map(size_of).sum()
 }
 
 fn report_traffic(report: &mut Report, proxy: &Proxy) {

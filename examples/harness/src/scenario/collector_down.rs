@@ -6,7 +6,7 @@ use super::Scale;
 use crate::{archive::Archive, load::Load, report::Report, stage::Stage};
 
 pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Result<()> {
-    let archive = Archive::start(&[], "")?;
+    let archive = Archive::of_both()?;
     let apps = stage.folders(&archive)?;
     let sidecar = stage.sidecar(&stage.configuration()?.watch(&stage.traces(), "delete"))?;
     let load = Load::start(&apps.front.url, scale.number(20, 20));
@@ -22,7 +22,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let after = stage.proxy.seen().spans.len();
     report.check("spans go on to be delivered", after > before, format_args!("{before}, then {after}"));
 
-    stage.finish(report, apps, sidecar, &load.stop())?;
+    stage.finish(report, [apps], sidecar, &load.stop())?;
     archive.check(report);
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
             return Ok(());
         }
     };
-    let archive = Archive::start(&[], "")?;
+    let archive = Archive::of_both()?;
     let apps = stage.folders(&archive)?;
     let mut configuration = stage.configuration()?.watch(&stage.traces(), "delete");
     configuration.state = disk.0.join("state");
@@ -46,7 +46,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
         stage.is_restarted = true;
     }
     stage.pass(Duration::from_secs(3))?;
-    stage.finish(report, apps, sidecar, &load.stop())?;
+    stage.finish(report, [apps], sidecar, &load.stop())?;
     archive.check(report);
     Ok(())
 }

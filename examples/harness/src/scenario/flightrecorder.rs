@@ -14,7 +14,7 @@ use crate::{archive::Archive, client::Client, load, report::Report, spans::Spans
 
 pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Result<()> {
     let count = scale.number(5, 5);
-    let archive = Archive::start(&[], "")?;
+    let archive = Archive::of_both()?;
     let apps = stage.folders(&archive)?;
     let sidecar = stage.sidecar(&stage.configuration()?.watch(&stage.traces(), "delete"))?;
 
@@ -29,7 +29,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     stage.wait(Duration::from_secs(30), || query.services().is_ok_and(|services| services == both));
     report.equal("services in Jaeger", both.to_vec(), query.services()?);
 
-    let (journals, spans) = stage.finish(report, apps, sidecar, &orders)?;
+    let (journals, spans) = stage.finish(report, [apps], sidecar, &orders)?;
     truth::check_collections(report, &journals, &spans);
     check_traces(report, &spans, count);
     archive.check(report);

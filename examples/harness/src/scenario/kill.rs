@@ -1,7 +1,10 @@
 //! The sidecar is killed at random moments, and some that are no accident: when the Collector has taken a request and the
 //! sidecar does not know it yet. Nothing may be lost, and what is sent again must be the same.
+//!
+//! There are two fronts and two backs. Of the first ones, snapshots overlap as always, so that the next one may hold what
+//! an earlier one held. Of the others, each generation comes once: a file or a push that is lost is lost for good.
 
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use trace_harness::kill;
@@ -9,7 +12,7 @@ use trace_harness::kill;
 use super::Scale;
 use crate::{
     app::{Apps, Way},
-    archive::Archive,
+    archive::{Archive, Onward},
     load::Load,
     report::Report,
     sidecar::Configuration,
@@ -25,12 +28,20 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     report.figure("seed", seed);
     let mut configuration = stage.configuration()?.watch(&stage.traces(), "delete");
     let url = configuration.push(None, "")?;
-    let archive = Archive::start(&["back"], &url)?;
-    let apps = Apps::start(&stage.programs.app, &stage.directory, |service| match service {
-        "back" => Way::Push(archive.url(service), None),
-        _ => Way::Folder(stage.traces().join(service).join("a"), archive.url(service)),
-    })?;
-    let load = Load::start(&apps.front.url, 20);
+    let archive = Archive::start([
+        ("front", Onward::Seen),
+        ("back", Onward::Push(url.clone())),
+        ("front-once", Onward::FileOnce(folder(stage, "front-once")?)),
+        ("back-once", Onward::PushOnce(url)),
+    ])?;
+    let way = |service: &str| match service {
+        "front" => Way::Folder(stage.traces().join("front/a"), archive.url(service)),
+        _ => Way::Push(archive.url(service), None),
+    };
+    let (app, directory) = (&stage.programs.app, &stage.directory);
+    let apps = Apps::start(app, directory, way)?;
+    let once = Apps::start_named(app, directory, "-once", way)?;
+    let loads = [&apps, &once].map(|apps| Load::start(&apps.front.url, 10));
 
     let outcome = kill_again_and_again(stage, &configuration, kills, seed)?;
     report.equal("kills", kills, outcome.kills);
@@ -42,10 +53,17 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let sidecar = stage.sidecar(&configuration)?;
     // A second or two without a kill, so that each of the last generations has a chance.
     stage.pass(Duration::from_secs(3))?;
-    let (_, spans) = stage.finish(report, apps, sidecar, &load.stop())?;
+    let orders = loads.into_iter().map(Load::stop).sum();
+    let (_, spans) = stage.finish(report, [apps, once], sidecar, &orders)?;
     report.check("some spans were sent again", spans.repeated > 0, spans.repeated);
     archive.check(report);
     Ok(())
+}
+
+fn folder(stage: &Stage, service: &str) -> Result<PathBuf> {
+    let folder = stage.traces().join(service).join("a");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 #[derive(Default)]

@@ -14,7 +14,7 @@ use crate::{
     app::{Apps, Way},
     client::Client,
     http::{Answer, Handler, Request, Server},
-    load::{self, Orders},
+    load,
     proxy::lock,
     report::Report,
     stage::Stage,
@@ -46,16 +46,14 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     }
     let sidecar = stage.sidecar(&configuration)?;
 
-    let mut orders = Orders::default();
+    let mut orders = Vec::new();
     for round in 0..rounds {
         let recorded = stage.wait(Duration::from_secs(4 * EVERY), || gate.are_both_recorded());
         report.check(&format!("both services are recorded, round {round}"), recorded, recorded);
-        let made = load::make(&apps.front.url, 10);
-        orders.windows.extend(made.windows);
-        orders.failed.extend(made.failed);
+        orders.push(load::make(&apps.front.url, 10));
         stage.wait(Duration::from_secs(2 * EVERY), || !gate.are_both_recorded());
     }
-    stage.finish(report, apps, sidecar, &orders)?;
+    stage.finish(report, [apps], sidecar, &orders.into_iter().sum())?;
     report.figure("recordings", format_args!("{:?}", lock(&gate.count)));
     Ok(())
 }

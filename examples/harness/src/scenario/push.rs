@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Scale;
 use crate::{
     app::{Apps, Way},
-    archive::Archive,
+    archive::{Archive, Onward},
     client,
     load::Load,
     proxy::Behaviour,
@@ -27,7 +27,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let sidecar = stage.sidecar(&configuration)?;
     check_refusals(report, &url);
 
-    let archive = Archive::start(&["front", "back"], &url)?;
+    let archive = Archive::start(["front", "back"].map(|service| (service, Onward::Push(url.clone()))))?;
     let apps = Apps::start(&stage.programs.app, &stage.directory, |service| {
         Way::Push(archive.url(service), Some(TOKEN.to_owned()))
     })?;
@@ -40,7 +40,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let refused = archive.refused();
     report.check("pushes are refused while the spool is full", refused > 0, refused);
     stage.pass(Duration::from_secs(2))?;
-    stage.finish(report, apps, sidecar, &load.stop())?;
+    stage.finish(report, [apps], sidecar, &load.stop())?;
     archive.check(report);
     let log = fs::read_to_string(stage.directory.join("sidecar.log"))?;
     report.equal("times that the token is in the sidecar's log", 0, log.matches(TOKEN).count());

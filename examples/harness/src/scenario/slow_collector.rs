@@ -12,7 +12,7 @@ const RETRY_AFTER: u64 = 2;
 const CONCURRENCY: u64 = 4;
 
 pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Result<()> {
-    let archive = Archive::start(&[], "")?;
+    let archive = Archive::of_both()?;
     let apps = stage.folders(&archive)?;
     let mut configuration = stage.configuration()?.watch(&stage.traces(), "delete");
     configuration.otlp.push(format!("slow_retry = \"1s\"\nconcurrency = {CONCURRENCY}"));
@@ -46,7 +46,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
         }
     }
     stage.proxy.behave(Behaviour::Forward);
-    let (_, spans) = stage.finish(report, apps, sidecar, &load.stop())?;
+    let (_, spans) = stage.finish(report, [apps], sidecar, &load.stop())?;
     report.check("some spans were sent again", spans.repeated > 0, spans.repeated);
     archive.check(report);
     Ok(())

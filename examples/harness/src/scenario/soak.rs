@@ -14,7 +14,7 @@ const SAMPLE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Result<()> {
     let seconds = scale.number(15, 600);
-    let archive = Archive::start(&[], "")?;
+    let archive = Archive::of_both()?;
     let apps = stage.folders(&archive)?;
     let sidecar = stage.sidecar(&stage.configuration()?.watch(&stage.traces(), "delete"))?;
     let load = Load::start(&apps.front.url, RATE);
@@ -32,7 +32,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
         "delivered each second",
         format_args!("{} spans, {} bytes", delivered / seconds.max(1), bytes / seconds.max(1)),
     );
-    stage.finish(report, apps, sidecar, &load.stop())?;
+    stage.finish(report, [apps], sidecar, &load.stop())?;
     archive.check(report);
     Ok(())
 }
