@@ -179,6 +179,8 @@ impl Config {
             None => File::default(),
         };
         file.apply(flags, environment);
+        let here = std::env::current_dir().context("the current folder")?;
+        file.watch.iter_mut().for_each(|watch| watch.make_absolute(&here));
         file.validate()?;
         Ok(Self {
             traces: file.otlp.receiver(Signal::Traces, flags, environment)?,

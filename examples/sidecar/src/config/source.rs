@@ -1,6 +1,10 @@
 //! `[[watch]]`, `[[pull]]`, `[push]`: where traces come from.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use bytesize::ByteSize;
@@ -57,6 +61,14 @@ impl Watch {
             move_to: None,
             settle: default_settle(),
             poll: default_poll(),
+        }
+    }
+
+    /// Makes a template absolute: the system tells of files by absolute paths, and so are they remembered.
+    pub(crate) fn make_absolute(&mut self, folder: &Path) {
+        if !self.paths.starts_with('/') {
+            let relative = self.paths.trim_start_matches("./");
+            self.paths = format!("{}/{relative}", folder.to_string_lossy().trim_end_matches('/'));
         }
     }
 

@@ -123,7 +123,10 @@ impl Watcher {
         let mut system = None;
         let mut next_scan = Instant::now();
         while !stop.is_stopping() {
-            if system.is_none() && self.root.is_dir() {
+            let is_there = self.root.is_dir();
+            if !is_there {
+                system = None;
+            } else if system.is_none() {
                 system = self.subscribe(sender.clone());
                 next_scan = Instant::now();
             }
