@@ -456,6 +456,10 @@ proptest! {
         });
         let Ok(saved) = volume.save();
         let load = |state: &[u8]| Volume::load(VolumeOptions::default(), Vec::<Span>::new(), state).map(|mut loaded| loaded.save());
+        let mut other = Volume::new(VolumeOptions::default(), Vec::<Span>::new());
+        prop_assert!(other.restore(&saved).is_ok());
+        prop_assert!(other.restore(&saved[1..]).is_err());
+        prop_assert_eq!(other.save(), Ok(saved.clone()), "an error leaves it as it was");
         let cut = load(&saved[..length.index(saved.len())]).expect_err("it is not whole");
         prop_assert!(cut.to_string().contains("begin with a new volume"));
         prop_assert!(load(&[&saved[..], &[0]].concat()).is_err());

@@ -51,6 +51,13 @@ async fn calls_are_what_the_specification_says() {
 }
 
 #[tokio::test]
+async fn a_receiver_is_asked_without_a_record() {
+    let receiver = GrpcReceiver::start([GrpcReply::AcceptAll]).await;
+    exporter(Protocol::Grpc, &receiver.endpoint).probe().await.unwrap();
+    assert!(receiver.received()[0].message.is_empty());
+}
+
+#[tokio::test]
 async fn the_connection_is_kept_until_no_answer_comes() {
     let receiver = GrpcReceiver::start([
         GrpcReply::AcceptAll,

@@ -57,6 +57,21 @@ async fn requests_are_what_the_specification_says() {
 }
 
 #[tokio::test]
+async fn a_receiver_is_asked_without_a_record() {
+    for (protocol, body) in [(Protocol::HttpProtobuf, &b""[..]), (Protocol::HttpJson, b"{}")] {
+        let replies = [
+            Reply::Answer(Answer::new(200, PROTOBUF, response(None))),
+            Reply::Answer(Answer::new(401, "text/plain", "")),
+        ];
+        let receiver = HttpReceiver::start(replies).await;
+        let exporter = exporter(protocol, &receiver.endpoint);
+        assert!(exporter.probe().await.unwrap().is_acknowledged);
+        failed(exporter.probe().await, ExportErrorKind::Unauthorized);
+        assert!(receiver.received().iter().all(|received| received.body == body));
+    }
+}
+
+#[tokio::test]
 async fn bodies_are_compressed() {
     let receiver = HttpReceiver::start([Reply::Answer(Answer::new(200, PROTOBUF, response(None)))]).await;
     let batch = batch(Encoding::Protobuf, 1000);
