@@ -10,6 +10,7 @@ use crate::{
     cursor::short_varints_from,
     error::{Error, Parse},
     event::{Event, ThreadId},
+    generation_key::GenerationKey,
     header::Version,
     losses::Losses,
     reader::Mode,
@@ -92,6 +93,12 @@ impl<'a> Generation<'a> {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.tables.generation
+    }
+
+    /// What tells it from all other generations.
+    #[must_use]
+    pub fn key(&self) -> GenerationKey {
+        GenerationKey::of(self)
     }
 
     /// Where the generation begins in the trace, in bytes.

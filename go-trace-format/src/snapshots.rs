@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{event::ThreadId, generation::Generation, tables::ClockSnapshot};
+use crate::{event::ThreadId, generation::Generation, generation_key::GenerationKey};
 
 /// How many generations are remembered: far more than a flight recorder's ring buffer holds.
 const REMEMBERED: usize = 1 << 10;
@@ -13,50 +13,11 @@ const REMEMBERED: usize = 1 << 10;
 /// The generations that were delivered so far, the last ones by name.
 #[derive(Debug, Default)]
 pub(crate) struct Delivered {
-    last: VecDeque<Key>,
+    last: VecDeque<GenerationKey>,
     /// The threads of the very last one.
     threads: Vec<ThreadId>,
     /// Whether the next generation may be another than the one after the last: at the beginning of a snapshot.
     pub(crate) is_gap_allowed: bool,
-}
-
-/// What tells generations apart, those of different processes too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key {
-    number: u64,
-    start: i64,
-    frequency: u64,
-    /// The wall clock less the trace clock, where there is a snapshot, in nanoseconds.
-    wall_offset: Option<i128>,
-}
-
-/// How far wall and trace clock of one process may move against each other from one generation to the next: more
-/// than they drift in a second, and less than two processes differ by.
-const DRIFT: u128 = 5_000_000_000;
-
-impl Key {
-    fn of(generation: &Generation<'_>) -> Self {
-        let clock = generation.clock();
-        let offset = |snapshot: &ClockSnapshot| snapshot.wall.0 - i128::from(snapshot.trace.0);
-        Self {
-            number: generation.number(),
-            start: generation.start_time().0,
-            frequency: clock.frequency(),
-            wall_offset: clock.snapshot().map(offset),
-        }
-    }
-
-    /// Whether this generation comes directly after another one.
-    fn continues(&self, last: &Self) -> bool {
-        let agree = match (last.wall_offset, self.wall_offset) {
-            (Some(last), Some(own)) => last.abs_diff(own) <= DRIFT,
-            _ => true,
-        };
-        last.number.wrapping_add(1) == self.number
-            && last.start <= self.start
-            && last.frequency == self.frequency
-            && agree
-    }
 }
 
 /// What to do with a generation.
@@ -95,12 +56,12 @@ impl Delivered {
 
     /// Looks at a generation that has been read, and remembers it.
     pub(crate) fn admit(&mut self, generation: &Generation<'_>) -> Admission {
-        let key = Key::of(generation);
+        let key = generation.key();
         // Within one trace nothing repeats, and what is missing is for the rules to say.
         if self.is_gap_allowed && self.last.contains(&key) {
             return Admission::Repeated;
         }
-        let follows = self.last.back().is_some_and(|last| key.continues(last));
+        let follows = self.last.back().is_some_and(|last| key.follows(last));
         let continues = follows && (!self.is_gap_allowed || self.shares_threads(generation));
         let is_gap = self.is_gap_allowed && !self.last.is_empty() && !continues;
         self.is_gap_allowed = false;

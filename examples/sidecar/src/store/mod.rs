@@ -19,7 +19,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::record::{
-    FileRecord, GenerationKey, Origin, Outcome, ProcessRecord, Progress, Tail, Version, threads,
+    FileRecord, Origin, Outcome, ProcessRecord, Progress, Tail, Version, id_of, threads,
 };
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");

@@ -1,6 +1,6 @@
 //! What is remembered.
 
-use go_trace_format::{Generation, event::ThreadId};
+use go_trace_format::{Generation, GenerationKey, event::ThreadId};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
@@ -69,6 +69,7 @@ pub(crate) struct FileRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tail {
     /// As it was told by what there was of it.
+    #[serde(with = "key_bytes")]
     pub(crate) generation: GenerationKey,
     /// What the mapper was, and what stands behind it, when the generation began.
     pub(crate) mapper: Vec<u8>,
@@ -85,51 +86,24 @@ pub(crate) enum Outcome {
     Quarantined { reason: String },
 }
 
-/// What tells generations apart, those of different processes too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct GenerationKey {
-    pub(crate) number: u64,
-    start: i64,
-    frequency: u64,
-    /// The wall clock less the trace clock, in nanoseconds, where there is a snapshot.
-    wall_offset: Option<i128>,
+/// A key among bytes.
+mod key_bytes {
+    use go_trace_format::GenerationKey;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(key: &GenerationKey, serializer: S) -> Result<S::Ok, S::Error> {
+        key.to_bytes().as_slice().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(deserializer: D) -> Result<GenerationKey, D::Error> {
+        let bytes = Vec::deserialize(deserializer)?;
+        GenerationKey::from_bytes(&bytes).ok_or_else(|| D::Error::custom("no key of a generation"))
+    }
 }
 
-/// How far wall and trace clock of one process may move against each other from one generation to the next, in
-/// nanoseconds: more than they drift, and less than two machines differ by.
-const DRIFT: u128 = 5_000_000_000;
-
-impl GenerationKey {
-    pub(crate) fn of(generation: &Generation<'_>) -> Self {
-        let clock = generation.clock();
-        Self {
-            number: generation.number(),
-            start: generation.start_time().0,
-            frequency: clock.frequency(),
-            wall_offset: clock.snapshot().map(|snapshot| snapshot.wall.0 - i128::from(snapshot.trace.0)),
-        }
-    }
-
-    /// Whether it may be of the same machine, and later.
-    pub(crate) fn may_follow(&self, earlier: &Self) -> bool {
-        let agree = match (earlier.wall_offset, self.wall_offset) {
-            (Some(earlier), Some(own)) => earlier.abs_diff(own) <= DRIFT,
-            (None, None) => true,
-            _ => false,
-        };
-        agree && earlier.frequency == self.frequency && earlier.start <= self.start
-    }
-
-    pub(crate) fn id(&self) -> u128 {
-        let mut bytes = Vec::with_capacity(64);
-        bytes.extend(self.number.to_le_bytes());
-        bytes.extend(self.start.to_le_bytes());
-        bytes.extend(self.frequency.to_le_bytes());
-        if let Some(offset) = self.wall_offset {
-            bytes.extend(offset.to_le_bytes());
-        }
-        XxHash3_128::oneshot(&bytes)
-    }
+/// A short name of a generation.
+pub(crate) fn id_of(key: &GenerationKey) -> u128 {
+    XxHash3_128::oneshot(&key.to_bytes())
 }
 
 /// A process whose traces come in: where its last one ended.
@@ -137,6 +111,7 @@ impl GenerationKey {
 pub(crate) struct ProcessRecord {
     pub(crate) origin: Origin,
     /// The last generation that was delivered.
+    #[serde(with = "key_bytes")]
     pub(crate) last: GenerationKey,
     /// The threads that recorded it.
     pub(crate) threads: Vec<i64>,

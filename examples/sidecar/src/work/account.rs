@@ -5,9 +5,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use go_trace_format::Generation;
+use go_trace_format::{Generation, GenerationKey};
 
-use crate::store::{GenerationKey, Origin, Store, threads};
+use crate::store::{Origin, Store, id_of, threads};
 
 /// A generation that is about to be mapped.
 #[derive(Clone, Debug)]
@@ -79,9 +79,9 @@ impl Account {
     /// notes it otherwise.
     pub(crate) fn is_known(&self, generation: &Generation<'_>) -> bool {
         let mut inner = self.inner();
-        let key = GenerationKey::of(generation);
-        let id = (inner.origin, key.id());
-        let is_known = inner.again.take_if(|again| *again == key.number).is_none()
+        let key = generation.key();
+        let id = (inner.origin, id_of(&key));
+        let is_known = inner.again.take_if(|again| *again == key.number()).is_none()
             && (inner.pending.contains(&id) || inner.current.contains(&id) || inner.is_stored(id));
         if is_known {
             inner.repeated += 1;

@@ -69,7 +69,7 @@ pub(super) fn file(
     // It seemed whole, and has grown nevertheless.
     let grown = record.filter(|record| arrival.version.has_grown_from(&record.version));
     let tail = grown.and_then(|record| record.tail.clone());
-    office.account.begin(&arrival.origin, tail.as_ref().map(|tail| tail.generation.number));
+    office.account.begin(&arrival.origin, tail.as_ref().map(|tail| tail.generation.number()));
     let mut job = Job::new(office, config, arrival, name, tail);
     match content {
         Content::Empty => return Err(Trouble::Poison("it is empty".to_owned())),

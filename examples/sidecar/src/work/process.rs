@@ -13,11 +13,12 @@ pub(crate) fn of(
 ) -> Option<(ProcessId, ProcessRecord)> {
     let mut candidates: Vec<_> = processes
         .into_iter()
-        .filter(|(_, process)| admitted.key.may_follow(&process.last) && shares_threads(admitted, process))
+        .filter(|(_, process)| {
+            admitted.key.may_come_after(&process.last) && shares_threads(admitted, process)
+        })
         .collect();
     candidates.sort_by_key(|(_, process)| {
-        let is_next = process.last.number.wrapping_add(1) == admitted.key.number;
-        (is_next, process.last.number, process.seen)
+        (admitted.key.follows(&process.last), process.last.number(), process.seen)
     });
     candidates.pop()
 }
@@ -27,4 +28,51 @@ pub(crate) fn of(
 fn shares_threads(admitted: &Admitted, process: &ProcessRecord) -> bool {
     let is_silent = admitted.threads.is_empty() || process.threads.is_empty();
     is_silent || admitted.threads.iter().any(|thread| process.threads.contains(thread))
+}
+
+#[cfg(test)]
+mod tests {
+    use go_trace_format::GenerationKey;
+
+    use super::*;
+    use crate::store::Origin;
+
+    /// The key of a generation of this number on this machine, which began with the same second.
+    fn key(number: u8, machine: u8) -> GenerationKey {
+        let mut bytes = [0; GenerationKey::LENGTH];
+        (bytes[0], bytes[8], bytes[16], bytes[24], bytes[32]) = (number, number, 1, 1, machine);
+        GenerationKey::from_bytes(&bytes).expect("a key")
+    }
+
+    fn process(id: u64, last: GenerationKey, threads: &[i64]) -> (ProcessId, ProcessRecord) {
+        let record = ProcessRecord {
+            origin: Origin::default(),
+            last,
+            threads: threads.to_vec(),
+            told: Vec::new(),
+            mapper: Vec::new(),
+            volume: Vec::new(),
+            seen: 0,
+            is_closing: false,
+        };
+        ((0, id), record)
+    }
+
+    fn found(key: GenerationKey, threads: &[i64], processes: &[(ProcessId, ProcessRecord)]) -> Option<u64> {
+        let admitted = Admitted { key, threads: threads.to_vec(), start: 0 };
+        of(&admitted, processes.to_vec()).map(|((_, number), _)| number)
+    }
+
+    #[test]
+    fn a_generation_goes_on_with_the_process_that_it_follows() {
+        let processes =
+            [process(1, key(4, 7), &[10, 11]), process(2, key(5, 7), &[20]), process(3, key(5, 8), &[10])];
+        assert_eq!(found(key(5, 7), &[11, 12], &processes), Some(1), "the next");
+        assert_eq!(found(key(6, 7), &[20], &processes), Some(2), "the next of another one, by its threads");
+        assert_eq!(found(key(9, 7), &[10], &processes), Some(1), "with generations missing between");
+        assert_eq!(found(key(6, 8), &[10], &processes), Some(3), "on another machine");
+        assert_eq!(found(key(3, 7), &[10], &processes), None, "before all that is known");
+        assert_eq!(found(key(6, 7), &[30], &processes), None, "by threads that nobody knows");
+        assert_eq!(found(key(6, 7), &[], &processes), Some(2), "where no thread recorded anything");
+    }
 }
