@@ -6,7 +6,7 @@ use go_trace_format::event::{GoroutineId, TaskId};
 
 use crate::{
     anatomy::Anatomy,
-    goroutines::{Creation, Goroutines},
+    goroutines::{Creation, Goroutines, Nested},
     identity::{Placed, SpanContext},
     mapper::Mapper,
     span::{Link, SpanSink, UnixTime},
@@ -122,6 +122,12 @@ impl OpenSpans {
         self.context_within(open, MOST_ANCESTORS)
     }
 
+    /// The same of a span that is open on a goroutine.
+    #[inline]
+    pub(crate) fn context_of(&self, nested: Nested) -> Option<SpanContext> {
+        if self.has_changed_contexts { self.context(nested.span) } else { Some(nested.context) }
+    }
+
     fn context_within(&self, open: Open, ancestors: usize) -> Option<SpanContext> {
         let span = match open {
             Open::Frame(key) => match self.frames.get(&key) {
@@ -156,6 +162,11 @@ impl OpenSpans {
     /// What a span that begins now is told of its parent.
     pub(crate) fn as_parent(&self, span: Open) -> LocalParent {
         LocalParent { span: Some(span), context: self.context(span), is_over: false }
+    }
+
+    /// The same of a parent that is open on a goroutine.
+    pub(crate) fn nested_as_parent(&self, nested: Nested) -> LocalParent {
+        LocalParent { span: Some(nested.span), context: self.context_of(nested), is_over: false }
     }
 
     /// Whether something is part of a task, itself or by one of its ancestors.
@@ -258,8 +269,8 @@ impl Goroutines {
         if goroutine.open.len() < DEEPEST {
             let (start, totals) = goroutine.totals_at(span.start);
             span.start = start;
-            span.meanwhile = Meanwhile::From(totals);
-            goroutine.open.push(open);
+            span.meanwhile = Meanwhile::From(*totals);
+            goroutine.open.push(Nested { span: open, context: span.placed(span.parent.context).context });
         }
     }
 }
@@ -271,15 +282,15 @@ impl Mapper {
         if let Meanwhile::All(anatomy) = span.meanwhile {
             return Some(anatomy).filter(|_| is_cut);
         }
-        let Meanwhile::From(start) = span.meanwhile else { return None };
+        let Meanwhile::From(start) = &span.meanwhile else { return None };
         let id = span.place.goroutine?;
         if !is_cut && ending.goroutine != Some(id) {
             self.goroutines.close(id, open);
             return None;
         }
-        let (end, totals) = self.goroutines.close_at(id, open, ending.time)?;
+        let (end, meanwhile) = self.goroutines.close_at(id, open, ending.time, start)?;
         ending.time = end;
-        Some(totals.since(&start))
+        Some(meanwhile)
     }
 
     /// Opens a region or an operation.
@@ -294,14 +305,14 @@ impl Mapper {
     }
 
     /// The region or operation that is open innermost on a goroutine.
-    pub(crate) fn innermost_frame(&self, goroutine: GoroutineId) -> Option<Open> {
+    pub(crate) fn innermost_frame(&self, goroutine: GoroutineId) -> Option<Nested> {
         let open = &self.goroutines.get(goroutine)?.open;
-        open.iter().copied().rfind(|open| matches!(open, Open::Frame(_)))
+        open.iter().copied().rfind(|nested| matches!(nested.span, Open::Frame(_)))
     }
 
     /// The region or operation that a goroutine was created in: as a parent as long as it is open, then as a link.
     pub(crate) fn creation_as_parent(&self, goroutine: GoroutineId) -> LocalParent {
-        match self.goroutines.get(goroutine).and_then(|goroutine| goroutine.creation) {
+        match self.goroutines.creation(goroutine) {
             Some(Creation { span, context }) if self.open.is_open(span) => LocalParent {
                 span: Some(span),
                 context: self.open.context(span).or(Some(context)),
@@ -321,7 +332,7 @@ impl Mapper {
             return;
         };
         let (time, totals) = known.totals_at(time);
-        frame.span.abandon(time, &totals);
+        frame.span.abandon(time, totals);
         self.goroutines.close(goroutine, Open::Frame(key));
     }
 

@@ -170,8 +170,8 @@ impl Mapper {
         let mut links = Links::default();
         let most = self.options.limits.links_per_span;
         if !key.kind.is_wide() {
-            let nest = goroutine.and_then(|id| self.goroutines.get(id));
-            let context = nest.and_then(|nest| self.open.context(*nest.open.last()?));
+            let innermost = goroutine.and_then(|id| self.goroutines.innermost(id));
+            let context = innermost.and_then(|nested| self.open.context_of(nested));
             links.to.extend(context.map(Link::from));
             return links;
         }

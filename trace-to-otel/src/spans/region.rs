@@ -140,14 +140,15 @@ impl Mapper {
         event: &Event<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let Some(mut goroutine) = event.goroutine().and_then(|id| self.goroutines.remove(id)) else {
+        let Some(mut goroutine) = event.goroutine().and_then(|id| self.goroutines.end(id)) else {
             return Ok(());
         };
+        let open = core::mem::take(&mut goroutine.open);
         let (time, totals) = goroutine.totals_at(self.timeline.time(event));
-        for open in core::mem::take(&mut goroutine.open).into_iter().rev() {
-            let Open::Frame(key) = open else { continue };
+        for nested in open.into_iter().rev() {
+            let Open::Frame(key) = nested.span else { continue };
             let Some(frame) = self.open.frame_mut(key) else { continue };
-            frame.span.abandon(time, &totals);
+            frame.span.abandon(time, totals);
             match frame.what {
                 What::Region => self.loosen(key, sink)?,
                 // Go starts and ends an operation on one goroutine: a handler has panicked, its request is over.
@@ -178,7 +179,7 @@ impl Mapper {
 
     /// The innermost region of a goroutine that is of a task: where logs of the task go.
     pub(super) fn region_of(&self, goroutine: Option<GoroutineId>, task: TaskId) -> Option<FrameKey> {
-        self.goroutines.get(goroutine?)?.open.iter().rev().find_map(|&open| match open {
+        self.goroutines.get(goroutine?)?.open.iter().rev().find_map(|nested| match nested.span {
             Open::Frame(key) if self.region_is(key, |span| span.task == task) => Some(key),
             _ => None,
         })
@@ -192,8 +193,8 @@ impl Mapper {
     /// want of one, the frame that the goroutine was created in.
     fn parent_of_region(&self, goroutine: GoroutineId, task: TaskId) -> LocalParent {
         if let Some(around) = self.innermost_frame(goroutine) {
-            if task == TaskId::BACKGROUND || self.open.is_within(around, task) {
-                return self.open.as_parent(around);
+            if task == TaskId::BACKGROUND || self.open.is_within(around.span, task) {
+                return self.open.nested_as_parent(around);
             }
         }
         if task != TaskId::BACKGROUND {
@@ -230,8 +231,8 @@ impl Mapper {
     /// The region of a goroutine that ends, and the regions inside of it that have to end with it.
     fn nested_to_end(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<(FrameKey, Vec<FrameKey>)> {
         let mut inner = Vec::new();
-        for &open in self.goroutines.get(goroutine)?.open.iter().rev() {
-            let Open::Frame(key) = open else { continue };
+        for nested in self.goroutines.get(goroutine)?.open.iter().rev() {
+            let Open::Frame(key) = nested.span else { continue };
             if self.region_is(key, |span| ended.is(span)) {
                 return Some((key, inner));
             }

@@ -207,7 +207,7 @@ impl Mapper {
         }
         let Some(goroutine) = goroutine else { return LocalParent::default() };
         match self.innermost_frame(goroutine) {
-            Some(around) => self.open.as_parent(around),
+            Some(around) => self.open.nested_as_parent(around),
             None => self.creation_as_parent(goroutine),
         }
     }
