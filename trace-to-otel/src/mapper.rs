@@ -15,7 +15,7 @@ use crate::{
     operations::Describer,
     saved::{Input, MapperStateError, Saved},
     span::{Scope, SpanSink, UnixTime},
-    spans::{Ending, Form, OpenSpan, OpenSpans, Operations, Place, Ranges, Regions},
+    spans::{Ending, Form, OpenSpan, OpenSpans, Operations, Place, Ranges, Regions, Spare},
     text::{CodeLocations, Texts},
     timeline::{Continuity, Timeline},
 };
@@ -200,6 +200,7 @@ pub struct Mapper {
     pub(crate) code: CodeLocations,
     pub(crate) describer: Describer,
     pub(crate) open: OpenSpans,
+    spare: Spare,
     pub(crate) goroutines: Goroutines,
     pub(crate) block_reasons: BlockReasons,
     pub(crate) regions: Regions,
@@ -236,6 +237,7 @@ impl Mapper {
             code: CodeLocations::default(),
             describer: Describer::new(options.sanitizer.clone(), Arc::clone(&options.db_system_name)),
             open: OpenSpans::default(),
+            spare: Spare::default(),
             goroutines: Goroutines::default(),
             block_reasons: BlockReasons::NONE,
             regions: Regions::default(),
@@ -447,12 +449,17 @@ impl Mapper {
             code: self.code.of_top_user_frame(event.stack()),
             stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
         };
-        OpenSpan::new(identity, name, self.timeline.time(event), task, place)
+        self.spare.begin(identity, name, self.timeline.time(event), task, place)
     }
 
     /// The span of which an event is all that was seen: it began before the trace, who knows where.
-    pub(crate) fn unstarted_span(&self, identity: Identity, name: Arc<str>, task: TaskId) -> Box<OpenSpan> {
-        OpenSpan::new(identity, name, self.timeline.begin(), task, Place::default())
+    pub(crate) fn unstarted_span(
+        &mut self,
+        identity: Identity,
+        name: Arc<str>,
+        task: TaskId,
+    ) -> Box<OpenSpan> {
+        self.spare.begin(identity, name, self.timeline.begin(), task, Place::default())
     }
 
     /// The goroutine that an event happened on.
@@ -486,7 +493,7 @@ impl Mapper {
         }
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
-        sink.take(span.finish(form, placed, anatomy, ending))
+        self.spare.finish(span, form, placed, anatomy, ending, sink)
     }
 }
 

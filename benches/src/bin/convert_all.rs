@@ -79,7 +79,11 @@ struct Discarded(u64);
 impl SpanSink for Discarded {
     type Error = Infallible;
 
-    fn take(&mut self, span: Span) -> Result<(), Infallible> {
+    fn take(&mut self, mut span: Span) -> Result<(), Infallible> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), Infallible> {
         black_box(span);
         self.0 += 1;
         Ok(())
@@ -105,8 +109,12 @@ impl Batches {
 impl SpanSink for Batches {
     type Error = RecordTooLarge;
 
-    fn take(&mut self, span: Span) -> Result<(), RecordTooLarge> {
-        let batch = self.encoder.add(&span)?;
+    fn take(&mut self, mut span: Span) -> Result<(), RecordTooLarge> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), RecordTooLarge> {
+        let batch = self.encoder.add(span)?;
         self.count(batch);
         Ok(())
     }

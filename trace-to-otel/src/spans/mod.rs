@@ -1,16 +1,19 @@
 //! Spans that have begun: what is kept of them, and how they are finished.
 
+mod frames;
 mod log;
 mod open;
 mod operation;
 mod range;
 mod region;
+mod spare;
 mod task;
 
 pub(crate) use open::{LocalParent, Meanwhile, Open, OpenSpans};
 pub(crate) use operation::Operations;
 pub(crate) use range::Ranges;
 pub(crate) use region::Regions;
+pub(crate) use spare::Spare;
 pub(crate) use task::Tasks;
 
 use std::sync::Arc;
@@ -132,25 +135,13 @@ pub(crate) struct Form {
 impl Form {
     /// A span of which nothing but its begin and end is told.
     pub(crate) fn plain(scope: Scope) -> Self {
-        Self {
-            scope,
-            kind: SpanKind::Internal,
-            status: Status::Unset,
-            name: None,
-            attributes: Vec::with_capacity(8),
-        }
+        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::new() }
     }
 }
 
 impl OpenSpan {
-    pub(crate) fn new(
-        identity: Identity,
-        name: Arc<str>,
-        start: UnixTime,
-        task: TaskId,
-        place: Place,
-    ) -> Box<Self> {
-        Box::new(Self {
+    fn new(identity: Identity, name: Arc<str>, start: UnixTime, task: TaskId, place: Place) -> Self {
+        Self {
             identity,
             name,
             start,
@@ -161,48 +152,48 @@ impl OpenSpan {
             abandoned: None,
             notes: Notes::default(),
             links: Links::default(),
-        })
+        }
     }
 
-    pub(crate) fn finish(
-        mut self: Box<Self>,
+    /// Makes `span` of it, whose events and links are to be none. What is left of the open span means nothing.
+    fn finish_into(
+        &mut self,
+        span: &mut Span,
         mut form: Form,
         placed: Placed,
         anatomy: Option<Anatomy>,
         ending: Ending,
-    ) -> Span {
-        self.add_attributes(&mut form.attributes, ending);
-        Span {
-            trace_id: placed.context.trace_id,
-            span_id: placed.context.span_id,
-            flags: placed.context.flags,
-            parent: placed.parent,
-            scope: form.scope,
-            kind: form.kind,
-            start: self.start,
-            // Threads' clocks and clock snapshots may disagree by a little.
-            end: ending.time.max(self.start),
-            attributes: form.attributes,
-            dropped_attributes: 0,
-            anatomy,
-            name: form.name.unwrap_or(self.name),
-            events: self.notes.events,
-            dropped_events: self.notes.dropped,
-            links: match placed.link {
-                Some(link) => {
-                    self.links.to.retain(|other| *other != link);
-                    self.links.to.insert(0, link);
-                    self.links.to
-                }
-                None => self.links.to,
-            },
-            dropped_links: self.links.dropped,
-            status: form.status,
+    ) {
+        span.trace_id = placed.context.trace_id;
+        span.span_id = placed.context.span_id;
+        span.flags = placed.context.flags;
+        span.parent = placed.parent;
+        span.scope = form.scope;
+        span.kind = form.kind;
+        match form.name {
+            Some(name) => span.name = name,
+            None => core::mem::swap(&mut span.name, &mut self.name),
         }
+        span.start = self.start;
+        // Threads' clocks and clock snapshots may disagree by a little.
+        span.end = ending.time.max(self.start);
+        span.attributes.clear();
+        span.attributes.append(&mut form.attributes);
+        self.add_attributes(&mut span.attributes, ending);
+        span.dropped_attributes = 0;
+        span.anatomy = anatomy;
+        core::mem::swap(&mut span.events, &mut self.notes.events);
+        span.dropped_events = self.notes.dropped;
+        core::mem::swap(&mut span.links, &mut self.links.to);
+        if let Some(link) = placed.link {
+            span.links.retain(|other| *other != link);
+            span.links.insert(0, link);
+        }
+        span.dropped_links = self.links.dropped;
+        span.status = form.status;
     }
 
     fn add_attributes(&mut self, attributes: &mut Vec<Attribute>, ending: Ending) {
-        attributes.reserve(8);
         if let Some(code) = self.place.code.take() {
             attributes.push(Attribute::new(CODE_FUNCTION_NAME, code.function));
             attributes.push(Attribute::new(CODE_FILE_PATH, code.file));

@@ -10,11 +10,13 @@ use crate::{
     identity::{Placed, SpanContext},
     mapper::Mapper,
     span::{Link, SpanSink, UnixTime},
-    spans::{Ending, Form, Missing, OpenSpan, Tasks, operation::OpenOperation, region::DEEPEST},
+    spans::{
+        Ending, Form, Missing, OpenSpan, Tasks, frames::Frames, operation::OpenOperation, region::DEEPEST,
+    },
 };
 
 /// An open region or operation: the how many-th of all. The key of one that has ended is never another's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FrameKey(u64);
 
 /// A span that is open, or was.
@@ -58,8 +60,7 @@ const MOST_RENAMED: usize = 1 << 14;
 /// All that is open.
 #[derive(Debug, Default)]
 pub(crate) struct OpenSpans {
-    /// The oldest first.
-    frames: BTreeMap<FrameKey, Frame>,
+    frames: Frames,
     pub(crate) tasks: Tasks,
     last_key: FrameKey,
     /// Those that have ended, and were told their contexts while they had children.
@@ -69,26 +70,25 @@ pub(crate) struct OpenSpans {
 }
 
 impl OpenSpans {
-    pub(crate) fn insert(&mut self, span: Box<OpenSpan>, what: What) -> FrameKey {
+    fn insert(&mut self, span: Box<OpenSpan>, what: What) -> (FrameKey, &mut Frame) {
         let key = FrameKey(self.last_key.0.wrapping_add(1));
         self.last_key = key;
-        self.frames.insert(key, Frame { span, what });
-        key
+        (key, self.frames.insert(key, Frame { span, what }))
     }
 
     pub(crate) fn frame(&self, key: FrameKey) -> Option<&Frame> {
-        self.frames.get(&key)
+        self.frames.get(key)
     }
 
     pub(crate) fn frame_mut(&mut self, key: FrameKey) -> Option<&mut Frame> {
-        self.frames.get_mut(&key)
+        self.frames.get_mut(key)
     }
 
     /// The span itself, as long as it is open.
     pub(crate) fn span(&self, open: Open) -> Option<&OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span(id),
-            Open::Frame(key) => self.frames.get(&key).map(|frame| &*frame.span),
+            Open::Frame(key) => self.frames.get(key).map(|frame| &*frame.span),
         }
     }
 
@@ -96,13 +96,16 @@ impl OpenSpans {
     pub(crate) fn span_mut(&mut self, open: Open) -> Option<&mut OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span_mut(id),
-            Open::Frame(key) => self.frames.get_mut(&key).map(|frame| &mut *frame.span),
+            Open::Frame(key) => self.frames.get_mut(key).map(|frame| &mut *frame.span),
         }
     }
 
-    /// The open regions and operations.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = FrameKey> {
-        self.frames.keys().copied()
+    /// The oldest of the open tasks, and then of the open regions and operations.
+    pub(crate) fn oldest(&mut self, most: usize) -> Vec<Open> {
+        let mut oldest: Vec<Open> = self.tasks.ids().take(most).map(Open::Task).collect();
+        let frames = self.frames.oldest(most - oldest.len());
+        oldest.extend(frames.into_iter().map(Open::Frame));
+        oldest
     }
 
     /// How many spans are open.
@@ -113,7 +116,7 @@ impl OpenSpans {
     pub(crate) fn is_open(&self, open: Open) -> bool {
         match open {
             Open::Task(id) => self.tasks.span(id).is_some(),
-            Open::Frame(key) => self.frames.contains_key(&key),
+            Open::Frame(key) => self.frames.get(key).is_some(),
         }
     }
 
@@ -130,7 +133,7 @@ impl OpenSpans {
 
     fn context_within(&self, open: Open, ancestors: usize) -> Option<SpanContext> {
         let span = match open {
-            Open::Frame(key) => match self.frames.get(&key) {
+            Open::Frame(key) => match self.frames.get(key) {
                 Some(frame) => &frame.span,
                 None => return self.renamed.get(&key).copied(),
             },
@@ -186,7 +189,7 @@ impl OpenSpans {
     }
 
     fn remove(&mut self, key: FrameKey) -> Option<Frame> {
-        let frame = self.frames.remove(&key)?;
+        let frame = self.frames.remove(key)?;
         if self.has_changed_contexts {
             self.remember_if_renamed(key, &frame.span);
         }
@@ -207,7 +210,7 @@ impl OpenSpans {
 
     /// The regions and operations that are open, the latest first.
     fn frames_from_latest(&self) -> Vec<FrameKey> {
-        self.frames.keys().rev().copied().collect()
+        self.frames.from_latest()
     }
 
     /// The operations that are open.
@@ -296,11 +299,9 @@ impl Mapper {
     /// Opens a region or an operation.
     pub(crate) fn begin_frame(&mut self, span: Box<OpenSpan>, what: What) -> FrameKey {
         self.note_overlap(&span);
-        let key = self.open.insert(span, what);
         // Its key has to be known before it can be put onto its goroutine.
-        if let Some(frame) = self.open.frames.get_mut(&key) {
-            self.goroutines.bind(&mut frame.span, Open::Frame(key));
-        }
+        let (key, frame) = self.open.insert(span, what);
+        self.goroutines.bind(&mut frame.span, Open::Frame(key));
         key
     }
 

@@ -12,7 +12,7 @@ use crate::{
     identity::Identity,
     mapper::Mapper,
     span::{Attribute, Link, Scope, SpanSink},
-    spans::{Ending, Form, Links, Missing, Open, OpenSpan},
+    spans::{Ending, Form, Links, Missing, OpenSpan},
 };
 
 /// Which range it is: one of each can be open.
@@ -175,9 +175,8 @@ impl Mapper {
             links.to.extend(context.map(Link::from));
             return links;
         }
-        let tasks = self.open.tasks.ids().map(Open::Task);
-        let all = tasks.chain(self.open.keys().map(Open::Frame));
-        links.to.extend(all.take(most).filter_map(|open| self.open.context(open)).map(Link::from));
+        let oldest = self.open.oldest(most);
+        links.to.extend(oldest.into_iter().filter_map(|open| self.open.context(open)).map(Link::from));
         links.dropped = u32::try_from(self.open.len() - links.to.len()).unwrap_or(u32::MAX);
         self.counters.dropped_links += u64::from(links.dropped);
         links
