@@ -7,7 +7,7 @@ use go_trace_format::event::{GoroutineId, TaskId};
 use crate::{
     anatomy::Anatomy,
     goroutines::{Creation, Goroutines, Nested},
-    identity::{Placed, SpanContext},
+    identity::{Facts, Identity, Placed, SpanContext},
     mapper::Mapper,
     span::{Link, SpanSink, UnixTime},
     spans::{
@@ -243,6 +243,16 @@ pub(crate) enum Meanwhile {
     From(Anatomy),
     /// The goroutine has ended, and the span has not.
     All(Anatomy),
+}
+
+impl LocalParent {
+    /// The identity of its child.
+    pub(crate) fn child(&self, facts: &Facts) -> Identity {
+        match self.context.filter(|_| !self.is_over) {
+            Some(parent) => Identity::of_child(facts, parent),
+            None => Identity::new(facts),
+        }
+    }
 }
 
 impl OpenSpan {

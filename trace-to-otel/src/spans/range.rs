@@ -188,6 +188,9 @@ impl Mapper {
             RangeKind::StopTheWorld(reason) => {
                 format!("stop-the-world ({})", self.texts.name(reason, "unspecified")).into()
             }
+            RangeKind::GcMark => self.texts.fixed("GC concurrent mark phase"),
+            RangeKind::GcSweep => self.texts.fixed("GC incremental sweep"),
+            RangeKind::GcMarkAssist => self.texts.fixed("GC mark assist"),
             other => other.to_string().into(),
         }
     }

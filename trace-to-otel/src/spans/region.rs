@@ -78,21 +78,19 @@ impl Mapper {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.mention(event, region.task);
-        let identity = Identity::new(&self.facts(Scope::Region, event, region.task, true));
+        let goroutine = self.goroutine(event);
+        let parent = match goroutine {
+            Some(goroutine) if !self.has_room_for_region(goroutine) => return Ok(()),
+            Some(goroutine) => self.parent_of_region(goroutine, region.task),
+            None => self.task_as_parent(region.task),
+        };
+        let identity = parent.child(&self.facts(Scope::Region, event, region.task, true));
         let name = self.texts.name(region.name, UNNAMED);
         let mut span = self.open_span(identity, name, event, region.task);
-        let Some(goroutine) = span.place.goroutine else {
-            span.parent = self.task_as_parent(region.task);
-            self.regions.count += 1;
-            let key = self.begin_frame(span, What::Region);
-            return self.loosen(key, sink);
-        };
-        if self.has_room_for_region(goroutine) {
-            span.parent = self.parent_of_region(goroutine, region.task);
-            self.regions.count += 1;
-            self.begin_frame(span, What::Region);
-        }
-        Ok(())
+        span.parent = parent;
+        self.regions.count += 1;
+        let key = self.begin_frame(span, What::Region);
+        if goroutine.is_none() { self.loosen(key, sink) } else { Ok(()) }
     }
 
     pub(crate) fn region_end<S: SpanSink>(
