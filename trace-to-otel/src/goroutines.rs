@@ -227,15 +227,14 @@ impl Goroutines {
     }
 }
 
-/// Whose state an event tells of.
+/// Whose state an event tells of, if it tells of nothing else that spans are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Whose {
-    /// Nobody's, and nothing else either that spans are made of.
-    Nobodys,
-    /// The goroutine's that it happened on.
-    Own,
+    /// The goroutine's that it happened on; or nobody's.
+    Own = 0,
     /// The goroutine's that it names first.
-    Named,
+    Named = 1,
     /// It tells more than a state.
     More,
 }
@@ -251,7 +250,7 @@ impl Whose {
                 E::GoBlock | E::GoStop | E::GoSyscallBegin | E::GoSyscallEnd | E::GoSyscallEndBlocked => {
                     Self::Own
                 }
-                E::ProcStart | E::ProcStop | E::ProcSteal | E::HeapAlloc | E::HeapGoal => Self::Nobodys,
+                E::ProcStart | E::ProcStop | E::ProcSteal | E::HeapAlloc | E::HeapGoal => Self::Own,
                 _ => Self::More,
             };
             types = rest;
@@ -264,15 +263,16 @@ impl Whose {
         Self::OF[event_type as usize]
     }
 
-    /// The goroutine; [`NOBODY`] where there is none.
+    /// The goroutine, where the event tells of nothing but its state.
     ///
-    /// By a look into a table and not by a branch that depends on the event: the processor could not foresee it, and
-    /// this is asked of every event.
+    /// Chosen by arithmetic and not by a branch that depends on the event: the processor could not foresee it, and this
+    /// is asked of every event.
     #[inline]
     pub(crate) fn goroutine(self, event: &Event<'_>) -> GoroutineId {
-        let own = event.goroutine().unwrap_or(NOBODY);
-        let named = GoroutineId(event.arguments()[0] as i64);
-        [NOBODY, own, named, NOBODY][self as usize]
+        let own = event.goroutine().unwrap_or(NOBODY).0;
+        let named = event.arguments()[0] as i64;
+        let is_named = -i64::from(self as u8);
+        GoroutineId(own ^ ((own ^ named) & is_named))
     }
 }
 
@@ -287,7 +287,10 @@ impl Mapper {
             E::GoStart | E::GoSyscallEnd => Doing::Running,
             E::GoSyscallBegin => Doing::Syscall,
             E::GoBlock => Doing::Waiting(self.block_reasons.of(event)),
-            _ => Doing::Runnable,
+            E::GoUnblock | E::GoStop | E::GoSwitch | E::GoSwitchDestroy | E::GoSyscallEndBlocked => {
+                Doing::Runnable
+            }
+            _ => return,
         };
         let former = goroutine.doing;
         let time = goroutine.goes_over_to(doing, self.timeline.time(event));
