@@ -36,14 +36,40 @@ const NOBODY: GoroutineId = GoroutineId(-1);
 pub(crate) struct Goroutines {
     /// Those that something is open on.
     known: HashMap<GoroutineId, Goroutine, foldhash::fast::RandomState>,
-    /// How many of them have each remainder of their ids. Most events are of goroutines that are not known: they are
-    /// told by this, which is small enough to stay near.
-    remainders: Box<[u32; REMAINDERS]>,
+    /// Which those may be.
+    known_ids: Remainders,
     /// Nests that are empty again, so that a span costs no allocation for its own.
     spare: Vec<Vec<Nested>>,
     /// Those that were created inside of spans, whether something is open on them or not. Many live for long and do
     /// much, which is of no interest until a span begins on them.
     created: HashMap<GoroutineId, Creation, foldhash::fast::RandomState>,
+    /// Which those may be.
+    created_ids: Remainders,
+}
+
+/// How many of some goroutines have each remainder of their ids. Most events are of goroutines that nothing is known
+/// of: they are told by this, which is small enough to stay near.
+#[derive(Debug)]
+struct Remainders(Box<[u32; REMAINDERS]>);
+
+impl Remainders {
+    #[inline]
+    fn of(&self, id: GoroutineId) -> u32 {
+        self.0[id.0 as usize % REMAINDERS]
+    }
+
+    #[inline]
+    fn of_mut(&mut self, id: GoroutineId) -> &mut u32 {
+        &mut self.0[id.0 as usize % REMAINDERS]
+    }
+}
+
+impl FromIterator<GoroutineId> for Remainders {
+    fn from_iter<I: IntoIterator<Item = GoroutineId>>(ids: I) -> Self {
+        let mut remainders = Self(Box::new([0; REMAINDERS]));
+        ids.into_iter().for_each(|id| *remainders.of_mut(id) += 1);
+        remainders
+    }
 }
 
 /// A goroutine that something is open on.
@@ -121,23 +147,19 @@ impl Default for Goroutines {
     fn default() -> Self {
         Self {
             known: HashMap::default(),
-            remainders: Box::new([0; REMAINDERS]),
+            known_ids: Remainders::from_iter([]),
             spare: Vec::new(),
             created: HashMap::default(),
+            created_ids: Remainders::from_iter([]),
         }
     }
-}
-
-/// The place of an id in [`Goroutines::remainders`].
-fn remainder(id: GoroutineId) -> usize {
-    id.0 as usize % REMAINDERS
 }
 
 impl Goroutines {
     /// False for nearly all on which nothing is open.
     #[inline]
     pub(crate) fn may_know(&self, id: GoroutineId) -> bool {
-        self.remainders[remainder(id)] > 0
+        self.known_ids.of(id) > 0
     }
 
     #[inline]
@@ -163,13 +185,24 @@ impl Goroutines {
 
     /// The span that a goroutine was created in.
     pub(crate) fn creation(&self, id: GoroutineId) -> Option<Creation> {
-        self.created.get(&id).copied()
+        if self.created_ids.of(id) > 0 { self.created.get(&id).copied() } else { None }
+    }
+
+    /// Remembers the span that a goroutine was created in. Says whether there was room.
+    fn create(&mut self, id: GoroutineId, creation: Creation) -> bool {
+        if self.created.len() >= MOST_CREATED {
+            return false;
+        }
+        if self.created.insert(id, creation).is_none() {
+            *self.created_ids.of_mut(id) += 1;
+        }
+        true
     }
 
     /// The goroutine on which a span begins: it runs.
     pub(crate) fn running(&mut self, id: GoroutineId, time: UnixTime) -> &mut Goroutine {
         self.known.entry(id).or_insert_with(|| {
-            self.remainders[remainder(id)] += 1;
+            *self.known_ids.of_mut(id) += 1;
             Goroutine::new(Doing::Running, time, self.spare.pop().unwrap_or_default())
         })
     }
@@ -207,13 +240,15 @@ impl Goroutines {
 
     /// Forgets a goroutine that has ended, and gives what was open on it.
     pub(crate) fn end(&mut self, id: GoroutineId) -> Option<Goroutine> {
-        self.created.remove(&id);
+        if self.created_ids.of(id) > 0 && self.created.remove(&id).is_some() {
+            *self.created_ids.of_mut(id) -= 1;
+        }
         self.may_know(id).then(|| self.remove(id)).flatten()
     }
 
     fn remove(&mut self, id: GoroutineId) -> Option<Goroutine> {
         let mut goroutine = self.known.remove(&id)?;
-        self.remainders[remainder(id)] -= 1;
+        *self.known_ids.of_mut(id) -= 1;
         if goroutine.open.is_empty() && self.spare.len() < MOST_SPARE {
             self.spare.push(core::mem::take(&mut goroutine.open));
         }
@@ -222,8 +257,9 @@ impl Goroutines {
 
     pub(crate) fn clear(&mut self) {
         self.known.clear();
-        self.remainders.fill(0);
+        self.known_ids = Remainders::from_iter([]);
         self.created.clear();
+        self.created_ids = Remainders::from_iter([]);
     }
 }
 
@@ -365,11 +401,8 @@ impl Mapper {
             .and_then(|nested| Some(Creation { span: nested.span, context: self.open.context_of(nested)? }))
             .or_else(|| self.goroutines.creation(creator));
         let Some(creation) = creation else { return };
-        if self.goroutines.created.len() >= MOST_CREATED {
-            self.counters.unknown_creations += 1;
-            return;
-        }
-        self.goroutines.created.insert(GoroutineId(event.arguments()[0] as i64), creation);
+        let has_room = self.goroutines.create(GoroutineId(event.arguments()[0] as i64), creation);
+        self.counters.unknown_creations += u64::from(!has_room);
     }
 
     /// A goroutine makes another one run on: if both are in spans, these have to do with each other.
@@ -435,7 +468,8 @@ impl crate::saved::Saved for Goroutines {
             created: crate::saved::Saved::load(input)?,
             ..Self::default()
         };
-        loaded.known.keys().for_each(|&id| loaded.remainders[remainder(id)] += 1);
+        loaded.known_ids = loaded.known.keys().copied().collect();
+        loaded.created_ids = loaded.created.keys().copied().collect();
         Some(loaded)
     }
 }
