@@ -54,7 +54,11 @@ struct Discard;
 impl SpanSink for Discard {
     type Error = Infallible;
 
-    fn take(&mut self, span: Span) -> Result<(), Infallible> {
+    fn take(&mut self, mut span: Span) -> Result<(), Infallible> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), Infallible> {
         black_box(span);
         Ok(())
     }
@@ -65,8 +69,12 @@ struct Encoded(Encoder);
 impl SpanSink for Encoded {
     type Error = RecordTooLarge;
 
-    fn take(&mut self, span: Span) -> Result<(), RecordTooLarge> {
-        black_box(self.0.add(&span)?);
+    fn take(&mut self, mut span: Span) -> Result<(), RecordTooLarge> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), RecordTooLarge> {
+        black_box(self.0.add(span)?);
         Ok(())
     }
 }

@@ -13,21 +13,24 @@ use trace_to_otel::{
     otlp::{Encoder, Encoding},
 };
 
-/// This crate's encoder, in batches of its default size. Gives the number of bytes.
+/// This crate's encoder, which cuts batches of its default size: as long as it is kept, it uses its memory again. Gives
+/// the number of bytes of the batches that got full.
 ///
 /// # Panics
 ///
 /// Where a span is too large for a batch.
 #[must_use]
-pub fn direct(encoding: Encoding, resource: &Resource, spans: &[Span]) -> usize {
+pub fn direct(encoder: &mut Encoder, spans: &[Span]) -> usize {
+    let batches = spans.iter().filter_map(|span| encoder.add(span).expect("it fits"));
+    batches.map(|batch| batch.bytes().len()).sum()
+}
+
+/// The number of bytes of spans that are encoded this way, in one batch.
+#[must_use]
+pub fn bytes(encoding: Encoding, resource: &Resource, spans: &[Span]) -> usize {
     let mut encoder = Encoder::new(encoding, resource);
-    let mut bytes = 0;
-    for span in spans {
-        if let Some(batch) = encoder.add(span).expect("it fits") {
-            bytes += batch.bytes().len();
-        }
-    }
-    bytes + encoder.finish().map_or(0, |batch| batch.bytes().len())
+    let full = direct(&mut encoder, spans);
+    full + encoder.finish().map_or(0, |batch| batch.bytes().len())
 }
 
 /// OpenTelemetry's SDK in batches of its default size: `SpanData`, `opentelemetry-proto`'s messages, `prost`'s bytes.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"runtime/trace"
@@ -29,6 +30,15 @@ type load struct {
 	requests int
 	bytes    int64
 	clients  int
+	// traced is the share of requests that carry tasks, regions and logs,
+	// as a sampler at the head chooses them.
+	traced float64
+}
+
+// traces reports whether the n-th request is among the traced ones, which are
+// spread evenly.
+func (l load) traces(n int) bool {
+	return math.Floor(float64(n+1)*l.traced) > math.Floor(float64(n)*l.traced)
 }
 
 // An order is what the service trades in.
@@ -45,6 +55,9 @@ type order struct {
 func runHTTP(r *recorder) error {
 	if r.load.requests == 0 && r.load.bytes == 0 {
 		return fmt.Errorf("-requests and -bytes are both 0: the work would never end")
+	}
+	if !(r.load.traced >= 0 && r.load.traced <= 1) {
+		return fmt.Errorf("-traced is %g, which is no share of the requests", r.load.traced)
 	}
 	database, stop, err := startDatabase()
 	if err != nil {
@@ -82,7 +95,7 @@ func (r *recorder) drive(url string) error {
 			defer clients.Done()
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
-			client := client{url: url, http: &http.Client{Transport: transport}}
+			client := client{url: url, http: &http.Client{Transport: transport}, load: r.load}
 			for n := i; more(); n++ {
 				if err := client.request(n); err != nil {
 					errs <- fmt.Errorf("client %d: %w", i, err)
@@ -96,16 +109,30 @@ func (r *recorder) drive(url string) error {
 	return <-errs
 }
 
+// tracedHeader tells the server that the client traces a request, as
+// traceparent's flag "sampled" does.
+const tracedHeader = "Traced"
+
+// tracedKey is in the contexts of what is traced.
+type tracedKey struct{}
+
+func isTraced(ctx context.Context) bool { return ctx.Value(tracedKey{}) != nil }
+
 // A client is one user of the service.
 type client struct {
 	url  string
 	http *http.Client
+	load load
 }
 
 // request is one user's action: mostly reads, some writes, some errors.
 func (c client) request(n int) error {
-	ctx, task := trace.NewTask(context.Background(), "client request")
-	defer task.End()
+	ctx := context.Background()
+	if c.load.traces(n) {
+		traced, task := trace.NewTask(context.WithValue(ctx, tracedKey{}, true), "client request")
+		defer task.End()
+		ctx = traced
+	}
 	switch n % 5 {
 	case 3:
 		return c.place(ctx, order{Customer: "customer " + strconv.Itoa(n), Items: []string{"tea", "milk"}, Total: 7.5})
@@ -137,7 +164,10 @@ func (c client) place(ctx context.Context, o order) error {
 }
 
 func (c client) do(request *http.Request, want int) error {
-	defer trace.StartRegion(request.Context(), "round trip").End()
+	if ctx := request.Context(); isTraced(ctx) {
+		request.Header.Set(tracedHeader, "1")
+		defer trace.StartRegion(ctx, "round trip").End()
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
 		return err
@@ -162,10 +192,15 @@ func (s *service) routes() http.Handler {
 	return mux
 }
 
-// traced gives each request a task, as a service's middleware would.
+// traced gives each request a task that its client traces, as a service's
+// middleware would.
 func traced(name string, handle http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, request *http.Request) {
-		ctx, task := trace.NewTask(request.Context(), name)
+		if request.Header.Get(tracedHeader) == "" {
+			handle(w, request)
+			return
+		}
+		ctx, task := trace.NewTask(context.WithValue(request.Context(), tracedKey{}, true), name)
 		defer task.End()
 		trace.Log(ctx, "http.path", request.URL.Path)
 		handle(w, request.WithContext(ctx))
@@ -174,47 +209,65 @@ func traced(name string, handle http.HandlerFunc) http.HandlerFunc {
 
 func (s *service) show(w http.ResponseWriter, request *http.Request) {
 	ctx := request.Context()
-	region := trace.StartRegion(ctx, "query order")
-	found := order{}
-	err := s.database.QueryRowContext(ctx, "SELECT id, customer, total FROM orders WHERE id = ?",
-		request.PathValue("id")).Scan(&found.ID, &found.Customer, &found.Total)
-	region.End()
+	found, err := s.query(ctx, request.PathValue("id"))
 	switch {
 	case err == sql.ErrNoRows:
 		http.Error(w, "no such order", http.StatusNotFound)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	default:
-		found.Items = []string{"tea", "milk", "sugar"}
 		render(ctx, w, http.StatusOK, found)
 	}
 }
 
 func (s *service) place(w http.ResponseWriter, request *http.Request) {
 	ctx := request.Context()
-	region := trace.StartRegion(ctx, "decode")
-	placed := order{}
-	err := json.NewDecoder(request.Body).Decode(&placed)
-	region.End()
+	placed, err := decode(ctx, request.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	trace.WithRegion(ctx, "insert order", func() {
-		_, err = s.database.ExecContext(ctx, "INSERT INTO orders (customer, total) VALUES (?, ?)", placed.Customer, placed.Total)
-	})
-	if err != nil {
+	if err := s.insert(ctx, placed); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	render(ctx, w, http.StatusCreated, placed)
 }
 
+func (s *service) query(ctx context.Context, id string) (order, error) {
+	if isTraced(ctx) {
+		defer trace.StartRegion(ctx, "query order").End()
+	}
+	found := order{Items: []string{"tea", "milk", "sugar"}}
+	row := s.database.QueryRowContext(ctx, "SELECT id, customer, total FROM orders WHERE id = ?", id)
+	err := row.Scan(&found.ID, &found.Customer, &found.Total)
+	return found, err
+}
+
+func (s *service) insert(ctx context.Context, o order) error {
+	if isTraced(ctx) {
+		defer trace.StartRegion(ctx, "insert order").End()
+	}
+	_, err := s.database.ExecContext(ctx, "INSERT INTO orders (customer, total) VALUES (?, ?)", o.Customer, o.Total)
+	return err
+}
+
+func decode(ctx context.Context, body io.Reader) (order, error) {
+	if isTraced(ctx) {
+		defer trace.StartRegion(ctx, "decode").End()
+	}
+	placed := order{}
+	err := json.NewDecoder(body).Decode(&placed)
+	return placed, err
+}
+
 func render(ctx context.Context, w http.ResponseWriter, status int, o order) {
-	defer trace.StartRegion(ctx, "render").End()
+	if isTraced(ctx) {
+		defer trace.StartRegion(ctx, "render").End()
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(o); err != nil {
+	if err := json.NewEncoder(w).Encode(o); err != nil && isTraced(ctx) {
 		// The client is gone; the trace is the only place left to tell.
 		trace.Log(ctx, "error", err.Error())
 	}

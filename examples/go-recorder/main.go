@@ -2,7 +2,7 @@
 //
 //	go-recorder -list
 //	go-recorder -scenario tasks -o tasks.trace
-//	go-recorder -scenario http -requests 0 -bytes 100000000 -clients 8 -o large.trace
+//	go-recorder -scenario http -requests 0 -bytes 100000000 -clients 8 -traced 0.2 -o large.trace
 //
 // Beside each trace it writes NAME.truth.json: what the program really did and
 // when, measured with the wall clock around each call, so that a reader of
@@ -53,6 +53,7 @@ func run() error {
 	flag.IntVar(&r.load.requests, "requests", 6, "http: stop after this many requests; 0: no limit")
 	flag.Int64Var(&r.load.bytes, "bytes", 0, "http: stop when the trace has about this many bytes; 0: no limit")
 	flag.IntVar(&r.load.clients, "clients", 3, "http: clients at work at the same time")
+	flag.Float64Var(&r.load.traced, "traced", 1, "http: share of the requests that carry tasks, regions and logs")
 	flag.Parse()
 
 	if *list {

@@ -143,6 +143,7 @@ impl Waiting {
 
 impl Anatomy {
     /// Adds time spent on something.
+    #[inline]
     pub(crate) fn add(&mut self, doing: Doing, nanoseconds: u64) {
         let total = match doing {
             Doing::Running => &mut self.running,

@@ -123,6 +123,12 @@ impl Identity {
         Self { root_trace_id: facts.trace_id(), span_id: facts.span_id(), own: None, remote_parent: None }
     }
 
+    /// The identity of a span whose local parent is known to have a context, and will always have one: it is the root
+    /// of no trace, and which one that would be need not be found out.
+    pub(crate) fn of_child(facts: &Facts, parent: SpanContext) -> Self {
+        Self { root_trace_id: parent.trace_id, span_id: facts.span_id(), own: None, remote_parent: None }
+    }
+
     /// The same span, as the fork's wire names it: other processes know it by that.
     pub(crate) fn with_wire(self, trace_id: Option<TraceId>, span_id: Option<SpanId>) -> Self {
         Self { own: Some(Own::Wire(WireIds { trace_id, span_id })), ..self }

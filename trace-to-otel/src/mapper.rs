@@ -9,13 +9,13 @@ use go_trace_format::{
 use sanitize::Sanitizer;
 
 use crate::{
-    anatomy::{Anatomy, Doing, Waiting},
-    goroutines::{self, Goroutines},
+    anatomy::Anatomy,
+    goroutines::{BlockReasons, Goroutines, Whose},
     identity::{Facts, Identity},
     operations::Describer,
     saved::{Input, MapperStateError, Saved},
     span::{Scope, SpanSink, UnixTime},
-    spans::{Ending, Form, OpenSpan, OpenSpans, Operations, Place, Ranges, Regions},
+    spans::{Ending, Form, OpenSpan, OpenSpans, Operations, Place, Ranges, Regions, Spare},
     text::{CodeLocations, Texts},
     timeline::{Continuity, Timeline},
 };
@@ -177,7 +177,7 @@ impl Counters {
 }
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmap\0\x01";
+const MAGIC: [u8; 8] = *b"gtrmap\0\x02";
 
 /// Turns the events of a trace into spans.
 ///
@@ -200,7 +200,9 @@ pub struct Mapper {
     pub(crate) code: CodeLocations,
     pub(crate) describer: Describer,
     pub(crate) open: OpenSpans,
+    spare: Spare,
     pub(crate) goroutines: Goroutines,
+    pub(crate) block_reasons: BlockReasons,
     pub(crate) regions: Regions,
     pub(crate) operations: Operations,
     pub(crate) ranges: Ranges,
@@ -235,7 +237,9 @@ impl Mapper {
             code: CodeLocations::default(),
             describer: Describer::new(options.sanitizer.clone(), Arc::clone(&options.db_system_name)),
             open: OpenSpans::default(),
+            spare: Spare::default(),
             goroutines: Goroutines::default(),
+            block_reasons: BlockReasons::NONE,
             regions: Regions::default(),
             operations: Operations::default(),
             ranges: Ranges::default(),
@@ -279,6 +283,22 @@ impl Mapper {
     ///
     /// Those of the sink.
     pub fn event<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        let whose = Whose::of(event.event_type());
+        if whose == Whose::More {
+            return self.event_with_more(event, sink);
+        }
+        self.timeline.note(event);
+        self.has_scheduling = true;
+        let id = whose.goroutine(event);
+        if self.goroutines.may_know(id) {
+            self.goroutine_moves(event, id);
+        }
+        Ok(())
+    }
+
+    /// An event that says more than what a goroutine does.
+    #[inline(never)]
+    fn event_with_more<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
         use EventType as E;
         let event_type = event.event_type();
         if event_type == E::Sync {
@@ -286,32 +306,18 @@ impl Mapper {
             return self.sync(event, sink);
         }
         self.timeline.note(event);
-        // Most events say what a goroutine does, if they say anything: that is told before anything is decoded.
+        self.has_scheduling = self.has_scheduling || is_of_scheduling(event_type);
         match event_type {
-            E::GoStart => self.goroutine_is_moved(event, Doing::Running),
-            E::GoUnblock => self.goroutine_wakes(event),
-            E::GoSwitch | E::GoSwitchDestroy => self.goroutine_is_moved(event, Doing::Runnable),
-            E::GoBlock => self.goroutine_moves(event, goroutines::blocked),
-            E::GoStop | E::GoSyscallEndBlocked => self.goroutine_moves(event, |_| Doing::Runnable),
-            E::GoSyscallBegin => self.goroutine_moves(event, |_| Doing::Syscall),
-            E::GoSyscallEnd => self.goroutine_moves(event, |_| Doing::Running),
-            E::GoCreate => self.goroutine_is_created(event, Doing::Runnable),
-            E::GoCreateBlocked => self.goroutine_is_created(event, Doing::Waiting(Waiting::Other)),
+            E::GoCreate | E::GoCreateBlocked => self.goroutine_is_created(event),
             E::GoDestroy | E::GoDestroySyscall => self.goroutine_end(event, sink)?,
-            E::ProcStart | E::ProcStop | E::ProcSteal | E::HeapAlloc | E::HeapGoal => {}
-            E::GoStatus | E::GoStatusStack => {
-                self.goroutine_status(event);
-                return Ok(());
-            }
+            E::GoStatus | E::GoStatusStack => self.goroutine_status(event),
             _ => return self.event_with_content(event, sink),
         }
-        self.has_scheduling = true;
         Ok(())
     }
 
-    /// An event that says more than what a goroutine does.
+    /// An event that spans are made of.
     fn event_with_content<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
-        self.has_scheduling = self.has_scheduling || is_of_scheduling(event.event_type());
         self.see_innermost(event, sink)?;
         match event.kind() {
             EventKind::TaskBegin(task) => self.task_begin(event, task, sink),
@@ -412,6 +418,7 @@ impl Mapper {
         }
         self.timeline.begin_generation(event, continuity);
         self.code.begin_generation();
+        self.block_reasons = BlockReasons::NONE;
         Ok(())
     }
 
@@ -442,12 +449,17 @@ impl Mapper {
             code: self.code.of_top_user_frame(event.stack()),
             stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
         };
-        OpenSpan::new(identity, name, self.timeline.time(event), task, place)
+        self.spare.begin(identity, name, self.timeline.time(event), task, place)
     }
 
     /// The span of which an event is all that was seen: it began before the trace, who knows where.
-    pub(crate) fn unstarted_span(&self, identity: Identity, name: Arc<str>, task: TaskId) -> Box<OpenSpan> {
-        OpenSpan::new(identity, name, self.timeline.begin(), task, Place::default())
+    pub(crate) fn unstarted_span(
+        &mut self,
+        identity: Identity,
+        name: Arc<str>,
+        task: TaskId,
+    ) -> Box<OpenSpan> {
+        self.spare.begin(identity, name, self.timeline.begin(), task, Place::default())
     }
 
     /// The goroutine that an event happened on.
@@ -481,7 +493,7 @@ impl Mapper {
         }
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
-        sink.take(span.finish(form, placed, anatomy, ending))
+        self.spare.finish(span, form, placed, anatomy, ending, sink)
     }
 }
 

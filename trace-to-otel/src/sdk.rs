@@ -210,8 +210,12 @@ impl<E: SpanExporter> SdkSink<E> {
 impl<E: SpanExporter> SpanSink for SdkSink<E> {
     type Error = SdkError;
 
-    fn take(&mut self, span: Span) -> Result<(), SdkError> {
-        self.batch.push(SpanData::from(&span));
+    fn take(&mut self, mut span: Span) -> Result<(), SdkError> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), SdkError> {
+        self.batch.push(SpanData::from(&*span));
         if self.batch.len() < self.batch_size { Ok(()) } else { self.export() }
     }
 }

@@ -1,6 +1,9 @@
 //! The lean span between mapping and encoding, and who takes it.
 
-use core::fmt;
+use core::{
+    fmt,
+    num::{NonZeroU64, NonZeroU128},
+};
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
 use trace_context::{SpanId, TraceFlags, TraceId};
@@ -86,6 +89,12 @@ impl Span {
             dropped_links: 0,
             status: Status::Unset,
         }
+    }
+
+    /// What stands where a span was taken out.
+    pub(crate) fn nothing() -> Self {
+        let (trace_id, span_id) = (NonZeroU128::MIN.into(), NonZeroU64::MIN.into());
+        Self::new(trace_id, span_id, Scope::Task, Arc::default(), (UnixTime(0), UnixTime(0)))
     }
 
     /// How long it took, in nanoseconds.
@@ -330,6 +339,17 @@ pub trait SpanSink {
     /// finishes: a caller that goes on afterwards has to count on that.
     fn take(&mut self, span: Span) -> Result<(), Self::Error>;
 
+    /// The same by reference: what the sink leaves of the span, its memory above all, serves for the next one. A
+    /// [`Mapper`](crate::Mapper) hands spans on by this. To be written for a sink that only looks at spans, as encoders
+    /// do; whatever it leaves behind may be changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`take`](Self::take).
+    fn lend(&mut self, span: &mut Span) -> Result<(), Self::Error> {
+        self.take(core::mem::replace(span, Span::nothing()))
+    }
+
     /// Whether it takes log records too. To one that does not, none are handed: logs stay events of their spans.
     fn takes_logs(&self) -> bool {
         false
@@ -353,6 +373,10 @@ impl<S: SpanSink + ?Sized> SpanSink for &mut S {
 
     fn take(&mut self, span: Span) -> Result<(), S::Error> {
         (**self).take(span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), S::Error> {
+        (**self).lend(span)
     }
 
     fn takes_logs(&self) -> bool {

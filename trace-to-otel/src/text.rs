@@ -38,7 +38,19 @@ impl Texts {
         if text.is_empty() {
             return otherwise.into();
         }
-        let name: Arc<str> = self.sanitizer.text(bytes).into();
+        let name = self.sanitizer.text(bytes).into();
+        self.remember(bytes, name)
+    }
+
+    /// A name that is no program's.
+    pub(crate) fn fixed(&mut self, name: &'static str) -> Arc<str> {
+        match self.names.get(name.as_bytes()) {
+            Some(known) => Arc::clone(known),
+            None => self.remember(name.as_bytes(), name.into()),
+        }
+    }
+
+    fn remember(&mut self, bytes: &[u8], name: Arc<str>) -> Arc<str> {
         if self.names.len() == Self::MOST_NAMES {
             self.names.clear();
         }

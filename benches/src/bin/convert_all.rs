@@ -1,11 +1,11 @@
 //! Reads a whole trace in causal order, maps it and encodes the spans as OTLP: what conversion costs beside reading, which
 //! is `read_all ordered`.
 //!
-//! `convert_all protobuf|json FILE`
+//! `convert_all protobuf|json|discard|read FILE`; `discard` maps only, `read` hands the events to nobody: to be subtracted.
 
-use std::{env, error::Error, fs::File, process::ExitCode};
+use std::{convert::Infallible, env, error::Error, fs::File, hint::black_box, process::ExitCode};
 
-use go_trace_format::{Mode, ReaderOptions};
+use go_trace_format::{Mode, Reader, ReaderOptions};
 use trace_to_otel::{
     Mapper, Resource, Span, SpanSink,
     otlp::{Batch, Encoder, Encoding, RecordTooLarge},
@@ -16,7 +16,9 @@ fn main() -> ExitCode {
     let converted = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["protobuf", path] => convert(path, Encoding::Protobuf),
         ["json", path] => convert(path, Encoding::Json),
-        _ => Err("usage: convert_all protobuf|json FILE".into()),
+        ["discard", path] => discard(path),
+        ["read", path] => read(path),
+        _ => Err("usage: convert_all protobuf|json|discard|read FILE".into()),
     };
     match converted {
         Ok(told) => {
@@ -30,19 +32,62 @@ fn main() -> ExitCode {
     }
 }
 
-fn convert(path: &str, encoding: Encoding) -> Result<String, Box<dyn Error>> {
-    let mut reader = ReaderOptions::new().mode(Mode::Strict).read(File::open(path)?)?;
-    let mut mapper = Mapper::new();
-    let mut batches = Batches { encoder: Encoder::new(encoding, &Resource::new()), spans: 0, bytes: 0 };
+fn read(path: &str) -> Result<String, Box<dyn Error>> {
+    let mut reader = open(path)?;
     let mut events = 0_u64;
     while let Some(event) = reader.next_event()? {
-        mapper.event(&event, &mut batches)?;
+        black_box(&event);
         events += 1;
     }
-    mapper.finish(&mut batches)?;
+    Ok(format!("{events} events"))
+}
+
+fn discard(path: &str) -> Result<String, Box<dyn Error>> {
+    let mut spans = Discarded(0);
+    let events = map(path, &mut spans)?;
+    Ok(format!("{events} events, {} spans in 0 bytes", spans.0))
+}
+
+fn convert(path: &str, encoding: Encoding) -> Result<String, Box<dyn Error>> {
+    let mut batches = Batches { encoder: Encoder::new(encoding, &Resource::new()), spans: 0, bytes: 0 };
+    let events = map(path, &mut batches)?;
     let last = batches.encoder.finish();
     batches.count(last);
     Ok(format!("{events} events, {} spans in {} bytes", batches.spans, batches.bytes))
+}
+
+fn open(path: &str) -> Result<Reader<'static>, Box<dyn Error>> {
+    Ok(ReaderOptions::new().mode(Mode::Strict).read(File::open(path)?)?)
+}
+
+/// Maps a whole trace, and gives the number of its events.
+fn map<S: SpanSink<Error: Error + 'static>>(path: &str, sink: &mut S) -> Result<u64, Box<dyn Error>> {
+    let mut reader = open(path)?;
+    let mut mapper = Mapper::new();
+    let mut events = 0_u64;
+    while let Some(event) = reader.next_event()? {
+        mapper.event(&event, sink)?;
+        events += 1;
+    }
+    mapper.finish(sink)?;
+    Ok(events)
+}
+
+/// Counts spans.
+struct Discarded(u64);
+
+impl SpanSink for Discarded {
+    type Error = Infallible;
+
+    fn take(&mut self, mut span: Span) -> Result<(), Infallible> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), Infallible> {
+        black_box(span);
+        self.0 += 1;
+        Ok(())
+    }
 }
 
 /// Counts the batches that would be sent.
@@ -64,8 +109,12 @@ impl Batches {
 impl SpanSink for Batches {
     type Error = RecordTooLarge;
 
-    fn take(&mut self, span: Span) -> Result<(), RecordTooLarge> {
-        let batch = self.encoder.add(&span)?;
+    fn take(&mut self, mut span: Span) -> Result<(), RecordTooLarge> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), RecordTooLarge> {
+        let batch = self.encoder.add(span)?;
         self.count(batch);
         Ok(())
     }

@@ -92,4 +92,8 @@ impl<W: Write> SpanSink for JsonLines<W> {
     fn take(&mut self, span: Span) -> io::Result<()> {
         self.write(&span)
     }
+
+    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
+        self.write(span)
+    }
 }

@@ -1,19 +1,22 @@
 //! Spans that have begun: what is kept of them, and how they are finished.
 
+mod frames;
 mod log;
 mod open;
 mod operation;
 mod range;
 mod region;
+mod spare;
 mod task;
 
 pub(crate) use open::{LocalParent, Meanwhile, Open, OpenSpans};
 pub(crate) use operation::Operations;
 pub(crate) use range::Ranges;
 pub(crate) use region::Regions;
+pub(crate) use spare::Spare;
 pub(crate) use task::Tasks;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use go_trace_format::event::{GoroutineId, TaskId, ThreadId};
 use opentelemetry_semantic_conventions::attribute::{
@@ -24,7 +27,7 @@ use crate::{
     anatomy::Anatomy,
     attribute,
     identity::{Identity, Placed},
-    span::{Attribute, Link, Scope, Span, SpanEvent, SpanKind, Status, UnixTime},
+    span::{Attribute, Link, Scope, Span, SpanEvent, SpanKind, Status, UnixTime, Value},
     text::CodeLocation,
 };
 
@@ -132,25 +135,13 @@ pub(crate) struct Form {
 impl Form {
     /// A span of which nothing but its begin and end is told.
     pub(crate) fn plain(scope: Scope) -> Self {
-        Self {
-            scope,
-            kind: SpanKind::Internal,
-            status: Status::Unset,
-            name: None,
-            attributes: Vec::with_capacity(8),
-        }
+        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::new() }
     }
 }
 
 impl OpenSpan {
-    pub(crate) fn new(
-        identity: Identity,
-        name: Arc<str>,
-        start: UnixTime,
-        task: TaskId,
-        place: Place,
-    ) -> Box<Self> {
-        Box::new(Self {
+    fn new(identity: Identity, name: Arc<str>, start: UnixTime, task: TaskId, place: Place) -> Self {
+        Self {
             identity,
             name,
             start,
@@ -161,75 +152,117 @@ impl OpenSpan {
             abandoned: None,
             notes: Notes::default(),
             links: Links::default(),
-        })
-    }
-
-    pub(crate) fn finish(
-        mut self: Box<Self>,
-        mut form: Form,
-        placed: Placed,
-        anatomy: Option<Anatomy>,
-        ending: Ending,
-    ) -> Span {
-        self.add_attributes(&mut form.attributes, ending);
-        Span {
-            trace_id: placed.context.trace_id,
-            span_id: placed.context.span_id,
-            flags: placed.context.flags,
-            parent: placed.parent,
-            scope: form.scope,
-            kind: form.kind,
-            start: self.start,
-            // Threads' clocks and clock snapshots may disagree by a little.
-            end: ending.time.max(self.start),
-            attributes: form.attributes,
-            dropped_attributes: 0,
-            anatomy,
-            name: form.name.unwrap_or(self.name),
-            events: self.notes.events,
-            dropped_events: self.notes.dropped,
-            links: match placed.link {
-                Some(link) => {
-                    self.links.to.retain(|other| *other != link);
-                    self.links.to.insert(0, link);
-                    self.links.to
-                }
-                None => self.links.to,
-            },
-            dropped_links: self.links.dropped,
-            status: form.status,
         }
     }
 
-    fn add_attributes(&mut self, attributes: &mut Vec<Attribute>, ending: Ending) {
-        attributes.reserve(8);
+    /// Makes `span` of it, whose events and links are to be none. What is left of the open span means nothing.
+    fn finish_into(
+        &mut self,
+        span: &mut Span,
+        form: Form,
+        placed: Placed,
+        anatomy: Option<Anatomy>,
+        ending: Ending,
+    ) {
+        span.trace_id = placed.context.trace_id;
+        span.span_id = placed.context.span_id;
+        span.flags = placed.context.flags;
+        span.parent = placed.parent;
+        span.scope = form.scope;
+        span.kind = form.kind;
+        match form.name {
+            Some(name) => span.name = name,
+            None => core::mem::swap(&mut span.name, &mut self.name),
+        }
+        span.start = self.start;
+        // Threads' clocks and clock snapshots may disagree by a little.
+        span.end = ending.time.max(self.start);
+        let mut attributes = Rewriting::new(&mut span.attributes);
+        form.attributes.into_iter().for_each(|Attribute { key, value }| attributes.put(key, value));
+        self.add_attributes(&mut attributes, ending);
+        attributes.finish();
+        span.dropped_attributes = 0;
+        span.anatomy = anatomy;
+        core::mem::swap(&mut span.events, &mut self.notes.events);
+        span.dropped_events = self.notes.dropped;
+        core::mem::swap(&mut span.links, &mut self.links.to);
+        if let Some(link) = placed.link {
+            span.links.retain(|other| *other != link);
+            span.links.insert(0, link);
+        }
+        span.dropped_links = self.links.dropped;
+        span.status = form.status;
+    }
+
+    fn add_attributes(&mut self, attributes: &mut Rewriting<'_>, ending: Ending) {
         if let Some(code) = self.place.code.take() {
-            attributes.push(Attribute::new(CODE_FUNCTION_NAME, code.function));
-            attributes.push(Attribute::new(CODE_FILE_PATH, code.file));
+            attributes.text(CODE_FUNCTION_NAME, code.function);
+            attributes.text(CODE_FILE_PATH, code.file);
             if code.line != 0 {
-                attributes.push(Attribute::new(CODE_LINE_NUMBER, code.line));
+                attributes.integer(CODE_LINE_NUMBER, code.line);
             }
         }
         if self.task != TaskId::BACKGROUND {
             // Ids are counted up from 1.
-            attributes.push(Attribute::new(attribute::TASK_ID, self.task.0 as i64));
+            attributes.integer(attribute::TASK_ID, self.task.0 as i64);
         }
         if let Some(GoroutineId(id)) = self.place.goroutine {
-            attributes.push(Attribute::new(attribute::GOROUTINE_ID, id));
+            attributes.integer(attribute::GOROUTINE_ID, id);
         }
         if let Some(ThreadId(id)) = self.place.thread {
-            attributes.push(Attribute::new(THREAD_ID, id));
+            attributes.integer(THREAD_ID, id);
         }
         if let Some(stack) = self.place.stack.take() {
-            attributes.push(Attribute::new(CODE_STACKTRACE, stack));
+            attributes.text(CODE_STACKTRACE, stack);
         }
-        match ending.missing {
-            Some(Missing::Start) => attributes.push(Attribute::new(attribute::INCOMPLETE, "start")),
-            Some(Missing::End) => attributes.push(Attribute::new(attribute::INCOMPLETE, "end")),
-            Some(Missing::Both) => attributes.push(Attribute::new(attribute::INCOMPLETE, "both")),
-            None if ending.is_assumed => attributes.push(Attribute::new(attribute::PAIRING, "assumed")),
-            None => {}
+        let (key, value) = match ending.missing {
+            Some(Missing::Start) => (attribute::INCOMPLETE, "start"),
+            Some(Missing::End) => (attribute::INCOMPLETE, "end"),
+            Some(Missing::Both) => (attribute::INCOMPLETE, "both"),
+            None if ending.is_assumed => (attribute::PAIRING, "assumed"),
+            None => return,
+        };
+        attributes.text(key, value.into());
+    }
+}
+
+/// Attributes that are written over those of another span, one by one. To empty the list and fill it again would move
+/// each through memory in two pieces of other sizes, for which the processor stops.
+struct Rewriting<'a> {
+    attributes: &'a mut Vec<Attribute>,
+    written: usize,
+}
+
+impl<'a> Rewriting<'a> {
+    fn new(attributes: &'a mut Vec<Attribute>) -> Self {
+        Self { attributes, written: 0 }
+    }
+
+    #[inline]
+    fn put(&mut self, key: Cow<'static, str>, value: Value) {
+        match self.attributes.get_mut(self.written) {
+            Some(place) => {
+                place.key = key;
+                place.value = value;
+            }
+            None => self.attributes.push(Attribute { key, value }),
         }
+        self.written += 1;
+    }
+
+    #[inline]
+    fn text(&mut self, key: &'static str, text: Arc<str>) {
+        self.put(key.into(), Value::Text(text));
+    }
+
+    #[inline]
+    fn integer(&mut self, key: &'static str, number: i64) {
+        self.put(key.into(), Value::Integer(number));
+    }
+
+    /// Takes away what has not been written over.
+    fn finish(self) {
+        self.attributes.truncate(self.written);
     }
 }
 

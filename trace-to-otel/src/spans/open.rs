@@ -6,15 +6,17 @@ use go_trace_format::event::{GoroutineId, TaskId};
 
 use crate::{
     anatomy::Anatomy,
-    goroutines::{Creation, Goroutines},
-    identity::{Placed, SpanContext},
+    goroutines::{Creation, Goroutines, Nested},
+    identity::{Facts, Identity, Placed, SpanContext},
     mapper::Mapper,
     span::{Link, SpanSink, UnixTime},
-    spans::{Ending, Form, Missing, OpenSpan, Tasks, operation::OpenOperation, region::DEEPEST},
+    spans::{
+        Ending, Form, Missing, OpenSpan, Tasks, frames::Frames, operation::OpenOperation, region::DEEPEST,
+    },
 };
 
 /// An open region or operation: the how many-th of all. The key of one that has ended is never another's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FrameKey(u64);
 
 /// A span that is open, or was.
@@ -58,8 +60,7 @@ const MOST_RENAMED: usize = 1 << 14;
 /// All that is open.
 #[derive(Debug, Default)]
 pub(crate) struct OpenSpans {
-    /// The oldest first.
-    frames: BTreeMap<FrameKey, Frame>,
+    frames: Frames,
     pub(crate) tasks: Tasks,
     last_key: FrameKey,
     /// Those that have ended, and were told their contexts while they had children.
@@ -69,26 +70,25 @@ pub(crate) struct OpenSpans {
 }
 
 impl OpenSpans {
-    pub(crate) fn insert(&mut self, span: Box<OpenSpan>, what: What) -> FrameKey {
+    fn insert(&mut self, span: Box<OpenSpan>, what: What) -> (FrameKey, &mut Frame) {
         let key = FrameKey(self.last_key.0.wrapping_add(1));
         self.last_key = key;
-        self.frames.insert(key, Frame { span, what });
-        key
+        (key, self.frames.insert(key, Frame { span, what }))
     }
 
     pub(crate) fn frame(&self, key: FrameKey) -> Option<&Frame> {
-        self.frames.get(&key)
+        self.frames.get(key)
     }
 
     pub(crate) fn frame_mut(&mut self, key: FrameKey) -> Option<&mut Frame> {
-        self.frames.get_mut(&key)
+        self.frames.get_mut(key)
     }
 
     /// The span itself, as long as it is open.
     pub(crate) fn span(&self, open: Open) -> Option<&OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span(id),
-            Open::Frame(key) => self.frames.get(&key).map(|frame| &*frame.span),
+            Open::Frame(key) => self.frames.get(key).map(|frame| &*frame.span),
         }
     }
 
@@ -96,13 +96,16 @@ impl OpenSpans {
     pub(crate) fn span_mut(&mut self, open: Open) -> Option<&mut OpenSpan> {
         match open {
             Open::Task(id) => self.tasks.span_mut(id),
-            Open::Frame(key) => self.frames.get_mut(&key).map(|frame| &mut *frame.span),
+            Open::Frame(key) => self.frames.get_mut(key).map(|frame| &mut *frame.span),
         }
     }
 
-    /// The open regions and operations.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = FrameKey> {
-        self.frames.keys().copied()
+    /// The oldest of the open tasks, and then of the open regions and operations.
+    pub(crate) fn oldest(&mut self, most: usize) -> Vec<Open> {
+        let mut oldest: Vec<Open> = self.tasks.ids().take(most).map(Open::Task).collect();
+        let frames = self.frames.oldest(most - oldest.len());
+        oldest.extend(frames.into_iter().map(Open::Frame));
+        oldest
     }
 
     /// How many spans are open.
@@ -113,7 +116,7 @@ impl OpenSpans {
     pub(crate) fn is_open(&self, open: Open) -> bool {
         match open {
             Open::Task(id) => self.tasks.span(id).is_some(),
-            Open::Frame(key) => self.frames.contains_key(&key),
+            Open::Frame(key) => self.frames.get(key).is_some(),
         }
     }
 
@@ -122,9 +125,15 @@ impl OpenSpans {
         self.context_within(open, MOST_ANCESTORS)
     }
 
+    /// The same of a span that is open on a goroutine.
+    #[inline]
+    pub(crate) fn context_of(&self, nested: Nested) -> Option<SpanContext> {
+        if self.has_changed_contexts { self.context(nested.span) } else { Some(nested.context) }
+    }
+
     fn context_within(&self, open: Open, ancestors: usize) -> Option<SpanContext> {
         let span = match open {
-            Open::Frame(key) => match self.frames.get(&key) {
+            Open::Frame(key) => match self.frames.get(key) {
                 Some(frame) => &frame.span,
                 None => return self.renamed.get(&key).copied(),
             },
@@ -158,6 +167,11 @@ impl OpenSpans {
         LocalParent { span: Some(span), context: self.context(span), is_over: false }
     }
 
+    /// The same of a parent that is open on a goroutine.
+    pub(crate) fn nested_as_parent(&self, nested: Nested) -> LocalParent {
+        LocalParent { span: Some(nested.span), context: self.context_of(nested), is_over: false }
+    }
+
     /// Whether something is part of a task, itself or by one of its ancestors.
     pub(crate) fn is_within(&self, mut open: Open, task: TaskId) -> bool {
         for _ in 0..MOST_ANCESTORS {
@@ -175,7 +189,7 @@ impl OpenSpans {
     }
 
     fn remove(&mut self, key: FrameKey) -> Option<Frame> {
-        let frame = self.frames.remove(&key)?;
+        let frame = self.frames.remove(key)?;
         if self.has_changed_contexts {
             self.remember_if_renamed(key, &frame.span);
         }
@@ -196,7 +210,7 @@ impl OpenSpans {
 
     /// The regions and operations that are open, the latest first.
     fn frames_from_latest(&self) -> Vec<FrameKey> {
-        self.frames.keys().rev().copied().collect()
+        self.frames.from_latest()
     }
 
     /// The operations that are open.
@@ -231,6 +245,16 @@ pub(crate) enum Meanwhile {
     All(Anatomy),
 }
 
+impl LocalParent {
+    /// The identity of its child.
+    pub(crate) fn child(&self, facts: &Facts) -> Identity {
+        match self.context.filter(|_| !self.is_over) {
+            Some(parent) => Identity::of_child(facts, parent),
+            None => Identity::new(facts),
+        }
+    }
+}
+
 impl OpenSpan {
     /// Takes note that the span was over at some time, with these totals of its goroutine, although it has not ended.
     pub(crate) fn abandon(&mut self, time: UnixTime, totals: &Anatomy) {
@@ -258,8 +282,8 @@ impl Goroutines {
         if goroutine.open.len() < DEEPEST {
             let (start, totals) = goroutine.totals_at(span.start);
             span.start = start;
-            span.meanwhile = Meanwhile::From(totals);
-            goroutine.open.push(open);
+            span.meanwhile = Meanwhile::From(*totals);
+            goroutine.open.push(Nested { span: open, context: span.placed(span.parent.context).context });
         }
     }
 }
@@ -271,37 +295,35 @@ impl Mapper {
         if let Meanwhile::All(anatomy) = span.meanwhile {
             return Some(anatomy).filter(|_| is_cut);
         }
-        let Meanwhile::From(start) = span.meanwhile else { return None };
+        let Meanwhile::From(start) = &span.meanwhile else { return None };
         let id = span.place.goroutine?;
         if !is_cut && ending.goroutine != Some(id) {
             self.goroutines.close(id, open);
             return None;
         }
-        let (end, totals) = self.goroutines.close_at(id, open, ending.time)?;
+        let (end, meanwhile) = self.goroutines.close_at(id, open, ending.time, start)?;
         ending.time = end;
-        Some(totals.since(&start))
+        Some(meanwhile)
     }
 
     /// Opens a region or an operation.
     pub(crate) fn begin_frame(&mut self, span: Box<OpenSpan>, what: What) -> FrameKey {
         self.note_overlap(&span);
-        let key = self.open.insert(span, what);
         // Its key has to be known before it can be put onto its goroutine.
-        if let Some(frame) = self.open.frames.get_mut(&key) {
-            self.goroutines.bind(&mut frame.span, Open::Frame(key));
-        }
+        let (key, frame) = self.open.insert(span, what);
+        self.goroutines.bind(&mut frame.span, Open::Frame(key));
         key
     }
 
     /// The region or operation that is open innermost on a goroutine.
-    pub(crate) fn innermost_frame(&self, goroutine: GoroutineId) -> Option<Open> {
+    pub(crate) fn innermost_frame(&self, goroutine: GoroutineId) -> Option<Nested> {
         let open = &self.goroutines.get(goroutine)?.open;
-        open.iter().copied().rfind(|open| matches!(open, Open::Frame(_)))
+        open.iter().copied().rfind(|nested| matches!(nested.span, Open::Frame(_)))
     }
 
     /// The region or operation that a goroutine was created in: as a parent as long as it is open, then as a link.
     pub(crate) fn creation_as_parent(&self, goroutine: GoroutineId) -> LocalParent {
-        match self.goroutines.get(goroutine).and_then(|goroutine| goroutine.creation) {
+        match self.goroutines.creation(goroutine) {
             Some(Creation { span, context }) if self.open.is_open(span) => LocalParent {
                 span: Some(span),
                 context: self.open.context(span).or(Some(context)),
@@ -321,7 +343,7 @@ impl Mapper {
             return;
         };
         let (time, totals) = known.totals_at(time);
-        frame.span.abandon(time, &totals);
+        frame.span.abandon(time, totals);
         self.goroutines.close(goroutine, Open::Frame(key));
     }
 

@@ -18,6 +18,7 @@ use trace_context::{Fold, SpanId};
 
 use crate::{
     attribute,
+    goroutines::Nested,
     identity::Identity,
     mapper::Mapper,
     operations::{self, Described, Side},
@@ -331,7 +332,8 @@ impl Mapper {
         if !self.operations.has_handshakes() {
             return Ok(());
         }
-        if let Some(Open::Frame(key)) = self.goroutine(event).and_then(|id| self.innermost_frame(id)) {
+        let innermost = self.goroutine(event).and_then(|id| self.innermost_frame(id));
+        if let Some(Nested { span: Open::Frame(key), .. }) = innermost {
             self.see_handshake(key, event);
         }
         while let Some(key) = self.operations.over.pop() {
@@ -354,8 +356,8 @@ impl Mapper {
             return self.open.as_parent(Open::Frame(key));
         }
         let Some(goroutine) = goroutine else { return LocalParent::default() };
-        match self.goroutines.get(goroutine).and_then(|goroutine| goroutine.open.last()) {
-            Some(&around) => self.open.as_parent(around),
+        match self.goroutines.innermost(goroutine) {
+            Some(around) => self.open.nested_as_parent(around),
             None if start.operation == Operation::HttpServer => LocalParent::default(),
             None => self.creation_as_parent(goroutine),
         }
@@ -371,7 +373,9 @@ impl Mapper {
         operation: Operation,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let Some(innermost @ Open::Frame(key)) = self.innermost_frame(goroutine) else { return Ok(()) };
+        let Some(Nested { span: Open::Frame(key), .. }) = self.innermost_frame(goroutine) else {
+            return Ok(());
+        };
         let Some(frame) = self.open.frame_mut(key) else { return Ok(()) };
         let is_lost = |what: &What| matches!(what, What::Operation(open) if open.operation == operation);
         if operation == Operation::HttpClient || !is_lost(&frame.what) {
@@ -386,7 +390,7 @@ impl Mapper {
             }
             None => {
                 frame.span.meanwhile = Meanwhile::Unknown;
-                self.goroutines.close(goroutine, innermost);
+                self.goroutines.close(goroutine, Open::Frame(key));
                 Ok(())
             }
         }

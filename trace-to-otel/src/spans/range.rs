@@ -12,7 +12,7 @@ use crate::{
     identity::Identity,
     mapper::Mapper,
     span::{Attribute, Link, Scope, SpanSink},
-    spans::{Ending, Form, Links, Missing, Open, OpenSpan},
+    spans::{Ending, Form, Links, Missing, OpenSpan},
 };
 
 /// Which range it is: one of each can be open.
@@ -170,14 +170,13 @@ impl Mapper {
         let mut links = Links::default();
         let most = self.options.limits.links_per_span;
         if !key.kind.is_wide() {
-            let nest = goroutine.and_then(|id| self.goroutines.get(id));
-            let context = nest.and_then(|nest| self.open.context(*nest.open.last()?));
+            let innermost = goroutine.and_then(|id| self.goroutines.innermost(id));
+            let context = innermost.and_then(|nested| self.open.context_of(nested));
             links.to.extend(context.map(Link::from));
             return links;
         }
-        let tasks = self.open.tasks.ids().map(Open::Task);
-        let all = tasks.chain(self.open.keys().map(Open::Frame));
-        links.to.extend(all.take(most).filter_map(|open| self.open.context(open)).map(Link::from));
+        let oldest = self.open.oldest(most);
+        links.to.extend(oldest.into_iter().filter_map(|open| self.open.context(open)).map(Link::from));
         links.dropped = u32::try_from(self.open.len() - links.to.len()).unwrap_or(u32::MAX);
         self.counters.dropped_links += u64::from(links.dropped);
         links
@@ -189,6 +188,9 @@ impl Mapper {
             RangeKind::StopTheWorld(reason) => {
                 format!("stop-the-world ({})", self.texts.name(reason, "unspecified")).into()
             }
+            RangeKind::GcMark => self.texts.fixed("GC concurrent mark phase"),
+            RangeKind::GcSweep => self.texts.fixed("GC incremental sweep"),
+            RangeKind::GcMarkAssist => self.texts.fixed("GC mark assist"),
             other => other.to_string().into(),
         }
     }

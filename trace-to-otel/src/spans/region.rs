@@ -78,21 +78,19 @@ impl Mapper {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.mention(event, region.task);
-        let identity = Identity::new(&self.facts(Scope::Region, event, region.task, true));
+        let goroutine = self.goroutine(event);
+        let parent = match goroutine {
+            Some(goroutine) if !self.has_room_for_region(goroutine) => return Ok(()),
+            Some(goroutine) => self.parent_of_region(goroutine, region.task),
+            None => self.task_as_parent(region.task),
+        };
+        let identity = parent.child(&self.facts(Scope::Region, event, region.task, true));
         let name = self.texts.name(region.name, UNNAMED);
         let mut span = self.open_span(identity, name, event, region.task);
-        let Some(goroutine) = span.place.goroutine else {
-            span.parent = self.task_as_parent(region.task);
-            self.regions.count += 1;
-            let key = self.begin_frame(span, What::Region);
-            return self.loosen(key, sink);
-        };
-        if self.has_room_for_region(goroutine) {
-            span.parent = self.parent_of_region(goroutine, region.task);
-            self.regions.count += 1;
-            self.begin_frame(span, What::Region);
-        }
-        Ok(())
+        span.parent = parent;
+        self.regions.count += 1;
+        let key = self.begin_frame(span, What::Region);
+        if goroutine.is_none() { self.loosen(key, sink) } else { Ok(()) }
     }
 
     pub(crate) fn region_end<S: SpanSink>(
@@ -140,14 +138,15 @@ impl Mapper {
         event: &Event<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let Some(mut goroutine) = event.goroutine().and_then(|id| self.goroutines.remove(id)) else {
+        let Some(mut goroutine) = event.goroutine().and_then(|id| self.goroutines.end(id)) else {
             return Ok(());
         };
+        let open = core::mem::take(&mut goroutine.open);
         let (time, totals) = goroutine.totals_at(self.timeline.time(event));
-        for open in core::mem::take(&mut goroutine.open).into_iter().rev() {
-            let Open::Frame(key) = open else { continue };
+        for nested in open.into_iter().rev() {
+            let Open::Frame(key) = nested.span else { continue };
             let Some(frame) = self.open.frame_mut(key) else { continue };
-            frame.span.abandon(time, &totals);
+            frame.span.abandon(time, totals);
             match frame.what {
                 What::Region => self.loosen(key, sink)?,
                 // Go starts and ends an operation on one goroutine: a handler has panicked, its request is over.
@@ -178,7 +177,7 @@ impl Mapper {
 
     /// The innermost region of a goroutine that is of a task: where logs of the task go.
     pub(super) fn region_of(&self, goroutine: Option<GoroutineId>, task: TaskId) -> Option<FrameKey> {
-        self.goroutines.get(goroutine?)?.open.iter().rev().find_map(|&open| match open {
+        self.goroutines.get(goroutine?)?.open.iter().rev().find_map(|nested| match nested.span {
             Open::Frame(key) if self.region_is(key, |span| span.task == task) => Some(key),
             _ => None,
         })
@@ -192,8 +191,8 @@ impl Mapper {
     /// want of one, the frame that the goroutine was created in.
     fn parent_of_region(&self, goroutine: GoroutineId, task: TaskId) -> LocalParent {
         if let Some(around) = self.innermost_frame(goroutine) {
-            if task == TaskId::BACKGROUND || self.open.is_within(around, task) {
-                return self.open.as_parent(around);
+            if task == TaskId::BACKGROUND || self.open.is_within(around.span, task) {
+                return self.open.nested_as_parent(around);
             }
         }
         if task != TaskId::BACKGROUND {
@@ -230,8 +229,8 @@ impl Mapper {
     /// The region of a goroutine that ends, and the regions inside of it that have to end with it.
     fn nested_to_end(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<(FrameKey, Vec<FrameKey>)> {
         let mut inner = Vec::new();
-        for &open in self.goroutines.get(goroutine)?.open.iter().rev() {
-            let Open::Frame(key) = open else { continue };
+        for nested in self.goroutines.get(goroutine)?.open.iter().rev() {
+            let Open::Frame(key) = nested.span else { continue };
             if self.region_is(key, |span| ended.is(span)) {
                 return Some((key, inner));
             }

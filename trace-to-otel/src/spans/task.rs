@@ -128,14 +128,18 @@ impl Mapper {
         if let Some(parent) = parent {
             self.mention(event, parent);
         }
-        let (identity, notes) = match self.open.tasks.mentioned.remove(&task.id) {
-            Some(mentioned) => (mentioned.identity, mentioned.notes),
-            None => (Identity::new(&self.facts(Scope::Task, event, task.id, true)), Notes::default()),
+        let parent = self.parent_of_task(parent, self.goroutine(event));
+        let mentioned = self.open.tasks.mentioned.remove(&task.id);
+        let identity = match &mentioned {
+            Some(mentioned) => mentioned.identity,
+            None => parent.child(&self.facts(Scope::Task, event, task.id, true)),
         };
         let name = self.texts.name(task.name, "(unnamed task)");
         let mut span = self.open_span(identity, name, event, task.id);
-        span.notes = notes;
-        span.parent = self.parent_of_task(parent, span.place.goroutine);
+        if let Some(Mentioned { notes, .. }) = mentioned {
+            span.notes = notes;
+        }
+        span.parent = parent;
         self.goroutines.bind(&mut span, Open::Task(task.id));
         self.note_overlap(&span);
         self.open.tasks.open.insert(task.id, span);
@@ -207,7 +211,7 @@ impl Mapper {
         }
         let Some(goroutine) = goroutine else { return LocalParent::default() };
         match self.innermost_frame(goroutine) {
-            Some(around) => self.open.as_parent(around),
+            Some(around) => self.open.nested_as_parent(around),
             None => self.creation_as_parent(goroutine),
         }
     }

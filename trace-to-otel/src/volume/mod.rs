@@ -224,8 +224,8 @@ impl<S: SpanSink> Volume<S> {
     ///
     /// Those of the sink.
     pub fn flush(&mut self) -> Result<(), S::Error> {
-        while let Some(span) = self.runs.pop_oldest() {
-            self.send(span)?;
+        while let Some(mut span) = self.runs.pop_oldest() {
+            self.send(&mut span)?;
         }
         Ok(())
     }
@@ -249,8 +249,8 @@ impl<S: SpanSink> Volume<S> {
 
     /// Hands on what a span shows to be complete, and the span itself unless there may be more like it.
     fn collapse(&mut self, collapse: Collapse, span: Span) -> Result<(), S::Error> {
-        while let Some(child) = self.runs.pop_child_of(&span) {
-            self.send(child)?;
+        while let Some(mut child) = self.runs.pop_child_of(&span) {
+            self.send(&mut child)?;
         }
         let is_leaf = !self.family.is_awaited(Key::of(&span));
         match self.runs.step(collapse, span, is_leaf) {
@@ -261,33 +261,33 @@ impl<S: SpanSink> Volume<S> {
             }
             Step::Held { parent, before } => {
                 self.family.await_parent(parent);
-                before.map_or(Ok(()), |span| self.send(span))
+                before.map_or(Ok(()), |mut span| self.send(&mut span))
             }
-            Step::Passed { before, span } => {
-                if let Some(before) = before {
-                    self.send(before)?;
+            Step::Passed { before, mut span } => {
+                if let Some(mut before) = before {
+                    self.send(&mut before)?;
                 }
-                self.send(*span)
+                self.send(&mut span)
             }
         }
     }
 
-    fn send(&mut self, span: Span) -> Result<(), S::Error> {
+    fn send(&mut self, span: &mut Span) -> Result<(), S::Error> {
         if self.options.is_selective() {
-            let key = Key::of(&span);
+            let key = Key::of(span);
             let is_admitted = self.rate.admits(span.end, self.options.spans_per_second);
             let has_to_go = self.options.whole_trees && self.family.is_awaited(key);
             if !is_admitted && !has_to_go {
                 self.counters.excess_spans += 1;
-                self.family.leave_out(&span);
+                self.family.leave_out(span);
                 return Ok(());
             }
             self.counters.kept_for_children += u64::from(!is_admitted);
             self.rate.count();
-            self.family.send(&span);
+            self.family.send(span);
         }
         self.counters.spans += 1;
-        self.sink.take(span)
+        self.sink.lend(span)
     }
 }
 
@@ -295,21 +295,25 @@ impl<S: SpanSink> SpanSink for Volume<S> {
     type Error = S::Error;
 
     fn take(&mut self, mut span: Span) -> Result<(), S::Error> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), S::Error> {
         if !self.options.ratio.samples(span.trace_id) {
             self.counters.unsampled_spans += 1;
             return Ok(());
         }
         if self.options.is_selective() {
-            let is_left_out = self.is_left_out(&span);
-            self.family.adopt(&mut span);
+            let is_left_out = self.is_left_out(span);
+            self.family.adopt(span);
             if is_left_out {
-                self.family.leave_out(&span);
+                self.family.leave_out(span);
                 return Ok(());
             }
         }
-        self.options.limits.apply(&mut span, &mut self.counters);
+        self.options.limits.apply(span, &mut self.counters);
         match self.options.collapse {
-            Some(collapse) => self.collapse(collapse, span),
+            Some(collapse) => self.collapse(collapse, core::mem::replace(span, Span::nothing())),
             None => self.send(span),
         }
     }

@@ -142,6 +142,10 @@ impl<W: Write> SpanSink for Records<W> {
         self.spans.take(&span)
     }
 
+    fn lend(&mut self, span: &mut Span) -> Result<(), WriteError> {
+        self.spans.take(span)
+    }
+
     fn takes_logs(&self) -> bool {
         !matches!(self.logs, Channel::Nowhere)
     }

@@ -1,0 +1,82 @@
+//! Memory of spans that are over, for those to come: most live so short that getting theirs would take longer than
+//! what is done with it.
+
+use std::sync::Arc;
+
+use go_trace_format::event::TaskId;
+
+use crate::{
+    anatomy::Anatomy,
+    identity::{Identity, Placed},
+    span::{Span, SpanSink, UnixTime},
+    spans::{Ending, Form, LocalParent, Meanwhile, OpenSpan, Place},
+};
+
+/// How many open spans' memory is kept.
+const MOST_SPARE: usize = 256;
+/// Up to how many events and links of a span memory is kept for.
+const MOST_PARTS: usize = 32;
+
+#[derive(Debug)]
+pub(crate) struct Spare {
+    open: Vec<Box<OpenSpan>>,
+    /// The span that went out last, as far as its sink has left it.
+    finished: Span,
+}
+
+impl Default for Spare {
+    fn default() -> Self {
+        Self { open: Vec::new(), finished: Span::nothing() }
+    }
+}
+
+impl Spare {
+    /// A span that begins.
+    pub(crate) fn begin(
+        &mut self,
+        identity: Identity,
+        name: Arc<str>,
+        start: UnixTime,
+        task: TaskId,
+        place: Place,
+    ) -> Box<OpenSpan> {
+        let Some(mut span) = self.open.pop() else {
+            return Box::new(OpenSpan::new(identity, name, start, task, place));
+        };
+        // Its events and links are none, and stay.
+        span.identity = identity;
+        span.name = name;
+        span.start = start;
+        span.task = task;
+        span.place = place;
+        span.parent = LocalParent::default();
+        span.meanwhile = Meanwhile::Unknown;
+        span.abandoned = None;
+        span.notes.dropped = 0;
+        span.links.dropped = 0;
+        span
+    }
+
+    /// Finishes a span, and hands it on.
+    pub(crate) fn finish<S: SpanSink>(
+        &mut self,
+        mut span: Box<OpenSpan>,
+        form: Form,
+        placed: Placed,
+        anatomy: Option<Anatomy>,
+        ending: Ending,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        span.finish_into(&mut self.finished, form, placed, anatomy, ending);
+        let taken = sink.lend(&mut self.finished);
+        core::mem::swap(&mut span.notes.events, &mut self.finished.events);
+        core::mem::swap(&mut span.links.to, &mut self.finished.links);
+        let parts = span.notes.events.capacity().max(span.links.to.capacity());
+        if self.open.len() < MOST_SPARE && parts <= MOST_PARTS {
+            span.notes.events.clear();
+            span.links.to.clear();
+            self.open.push(span);
+        }
+        taken
+    }
+}
