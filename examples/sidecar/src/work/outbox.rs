@@ -42,6 +42,19 @@ impl<'o> Outbox<'o> {
         self.office.send(&mut self.passage, batch)
     }
 
+    fn add(&mut self, span: &Span) -> Result<(), Stopped> {
+        match self.spans.add(span) {
+            Ok(batch) => {
+                *self.span_counts.entry(span.scope.name()).or_default() += 1;
+                batch.map_or(Ok(()), |batch| self.hand_on(batch))
+            }
+            Err(_) => {
+                self.too_large += 1;
+                Ok(())
+            }
+        }
+    }
+
     /// Counts what goes out of a process that nothing comes of any more.
     pub(crate) fn let_out(&self, tally: &Tally) {
         self.office.telemetry.let_out(tally);
@@ -63,16 +76,11 @@ impl SpanSink for Outbox<'_> {
     type Error = Stopped;
 
     fn take(&mut self, span: Span) -> Result<(), Stopped> {
-        match self.spans.add(&span) {
-            Ok(batch) => {
-                *self.span_counts.entry(span.scope.name()).or_default() += 1;
-                batch.map_or(Ok(()), |batch| self.hand_on(batch))
-            }
-            Err(_) => {
-                self.too_large += 1;
-                Ok(())
-            }
-        }
+        self.add(&span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), Stopped> {
+        self.add(span)
     }
 
     fn takes_logs(&self) -> bool {
