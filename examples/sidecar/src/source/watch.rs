@@ -320,6 +320,11 @@ fn notices_of(event: notify::Result<Event>) -> Vec<Notice> {
     if event.need_rescan() {
         return vec![Notice::Lost];
     }
+    let may_bring_files = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
+    // A folder that has come may hold files already.
+    if may_bring_files && event.paths.iter().any(|path| path.is_dir()) {
+        return vec![Notice::Lost];
+    }
     match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write))
         | EventKind::Modify(ModifyKind::Name(RenameMode::To)) => {
@@ -328,8 +333,6 @@ fn notices_of(event: notify::Result<Event>) -> Vec<Notice> {
         EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
             event.paths.into_iter().skip(1).map(Notice::Whole).collect()
         }
-        // A folder that has come may hold files already.
-        EventKind::Create(_) if event.paths.iter().any(|path| path.is_dir()) => vec![Notice::Lost],
         EventKind::Create(_) | EventKind::Modify(_) => event.paths.into_iter().map(Notice::Changed).collect(),
         _ => Vec::new(),
     }
