@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/http"
+	"time"
 
 	"example.com/go-app/flight"
 )
@@ -25,6 +26,9 @@ func newBack(journal *journal) http.Handler {
 
 func (b *back) answer(query string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if pause, err := time.ParseDuration(r.URL.Query().Get("pause")); err == nil {
+			b.journal.region(r.Context(), "pause", func() { time.Sleep(min(pause, 5*time.Second)) })
+		}
 		value, err := b.ask(r.Context(), query, r.PathValue("id"))
 		if err != nil {
 			b.journal.log(r.Context(), "error", err.Error())

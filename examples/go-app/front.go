@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -42,8 +43,10 @@ func (f *front) order(w http.ResponseWriter, r *http.Request) {
 
 	var wait sync.WaitGroup
 	var stock, price answer
-	wait.Go(func() { stock = f.ask(ctx, "stock", id) })
-	wait.Go(func() { price = f.ask(ctx, "price", id) })
+	// Counting takes its time, if the customer wants that.
+	pause := r.URL.Query().Get("pause")
+	wait.Go(func() { stock = f.ask(ctx, "stock", id, pause) })
+	wait.Go(func() { price = f.ask(ctx, "price", id, "") })
 	wait.Wait()
 
 	f.journal.region(ctx, "render", func() {
@@ -61,15 +64,16 @@ type answer struct {
 }
 
 // ask asks the back. The key in the URL is a secret, too.
-func (f *front) ask(ctx context.Context, what, id string) (a answer) {
+func (f *front) ask(ctx context.Context, what, id, pause string) (a answer) {
+	query := url.Values{"api_key": {secret}, "pause": {pause}}
 	f.journal.region(ctx, "ask "+what, func() {
-		a.text, a.err = f.get(ctx, fmt.Sprintf("%s/%s/%s?api_key=%s", f.back, what, id, secret))
+		a.text, a.err = f.get(ctx, fmt.Sprintf("%s/%s/%s?%s", f.back, what, url.PathEscape(id), query.Encode()))
 	})
 	return a
 }
 
-func (f *front) get(ctx context.Context, url string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+func (f *front) get(ctx context.Context, address string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", err
 	}

@@ -13,7 +13,10 @@ use std::{
 use crate::{client::Client, proxy::lock};
 
 /// So many orders at the same time.
-const WORKERS: u64 = 4;
+const WORKERS: u64 = 8;
+/// One of so many orders takes this long: more than a generation, and more than the time between two snapshots.
+const SLOW: u64 = 40;
+const PAUSE: &str = "2500ms";
 
 /// Orders at a steady rate until it is stopped.
 pub(crate) struct Load {
@@ -55,7 +58,8 @@ impl Load {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let due = begin + Duration::from_micros(number * 1_000_000 / rate);
                     thread::sleep(due.saturating_duration_since(Instant::now()));
-                    order(&client, &front, number, &made);
+                    let query = if number % SLOW == 0 { format!("?pause={PAUSE}") } else { String::new() };
+                    order(&client, &format!("{front}/order/{number}{query}"), &made);
                 }
             }));
         }
@@ -79,20 +83,20 @@ impl Drop for Load {
 /// So many orders, one after the other.
 pub(crate) fn make(front: &str, count: u64) -> Orders {
     let (client, made) = (Client::new(), Mutex::default());
-    (0..count).for_each(|number| order(&client, front, number, &made));
+    (0..count).for_each(|number| order(&client, &format!("{front}/order/{number}"), &made));
     lock(&made).clone()
 }
 
-fn order(client: &Client, front: &str, number: u64, made: &Mutex<Orders>) {
+fn order(client: &Client, url: &str, made: &Mutex<Orders>) {
     let begin = now();
-    let outcome = client.get(&format!("{front}/order/{number}"));
+    let outcome = client.get(url);
     let end = now();
     let mut made = lock(made);
     made.windows.push((begin, end));
     match outcome {
         Ok((200, _)) => {}
-        Ok((status, _)) => made.failed.push(format!("order {number}: {status}")),
-        Err(error) => made.failed.push(format!("order {number}: {error:#}")),
+        Ok((status, _)) => made.failed.push(format!("{url}: {status}")),
+        Err(error) => made.failed.push(format!("{error:#}")),
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     report.equal("kills", kills, outcome.kills);
     report.figure("of these between sending and committing", outcome.forced);
     report.check("some of them were", outcome.forced > 0, outcome.forced);
+    report.all("restarts in between went well", outcome.restarts, &outcome.failed);
     report.none("times that it ended by itself", &outcome.ended);
 
     stage.is_restarted = true;
@@ -70,6 +71,9 @@ fn folder(stage: &Stage, service: &str) -> Result<PathBuf> {
 struct Outcome {
     kills: u64,
     forced: u64,
+    /// By `SIGTERM`.
+    restarts: usize,
+    failed: Vec<String>,
     ended: Vec<String>,
 }
 
@@ -81,19 +85,32 @@ fn kill_again_and_again(
 ) -> Result<Outcome> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut outcome = Outcome::default();
-    while outcome.kills < kills && !stage.is_over() {
+    for round in 0_u64.. {
+        if outcome.kills == kills || stage.is_over() {
+            break;
+        }
         let mut sidecar = stage.start_sidecar(configuration)?;
-        if random.u8(..4) == 0 {
-            let id = sidecar.id();
-            // It has not been waited for, so that its id is still its own.
-            stage.proxy.after_next(Box::new(move || kill(id).unwrap_or_default()));
-            stage.wait(REQUEST, || !stage.proxy.is_armed());
-            outcome.forced += u64::from(!stage.proxy.disarm());
-        } else {
-            // Half of them while it starts.
-            let most = if random.bool() { 150 } else { 2_000 };
-            stage.pass(Duration::from_millis(random.u64(..most)))?;
-            outcome.ended.extend(sidecar.has_ended());
+        match round % 8 {
+            1 | 5 => {
+                let id = sidecar.id();
+                // It has not been waited for, so that its id is still its own.
+                stage.proxy.after_next(Box::new(move || kill(id).unwrap_or_default()));
+                stage.wait(REQUEST, || !stage.proxy.is_armed());
+                outcome.forced += u64::from(!stage.proxy.disarm());
+            }
+            7 => {
+                sidecar.wait_until_ready()?;
+                stage.pass(Duration::from_millis(random.u64(..2_000)))?;
+                outcome.restarts += 1;
+                outcome.failed.extend(sidecar.stop().err().map(|error| format!("{error:#}")));
+                continue;
+            }
+            _ => {
+                // Half of them while it starts.
+                let most = if random.bool() { 150 } else { 2_000 };
+                stage.pass(Duration::from_millis(random.u64(..most)))?;
+                outcome.ended.extend(sidecar.has_ended());
+            }
         }
         sidecar.kill()?;
         outcome.kills += 1;
