@@ -27,7 +27,10 @@ pub(crate) use self::{
     secret::Secret,
     source::{After, Pull, Push, Watch},
 };
-use crate::cli::{self, LogFormat};
+use crate::{
+    cli::{self, LogFormat},
+    telemetry::filter_of,
+};
 
 /// Gives the value of a variable of the environment.
 pub(crate) type Environment = fn(&str) -> Option<String>;
@@ -265,6 +268,7 @@ impl File {
     fn validate(&self) -> Result<()> {
         self.otlp.validate()?;
         self.telemetry.address()?;
+        filter_of(&self.log)?;
         self.watch.iter().try_for_each(Watch::validate)?;
         self.pull.iter().try_for_each(Pull::validate)?;
         if let Some(push) = &self.push {

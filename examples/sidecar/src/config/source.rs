@@ -224,7 +224,13 @@ impl Push {
     pub(crate) fn secret(&self) -> Result<Option<Secret>> {
         match (&self.token, &self.token_file) {
             (Some(_), Some(_)) => anyhow::bail!("[push] has both token and token_file"),
-            (Some(token), None) => Ok(Some(token.clone())),
+            (Some(token), None) => {
+                ensure!(
+                    !token.reveal().is_empty(),
+                    "[push] token is empty: leave it out to let anybody push"
+                );
+                Ok(Some(token.clone()))
+            }
             (None, Some(file)) => {
                 let text = std::fs::read_to_string(file)
                     .with_context(|| format!("[push] token_file: {}", file.display()))?;

@@ -8,8 +8,7 @@ use crate::{cli::LogFormat, config::Log};
 
 /// Begins to log, above the status line where there is one.
 pub(crate) fn start_logging(log: &Log, status: &StatusLine) -> Result<()> {
-    let filter = EnvFilter::try_new(&log.level).with_context(|| format!("[log] level = {:?}", log.level))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(status.clone());
+    let builder = tracing_subscriber::fmt().with_env_filter(filter_of(log)?).with_writer(status.clone());
     let is_text = match log.format {
         LogFormat::Auto => status.is_shown(),
         LogFormat::Text => true,
@@ -20,4 +19,9 @@ pub(crate) fn start_logging(log: &Log, status: &StatusLine) -> Result<()> {
         false => builder.json().flatten_event(true).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("logging cannot begin: {error}"))
+}
+
+/// What is told and what is not.
+pub(crate) fn filter_of(log: &Log) -> Result<EnvFilter> {
+    EnvFilter::try_new(&log.level).with_context(|| format!("[log] level = {:?}", log.level))
 }

@@ -19,7 +19,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub(crate) use self::{log::start_logging, serve::serve, status::StatusLine};
+pub(crate) use self::{
+    log::{filter_of, start_logging},
+    serve::serve,
+    status::StatusLine,
+};
 
 /// Counts what happens. Clones count together.
 #[derive(Clone, Debug, Default)]

@@ -24,7 +24,6 @@ use crate::{
     session::Extent,
     source::version_of,
     store::{FileRecord, Outcome, ProcessId, ProcessRecord},
-    telemetry::Tally,
 };
 
 /// How often it is looked for spans that have been open for too long.
@@ -141,7 +140,7 @@ impl Worker {
                 Outcome::Delivered => {
                     let record = record.clone();
                     self.office.account.begin(&arrival.origin, None);
-                    return self.office.finish(arrival, name, record, None, Tally::default());
+                    return self.office.finish(arrival, name, record, None, None);
                 }
                 Outcome::Quarantined { .. } => {
                     self.office.inbox.done(&path);
@@ -159,7 +158,9 @@ impl Worker {
             ))
         });
         match mapped {
-            Ok(mapped) => self.office.finish(arrival, name, mapped.record, mapped.process, mapped.tally),
+            Ok(mapped) => {
+                self.office.finish(arrival, name, mapped.record, mapped.process, Some(mapped.tally))
+            }
             Err(Trouble::Stopped) => Err(Stopped),
             Err(Trouble::Poison(reason)) => {
                 let outcome = Outcome::Quarantined { reason: reason.clone() };

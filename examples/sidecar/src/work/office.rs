@@ -60,7 +60,8 @@ type Processes = Vec<(ProcessId, ProcessRecord)>;
 #[derive(Debug)]
 struct Finished {
     arrival: Arrival,
-    tally: Tally,
+    /// None where it had been delivered before.
+    tally: Option<Tally>,
 }
 
 /// The batches of one file on their way.
@@ -237,7 +238,7 @@ impl Office {
         name: String,
         record: FileRecord,
         process: Option<(ProcessId, ProcessRecord)>,
-        tally: Tally,
+        tally: Option<Tally>,
     ) -> Result<(), Stopped> {
         self.account.keep();
         self.pending.files.insert(name, record);
@@ -305,28 +306,36 @@ impl Office {
             self.account.committed();
         }
         for Finished { arrival, tally } in core::mem::take(&mut self.finished) {
-            let lag = SystemTime::now().duration_since(arrival.since).unwrap_or_default();
-            self.telemetry.delivered(&tally, arrival.is_whole, lag);
-            tracing::debug!(
-                file = %arrival.path.display(), service = tally.service, spans = tally.span_count(),
-                generations = tally.generations, lag = lag.as_secs_f64(), "delivered"
-            );
-            if self.is_dry {
-                println!(
-                    "{}: service {}, {} generations, {} more known already, {} spans, {} log records",
-                    arrival.path.display(),
-                    tally.service,
-                    tally.generations,
-                    tally.repeated_generations,
-                    tally.span_count(),
-                    tally.log_records
-                );
-            } else if arrival.is_whole {
+            if let Some(tally) = tally {
+                self.tell(&arrival, &tally);
+            }
+            if arrival.is_whole && !self.is_dry {
                 self.after(&arrival);
             }
             self.inbox.done(&arrival.path);
         }
         Ok(())
+    }
+
+    /// Tells of a file that is delivered, or would be.
+    fn tell(&self, arrival: &Arrival, tally: &Tally) {
+        let lag = SystemTime::now().duration_since(arrival.since).unwrap_or_default();
+        self.telemetry.delivered(tally, arrival.is_whole, lag);
+        tracing::debug!(
+            file = %arrival.path.display(), service = tally.service, spans = tally.span_count(),
+            generations = tally.generations, lag = lag.as_secs_f64(), "delivered"
+        );
+        if self.is_dry {
+            println!(
+                "{}: service {}, {} generations, {} more known already, {} spans, {} log records",
+                arrival.path.display(),
+                tally.service,
+                tally.generations,
+                tally.repeated_generations,
+                tally.span_count(),
+                tally.log_records
+            );
+        }
     }
 
     /// Does with a delivered file what comes afterwards. Where that fails, the file stays, and the next look finds it.
