@@ -1,1 +1,204 @@
-//! To do.
+//! A receiver that refuses, stumbles and goes away: nothing is lost, and nothing is asked of it too often.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    http::{free_address, get},
+    receiver::{Receiver, Reply},
+    sidecar::Home,
+    truth::{self, Truth, assert_once, assert_same},
+};
+
+const TRACE: &str = "go1.27/http.trace";
+
+/// A home with one trace in it, which makes several requests one after the other.
+fn home(receiver: &Receiver) -> Home {
+    let mut home = Home::new(receiver).with("");
+    home.edit("[otlp]", "[otlp]\nconcurrency = 1");
+    home.edit("max_batch_bytes = 16384", "max_batch_bytes = 8192");
+    home.put("a/1.trace", &truth::read(TRACE));
+    home
+}
+
+fn ended() -> Vec<opentelemetry_proto::tonic::trace::v1::Span> {
+    Truth::of(&truth::read(TRACE)).ended
+}
+
+/// What is refused as what only a person can put right is kept, told, and tried again.
+#[test]
+fn a_wrong_token_or_route_loses_nothing() {
+    for status in [401, 403, 404, 405, 500, 501] {
+        let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, "not like this"));
+        let address = free_address();
+        let mut home = home(&receiver);
+        home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+        let sidecar = home.start();
+        sidecar.until("it is tried again", || receiver.count() >= 3);
+        let ready = get(address, "/readyz").unwrap();
+        assert_eq!(ready.status, 503, "{status}: {}", ready.body);
+        assert!(ready.body.contains(&status.to_string()), "{}", ready.body);
+        assert_eq!(get(address, "/healthz").unwrap().status, 200);
+        receiver.answer(|_, _, _| Reply::Accept);
+        sidecar.until_delivered(1);
+        assert_eq!(get(address, "/readyz").unwrap().status, 200, "{status}");
+        let log = sidecar.terminate().join("\n");
+        assert!(log.contains("ERROR") && log.contains("all is well again"), "{log}");
+        assert_once(&receiver.spans().into_iter().map(|seen| seen.span).collect::<Vec<_>>(), &ended(), "a");
+        assert_eq!(home.reasons(), [""; 0]);
+        // Each request was the same each time, byte by byte.
+        let bodies: HashSet<_> = receiver.requests().into_iter().map(|request| request.body).collect();
+        let accepted = receiver.requests().iter().filter(|request| request.is_accepted).count();
+        assert_eq!(bodies.len(), accepted, "{status}");
+    }
+}
+
+#[test]
+fn what_will_do_by_itself_is_tried_again() {
+    let replies = [
+        Reply::Refuse(429, ""),
+        Reply::Refuse(502, ""),
+        Reply::Refuse(503, ""),
+        Reply::Refuse(504, ""),
+        Reply::Refuse(408, ""),
+        Reply::Reset,
+        Reply::AcceptAndBreak,
+        Reply::Hang,
+    ];
+    let receiver = Receiver::with(move |number, _, _| replies.get(number).cloned().unwrap_or(Reply::Accept));
+    let mut home = home(&receiver);
+    home.edit("timeout = \"2s\"", "timeout = \"300ms\"");
+    let sidecar = home.start();
+    sidecar.until_delivered(1);
+    sidecar.terminate();
+    assert_same(&receiver.spans_of("a"), &ended(), "a");
+    assert_eq!(home.reasons(), [""; 0]);
+}
+
+/// A receiver that is not there at all, and comes later; the sidecar has been started again meanwhile.
+#[test]
+fn a_receiver_that_is_away() {
+    let receiver = Receiver::start();
+    let mut home = home(&receiver);
+    let away = free_address();
+    home.edit(&receiver.endpoint(), &format!("http://{away}"));
+    for _ in 0..2 {
+        let sidecar = home.start();
+        sidecar.until("it has tried", || sidecar.says("it will be sent again") + sidecar.says("ERROR") > 2);
+        sidecar.kill();
+    }
+    home.edit(&format!("http://{away}"), &receiver.endpoint());
+    home.once();
+    assert_once(&receiver.spans_of("a"), &Truth::of(&truth::read(TRACE)).all(), "a");
+}
+
+#[test]
+fn retry_after_is_waited_for() {
+    let receiver = Receiver::with(|number, _, _| match number {
+        0 => Reply::RefuseUntil(429, "1"),
+        1 => Reply::RefuseUntil(503, "1"),
+        _ => Reply::Accept,
+    });
+    let home = home(&receiver);
+    let sidecar = home.start();
+    sidecar.until_delivered(1);
+    let requests = receiver.requests();
+    for pair in requests.windows(2).take(2) {
+        assert!(pair[1].at - pair[0].at >= Duration::from_secs(1), "{:?}", pair[1].at - pair[0].at);
+        assert_eq!(pair[1].body, pair[0].body);
+    }
+    assert_once(&receiver.spans_of("a"), &ended(), "a");
+}
+
+/// A partial success is final: it is told, and not sent again.
+#[test]
+fn a_partial_success_is_told() {
+    let receiver = Receiver::with(|number, _, _| match number {
+        0 => Reply::Partial(3, "three are too old"),
+        1 => Reply::Partial(0, "I would rather have them smaller"),
+        _ => Reply::Accept,
+    });
+    let address = free_address();
+    let mut home = home(&receiver);
+    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+    let sidecar = home.start();
+    sidecar.until_delivered(1);
+    let metrics = get(address, "/metrics").unwrap().body;
+    assert!(metrics.contains("trace_sidecar_rejected_records_total 3\n"), "{metrics}");
+    let log = sidecar.terminate().join("\n");
+    assert!(log.contains("three are too old") && log.contains("I would rather"), "{log}");
+    assert_once(&receiver.spans_of("a"), &ended(), "a");
+}
+
+/// One batch is rejected for what it holds: it is put aside with its reason, and the others go on.
+#[test]
+fn a_rejected_batch_is_put_aside() {
+    for status in [400, 422] {
+        let receiver = Receiver::with(move |number, _, _| match number {
+            1 => Reply::Refuse(status, "span 7 is ugly"),
+            _ => Reply::Accept,
+        });
+        let home = home(&receiver);
+        let sidecar = home.start();
+        sidecar.until_delivered(1);
+        sidecar.terminate();
+        let reasons = home.reasons();
+        assert!(reasons.len() == 1 && reasons[0].contains("span 7 is ugly"), "{reasons:?}");
+        let rejected = &receiver.requests()[1];
+        let kept: Vec<_> = home.contents("state/quarantine").into_iter().map(|(_, bytes)| bytes).collect();
+        assert!(kept.contains(&rejected.body), "the batch itself is kept");
+        let mut seen = receiver.spans_of("a");
+        assert!(seen.len() < ended().len());
+        seen.extend(rejected.spans().into_iter().map(|seen| seen.span));
+        assert_once(&seen, &ended(), "a");
+        // It is done with.
+        let before = receiver.count();
+        home.once();
+        assert!(receiver.requests()[before..].iter().all(|request| request.body != rejected.body));
+    }
+}
+
+#[test]
+fn what_is_too_large_is_split() {
+    let receiver = Receiver::with(|_, _, body| match body.len() {
+        0..3000 => Reply::Accept,
+        _ => Reply::Refuse(413, ""),
+    });
+    let home = home(&receiver);
+    let sidecar = home.start();
+    sidecar.until_delivered(1);
+    assert_once(&receiver.spans_of("a"), &ended(), "a");
+    assert_eq!(home.reasons(), [""; 0]);
+}
+
+/// `SIGTERM` while the receiver does not answer: the end comes in time, and nothing is lost by it.
+#[test]
+fn the_end_comes_in_time() {
+    let receiver = Receiver::with(|_, _, _| Reply::Hang);
+    let home = home(&receiver).top("drain_timeout = \"700ms\"");
+    let sidecar = home.start();
+    sidecar.until("it sends", || receiver.count() > 0);
+    let begin = Instant::now();
+    sidecar.terminate();
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    receiver.answer(|_, _, _| Reply::Accept);
+    home.once();
+    assert_once(&receiver.spans_of("a"), &Truth::of(&truth::read(TRACE)).all(), "a");
+}
+
+/// `SIGTERM` with files waiting and a receiver that answers: all of them are delivered first.
+#[test]
+fn what_waits_is_delivered_before_the_end() {
+    let receiver = Receiver::with(|_, _, _| Reply::AcceptAfter(Duration::from_millis(10)));
+    let home = home(&receiver);
+    for number in 0..5 {
+        home.put(&format!("b{number}/1.trace"), &truth::read("go1.27/tasks.trace"));
+    }
+    let sidecar = home.start();
+    sidecar.until("it sends", || receiver.count() > 0);
+    let log = sidecar.terminate();
+    assert_eq!(log.iter().filter(|line| line.contains("delivered file=")).count(), 6, "{}", log.join("\n"));
+    assert_once(&receiver.spans_of("a"), &ended(), "a");
+}

@@ -87,7 +87,7 @@ fn killed_at_random(seed: u64, after: &str) {
     let receiver = Receiver::with(move |_, _, _| slowly(&mut answers));
     let home = slow(&receiver, after);
     let truths = put_all(&home);
-    for _ in 0..15 {
+    for _ in 0..12 {
         kill_somewhere(home.start(), &receiver, &mut chance);
     }
     home.once();
@@ -136,7 +136,7 @@ fn pushes_that_were_answered() {
     let home = slow(&receiver, "keep").with(&format!("[push]\nlisten = \"{address}\"\n"));
     let (sender, posted) = mpsc::channel();
     let mut taken = Vec::new();
-    for round in 0..8 {
+    for round in 0..5 {
         let sidecar = home.start();
         let sender = sender.clone();
         let client = thread::spawn(move || {

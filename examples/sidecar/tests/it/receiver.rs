@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard,
@@ -234,16 +234,11 @@ impl State {
                 Reply::RefuseUntil(status, after) => {
                     answer(&mut connection, status, &format!("retry-after: {after}\r\n"), &[])?;
                 }
-                Reply::Hang => self.hang(&mut reader)?,
+                // Until the other side has had enough.
+                Reply::Hang => drop(io::copy(&mut reader, &mut io::sink())?),
                 Reply::Reset | Reply::AcceptAndBreak => return Ok(()),
             }
         }
-        Ok(())
-    }
-
-    /// Waits until the other side has had enough.
-    fn hang(&self, reader: &mut impl BufRead) -> io::Result<()> {
-        while !self.is_over.load(Ordering::Relaxed) && !reader.fill_buf()?.is_empty() {}
         Ok(())
     }
 }

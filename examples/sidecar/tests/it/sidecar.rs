@@ -119,6 +119,13 @@ impl Home {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Likewise, where nothing but what is spooled is left.
+    #[track_caller]
+    pub(crate) fn once_without_source(&self) {
+        let output = self.run(&["--once", "--watch", path_text(&self.path("nothing/*.trace"))]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     pub(crate) fn start(&self) -> Sidecar {
         self.start_with(&[])
     }

@@ -101,7 +101,19 @@ pub(crate) fn assert_same(seen: &[Span], truth: &[Span], of: &str) {
     assert!(missing.is_empty() && excess.is_empty(), "{of}: missing {missing:#?}, too much {excess:#?}");
 }
 
-/// Likewise, and none of them came twice.
+/// Every span of `truth` was seen, and besides them earlier copies at most, of a generation of which the end was missing.
+#[track_caller]
+pub(crate) fn assert_all(seen: &[Span], truth: &[Span], of: &str) {
+    let missing = Counted::new(truth);
+    let missing = missing.without(&Counted::new(seen)).join(", ");
+    assert!(missing.is_empty(), "{of}: missing {missing}");
+    let ids: HashSet<_> = truth.iter().map(|span| &span.span_id).collect();
+    for span in seen {
+        assert!(ids.contains(&span.span_id), "{of}: too much {span:#?}");
+    }
+}
+
+/// As by [`assert_same`], and none of them came twice.
 #[track_caller]
 pub(crate) fn assert_once(seen: &[Span], truth: &[Span], of: &str) {
     assert_same(seen, truth, of);
