@@ -17,6 +17,12 @@ use crate::{
     telemetry::Telemetry,
 };
 
+/// Makes a folder, unless it is there, that only this user can look into.
+pub(crate) fn create_private(folder: &Path) -> Result<()> {
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    created.with_context(|| folder.display().to_string())
+}
+
 /// The state, what waits, and the addresses that are listened at.
 #[derive(Debug)]
 pub(crate) struct Premises {
@@ -31,8 +37,7 @@ pub(crate) struct Premises {
 impl Premises {
     /// Opens what is in a directory. Only this user can look into it: traces hold what is sanitized on its way out only.
     pub(crate) fn open(directory: &Path, config: &Config, telemetry: Telemetry) -> Result<Self> {
-        let created = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        created.with_context(|| directory.display().to_string())?;
+        create_private(directory)?;
         let inbox = Arc::new(Inbox::default());
         let spool = Spool::open(
             directory.join("spool"),
@@ -50,11 +55,11 @@ impl Premises {
         })
     }
 
-    /// Takes standard input in. Where `is_all`, nothing else will come.
-    pub(crate) fn read_standard_input(&self, is_all: bool) -> Result<()> {
+    /// Takes standard input in, traces of a stream of `most` bytes each. Where `is_all`, nothing else will come.
+    pub(crate) fn read_standard_input(&self, most: u64, is_all: bool) -> Result<()> {
         let (spool, inbox) = (Arc::clone(&self.spool), Arc::clone(&self.inbox));
         let take_in = move || {
-            source::standard_input(&spool);
+            source::standard_input(&spool, most);
             if is_all {
                 inbox.close();
             }

@@ -7,11 +7,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tempfile::NamedTempFile;
 use trace_to_otel::otlp::{Batch, Encoding};
 
-use crate::telemetry::Telemetry;
+use crate::{premises::create_private, telemetry::Telemetry};
 
 /// A folder of files, each with a `.reason` beside it.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Quarantine {
 
 impl Quarantine {
     pub(crate) fn open(folder: PathBuf, telemetry: Telemetry) -> Result<Self> {
-        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        create_private(&folder)?;
         Ok(Self { folder, telemetry })
     }
 

@@ -35,7 +35,8 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
     let mut signals = Signals::listen()?;
     let mut session = start(&config, &premises, extent, &status)?;
     if config.stdin && extent != Extent::DryRun {
-        premises.read_standard_input(extent == Extent::Once || !config.has_lasting_source())?;
+        let most = config.file.limits.max_generation_bytes.as_u64();
+        premises.read_standard_input(most, extent == Extent::Once || !config.has_lasting_source())?;
     }
     tracing::info!(endpoint = %config.traces.endpoint, state = %directory.display(), "started");
     let outcome = loop {
@@ -95,6 +96,9 @@ fn keep_state_dir(mut new: Config, old: &Config) -> Arc<Config> {
     if new.file.state_dir != old.file.state_dir {
         tracing::warn!("state_dir changes only with a new start");
         new.file.state_dir.clone_from(&old.file.state_dir);
+    }
+    if new.file.log != old.file.log {
+        tracing::warn!("[log] changes only with a new start");
     }
     Arc::new(new)
 }

@@ -161,7 +161,8 @@ impl Session {
             self.intakes.push(spawn(source::push(listener, state, stop.clone())));
         }
         for pull in &config.file.pull {
-            self.intakes.push(spawn(source::pull(pull.clone(), premises, stop.clone())?));
+            let most = config.file.limits.max_generation_bytes.as_u64();
+            self.intakes.push(spawn(source::pull(pull.clone(), most, premises, stop.clone())?));
         }
         Ok(())
     }

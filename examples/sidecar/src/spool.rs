@@ -7,7 +7,7 @@ use core::{error::Error, fmt};
 use std::{
     fs::{self, File},
     io::{self, Seek, SeekFrom, Write},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -24,6 +24,7 @@ use walkdir::WalkDir;
 use crate::{
     config::{Spool as Settings, WhenFull},
     inbox::{Arrival, Inbox},
+    premises::create_private,
     source::{Afterwards, begin_of, version_of},
     store::Origin,
     telemetry::{Concern, Telemetry},
@@ -78,8 +79,11 @@ impl From<Full> for io::Error {
 /// How often it is looked for room.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What stays as it is in the name of a file.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+/// What stays as it is in the name of a folder, which is never a value alone.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// How long the name of a folder may be, in bytes; file systems allow 255.
+const LONGEST_NAME: usize = 250;
 
 const ENDING: &str = "trace";
 
@@ -91,8 +95,8 @@ impl Spool {
         inbox: Arc<Inbox>,
         telemetry: Telemetry,
     ) -> Result<Self> {
-        fs::create_dir_all(folder.join("incoming")).with_context(|| folder.display().to_string())?;
-        fs::create_dir_all(folder.join("whole")).with_context(|| folder.display().to_string())?;
+        create_private(&folder.join("incoming"))?;
+        create_private(&folder.join("whole"))?;
         let spool = Self {
             folder,
             settings: Mutex::new(settings),
@@ -204,8 +208,9 @@ impl Spool {
         };
         fs::remove_file(path)?;
         self.release(bytes);
-        // Its folder goes with the last trace of its origin; it is made again with the next.
-        if let Some(folder) = path.parent() {
+        // Its folders go with the last trace of its origin; they are made again with the next.
+        let whole = self.folder.join("whole");
+        for folder in path.ancestors().skip(1).take_while(|&folder| folder != whole) {
             let _ = fs::remove_dir(folder);
         }
         Ok(())
@@ -228,7 +233,7 @@ impl Spool {
         let version = version_of(path)?;
         let folder = path.parent().and_then(|folder| folder.strip_prefix(self.folder.join("whole")).ok());
         let origin = folder.map(origin_of).unwrap_or_default();
-        let begin = begin_of(path, &version);
+        let begin = begin_of(path, version.modified);
         let since = modified(&version);
         let (path, afterwards) = (path.to_owned(), Afterwards::Unspool);
         self.inbox.offer(Arrival { path, version, origin, is_whole: true, begin, since, afterwards });
@@ -278,9 +283,8 @@ impl Incoming {
                 outcome => break outcome?,
             }
         }
-        File::open(folder)?.sync_all()?;
-        if let Some(above) = folder.parent() {
-            File::open(above)?.sync_all()?;
+        for folder in place.ancestors().skip(1).take_while(|&above| above != self.spool.folder) {
+            File::open(folder)?.sync_all()?;
         }
         self.reserved = 0;
         self.spool.tell();
@@ -305,27 +309,34 @@ fn is_about_room(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// A folder's name for an origin: `key=value` pairs between commas, percent-encoded.
+/// An attribute as a folder's name.
+fn name_of(key: &str, value: &str) -> String {
+    format!("{}={}", utf8_percent_encode(key, PLAIN), utf8_percent_encode(value, PLAIN))
+}
+
+/// Whether traces of an origin can lie here: whether its attributes can be names of folders.
+pub(crate) fn has_room_for(origin: &Origin) -> bool {
+    origin.attributes().iter().all(|(key, value)| name_of(key, value).len() <= LONGEST_NAME)
+}
+
+/// The folder of an origin: one inside the other for each of its attributes.
 fn folder_of(origin: &Origin) -> PathBuf {
-    let encode = |text: &str| utf8_percent_encode(text, PLAIN).to_string();
-    let pairs = origin.attributes().iter().map(|(key, value)| format!("{}={}", encode(key), encode(value)));
-    match pairs.collect::<Vec<_>>().join(",") {
-        pairs if pairs.is_empty() => "anybody".into(),
-        pairs => pairs.into(),
-    }
+    origin.attributes().iter().map(|(key, value)| name_of(key, value)).collect()
 }
 
 /// The other way round.
 fn origin_of(folder: &Path) -> Origin {
-    let Some(Component::Normal(name)) = folder.components().next() else { return Origin::default() };
-    let name = name.to_string_lossy();
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pairs = name.split(',').filter_map(|pair| pair.split_once('='));
-    Origin::new(pairs.map(|(key, value)| (decode(key), decode(value))))
+    let names = folder.components().map(|component| component.as_os_str().to_string_lossy());
+    let pairs =
+        names.filter_map(|name| name.split_once('=').map(|(key, value)| (decode(key), decode(value))));
+    Origin::new(pairs)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Component;
+
     use super::*;
 
     fn origin(pairs: &[(&str, &str)]) -> Origin {
@@ -353,7 +364,8 @@ mod tests {
         {
             let origin = origin(pairs);
             let folder = folder_of(&origin);
-            assert_eq!(folder.components().count(), 1);
+            assert!(folder.components().all(|component| matches!(component, Component::Normal(_))));
+            assert_eq!(folder.components().count(), pairs.len());
             assert_eq!(origin_of(&folder), origin);
         }
     }

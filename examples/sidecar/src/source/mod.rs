@@ -61,8 +61,8 @@ fn version(metadata: &fs::Metadata, head: u64) -> Version {
 
 /// When the recording in a file began, in nanoseconds since 1970: what its first clock snapshot says, or else when it was
 /// last modified.
-pub(crate) fn begin_of(path: &Path, version: &Version) -> i64 {
-    first_clock(path).unwrap_or(version.modified)
+pub(crate) fn begin_of(path: &Path, modified: i64) -> i64 {
+    first_clock(path).unwrap_or(modified)
 }
 
 fn first_clock(path: &Path) -> Option<i64> {

@@ -40,6 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// How often it is written down how far a stream has come.
+const NOTED: Duration = Duration::from_secs(10);
+
 /// How long to leave a full spool alone.
 const FULL: Duration = Duration::from_secs(1);
 
@@ -53,17 +56,24 @@ struct Puller {
     spool: Arc<Spool>,
     telemetry: Telemetry,
     store: Arc<Store>,
+    /// The largest snapshot of a stream, in bytes.
+    most: u64,
 }
 
 /// Asks until it is told to stop. A recording under way then is given up.
-pub(crate) fn pull(pull: Pull, premises: &Premises, stop: Stop) -> Result<impl Future<Output = ()> + use<>> {
+pub(crate) fn pull(
+    pull: Pull,
+    most: u64,
+    premises: &Premises,
+    stop: Stop,
+) -> Result<impl Future<Output = ()> + use<>> {
     let url = pull.uri()?;
     let name = sanitize::url(&pull.url).into_owned();
     let client = Client::builder(TokioExecutor::new()).build(connector()?);
     let origin = origin_of(pull.service.clone(), pull.instance.clone());
     let (spool, store) = (Arc::clone(&premises.spool), Arc::clone(&premises.store));
     let telemetry = premises.telemetry.clone();
-    let puller = Puller { pull, client, url, name, origin, spool, telemetry, store };
+    let puller = Puller { pull, client, url, name, origin, spool, telemetry, store, most };
     Ok(async move {
         tokio::select! {
             () = puller.run() => {}
@@ -180,7 +190,18 @@ impl Puller {
         self.tell_gap(begin);
         let (sender, receiver) = mpsc::channel(16);
         let (spool, origin) = (Arc::clone(&self.spool), self.origin.clone());
-        let splitting = spawn_blocking(move || split(receiver, &spool, &origin));
+        let (store, name) = (Arc::clone(&self.store), self.name.clone());
+        let mut noted = Instant::now();
+        let note = move || {
+            if noted.elapsed() >= NOTED {
+                noted = Instant::now();
+                store.set_covered(&name, SystemTime::now())?;
+            }
+            Ok(())
+        };
+        let frames = TraceFrames::new(Pieces { pieces: receiver, piece: io::Cursor::default() });
+        let frames = frames.limit(self.most);
+        let splitting = spawn_blocking(move || split(frames, &spool, &origin, note));
         let broken = loop {
             match self.piece(&mut body).await {
                 Ok(None) => break None,
@@ -231,12 +252,17 @@ fn wait(failures: u32) -> Duration {
     Duration::from_secs(1 << failures.saturating_sub(1).min(10)).min(LONGEST_WAIT)
 }
 
-/// Spools the snapshots of a stream, one by one. How many there were.
-fn split(bytes: mpsc::Receiver<Bytes>, spool: &Arc<Spool>, origin: &Origin) -> Result<u64> {
-    let mut frames = TraceFrames::new(Pieces { pieces: bytes, piece: io::Cursor::default() });
+/// Spools the snapshots of a stream, one by one, and calls `note` after each. How many there were.
+fn split(
+    mut frames: TraceFrames<Pieces>,
+    spool: &Arc<Spool>,
+    origin: &Origin,
+    mut note: impl FnMut() -> Result<()>,
+) -> Result<u64> {
     let mut count = 0;
     while let Some(frame) = frames.next_frame()? {
         spool_frame(spool, origin, frame)?;
+        note()?;
         count += 1;
     }
     Ok(count)

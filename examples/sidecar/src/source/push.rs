@@ -21,7 +21,7 @@ use crate::{
     config::{Push, Secret},
     premises::Premises,
     session::Stop,
-    spool::{Full, Incoming, Spool},
+    spool::{Full, Incoming, Spool, has_room_for},
     telemetry::Telemetry,
 };
 
@@ -103,7 +103,7 @@ enum Refusal {
     Unauthorized,
     TooLarge(u64),
     NoTrace,
-    Nameless,
+    NameTooLong,
     Full,
     Broken(String),
     Failed(String),
@@ -123,9 +123,11 @@ impl IntoResponse for Refusal {
             Self::NoTrace => {
                 text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is no Go execution trace".to_owned())
             }
-            Self::Nameless => {
-                text(StatusCode::BAD_REQUEST, "service and instance: at most 60 characters each".to_owned())
-            }
+            Self::NameTooLong => text(
+                StatusCode::BAD_REQUEST,
+                "service and instance: too long for the name of a folder; at most some 200 characters each"
+                    .to_owned(),
+            ),
             Self::Full => {
                 let later = [(header::RETRY_AFTER, COME_BACK)];
                 (StatusCode::SERVICE_UNAVAILABLE, later, "the spool is full: come back later\n")
@@ -158,11 +160,11 @@ impl PushState {
             query.clone().or(header).filter(|name| !name.is_empty())
         };
         let (service, instance) = (named(&whose.service, "x-service"), named(&whose.instance, "x-instance"));
-        let is_long = |name: &Option<String>| name.as_ref().is_some_and(|name| name.chars().count() > 60);
-        if is_long(&service) || is_long(&instance) {
-            return Err(Refusal::Nameless);
+        let origin = origin_of(service, instance);
+        if !has_room_for(&origin) {
+            return Err(Refusal::NameTooLong);
         }
-        let mut incoming = self.spool.begin(origin_of(service, instance))?;
+        let mut incoming = self.spool.begin(origin)?;
         self.receive(body, &mut incoming).await?;
         // It waits for the disk.
         let finished = tokio::task::spawn_blocking(move || incoming.finish()).await;

@@ -11,21 +11,21 @@ use go_trace_format::{Content, Decompressed, Error, TraceFrames};
 use super::spool_frame;
 use crate::{spool::Spool, store::Origin};
 
-/// Takes in what comes, to its end.
-pub(crate) fn standard_input(spool: &Arc<Spool>) {
-    match take_in(spool) {
+/// Takes in what comes, to its end. A trace of a stream may have `most` bytes.
+pub(crate) fn standard_input(spool: &Arc<Spool>, most: u64) {
+    match take_in(spool, most) {
         Ok(count) => tracing::info!(traces = count, "standard input is taken in"),
         Err(error) => tracing::error!("standard input: {error:#}"),
     }
 }
 
-fn take_in(spool: &Arc<Spool>) -> Result<u64> {
+fn take_in(spool: &Arc<Spool>, most: u64) -> Result<u64> {
     let mut bytes = Decompressed::new(io::stdin())?;
     let origin = Origin::default();
     match bytes.content() {
         Content::Empty => Ok(0),
         Content::Stream => {
-            let mut frames = TraceFrames::new(bytes);
+            let mut frames = TraceFrames::new(bytes).limit(most);
             let mut count = 0;
             loop {
                 match frames.next_frame() {

@@ -74,6 +74,9 @@ struct Stat {
 #[derive(Debug)]
 struct Pending {
     stat: Stat,
+    origin: Origin,
+    /// When its recording began, as far as anybody knows.
+    begin: i64,
     /// Since when it has been so.
     since: Instant,
     /// When it was offered as far as it had come, and how long it was.
@@ -225,6 +228,8 @@ impl Watcher {
         let is_old = is_older_than(&metadata, self.watch.settle);
         let pending = self.pending.entry(path.to_owned()).or_insert_with(|| Pending {
             stat,
+            origin: origin.clone(),
+            begin: begin_of(path, stat.modified),
             since: Instant::now(),
             offered: None,
         });
@@ -261,9 +266,17 @@ impl Watcher {
         self.offer();
     }
 
-    /// Offers what was found, together: whoever takes it takes the earliest recording first.
+    /// Offers what was found, together: whoever takes it takes the earliest recording first. What is whole waits while an
+    /// earlier recording of the same origin, which was there when this program started, may still become so.
     fn offer(&mut self) {
+        let pending = &self.pending;
+        let is_to_wait = |arrival: &mut Arrival| {
+            let mut awaited = pending.values().filter(|pending| pending.offered.is_none());
+            awaited.any(|pending| pending.origin == arrival.origin && pending.begin < arrival.begin)
+        };
+        let waiting: Vec<_> = self.found.extract_if(.., is_to_wait).collect();
         self.inbox.offer_all(self.found.drain(..));
+        self.found = waiting;
     }
 
     /// A file is to be offered, unless it is done with. One that cannot be read now is tried again with each look; that is
@@ -299,7 +312,7 @@ impl Watcher {
                 _ => {}
             }
         }
-        let begin = begin_of(path, &version);
+        let begin = begin_of(path, version.modified);
         let since = SystemTime::now();
         Ok(Some(Arrival { path: path.to_owned(), version, origin, is_whole, begin, since, afterwards }))
     }

@@ -8,7 +8,9 @@ mod record;
 use core::ops::RangeInclusive;
 use std::{
     collections::{BTreeMap, HashSet},
+    fs::{self, Permissions},
     io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -218,6 +220,8 @@ fn open(path: &Path) -> Result<Database> {
         }
         opened => opened.with_context(|| path.display().to_string())?,
     };
+    // What is open in a mapper has the names that the program gave it.
+    fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| path.display().to_string())?;
     prepare(&database).with_context(|| path.display().to_string())?;
     Ok(database)
 }

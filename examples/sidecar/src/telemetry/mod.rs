@@ -72,6 +72,11 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    status: u16,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Url {
     url: String,
 }
@@ -96,7 +101,7 @@ struct Metrics {
     spool_bytes: Gauge,
     spool_limit: Gauge,
     alarms: Gauge,
-    pushes: Family<Reason, Counter>,
+    pushes: Family<Status, Counter>,
     gaps: Family<Url, Counter<f64, AtomicU64>>,
     lag: Histogram,
 }
@@ -262,7 +267,7 @@ impl Telemetry {
     }
 
     pub(crate) fn pushed(&self, status: u16) {
-        self.metrics().pushes.get_or_create(&Reason { reason: status.to_string() }).inc();
+        self.metrics().pushes.get_or_create(&Status { status }).inc();
     }
 
     /// Nothing was recorded between two pulls.

@@ -290,6 +290,10 @@ impl<'a> Job<'a> {
     fn finish(mut self, shift: Option<u64>, last_before: u64) -> Result<Mapped, Trouble> {
         self.tally.repeated_generations =
             self.account.repeated().map_err(|error| Trouble::Later(format!("{error:#}")))?;
+        let is_empty = self.tally.generations + self.tally.repeated_generations == 0;
+        if is_empty && self.tally.lost_bytes > 0 && self.arrival.is_whole {
+            return Err(Trouble::Poison("behind its header nothing can be read".to_owned()));
+        }
         let process = match self.live.take() {
             None => None,
             Some(Live { id, mut record, mapper, before, mut volume }) => {

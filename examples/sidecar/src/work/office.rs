@@ -3,7 +3,8 @@
 use core::ops::RangeInclusive;
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
+    io::{self, Write},
     path::Path,
     sync::Arc,
     thread,
@@ -326,7 +327,9 @@ impl Office {
             generations = tally.generations, lag = lag.as_secs_f64(), "delivered"
         );
         if self.is_dry {
-            println!(
+            // Whoever reads it may have had enough, as `head` has.
+            let _ = writeln!(
+                io::stdout(),
                 "{}: service {}, {} generations, {} more known already, {} spans, {} log records",
                 arrival.path.display(),
                 tally.service,
