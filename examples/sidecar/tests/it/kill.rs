@@ -83,7 +83,7 @@ fn kill_somewhere(sidecar: Sidecar, receiver: &Receiver, chance: &mut Chance) {
 }
 
 fn killed_at_random(seed: u64, after: &str) {
-    let (mut chance, mut answers) = (Chance(seed), Chance(seed + 1));
+    let (mut chance, mut answers) = (Chance(seed), Chance(seed + 100));
     let receiver = Receiver::with(move |_, _, _| slowly(&mut answers));
     let home = slow(&receiver, after);
     let truths = put_all(&home);
@@ -98,20 +98,46 @@ fn killed_at_random(seed: u64, after: &str) {
     assert_eq!(home.contents("traces").is_empty(), after == "delete");
 }
 
+/// The seed of a test; `KILL_SEED` looks further.
+fn seed(usual: u64) -> u64 {
+    std::env::var("KILL_SEED").map_or(usual, |seed| seed.parse::<u64>().unwrap() * 1000 + usual)
+}
+
 #[test]
 fn files_that_are_kept() {
-    killed_at_random(0x5eed_0001, "keep");
+    killed_at_random(seed(1), "keep");
 }
 
 #[test]
 fn files_that_are_deleted() {
-    killed_at_random(0x5eed_0002, "delete");
+    killed_at_random(seed(2), "delete");
+}
+
+/// Snapshots come one by one, whether the one before was delivered or not, and the last of them is killed over as well.
+#[test]
+fn snapshots_that_come_between() {
+    let (mut chance, mut answers) = (Chance(seed(3)), Chance(seed(4)));
+    let receiver = Receiver::with(move |_, _, _| slowly(&mut answers));
+    let home = slow(&receiver, "delete");
+    let flights = ["go1.25/flight-whole", "go1.26/flight", "go1.27/flight-whole"];
+    for number in 0..4 {
+        for flight in flights {
+            let service = flight.replace('/', "-");
+            home.put(&format!("{service}/{number}.trace"), &truth::read(&format!("{flight}.{number}.trace")));
+            kill_somewhere(home.start(), &receiver, &mut chance);
+        }
+    }
+    home.once();
+    for flight in flights {
+        let truth = Truth::of_snapshots(&truth::snapshots(flight, 4));
+        assert_same(&receiver.spans_of(&flight.replace('/', "-")), &truth.all(), flight);
+    }
 }
 
 /// With `--once`, what is open is let out: killed in the middle of that, it is let out again in the same way.
 #[test]
 fn while_open_spans_are_let_out() {
-    let (mut chance, mut answers) = (Chance(77), Chance(78));
+    let (mut chance, mut answers) = (Chance(seed(77)), Chance(seed(78)));
     let receiver = Receiver::with(move |_, _, _| slowly(&mut answers));
     let home = slow(&receiver, "delete");
     let truths = put_all(&home);
@@ -130,7 +156,7 @@ fn while_open_spans_are_let_out() {
 /// What was answered 2xx is there; what was not, may be.
 #[test]
 fn pushes_that_were_answered() {
-    let (mut chance, mut answers) = (Chance(4711), Chance(4712));
+    let (mut chance, mut answers) = (Chance(seed(4711)), Chance(seed(4712)));
     let receiver = Receiver::with(move |_, _, _| slowly(&mut answers));
     let address = free_address();
     let home = slow(&receiver, "keep").with(&format!("[push]\nlisten = \"{address}\"\n"));

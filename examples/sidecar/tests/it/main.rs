@@ -1,12 +1,14 @@
 //! The sidecar as a process, between services that write traces and a receiver that misbehaves.
 
 mod http;
+mod make;
 mod receiver;
 mod sidecar;
 mod truth;
 
 mod faults;
 mod kill;
+mod large;
 mod once;
 mod pull;
 mod push;

@@ -174,6 +174,11 @@ impl Receiver {
         self.state.requests().len()
     }
 
+    /// How many of them were accepted.
+    pub(crate) fn accepted_count(&self) -> usize {
+        self.state.requests().iter().filter(|request| request.is_accepted).count()
+    }
+
     /// How many spans were accepted, copies too.
     pub(crate) fn span_count(&self) -> usize {
         self.spans().len()

@@ -80,10 +80,10 @@ impl Truth {
 }
 
 fn encoded(spans: &[trace_to_otel::Span]) -> Vec<Span> {
-    let mut found = Vec::new();
+    let (mut found, resource) = (Vec::new(), Resource::empty());
     for span in spans {
         // One by one: a request sorts its spans by scope.
-        let mut encoder = Encoder::new(Encoding::Protobuf, &Resource::new());
+        let mut encoder = Encoder::new(Encoding::Protobuf, &resource);
         encoder.add(span).expect("a span of usual size");
         let batch = encoder.finish().expect("a span");
         let request = ExportTraceServiceRequest::decode(batch.bytes()).expect("a request");
