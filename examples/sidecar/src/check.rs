@@ -5,12 +5,12 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result, bail};
 use trace_to_otel::otlp::{Config as ReceiverConfig, ExportErrorKind, Exporter, RetryOptions};
 
-use crate::config::Config;
+use crate::{config::Config, premises::create_private};
 
 /// Whether the state can be written, and what is watched can be read.
 pub(crate) fn directories(config: &Config) -> Result<()> {
     let state = &config.file.state_dir;
-    fs::create_dir_all(state).with_context(|| state.display().to_string())?;
+    create_private(state)?;
     tempfile::NamedTempFile::new_in(state)
         .with_context(|| format!("{} cannot be written", state.display()))?;
     println!("state_dir {}: can be written", state.display());

@@ -35,6 +35,9 @@ const ALARMING: u32 = 3;
 /// How long the worker waits before it shows that it is alive.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Longer than this no receiver is left alone, whatever it says.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
 /// The worker's end: it hands batches out, and learns how many are done with.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -189,7 +192,7 @@ impl Courier {
             let exporter = if batch.signal() == Signal::Logs { &self.logs } else { &self.traces };
             let delivery = exporter.export_splitting(batch).await;
             if let Some(accepted) = delivery.accepted {
-                self.telemetry.accepted(accepted.rejected);
+                self.telemetry.accepted(accepted.rejected, accepted.is_acknowledged);
                 self.telemetry.clear(Concern::Receiver);
                 failures = 0;
                 if accepted.rejected > 0 || !accepted.message.is_empty() {
@@ -224,14 +227,16 @@ impl Courier {
             true => self.backoff.wait(failures, SystemPace::default().chance()),
             false => self.slow_retry,
         };
-        sleep(usual.max(error.retry_after().unwrap_or_default())).await;
+        let asked = error.retry_after().unwrap_or_default().min(LONGEST_WAIT);
+        sleep(usual.max(asked)).await;
     }
 
     /// Puts aside what sending again does not help. While even that fails, as on a full disk, it is kept.
     async fn put_aside(&self, batch: &Batch, error: &ExportError) {
         let begin = Instant::now();
         while let Err(failure) = self.put(batch, error) {
-            self.telemetry.raise(Concern::State, &format!("a rejected batch cannot be put aside: {failure}"));
+            self.telemetry
+                .raise(Concern::Quarantine, &format!("a rejected batch cannot be put aside: {failure}"));
             let wait = begin.elapsed().clamp(Duration::from_millis(500), Duration::from_secs(30));
             tokio::select! {
                 () = sleep(wait) => {}
@@ -242,7 +247,7 @@ impl Courier {
 
     fn put(&self, batch: &Batch, error: &ExportError) -> io::Result<()> {
         self.quarantine.put_batch(batch, &error.to_string())?;
-        self.telemetry.clear(Concern::State);
+        self.telemetry.clear(Concern::Quarantine);
         Ok(())
     }
 }

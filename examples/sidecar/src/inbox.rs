@@ -170,7 +170,7 @@ mod tests {
     fn arrival(path: &str, begin: i64) -> Arrival {
         Arrival {
             path: path.into(),
-            version: Version { device: 1, inode: 1, length: 10, modified: 0, head: 0 },
+            version: Version { inode: 1, length: 10, modified: 0, head: 0 },
             origin: Origin::default(),
             is_whole: true,
             begin,

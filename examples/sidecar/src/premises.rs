@@ -5,7 +5,7 @@ use std::{
     fs::DirBuilder,
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -26,6 +26,7 @@ pub(crate) fn create_private(folder: &Path) -> Result<()> {
 /// The state, what waits, and the addresses that are listened at.
 #[derive(Debug)]
 pub(crate) struct Premises {
+    pub(crate) directory: PathBuf,
     pub(crate) store: Arc<Store>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) spool: Arc<Spool>,
@@ -38,6 +39,8 @@ impl Premises {
     /// Opens what is in a directory. Only this user can look into it: traces hold what is sanitized on its way out only.
     pub(crate) fn open(directory: &Path, config: &Config, telemetry: Telemetry) -> Result<Self> {
         create_private(directory)?;
+        // First of all: whoever finds it in use has to leave everything else alone.
+        let store = Arc::new(Store::open(directory)?);
         let inbox = Arc::new(Inbox::default());
         let spool = Spool::open(
             directory.join("spool"),
@@ -46,7 +49,8 @@ impl Premises {
             telemetry.clone(),
         )?;
         Ok(Self {
-            store: Arc::new(Store::open(directory)?),
+            directory: directory.to_owned(),
+            store,
             inbox,
             spool: Arc::new(spool),
             quarantine: Arc::new(Quarantine::open(directory.join("quarantine"), telemetry.clone())?),

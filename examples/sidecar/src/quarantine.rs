@@ -74,11 +74,20 @@ fn reason_of(place: &Path) -> PathBuf {
     name.into()
 }
 
-/// Moves a file, to another file system too. It is never missing in both places.
+/// Moves a file, to another file system too. It is never missing in both places. What lies there already stays: the file
+/// gets another name then.
 pub(crate) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
+    let mut other = to.to_owned();
+    let mut number = 1;
+    while other.exists() {
+        other.as_mut_os_string().clone_from(&to.as_os_str().to_owned());
+        other.as_mut_os_string().push(format!(".{number}"));
+        number += 1;
+    }
+    let to = &*other;
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             let folder = to.parent().unwrap_or(Path::new("."));

@@ -1,12 +1,13 @@
 //! Sources, a worker and a courier at work with one configuration, and their end.
 
+use core::pin::Pin;
 use std::{
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use tokio::{runtime::Handle, task, time::Instant};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -84,85 +85,69 @@ pub(crate) struct Session {
     /// Those who take something in, and have to be done before the worker is.
     intakes: Vec<AbortOnDropHandle<()>>,
     observers: Vec<AbortOnDropHandle<()>>,
+    /// How many files could not even be looked at.
+    unreadable: usize,
     drain_timeout: Duration,
 }
 
+/// Something that runs until it is told to end.
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What a session is made of. Nothing of it runs yet.
+#[derive(Default)]
+struct Parts {
+    watchers: Vec<Watcher>,
+    intakes: Vec<Running>,
+    observers: Vec<Running>,
+}
+
 impl Session {
+    /// Makes all parts, and only then lets them run: where one cannot be made, none runs.
     pub(crate) fn start(config: &Arc<Config>, premises: &Arc<Premises>, extent: Extent) -> Result<Self> {
         let stop = Stop::default();
-        premises.spool.configure(config.file.spool.clone());
-        premises.inbox.put_back();
+        let mut parts = Parts { watchers: watchers(config, premises, extent)?, ..Parts::default() };
+        if extent == Extent::Forever {
+            parts.add_network(config, premises, &stop)?;
+        }
         let outgoing = match extent {
             Extent::DryRun => deliver::pretend(),
             _ => deliver::start(Courier::new(config, premises, stop.clone())?, config, &stop),
         };
-        let worker = Worker::new(Arc::clone(config), Office::new(premises, outgoing, stop.clone()), extent);
-        let ended = CancellationToken::new();
-        let tell_end = ended.clone().drop_guard();
-        let work = move || {
-            let _tells_however_it_ends = tell_end;
-            worker.run()
+        let office = Office::new(premises, outgoing, stop.clone(), extent == Extent::DryRun);
+        premises.spool.configure(config.file.spool.clone());
+        premises.inbox.put_back();
+        let unreadable = match extent {
+            Extent::Forever => 0,
+            Extent::Once | Extent::DryRun => look(&mut parts.watchers),
         };
+        // Of what comes through standard input, its reader tells when it is all.
+        if extent == Extent::DryRun || (extent == Extent::Once && !config.stdin) {
+            premises.inbox.close();
+        }
+        let ended = CancellationToken::new();
+        let worker = Worker::new(Arc::clone(config), office);
         let mut session = Self {
-            worker: thread::Builder::new().name("worker".to_owned()).spawn(work)?,
+            worker: spawn_worker(worker, ended.clone())?,
             ended,
             premises: Arc::clone(premises),
             watchers: Vec::new(),
-            intakes: Vec::new(),
-            observers: Vec::new(),
+            intakes: parts.intakes.into_iter().map(spawn).collect(),
+            observers: parts.observers.into_iter().map(spawn).collect(),
+            unreadable,
             drain_timeout: config.file.drain_timeout,
             stop,
         };
-        let started = session.start_watchers(config, extent).and_then(|()| match extent {
-            Extent::Forever => session.start_network(config),
-            Extent::Once | Extent::DryRun => Ok(()),
-        });
-        started.inspect_err(|_| session.stop_now())?;
+        if extent == Extent::Forever {
+            session.run_watchers(parts.watchers).inspect_err(|_| session.stop_now())?;
+        }
         Ok(session)
     }
 
-    fn start_watchers(&mut self, config: &Arc<Config>, extent: Extent) -> Result<()> {
-        for watch in &config.file.watch {
-            let (eagerness, watch) = match extent {
-                Extent::Forever => (Eagerness::Patient, watch.clone()),
-                Extent::Once => (Eagerness::Once, watch.clone()),
-                Extent::DryRun => (Eagerness::Once, Watch { after: After::Keep, ..watch.clone() }),
-            };
-            let mut watcher = Watcher::new(watch, eagerness, &self.premises)?;
-            if extent == Extent::Forever {
-                let stop = self.stop.clone();
-                let watching = thread::Builder::new().name("watch".to_owned());
-                self.watchers.push(watching.spawn(move || watcher.run(&stop))?);
-            } else {
-                watcher.look();
-            }
-        }
-        // Of what comes through standard input, its reader tells when it is all.
-        let is_all = extent == Extent::DryRun || (extent == Extent::Once && !config.stdin);
-        if is_all {
-            self.premises.inbox.close();
-        }
-        Ok(())
-    }
-
-    fn start_network(&mut self, config: &Arc<Config>) -> Result<()> {
-        let (premises, stop) = (&self.premises, &self.stop);
-        let telemetry = config.file.telemetry.address()?;
-        let push = config.file.push.as_ref();
-        let addresses: Vec<_> = telemetry.into_iter().chain(push.map(|push| push.listen)).collect();
-        premises.keep_listening(&addresses);
-        if let Some(address) = telemetry {
-            let listener = premises.listen(address)?;
-            self.observers.push(spawn(telemetry::serve(listener, premises.telemetry.clone(), stop.clone())));
-        }
-        if let Some(push) = push {
-            let listener = premises.listen(push.listen)?;
-            let state = PushState::new(push, premises)?;
-            self.intakes.push(spawn(source::push(listener, state, stop.clone())));
-        }
-        for pull in &config.file.pull {
-            let most = config.file.limits.max_generation_bytes.as_u64();
-            self.intakes.push(spawn(source::pull(pull.clone(), most, premises, stop.clone())?));
+    fn run_watchers(&mut self, watchers: Vec<Watcher>) -> Result<()> {
+        for watcher in watchers {
+            let stop = self.stop.clone();
+            let watching = thread::Builder::new().name("watch".to_owned());
+            self.watchers.push(watching.spawn(move || watcher.run(&stop))?);
         }
         Ok(())
     }
@@ -185,11 +170,12 @@ impl Session {
 
     /// Ends it, within the time that there is.
     pub(crate) async fn end(mut self, ending: Ending) -> Result<()> {
-        let deadline = Instant::now() + self.drain_timeout;
+        let begin = Instant::now();
+        let deadline = begin + self.drain_timeout;
         self.stop.stopping.cancel();
         for intake in core::mem::take(&mut self.intakes) {
-            // What is being taken in has not been promised to anybody yet.
-            let _ = tokio::time::timeout_at(deadline, intake).await;
+            // What is being taken in has not been promised to anybody yet: it does not get all of the time.
+            let _ = tokio::time::timeout_at(begin + self.drain_timeout / 4, intake).await;
         }
         match ending {
             Ending::HandOver => {
@@ -210,11 +196,75 @@ impl Session {
             watchers.into_iter().for_each(|watcher| drop(watcher.join()));
             worker.join()
         });
-        outcome.await?.map_err(|_| anyhow!("the worker has panicked"))?
+        let outcome = outcome.await?.map_err(|_| anyhow!("the worker has panicked"))?;
+        // It could be watched to its end.
+        drop(self.observers);
+        outcome?;
+        ensure!(self.unreadable == 0, "{} files could not be read", self.unreadable);
+        Ok(())
     }
 }
 
-fn spawn<T: Send + 'static>(run: impl Future<Output = T> + Send + 'static) -> AbortOnDropHandle<()> {
-    let running = Handle::current().spawn(async move { drop(run.await) });
-    AbortOnDropHandle::new(running)
+impl Parts {
+    fn add_network(&mut self, config: &Config, premises: &Premises, stop: &Stop) -> Result<()> {
+        let telemetry = config.file.telemetry.address()?;
+        let push = config.file.push.as_ref();
+        if let Some(address) = telemetry {
+            let listener = premises.listen(address)?;
+            let (telemetry, inbox) = (premises.telemetry.clone(), Arc::clone(&premises.inbox));
+            self.observers.push(quietly(telemetry::serve(listener, telemetry, inbox, stop.clone())));
+        }
+        if let Some(push) = push {
+            let listener = premises.listen(push.listen)?;
+            let state = PushState::new(push, premises)?;
+            self.intakes.push(quietly(source::push(listener, state, stop.clone())));
+        }
+        for pull in &config.file.pull {
+            let most = config.file.limits.max_generation_bytes.as_u64();
+            self.intakes.push(quietly(source::pull(pull.clone(), most, premises, stop.clone())?));
+        }
+        let addresses: Vec<_> = telemetry.into_iter().chain(push.map(|push| push.listen)).collect();
+        premises.keep_listening(&addresses);
+        Ok(())
+    }
+}
+
+fn watchers(config: &Config, premises: &Premises, extent: Extent) -> Result<Vec<Watcher>> {
+    let watches = config.file.watch.iter().map(|watch| match extent {
+        Extent::Forever => Watcher::new(watch.clone(), Eagerness::Patient, premises),
+        Extent::Once => Watcher::new(watch.clone(), Eagerness::Once, premises),
+        Extent::DryRun => {
+            let harmless = Watch { after: After::Keep, move_to: None, ..watch.clone() };
+            Watcher::new(harmless, Eagerness::Once, premises)
+        }
+    });
+    watches.collect()
+}
+
+/// Looks through all folders once. How many files cannot be read.
+fn look(watchers: &mut [Watcher]) -> usize {
+    watchers
+        .iter_mut()
+        .map(|watcher| {
+            watcher.look();
+            watcher.unreadable()
+        })
+        .sum()
+}
+
+fn spawn_worker(worker: Worker, ended: CancellationToken) -> Result<JoinHandle<Result<()>>> {
+    let tell_end = ended.drop_guard();
+    let work = move || {
+        let _tells_however_it_ends = tell_end;
+        worker.run()
+    };
+    Ok(thread::Builder::new().name("worker".to_owned()).spawn(work)?)
+}
+
+fn quietly<T>(run: impl Future<Output = T> + Send + 'static) -> Running {
+    Box::pin(async move { drop(run.await) })
+}
+
+fn spawn(run: Running) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(Handle::current().spawn(run))
 }

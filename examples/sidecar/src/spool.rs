@@ -49,6 +49,8 @@ pub(crate) struct Incoming {
     origin: Origin,
     file: NamedTempFile,
     reserved: u64,
+    /// Where it lies when it is whole.
+    placed: Option<PathBuf>,
 }
 
 /// There is no room.
@@ -151,7 +153,7 @@ impl Spool {
             return Err(Full.into());
         }
         let file = NamedTempFile::new_in(self.folder.join("incoming"))?;
-        Ok(Incoming { spool: Arc::clone(self), origin, file, reserved: 0 })
+        Ok(Incoming { spool: Arc::clone(self), origin, file, reserved: 0, placed: None })
     }
 
     /// Does what needs room, as soon as there is some in the spool and on the disk: for sources that can wait.
@@ -160,9 +162,12 @@ impl Spool {
             match act() {
                 Err(error) if Full::is_reason_of(&error) => {}
                 Err(error) if is_about_room(&error) => {
-                    self.telemetry.raise(Concern::State, &format!("nothing can be taken in: {error}"));
+                    self.telemetry.raise(Concern::Spool, &format!("nothing can be taken in: {error}"));
                 }
-                outcome => return outcome,
+                outcome => {
+                    self.telemetry.clear(Concern::Spool);
+                    return outcome;
+                }
             }
             thread::sleep(LOOK);
         }
@@ -253,6 +258,11 @@ impl Incoming {
     /// Takes more bytes of the trace: all of them, or none where it fails.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let length = bytes.len() as u64;
+        let most = self.spool.settings().max_bytes;
+        if self.reserved + length > most.as_u64() {
+            let message = format!("it is larger than [spool] max_bytes = {most}");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+        }
         self.spool.reserve(length)?;
         let written = self.file.write_all(bytes);
         if written.is_ok() {
@@ -271,24 +281,37 @@ impl Incoming {
 
     /// The trace is whole: when this returns, no crash can lose it. It may be called again where it fails.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.file.as_file().sync_all()?;
-        let place = self.spool.place(&self.origin);
-        let folder = place.parent().unwrap_or(&self.spool.folder);
-        // The folder may go at any moment, with the last trace in it.
-        let mut attempt = 0;
-        loop {
-            fs::create_dir_all(folder)?;
-            match fs::rename(self.file.path(), &place) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && attempt < 3 => attempt += 1,
-                outcome => break outcome?,
-            }
-        }
+        let place = match &self.placed {
+            Some(place) => place.clone(),
+            None => self.place()?,
+        };
         for folder in place.ancestors().skip(1).take_while(|&above| above != self.spool.folder) {
             File::open(folder)?.sync_all()?;
         }
-        self.reserved = 0;
         self.spool.tell();
         self.spool.offer(&place)
+    }
+
+    /// Moves the trace to its place. Its folders may go at any moment, with the last trace in them.
+    fn place(&mut self) -> io::Result<PathBuf> {
+        const ATTEMPTS: u32 = 4;
+        self.file.as_file().sync_all()?;
+        let place = self.spool.place(&self.origin);
+        let folder = place.parent().unwrap_or(&self.spool.folder);
+        for _ in 1..ATTEMPTS {
+            let moved = fs::create_dir_all(folder).and_then(|()| fs::rename(self.file.path(), &place));
+            match moved {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    // From now on it counts as long as it lies there.
+                    self.reserved = 0;
+                    self.placed = Some(place.clone());
+                    return Ok(place);
+                }
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
     }
 }
 

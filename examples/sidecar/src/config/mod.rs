@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytesize::ByteSize;
 use serde::Deserialize;
 use trace_to_otel::{
@@ -183,6 +183,7 @@ impl Config {
         };
         file.apply(flags, environment);
         let here = std::env::current_dir().context("the current folder")?;
+        file.state_dir = here.join(&file.state_dir);
         file.watch.iter_mut().for_each(|watch| watch.make_absolute(&here));
         file.validate()?;
         Ok(Self {
@@ -215,11 +216,17 @@ impl Config {
 
     /// The resource of a process of which its source tells so much, and what is said of its service.
     ///
-    /// A source's words come first, then the environment's, then the flags' and the settings'.
-    pub(crate) fn resource(&self, of_source: &[(String, String)]) -> (Resource, Mapping) {
-        let of_source = of_source.iter().map(|(key, value)| Attribute::new(key.clone(), &**value));
+    /// What the trace itself tells comes first, then its source's words, the environment's, the flags' and the settings':
+    /// the last one counts.
+    pub(crate) fn resource(
+        &self,
+        told: &[(String, String)],
+        of_source: &[(String, String)],
+    ) -> (Resource, Mapping) {
+        let facts = told.iter().chain(of_source);
+        let facts = facts.map(|(key, value)| Attribute::new(key.clone(), &**value));
         let mut resource =
-            Resource::new().with_attributes(of_source).with_attributes(self.of_environment.clone());
+            Resource::new().with_attributes(facts).with_attributes(self.of_environment.clone());
         if let Some(name) = &self.service_name {
             resource = resource.with("service.name", name.as_str());
         }
@@ -238,7 +245,8 @@ impl Config {
 impl File {
     fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        toml::from_str(&text).with_context(|| path.display().to_string())
+        toml::from_str(&text)
+            .map_err(|error| anyhow!("{}{}: {}", path.display(), place(&text, &error), error.message()))
     }
 
     /// What flags and environment say.
@@ -274,11 +282,26 @@ impl File {
         if let Some(push) = &self.push {
             push.secret()?;
         }
+        ensure!(self.state_dir.to_str().is_some(), "state_dir: it has to be Unicode");
         ensure!(!self.open_span_deadline.is_zero(), "open_span_deadline: it cannot be 0");
+        ensure!(self.spool.max_bytes.as_u64() > 0, "[spool] max_bytes: it cannot be 0");
+        ensure!(
+            self.limits.max_generation_bytes.as_u64() > 0,
+            "[limits] max_generation_bytes: it cannot be 0"
+        );
         for (name, mapping) in &self.services {
             mapping.volume().with_context(|| format!("[services.{name}]"))?;
         }
         self.defaults.volume().context("[defaults]")?;
         Ok(())
     }
+}
+
+/// Where an error is. The line itself may hold a secret, of which only the key is told.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let Some(span) = error.span() else { return String::new() };
+    let before = text.get(..span.start).unwrap_or_default();
+    let line = text.lines().nth(before.matches('\n').count()).unwrap_or_default();
+    let key = line.split_once('=').map_or(String::new(), |(key, _)| format!(", {}", key.trim()));
+    format!(", line {}{key}", before.matches('\n').count() + 1)
 }

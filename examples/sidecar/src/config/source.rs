@@ -14,6 +14,7 @@ use serde::Deserialize;
 use trace_to_otel::PathTemplate;
 
 use super::secret::Secret;
+use crate::{source, spool};
 
 /// A folder that services write files into.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -188,6 +189,8 @@ impl Pull {
             "[[pull]] url = {:?}: write http:// or https://",
             self.url
         );
+        let origin = source::origin_of(self.service.clone(), self.instance.clone());
+        ensure!(spool::has_room_for(&origin), "[[pull]] service, instance: at most some 200 characters each");
         ensure!(self.seconds > 0.0 && self.seconds.is_finite(), "[[pull]] seconds: more than 0");
         ensure!(!self.every.is_zero(), "[[pull]] every: it cannot be 0");
         ensure!(!self.interval.is_zero(), "[[pull]] interval: it cannot be 0");

@@ -56,7 +56,7 @@ pub(crate) fn version_of(path: &Path) -> io::Result<Version> {
 
 fn version(metadata: &fs::Metadata, head: u64) -> Version {
     let modified = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
-    Version { device: metadata.dev(), inode: metadata.ino(), length: metadata.len(), modified, head }
+    Version { inode: metadata.ino(), length: metadata.len(), modified, head }
 }
 
 /// When the recording in a file began, in nanoseconds since 1970: what its first clock snapshot says, or else when it was
@@ -74,7 +74,7 @@ fn first_clock(path: &Path) -> Option<i64> {
 }
 
 /// Whose traces come through the network.
-fn origin_of(service: Option<String>, instance: Option<String>) -> Origin {
+pub(crate) fn origin_of(service: Option<String>, instance: Option<String>) -> Origin {
     let named = |key: &str, value: Option<String>| value.map(|value| (key.to_owned(), value));
     Origin::new(
         [named("service.name", service), named("service.instance.id", instance)].into_iter().flatten(),

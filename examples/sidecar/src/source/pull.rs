@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use go_trace_format::TraceFrames;
-use http::{HeaderValue, StatusCode, Uri, header::AUTHORIZATION};
+use http::{HeaderValue, StatusCode, Uri, header::AUTHORIZATION, uri::Scheme};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -17,7 +17,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::{
     sync::mpsc,
     task::spawn_blocking,
@@ -69,7 +69,8 @@ pub(crate) fn pull(
 ) -> Result<impl Future<Output = ()> + use<>> {
     let url = pull.uri()?;
     let name = sanitize::url(&pull.url).into_owned();
-    let client = Client::builder(TokioExecutor::new()).build(connector()?);
+    let client =
+        Client::builder(TokioExecutor::new()).build(connector(url.scheme() == Some(&Scheme::HTTPS))?);
     let origin = origin_of(pull.service.clone(), pull.instance.clone());
     let (spool, store) = (Arc::clone(&premises.spool), Arc::clone(&premises.store));
     let telemetry = premises.telemetry.clone();
@@ -237,14 +238,23 @@ impl Puller {
     }
 }
 
-/// Makes connections, encrypted ones by the system's certificates.
-fn connector() -> Result<HttpsConnector<HttpConnector>> {
+/// Makes connections, encrypted ones by the system's certificates: a system may have none as long as nobody needs them.
+fn connector(is_encrypted: bool) -> Result<HttpsConnector<HttpConnector>> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(PATIENCE));
     tcp.set_keepalive(Some(PATIENCE));
-    let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(ring::default_provider())?;
-    Ok(tls.https_or_http().enable_http1().wrap_connector(tcp))
+    let provider = ring::default_provider();
+    let builder = HttpsConnectorBuilder::new();
+    let builder = match is_encrypted {
+        true => builder.with_provider_and_native_roots(provider)?,
+        false => {
+            let tls = ClientConfig::builder_with_provider(Arc::new(provider));
+            let tls = tls.with_safe_default_protocol_versions()?;
+            builder.with_tls_config(tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+        }
+    };
+    Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
 }
 
 /// 1 s, 2 s, 4 s and so on.

@@ -31,6 +31,9 @@ const COME_BACK: &str = "5";
 /// How long to read what nobody wants.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Who sends nothing for so long is gone.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// How many bytes tell whether it is a trace at all.
 const HEAD: usize = 5;
 
@@ -101,7 +104,7 @@ async fn discard(mut body: Body) {
 #[derive(Debug)]
 enum Refusal {
     Unauthorized,
-    TooLarge(u64),
+    TooLarge(String),
     NoTrace,
     NameTooLong,
     Full,
@@ -117,9 +120,7 @@ impl IntoResponse for Refusal {
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
                 (StatusCode::UNAUTHORIZED, challenge, "send the bearer token of [push]\n").into_response()
             }
-            Self::TooLarge(most) => {
-                text(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {most} bytes: see [push] max_bytes"))
-            }
+            Self::TooLarge(message) => text(StatusCode::PAYLOAD_TOO_LARGE, message),
             Self::NoTrace => {
                 text(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is no Go execution trace".to_owned())
             }
@@ -145,9 +146,10 @@ impl IntoResponse for Refusal {
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {
-        match Full::is_reason_of(&error) {
-            true => Self::Full,
-            false => Self::Failed(error.to_string()),
+        match error.kind() {
+            _ if Full::is_reason_of(&error) => Self::Full,
+            io::ErrorKind::FileTooLarge => Self::TooLarge(error.to_string()),
+            _ => Self::Failed(error.to_string()),
         }
     }
 }
@@ -186,12 +188,16 @@ impl PushState {
     async fn receive(&self, body: &mut Body, incoming: &mut Incoming) -> Result<(), Refusal> {
         let mut length = 0;
         let mut head = Vec::new();
-        while let Some(frame) = body.frame().await {
+        let silence = || Refusal::Broken(format!("nothing has come for {SILENCE:?}"));
+        while let Some(frame) = timeout(SILENCE, body.frame()).await.map_err(|_| silence())? {
             let frame = frame.map_err(|error| Refusal::Broken(error.to_string()))?;
             let Some(bytes) = frame.data_ref() else { continue };
             length += bytes.len() as u64;
             if length > self.max_bytes {
-                return Err(Refusal::TooLarge(self.max_bytes));
+                return Err(Refusal::TooLarge(format!(
+                    "it is larger than [push] max_bytes = {}",
+                    self.max_bytes
+                )));
             }
             if head.len() < HEAD {
                 head.extend(bytes.iter().take(HEAD - head.len()));

@@ -56,6 +56,8 @@ pub(crate) struct Watcher {
     settled: HashMap<u64, Stat>,
     /// Files that are not whole yet.
     pending: HashMap<PathBuf, Pending>,
+    /// Folders of this program's own, which a template may take in.
+    own: Vec<PathBuf>,
     /// Those of which it was told that they cannot be read, by hashes of their paths.
     unreadable: HashSet<u64>,
     /// What was found and is not offered yet.
@@ -65,7 +67,6 @@ pub(crate) struct Watcher {
 /// What tells that a file has changed, without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
-    device: u64,
     inode: u64,
     length: u64,
     modified: i64,
@@ -95,8 +96,8 @@ enum Notice {
 
 impl From<&Version> for Stat {
     fn from(version: &Version) -> Self {
-        let Version { device, inode, length, modified, .. } = *version;
-        Self { device, inode, length, modified }
+        let Version { inode, length, modified, .. } = *version;
+        Self { inode, length, modified }
     }
 }
 
@@ -104,7 +105,13 @@ impl Watcher {
     pub(crate) fn new(watch: Watch, eagerness: Eagerness, premises: &Premises) -> Result<Self> {
         let template = watch.template()?;
         let root = watch.root();
+        let own = [Some(premises.directory.clone()), watch.move_to.clone()];
+        let own = own.into_iter().flatten().flat_map(|folder| {
+            let real = fs::canonicalize(&folder).ok();
+            core::iter::once(folder).chain(real)
+        });
         Ok(Self {
+            own: own.collect(),
             watch,
             template,
             root,
@@ -194,6 +201,11 @@ impl Watcher {
         next.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), LONGEST)
     }
 
+    /// How many files cannot be read.
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable.len()
+    }
+
     /// Looks through the folder once.
     pub(crate) fn look(&mut self) {
         let mut seen = HashSet::new();
@@ -213,19 +225,37 @@ impl Watcher {
     /// Looks at a file that may be new.
     fn consider(&mut self, path: &Path, is_whole: bool) {
         let Some(attributes) = self.template.attributes(path) else { return };
-        let Ok(metadata) = fs::metadata(path) else {
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+        let Some(metadata) = metadata.filter(|_| !self.is_own(path)) else {
             self.pending.remove(path);
             return;
         };
         let stat = Stat::from(&version(&metadata, 0));
-        if !metadata.is_file() || self.settled.get(&hash(path)) == Some(&stat) {
+        if self.settled.get(&hash(path)) == Some(&stat) {
+            self.pending.remove(path);
             return;
         }
         let origin = Origin::new(attributes.into_iter().filter_map(|attribute| match attribute.value {
             Value::Text(text) => Some((attribute.key.into_owned(), text.to_string())),
             _ => None,
         }));
+        let has_settled = self
+            .pending
+            .get(path)
+            .is_some_and(|pending| pending.stat == stat && pending.since.elapsed() >= self.watch.settle);
         let is_old = is_older_than(&metadata, self.watch.settle);
+        if is_whole || is_old || has_settled || self.eagerness == Eagerness::Once {
+            self.pending.remove(path);
+            self.settled.insert(hash(path), stat);
+            self.find(path, origin, true);
+        } else {
+            self.wait_for(path, stat, origin, &metadata);
+        }
+    }
+
+    /// A file is not whole yet. What is being copied here is so in a moment; what is recorded for long is worth reading
+    /// meanwhile.
+    fn wait_for(&mut self, path: &Path, stat: Stat, origin: Origin, metadata: &fs::Metadata) {
         let pending = self.pending.entry(path.to_owned()).or_insert_with(|| Pending {
             stat,
             origin: origin.clone(),
@@ -236,22 +266,21 @@ impl Watcher {
         if pending.stat != stat {
             (pending.stat, pending.since) = (stat, Instant::now());
         }
-        let has_settled = pending.since.elapsed() >= self.watch.settle;
-        if is_whole || is_old || has_settled || self.eagerness == Eagerness::Once {
-            self.pending.remove(path);
-            self.settled.insert(hash(path), stat);
-            self.find(path, origin, true);
-            return;
-        }
-        let rests = pending.offered.is_some_and(|(at, length)| {
-            at.elapsed() < self.watch.settle.max(Duration::from_secs(1)) || length == stat.length
-        });
-        // What is being copied here is whole in a moment; what is recorded for long is worth reading meanwhile.
-        let is_young = pending.offered.is_none() && is_younger_than(&metadata, self.watch.settle);
-        if !rests && !is_young {
+        let is_worth_it = match pending.offered {
+            None => !is_younger_than(metadata, self.watch.settle),
+            Some((at, length)) => {
+                length != stat.length && at.elapsed() >= self.watch.settle.max(Duration::from_secs(1))
+            }
+        };
+        if is_worth_it {
             pending.offered = Some((Instant::now(), stat.length));
             self.find(path, origin, false);
         }
+    }
+
+    /// Whether a file is this program's own: its state, or what it has moved out of the way.
+    fn is_own(&self, path: &Path) -> bool {
+        self.own.iter().any(|folder| path.starts_with(folder))
     }
 
     /// Looks again at what may have come to rest.
@@ -303,7 +332,7 @@ impl Watcher {
         let version = version_of(path)?;
         let afterwards = self.afterwards(path);
         if let Some(record) = self.store.file(name)? {
-            let is_same = record.version == version;
+            let is_same = version.is_same_as(&record.version);
             match record.outcome {
                 Outcome::Quarantined { .. } if is_same => return Ok(None),
                 // It was delivered, and the end came before what was to be done with it then.

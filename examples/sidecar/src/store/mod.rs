@@ -7,7 +7,7 @@ mod record;
 
 use core::ops::RangeInclusive;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     fs::{self, Permissions},
     io,
     os::unix::fs::PermissionsExt,
@@ -29,8 +29,9 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const FILES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("files");
 /// Processes by their origins' ids and numbers.
 const PROCESSES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new("processes");
-/// When generations were delivered, in seconds since 1970, by the ids of their origins and their own.
-const GENERATIONS: TableDefinition<'_, (u128, u128), u64> = TableDefinition::new("generations");
+/// When generations were delivered, in seconds since 1970, and the numbers of their processes, by the ids of their origins and
+/// their own.
+const GENERATIONS: TableDefinition<'_, (u128, u128), (u64, u64)> = TableDefinition::new("generations");
 
 const FORMAT: &str = "format";
 const FORMAT_VERSION: u32 = 1;
@@ -38,6 +39,9 @@ const PROGRESS: &str = "progress";
 
 /// How much of its file redb may keep in memory, in bytes.
 const CACHE: usize = 2 << 20;
+
+/// A file that was whole and has not changed for this long, in seconds, will not grow.
+const GROWS: u64 = 3600;
 
 /// How long generations are remembered, in seconds: longer than any flight recorder's ring buffer reaches back.
 const REMEMBERED: u64 = 86_400;
@@ -60,7 +64,8 @@ pub(crate) struct Commit {
     pub(crate) forgotten: Vec<String>,
     /// `None` for those that are done with.
     pub(crate) processes: BTreeMap<ProcessId, Option<ProcessRecord>>,
-    pub(crate) generations: HashSet<(u128, u128)>,
+    /// With the numbers of their processes.
+    pub(crate) generations: HashMap<(u128, u128), u64>,
 }
 
 impl Commit {
@@ -127,11 +132,11 @@ impl Store {
         found.into_iter().map(|(id, bytes)| Ok((id, decode(&bytes)?))).collect()
     }
 
-    /// Whether a generation of an origin was delivered.
-    pub(crate) fn is_delivered(&self, origin: u128, generation: u128) -> Result<bool> {
+    /// The number of the process of which a generation was delivered; none where it was not.
+    pub(crate) fn deliverer(&self, origin: u128, generation: u128) -> Result<Option<u64>> {
         self.with(|database| {
             let table = database.begin_read()?.open_table(GENERATIONS)?;
-            Ok(table.get((origin, generation))?.is_some())
+            Ok(table.get((origin, generation))?.map(|delivered| delivered.value().1))
         })
     }
 
@@ -180,8 +185,8 @@ impl Store {
                 };
             }
             let mut generations = transaction.open_table(GENERATIONS)?;
-            for generation in &commit.generations {
-                generations.insert(generation, now)?;
+            for (generation, process) in &commit.generations {
+                generations.insert(generation, (now, *process))?;
             }
             transaction.open_table(META)?.remove(PROGRESS)?;
             Ok(())
@@ -191,9 +196,14 @@ impl Store {
     /// Forgets files that are gone and generations that nobody will send again.
     pub(crate) fn prune(&self, now: u64) -> Result<()> {
         self.write(|transaction| {
-            transaction.open_table(FILES)?.retain(|path, _| Path::new(path).exists())?;
+            let mut files = transaction.open_table(FILES)?;
+            files.retain(|path, _| !is_gone(Path::new(path)))?;
+            let outlived = outlived_tails(&files, now)?;
+            for (path, record) in outlived {
+                files.insert(&*path, &*encode(&record))?;
+            }
             let is_recent = |delivered| now.saturating_sub(delivered) < REMEMBERED;
-            transaction.open_table(GENERATIONS)?.retain(|_, delivered| is_recent(delivered))?;
+            transaction.open_table(GENERATIONS)?.retain(|_, (delivered, _)| is_recent(delivered))?;
             Ok(())
         })
     }
@@ -206,6 +216,28 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Whether a file is no more. Of one whose folder is not there either, that is not known: it may be mounted later.
+fn is_gone(path: &Path) -> bool {
+    !path.exists() && path.parent().is_some_and(Path::exists)
+}
+
+/// Files that have not grown for so long that they will not, without what their growing would need.
+fn outlived_tails(
+    files: &redb::Table<'_, &str, &[u8]>,
+    now: u64,
+) -> Result<Vec<(String, FileRecord)>, redb::Error> {
+    let mut outlived = Vec::new();
+    for entry in files.iter()? {
+        let (path, record) = entry?;
+        let Ok(record) = postcard::from_bytes::<FileRecord>(record.value()) else { continue };
+        let modified = u64::try_from(record.version.modified).unwrap_or(0) / 1_000_000_000;
+        if record.tail.is_some() && modified.saturating_add(GROWS) < now {
+            outlived.push((path.value().to_owned(), FileRecord { tail: None, ..record }));
+        }
+    }
+    Ok(outlived)
 }
 
 fn covered_key(url: &str) -> String {
@@ -221,13 +253,26 @@ fn open(path: &Path) -> Result<Database> {
         opened => opened.with_context(|| path.display().to_string())?,
     };
     // What is open in a mapper has the names that the program gave it.
-    fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| path.display().to_string())?;
+    if let Err(error) = fs::set_permissions(path, Permissions::from_mode(0o600)) {
+        tracing::warn!(file = %path.display(), %error, "others may be able to read it");
+    }
     prepare(&database).with_context(|| path.display().to_string())?;
     Ok(database)
 }
 
+/// Whether the file is one of this version. Opening it anew then needs no room on the disk.
+fn is_prepared(database: &Database) -> Result<bool> {
+    let transaction = database.begin_read()?;
+    let Ok(meta) = transaction.open_table(META) else { return Ok(false) };
+    let format = meta.get(FORMAT)?.map(|format| decode::<u32>(format.value())).transpose()?;
+    Ok(format == Some(FORMAT_VERSION))
+}
+
 /// Makes the tables, and refuses a file of another version.
 fn prepare(database: &Database) -> Result<()> {
+    if is_prepared(database)? {
+        return Ok(());
+    }
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;

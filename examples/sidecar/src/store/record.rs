@@ -35,7 +35,6 @@ impl Origin {
 /// Which content a path has had. Another one, or more of it, is another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Version {
-    pub(crate) device: u64,
     pub(crate) inode: u64,
     pub(crate) length: u64,
     /// In nanoseconds since 1970.
@@ -45,10 +44,14 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    /// Whether it is the same content, though somebody may have touched the file.
+    pub(crate) fn is_same_as(&self, earlier: &Self) -> bool {
+        (self.inode, self.head, self.length) == (earlier.inode, earlier.head, earlier.length)
+    }
+
     /// Whether this is what `earlier` has grown to.
     pub(crate) fn has_grown_from(&self, earlier: &Self) -> bool {
-        (self.device, self.inode, self.head) == (earlier.device, earlier.inode, earlier.head)
-            && self.length >= earlier.length
+        (self.inode, self.head) == (earlier.inode, earlier.head) && self.length >= earlier.length
     }
 }
 

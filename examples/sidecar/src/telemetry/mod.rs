@@ -44,8 +44,12 @@ struct Inner {
 pub(crate) enum Concern {
     /// The receiver.
     Receiver,
-    /// The disk, or what is on it.
+    /// The state, on its disk.
     State,
+    /// What is taken in, on its disk.
+    Spool,
+    /// What is put aside, on its disk.
+    Quarantine,
 }
 
 /// Something that a person may have to look at.
@@ -94,6 +98,7 @@ struct Metrics {
     quarantined: Family<Reason, Counter>,
     unreadable: Counter,
     batches: Counter,
+    unacknowledged: Counter,
     retries: Family<Reason, Counter>,
     rejected: Counter,
     waiting_files: Gauge,
@@ -133,6 +138,7 @@ impl Default for Metrics {
             quarantined: Family::default(),
             unreadable: Counter::default(),
             batches: Counter::default(),
+            unacknowledged: Counter::default(),
             retries: Family::default(),
             rejected: Counter::default(),
             waiting_files: Gauge::default(),
@@ -165,6 +171,12 @@ impl Metrics {
         registry.register("quarantined", "Files and batches put aside", self.quarantined.clone());
         registry.register("unreadable_files", "Files that could not be opened", self.unreadable.clone());
         registry.register("batches", "Requests that the receiver has accepted", self.batches.clone());
+        let unacknowledged = self.unacknowledged.clone();
+        registry.register(
+            "unacknowledged_batches",
+            "Those that it did not accept in OTLP's own words",
+            unacknowledged,
+        );
         registry.register("retries", "Requests sent again, by what went wrong", self.retries.clone());
         registry.register("rejected_records", "Records that the receiver threw away", self.rejected.clone());
         registry.register("waiting_files", "Files that wait for being taken", self.waiting_files.clone());
@@ -275,9 +287,14 @@ impl Telemetry {
         self.metrics().gaps.get_or_create(&Url { url: url.to_owned() }).inc_by(gap.as_secs_f64());
     }
 
-    /// The receiver has taken a batch.
-    pub(crate) fn accepted(&self, rejected: u64) {
+    /// The receiver has taken a batch, in OTLP's own words or by no more than a status of HTTP.
+    pub(crate) fn accepted(&self, rejected: u64, is_acknowledged: bool) {
         self.metrics().batches.inc();
+        if !is_acknowledged && self.metrics().unacknowledged.inc() == 0 {
+            tracing::warn!(
+                "the receiver answers without OTLP's own words: look whether anything has arrived"
+            );
+        }
         self.metrics().rejected.inc_by(rejected);
     }
 

@@ -13,7 +13,7 @@ use prometheus_client::{encoding::text, registry::Registry};
 use tokio::net::TcpListener;
 
 use super::Telemetry;
-use crate::session::Stop;
+use crate::{inbox::Inbox, session::Stop};
 
 /// A worker that has not gone on for this long, though nothing keeps it, hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -21,14 +21,20 @@ const HANGS: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 struct Served {
     telemetry: Telemetry,
+    inbox: Arc<Inbox>,
     registry: Arc<Registry>,
 }
 
 /// Serves until it is told to stop.
-pub(crate) async fn serve(listener: TcpListener, telemetry: Telemetry, stop: Stop) -> std::io::Result<()> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    telemetry: Telemetry,
+    inbox: Arc<Inbox>,
+    stop: Stop,
+) -> std::io::Result<()> {
     let mut registry = Registry::with_prefix("trace_sidecar");
     telemetry.metrics().register(&mut registry);
-    let served = Served { telemetry, registry: Arc::new(registry) };
+    let served = Served { telemetry, inbox, registry: Arc::new(registry) };
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
@@ -38,6 +44,7 @@ pub(crate) async fn serve(listener: TcpListener, telemetry: Telemetry, stop: Sto
 }
 
 async fn metrics(State(served): State<Served>) -> impl IntoResponse {
+    served.telemetry.waiting(served.inbox.waiting());
     let mut encoded = String::new();
     let status = match text::encode(&mut encoded, &served.registry) {
         Ok(()) => StatusCode::OK,

@@ -1,7 +1,7 @@
 //! Which generations have been delivered, and which are being.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,6 +16,8 @@ pub(crate) struct Admitted {
     pub(crate) threads: Vec<i64>,
     /// Where it begins in what is read.
     pub(crate) start: u64,
+    /// The number of the process of which the generation before it, in the same file, was delivered.
+    pub(crate) after: Option<u64>,
 }
 
 /// What the reader of a file asks before it puts a generation in order. It is the reader's and the worker's.
@@ -26,24 +28,29 @@ pub(crate) struct Account(Arc<Mutex<Inner>>);
 struct Inner {
     store: Arc<Store>,
     origin: u128,
-    /// Delivered or sent, and not committed.
-    pending: HashSet<(u128, u128)>,
+    /// Delivered or sent, and not committed, with the numbers of their processes.
+    pending: HashMap<(u128, u128), u64>,
     /// The number of the generation of the file under way of which there is more now than was delivered. Its clock may
     /// not have been among what was.
     again: Option<u64>,
     /// Of the file under way.
     current: HashSet<(u128, u128)>,
+    /// The process of the last generation of the file under way that was known.
+    after: Option<u64>,
     admitted: VecDeque<Admitted>,
     repeated: u64,
     failure: Option<anyhow::Error>,
 }
 
 impl Inner {
-    /// Whether it was delivered and committed. Where that cannot be told, the file is tried again later.
-    fn is_stored(&mut self, (origin, generation): (u128, u128)) -> bool {
-        self.store.is_delivered(origin, generation).unwrap_or_else(|failure| {
+    /// The process of which it was delivered. Where that cannot be told, the file is tried again later.
+    fn deliverer(&mut self, (origin, generation): (u128, u128)) -> Option<u64> {
+        if let Some(process) = self.pending.get(&(origin, generation)) {
+            return Some(*process);
+        }
+        self.store.deliverer(origin, generation).unwrap_or_else(|failure| {
             self.failure = Some(failure);
-            true
+            None
         })
     }
 }
@@ -53,9 +60,10 @@ impl Account {
         Self(Arc::new(Mutex::new(Inner {
             store,
             origin: 0,
-            pending: HashSet::new(),
+            pending: HashMap::new(),
             again: None,
             current: HashSet::new(),
+            after: None,
             admitted: VecDeque::new(),
             repeated: 0,
             failure: None,
@@ -72,25 +80,33 @@ impl Account {
         (inner.origin, inner.again) = (origin.id(), again);
         inner.current.clear();
         inner.admitted.clear();
-        (inner.repeated, inner.failure) = (0, None);
+        (inner.after, inner.repeated, inner.failure) = (None, 0, None);
     }
 
     /// For [`Reader::leaving_out`](go_trace_format::Reader::leaving_out): says whether a generation was delivered, and
     /// notes it otherwise.
     pub(crate) fn is_known(&self, generation: &Generation<'_>) -> bool {
         let mut inner = self.inner();
+        // Nothing is mapped behind a generation of which that could not be told: it would look as if that was missing.
+        if inner.failure.is_some() {
+            return true;
+        }
         let key = generation.key();
         let id = (inner.origin, id_of(&key));
-        let is_known = inner.again.take_if(|again| *again == key.number()).is_none()
-            && (inner.pending.contains(&id) || inner.current.contains(&id) || inner.is_stored(id));
+        let is_again = inner.again.take_if(|again| *again == key.number()).is_some();
+        let deliverer = if is_again { None } else { inner.deliverer(id) };
+        let is_known = deliverer.is_some() || (!is_again && inner.current.contains(&id));
+        inner.after = deliverer.or(inner.after);
         if is_known {
             inner.repeated += 1;
         } else {
+            let after = inner.after;
             inner.current.insert(id);
             inner.admitted.push_back(Admitted {
                 key,
                 threads: threads(generation),
                 start: generation.start(),
+                after,
             });
         }
         is_known
@@ -110,15 +126,15 @@ impl Account {
         }
     }
 
-    /// The file under way is done with, but for the commit.
-    pub(crate) fn keep(&self) {
+    /// The file under way, a trace of a process of this number, is done with, but for the commit.
+    pub(crate) fn keep(&self, process: u64) {
         let mut inner = self.inner();
         let current = core::mem::take(&mut inner.current);
-        inner.pending.extend(current);
+        inner.pending.extend(current.into_iter().map(|generation| (generation, process)));
     }
 
     /// What is to be committed.
-    pub(crate) fn pending(&self) -> HashSet<(u128, u128)> {
+    pub(crate) fn pending(&self) -> HashMap<(u128, u128), u64> {
         self.inner().pending.clone()
     }
 

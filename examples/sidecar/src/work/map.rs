@@ -19,9 +19,10 @@ use crate::{
     config::{Config, Logs, Mapping},
     deliver::Stopped,
     inbox::Arrival,
+    session::Stop,
     source::Afterwards,
     store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress, Tail},
-    telemetry::Tally,
+    telemetry::{Tally, Telemetry},
 };
 
 /// Why a file could not be mapped.
@@ -72,7 +73,10 @@ pub(super) fn file(
     office.account.begin(&arrival.origin, tail.as_ref().map(|tail| tail.generation.number()));
     let mut job = Job::new(office, config, arrival, name, tail);
     match content {
-        Content::Empty => return Err(Trouble::Poison("it is empty".to_owned())),
+        Content::Empty => {
+            let damage = damage.found().map(ToString::to_string);
+            return Err(Trouble::Poison(damage.unwrap_or_else(|| "it is empty".to_owned())));
+        }
         Content::Stream => {
             let meter = bytes.meter();
             job.stream(TraceFrames::new(bytes).limit(most), &meter)?;
@@ -88,7 +92,7 @@ pub(super) fn file(
     }
     // Where reading can go on when the file has grown: not within compressed data, nor in a stream.
     let shift = (!is_compressed && content == Content::Trace).then_some(shift);
-    job.finish(shift, record.map_or(0, |record| record.last))
+    job.finish(shift, grown.map_or(0, |record| record.last))
 }
 
 fn unreadable(error: &io::Error) -> Trouble {
@@ -106,6 +110,8 @@ struct Job<'a> {
     arrival: &'a Arrival,
     name: &'a str,
     account: Account,
+    telemetry: Telemetry,
+    stop: Stop,
     live: Option<Live<'a>>,
     /// Where to go on with the generation that was cut off.
     cut: Option<Tail>,
@@ -135,9 +141,13 @@ impl<'a> Job<'a> {
         cut: Option<Tail>,
     ) -> Self {
         let account = office.account.clone();
-        let service = service_of(&config.resource(arrival.origin.attributes()).0);
-        let tally = Tally { service, bytes: arrival.version.length, ..Tally::default() };
+        let service = service_of(&config.resource(&[], arrival.origin.attributes()).0);
+        // One that still grows is read again and again.
+        let bytes = if arrival.is_whole { arrival.version.length } else { 0 };
+        let tally = Tally { service, bytes, ..Tally::default() };
         Self {
+            telemetry: office.telemetry.clone(),
+            stop: office.stop.clone(),
             office: Some(office),
             config,
             arrival,
@@ -180,7 +190,9 @@ impl<'a> Job<'a> {
     fn trace(&mut self, reader: Reader<'_>, meter: Meter) -> Result<(), Trouble> {
         let account = self.account.clone();
         let version = reader.version();
+        let telemetry = self.telemetry.clone();
         let mut reader = reader.leaving_out(move |generation| {
+            telemetry.beat();
             meter.note_complete();
             account.is_known(generation)
         });
@@ -213,6 +225,9 @@ impl<'a> Job<'a> {
         version: Version,
         event: &Event<'_>,
     ) -> Result<(), Trouble> {
+        if self.stop.is_stopped() {
+            return Err(Trouble::Stopped);
+        }
         self.tally.generations += 1;
         self.last = admitted.start;
         if let Some(live) = &mut self.live {
@@ -248,6 +263,8 @@ impl<'a> Job<'a> {
     /// Keeps what the generation that begins would need to be mapped again.
     fn note_tail(&mut self) -> Result<(), Trouble> {
         let Some(live) = &mut self.live else { return Ok(()) };
+        // What is held back goes out with its generation, however much of the file is read at once.
+        live.volume.flush()?;
         // Files that go afterwards do not grow.
         if self.arrival.is_whole && self.arrival.afterwards == Afterwards::Keep {
             let volume = live.volume.save()?;
@@ -277,11 +294,14 @@ impl<'a> Job<'a> {
             {
                 Trouble::Nothing
             }
-            Error::Io { kind: io::ErrorKind::FileTooLarge, .. } => {
+            Error::Io { kind: io::ErrorKind::FileTooLarge, .. } if self.arrival.is_whole => {
                 let most = self.config.file.limits.max_generation_bytes;
                 Trouble::Poison(format!("a generation is larger than [limits] max_generation_bytes = {most}"))
             }
-            Error::Io { .. } => Trouble::Later(format!("it cannot be read: {error}")),
+            Error::Io { kind, .. } if kind != io::ErrorKind::FileTooLarge => {
+                Trouble::Later(format!("it cannot be read: {error}"))
+            }
+            // Of what is still being written, the end is awaited before it is judged.
             _ if !self.arrival.is_whole => Trouble::Nothing,
             _ => Trouble::Poison(error.to_string()),
         }
@@ -361,10 +381,7 @@ struct Begun {
 
 impl Begun {
     fn new(config: &Config, record: &ProcessRecord, base_time: UnixTime) -> Self {
-        let (mut resource, mapping) = config.resource(record.origin.attributes());
-        for (key, value) in &record.told {
-            resource = resource.with(key.clone(), value.as_str());
-        }
+        let (resource, mapping) = config.resource(&record.told, record.origin.attributes());
         let service = service_of(&resource);
         let making = Making {
             spans: config.traces.protocol.encoding(),
@@ -442,7 +459,7 @@ pub(super) fn close(
     }
     let begun = Begun::new(config, &record, UnixTime(0));
     let (service, name) = (begun.service.clone(), format!("process {:032x} {}", id.0, id.1));
-    let version = crate::store::Version { device: 0, inode: 0, length: 0, modified: 0, head: 0 };
+    let version = crate::store::Version { inode: 0, length: 0, modified: 0, head: 0 };
     let fingerprint = begun.fingerprint(&record, None, true);
     let progress = Progress { path: name, version, fingerprint, accepted: 0 };
     let (mut mapper, mut volume) = begun.open(office, progress, &record);

@@ -8,6 +8,7 @@ mod process;
 mod trace;
 
 use std::{
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
@@ -16,15 +17,20 @@ use std::{
 use anyhow::{Result, bail};
 
 pub(crate) use self::office::Office;
-use self::{map::Trouble, office::unix_seconds};
+use self::{
+    map::{Mapped, Trouble},
+    office::unix_seconds,
+};
 use crate::{
     config::Config,
     deliver::Stopped,
     inbox::Arrival,
-    session::Extent,
     source::version_of,
     store::{FileRecord, Outcome, ProcessId, ProcessRecord},
 };
+
+/// Why a file is put aside that makes this program panic.
+const FAULT: &str = "this program failed on it, which is a fault of its own: please report it";
 
 /// How often it is looked for spans that have been open for too long.
 const ROUNDS: Duration = Duration::from_secs(5);
@@ -40,26 +46,26 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub(crate) struct Worker {
     config: Arc<Config>,
     office: Office,
-    extent: Extent,
     /// Files to be tried again, and when.
     again: Vec<(Instant, Arrival)>,
     /// What could not be read, where there is no again.
     given_up: Vec<String>,
+    /// When it began, in seconds since 1970.
+    started: u64,
     next_round: Instant,
     next_pruning: Instant,
 }
 
 impl Worker {
-    pub(crate) fn new(config: Arc<Config>, mut office: Office, extent: Extent) -> Self {
-        office.is_dry = extent == Extent::DryRun;
+    pub(crate) fn new(config: Arc<Config>, office: Office) -> Self {
         Self {
             config,
             office,
-            extent,
             again: Vec::new(),
             given_up: Vec::new(),
+            started: unix_seconds(),
             next_round: Instant::now(),
-            next_pruning: Instant::now(),
+            next_pruning: Instant::now() + PRUNING,
         }
     }
 
@@ -69,7 +75,7 @@ impl Worker {
             Err(Stopped) if !self.office.is_stopped() => {
                 bail!("delivering has failed, which is a fault of this program")
             }
-            _ if !self.given_up.is_empty() => bail!("not delivered: {}", self.given_up.join("; ")),
+            _ if !self.given_up.is_empty() => bail!("could not be read: {}", self.given_up.join(", ")),
             _ => Ok(()),
         }
     }
@@ -93,9 +99,13 @@ impl Worker {
             self.close_overdue()?;
             self.prune()?;
         }
-        // Where nobody has asked for the end, nothing more will ever come.
+        // Where nobody has asked for the end, nothing more will ever come. What could not be read may complete what is open.
         if !self.office.is_stopping() {
-            self.close_all()?;
+            let names = self.again.iter().map(|(_, arrival)| arrival.path.display().to_string());
+            self.given_up.extend(names);
+            if self.given_up.is_empty() {
+                self.close_all()?;
+            }
         }
         self.office.settle()
     }
@@ -118,48 +128,47 @@ impl Worker {
     fn offer_again(&mut self) {
         let now = Instant::now();
         for (_, arrival) in self.again.extract_if(.., |(at, _)| *at <= now) {
+            self.office.inbox.done(&arrival.path);
             self.office.inbox.offer(arrival);
         }
     }
 
     /// Takes a file, as it is now.
     fn take(&mut self, mut arrival: Arrival) -> Result<(), Stopped> {
-        let path = arrival.path.clone();
-        let Some(name) = path.to_str().map(str::to_owned) else { return Ok(()) };
-        match version_of(&path) {
+        let name = arrival.path.to_string_lossy().into_owned();
+        match version_of(&arrival.path) {
             Ok(version) => arrival.version = version,
-            Err(error) => {
-                tracing::warn!(file = name, %error, "it has gone before it was read");
-                self.office.inbox.done(&path);
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::warn!(file = name, "it has gone before it was read");
+                self.office.inbox.done(&arrival.path);
                 return Ok(());
             }
+            Err(error) => return self.try_again(arrival, &error.to_string()),
         }
         let record = self.office.file(&name)?;
-        if let Some(record) = record.as_ref().filter(|record| record.version == arrival.version) {
-            match record.outcome {
-                Outcome::Delivered => {
-                    let record = record.clone();
-                    self.office.account.begin(&arrival.origin, None);
-                    return self.office.finish(arrival, name, record, None, None);
-                }
-                Outcome::Quarantined { .. } => {
-                    self.office.inbox.done(&path);
-                    return Ok(());
-                }
-                Outcome::Growing => {}
+        let same = record.as_ref().filter(|record| arrival.version.is_same_as(&record.version));
+        match same.map(|record| &record.outcome) {
+            Some(Outcome::Delivered) => {
+                self.office.account.begin(&arrival.origin, None);
+                let record = same.cloned();
+                return self.office.finish(arrival, name, record, None, None);
             }
+            Some(Outcome::Quarantined { .. }) => {
+                self.office.inbox.done(&arrival.path);
+                return Ok(());
+            }
+            _ => self.map(arrival, name, record.as_ref()),
         }
+    }
+
+    /// Maps a file, and does what its outcome demands.
+    fn map(&mut self, arrival: Arrival, name: String, record: Option<&FileRecord>) -> Result<(), Stopped> {
         let mapped = catch_unwind(AssertUnwindSafe(|| {
-            map::file(&mut self.office, &self.config, &arrival, &name, record.as_ref())
+            map::file(&mut self.office, &self.config, &arrival, &name, record)
         }));
-        let mapped = mapped.unwrap_or_else(|_| {
-            Err(Trouble::Poison(
-                "this program failed on it, which is a fault of its own: please report it".to_owned(),
-            ))
-        });
-        match mapped {
-            Ok(mapped) => {
-                self.office.finish(arrival, name, mapped.record, mapped.process, Some(mapped.tally))
+        match mapped.unwrap_or_else(|_| Err(Trouble::Poison(FAULT.to_owned()))) {
+            Ok(Mapped { record, process, tally }) => {
+                self.office.finish(arrival, name, Some(record), process, Some(tally))
             }
             Err(Trouble::Stopped) => Err(Stopped),
             Err(Trouble::Poison(reason)) => {
@@ -167,20 +176,19 @@ impl Worker {
                 let record = FileRecord { version: arrival.version, last: 0, tail: None, outcome };
                 self.office.put_aside(arrival, name, record, &reason)
             }
-            Err(Trouble::Later(reason)) => {
-                tracing::warn!(file = name, "{reason}");
-                self.office.inbox.done(&path);
-                match self.extent {
-                    Extent::Forever => self.again.push((Instant::now() + AGAIN, arrival)),
-                    Extent::Once | Extent::DryRun => self.given_up.push(format!("{name}: {reason}")),
-                }
-                Ok(())
-            }
+            Err(Trouble::Later(reason)) => self.try_again(arrival, &reason),
             Err(Trouble::Nothing) => {
-                self.office.inbox.done(&path);
+                self.office.inbox.done(&arrival.path);
                 Ok(())
             }
         }
+    }
+
+    /// A file could not be read. It counts as taken until it is offered again.
+    fn try_again(&mut self, arrival: Arrival, reason: &str) -> Result<(), Stopped> {
+        tracing::warn!(file = %arrival.path.display(), "{reason}");
+        self.again.push((Instant::now() + AGAIN, arrival));
+        Ok(())
     }
 
     /// Lets out what an earlier process had begun to let out.
@@ -201,7 +209,8 @@ impl Worker {
         self.next_round = Instant::now() + ROUNDS.min(self.config.file.open_span_deadline / 2);
         let deadline = self.config.file.open_span_deadline.as_secs();
         for (id, process) in self.office.processes()? {
-            if process.seen.saturating_add(deadline) <= unix_seconds() {
+            // While this program was not there, nothing could come.
+            if process.seen.max(self.started).saturating_add(deadline) <= unix_seconds() {
                 self.close(id, process)?;
             }
         }

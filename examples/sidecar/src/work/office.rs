@@ -43,7 +43,7 @@ pub(crate) struct Office {
     spool: Arc<Spool>,
     quarantine: Arc<Quarantine>,
     outgoing: Outgoing,
-    stop: Stop,
+    pub(crate) stop: Stop,
     pending: Commit,
     finished: Vec<Finished>,
     /// How many batches were sent when the last of them was finished.
@@ -79,7 +79,7 @@ pub(crate) struct Passage {
 }
 
 impl Office {
-    pub(crate) fn new(premises: &Premises, outgoing: Outgoing, stop: Stop) -> Self {
+    pub(crate) fn new(premises: &Premises, outgoing: Outgoing, stop: Stop, is_dry: bool) -> Self {
         Self {
             store: Arc::clone(&premises.store),
             inbox: Arc::clone(&premises.inbox),
@@ -93,7 +93,7 @@ impl Office {
             finished: Vec::new(),
             finished_at: 0,
             progress: None,
-            is_dry: false,
+            is_dry,
         }
     }
 
@@ -237,13 +237,15 @@ impl Office {
         &mut self,
         arrival: Arrival,
         name: String,
-        record: FileRecord,
+        record: Option<FileRecord>,
         process: Option<(ProcessId, ProcessRecord)>,
         tally: Option<Tally>,
     ) -> Result<(), Stopped> {
-        self.account.keep();
-        self.pending.files.insert(name, record);
+        if let Some(record) = record {
+            self.pending.files.insert(name, record);
+        }
         if let Some((id, process)) = process {
+            self.account.keep(id.1);
             self.pending.processes.insert(id, Some(process));
         }
         self.finished.push(Finished { arrival, tally });
@@ -267,11 +269,17 @@ impl Office {
         reason: &str,
     ) -> Result<(), Stopped> {
         self.settle()?;
-        if !self.is_dry {
-            let moves = arrival.afterwards != Afterwards::Keep;
-            self.persist(|| match self.quarantine.put_file(&arrival.path, reason, moves) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                outcome => Ok(outcome?),
+        if self.is_dry {
+            let _ = writeln!(io::stdout(), "{name}: put aside: {reason}");
+        } else {
+            self.persist(|| {
+                // Another file may have taken its place while the receiver was waited for.
+                let is_there = version_of(&arrival.path).is_ok_and(|version| version == arrival.version);
+                let moves = is_there && arrival.afterwards != Afterwards::Keep;
+                match self.quarantine.put_file(&arrival.path, reason, moves) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    outcome => Ok(outcome?),
+                }
             })?;
             if arrival.afterwards == Afterwards::Unspool {
                 self.spool.release(arrival.version.length);
@@ -283,7 +291,7 @@ impl Office {
         Ok(())
     }
 
-    /// Whether something waits to be committed.
+    /// Whether nothing waits to be committed.
     pub(crate) fn is_settled(&self) -> bool {
         self.finished.is_empty() && self.pending.is_empty()
     }
@@ -303,6 +311,10 @@ impl Office {
         self.pending.generations = self.account.pending();
         if !self.is_dry {
             self.persist(|| self.store.commit(&self.pending, unix_seconds()))?;
+            if !self.pending.generations.is_empty() {
+                // It was told of a file that is not the next one any more.
+                self.progress = None;
+            }
             self.pending = Commit::default();
             self.account.committed();
         }

@@ -5,8 +5,9 @@ use crate::store::{ProcessId, ProcessRecord};
 
 /// The process that a generation belongs to, among those of its origin; none where it is another one's.
 ///
-/// First the one that it directly follows on, by number, clocks and threads. Else the one that recorded on some of the same
-/// threads before: something is missing between, or the process has been started again, and its mapper tells which.
+/// First the one of which the generation before it, in the same file, was delivered: snapshots overlap. Else the one that it
+/// directly follows on, by number, clocks and threads. Else the one that recorded on some of the same threads before:
+/// something is missing between, or the process has been started again, and its mapper tells which.
 pub(crate) fn of(
     admitted: &Admitted,
     processes: Vec<(ProcessId, ProcessRecord)>,
@@ -17,8 +18,9 @@ pub(crate) fn of(
             admitted.key.may_come_after(&process.last) && shares_threads(admitted, process)
         })
         .collect();
-    candidates.sort_by_key(|(_, process)| {
-        (admitted.key.follows(&process.last), process.last.number(), process.seen)
+    candidates.sort_by_key(|((_, number), process)| {
+        let is_of_file = admitted.after == Some(*number);
+        (is_of_file, admitted.key.follows(&process.last), process.last.number(), process.seen)
     });
     candidates.pop()
 }
@@ -59,7 +61,7 @@ mod tests {
     }
 
     fn found(key: GenerationKey, threads: &[i64], processes: &[(ProcessId, ProcessRecord)]) -> Option<u64> {
-        let admitted = Admitted { key, threads: threads.to_vec(), start: 0 };
+        let admitted = Admitted { key, threads: threads.to_vec(), start: 0, after: None };
         of(&admitted, processes.to_vec()).map(|((_, number), _)| number)
     }
 
@@ -74,5 +76,14 @@ mod tests {
         assert_eq!(found(key(3, 7), &[10], &processes), None, "before all that is known");
         assert_eq!(found(key(6, 7), &[30], &processes), None, "by threads that nobody knows");
         assert_eq!(found(key(6, 7), &[], &processes), Some(2), "where no thread recorded anything");
+    }
+
+    #[test]
+    fn what_a_snapshot_repeats_tells_whose_it_is() {
+        let replicas = [process(1, key(5, 7), &[1, 7]), process(2, key(5, 7), &[1, 7])];
+        for number in [1, 2] {
+            let admitted = Admitted { key: key(6, 7), threads: vec![7], start: 0, after: Some(number) };
+            assert_eq!(of(&admitted, replicas.to_vec()).map(|((_, number), _)| number), Some(number));
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn open(
 }
 
 fn goes_on(record: &FileRecord, version: &Version) -> bool {
-    record.last > HEADER_LENGTH as u64
+    (HEADER_LENGTH as u64 + 1..version.length).contains(&record.last)
         && matches!(record.outcome, Outcome::Growing | Outcome::Delivered)
         && version.has_grown_from(&record.version)
 }

@@ -115,3 +115,28 @@ fn open_spans_are_let_out_at_the_deadline() {
     home.once();
     assert_once(&receiver.spans_of("a"), &truth.all(), "a");
 }
+
+/// Two replicas on one machine, each alone with its threads, write into one folder at the same time: threads, numbers and
+/// clocks are the same, and only what their snapshots repeat tells them apart.
+#[test]
+fn replicas_are_told_apart_by_what_their_snapshots_repeat() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    let mut truth = Vec::new();
+    for replica in 0..2 {
+        let snapshots = [1..4, 2..6, 4..8].map(|numbers| {
+            crate::make::trace(7, replica * 1000, numbers, |number, script| {
+                script.begin(number, &format!("replica {replica} task {number}"));
+                if number > 1 {
+                    script.end(number - 1);
+                }
+            })
+        });
+        for (number, snapshot) in snapshots.iter().enumerate() {
+            home.put(&format!("a/{replica}-{number}.trace"), snapshot);
+        }
+        truth.extend(Truth::of_snapshots(&snapshots).all());
+    }
+    home.once();
+    assert_once(&receiver.spans_of("a"), &truth, "a");
+}
