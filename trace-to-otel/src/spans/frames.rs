@@ -63,7 +63,7 @@ impl Frames {
     }
 
     /// All of them, the latest first.
-    pub(super) fn from_latest(&self) -> Vec<FrameKey> {
+    pub(super) fn latest_first(&self) -> Vec<FrameKey> {
         self.order.iter().rev().copied().filter(|key| self.by_key.contains_key(key)).collect()
     }
 

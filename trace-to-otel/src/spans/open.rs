@@ -210,7 +210,7 @@ impl OpenSpans {
 
     /// The regions and operations that are open, the latest first.
     fn frames_from_latest(&self) -> Vec<FrameKey> {
-        self.frames.from_latest()
+        self.frames.latest_first()
     }
 
     /// The operations that are open.

@@ -19,6 +19,8 @@ const MOST_PARTS: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Spare {
+    // The boxes are what is kept.
+    #[allow(clippy::vec_box)]
     open: Vec<Box<OpenSpan>>,
     /// The span that went out last, as far as its sink has left it.
     finished: Span,
