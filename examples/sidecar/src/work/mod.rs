@@ -151,11 +151,11 @@ impl Worker {
             Some(Outcome::Delivered) => {
                 self.office.account.begin(&arrival.origin, None);
                 let record = same.cloned();
-                return self.office.finish(arrival, name, record, None, None);
+                self.office.finish(arrival, name, record, None, None)
             }
             Some(Outcome::Quarantined { .. }) => {
                 self.office.inbox.done(&arrival.path);
-                return Ok(());
+                Ok(())
             }
             _ => self.map(arrival, name, record.as_ref()),
         }
