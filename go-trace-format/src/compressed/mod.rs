@@ -137,14 +137,25 @@ pub enum Compression {
 }
 
 impl Compression {
-    const HEAD_LENGTH: usize = 4;
+    /// How many bytes tell.
+    pub const HEAD_LENGTH: usize = 4;
 
-    fn of(head: &[u8]) -> Self {
+    /// How bytes are compressed that begin with `head`, of which only the first [`HEAD_LENGTH`](Self::HEAD_LENGTH) bytes
+    /// count.
+    ///
+    /// ```
+    /// use go_trace_format::Compression;
+    ///
+    /// assert_eq!(Compression::of(b"\x1f\x8b\x08\0"), Compression::Gzip);
+    /// assert_eq!(Compression::of(b"go 1.26 trace"), Compression::None);
+    /// ```
+    #[must_use]
+    pub fn of(head: &[u8]) -> Self {
         match *head {
             // RFC 1952, section 2.3.1.
             [0x1f, 0x8b, ..] => Self::Gzip,
             // RFC 8878, sections 3.1.1 and 3.1.2: a frame, or one to skip.
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Self::Zstd,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             _ => Self::None,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, anyhow, bail, ensure};
 use bytes::Bytes;
-use go_trace_format::TraceFrames;
+use go_trace_format::{Error, TraceFrames};
 use http::{HeaderValue, StatusCode, Uri, header::AUTHORIZATION, uri::Scheme};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -270,12 +270,16 @@ fn split(
     mut note: impl FnMut() -> Result<()>,
 ) -> Result<u64> {
     let mut count = 0;
-    while let Some(frame) = frames.next_frame()? {
-        spool_frame(spool, origin, frame)?;
+    loop {
+        match frames.next_frame() {
+            Ok(Some(frame)) => spool_frame(spool, origin, frame)?,
+            // What breaks off is no failure of what came before: the next stream has it again.
+            Ok(None) | Err(Error::TruncatedFrame { .. }) => return Ok(count),
+            Err(error) => return Err(error.into()),
+        }
         note()?;
         count += 1;
     }
-    Ok(count)
 }
 
 /// What comes piece by piece, for who reads.

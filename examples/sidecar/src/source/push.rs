@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use go_trace_format::Compression;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
@@ -211,9 +212,7 @@ impl PushState {
     }
 }
 
-/// A trace's header, or that of gzip or Zstandard around it.
+/// A trace's header, or that of what it is compressed by.
 fn may_be_trace(head: &[u8]) -> bool {
-    head.starts_with(b"go 1.")
-        || head.starts_with(&[0x1f, 0x8b])
-        || head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+    head.starts_with(b"go 1.") || Compression::of(head) != Compression::None
 }

@@ -164,6 +164,8 @@ fn the_forks_stream_is_taken_snapshot_by_snapshot() {
     for part in ["stream=1", "interval=2", "filter=http"] {
         assert!(path.contains(part), "{path}");
     }
+    // A stream that breaks off within a snapshot has been one all the same.
+    sidecar.until("both have ended", || sidecar.says("the stream has ended:") == 2);
     sidecar.terminate();
     home.once_without_source();
     assert_once(&receiver.spans_of("s"), &Truth::of_snapshots(&frames).all(), "s");
