@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, ErrorKind},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
@@ -154,7 +154,11 @@ impl Home {
             for entry in fs::read_dir(folder).into_iter().flatten() {
                 match entry.unwrap().path() {
                     path if path.is_dir() => folders.push(path),
-                    path => found.push((path.clone(), fs::read(path).unwrap())),
+                    path => match fs::read(&path) {
+                        // It has gone since the folder was read.
+                        Err(error) if error.kind() == ErrorKind::NotFound => {}
+                        content => found.push((path, content.unwrap())),
+                    },
                 }
             }
         }
