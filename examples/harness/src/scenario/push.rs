@@ -17,12 +17,14 @@ use crate::{
 
 const TOKEN: &str = "the-token-of-the-push-endpoint";
 const MAX_BYTES: usize = 2 << 20;
-/// A few snapshots.
-const SPOOL: usize = 4 << 20;
+/// A few snapshots, of 20 orders per second.
+const SPOOL: u64 = 4 << 20;
 
 pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Result<()> {
+    let rate = scale.number(20, 20);
+    let spool = SPOOL * rate.max(20) / 20;
     let mut configuration = stage.configuration()?;
-    configuration.tables.push(format!("[spool]\nmax_bytes = {SPOOL}\n"));
+    configuration.tables.push(format!("[spool]\nmax_bytes = {spool}\n"));
     let url = configuration.push(Some(TOKEN), &format!("max_bytes = {MAX_BYTES}"))?;
     let sidecar = stage.sidecar(&configuration)?;
     check_refusals(report, &url);
@@ -31,7 +33,7 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let apps = Apps::start(&stage.programs.app, &stage.directory, |service| {
         Way::Push(archive.url(service), Some(TOKEN.to_owned()))
     })?;
-    let load = Load::start(&apps.front.url, scale.number(20, 20));
+    let load = Load::start(&apps.front.url, rate);
     stage.pass(scale.seconds(2, 20))?;
     // Not for as long as the services remember: what is refused now comes again.
     stage.proxy.behave(Behaviour::Refuse(503, None));
@@ -40,9 +42,9 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let refused = archive.refused();
     report.check("pushes are refused while the spool is full", refused > 0, refused);
     // Nobody repeats the last snapshots of services that end: there shall be room for them.
-    let has_room = || sidecar.metric("trace_sidecar_spool_bytes").is_ok_and(|bytes| bytes < SPOOL as u64 / 4);
+    let has_room = || sidecar.metric("trace_sidecar_spool_bytes").is_ok_and(|bytes| bytes < spool / 4);
     stage.pass(Duration::from_secs(1))?;
-    report.check("the spool empties", stage.wait(Duration::from_secs(20), has_room), SPOOL);
+    report.check("the spool empties", stage.wait(Duration::from_secs(20), has_room), spool);
     stage.finish(report, [apps], sidecar, &load.stop())?;
     archive.check(report);
     let log = fs::read_to_string(stage.directory.join("sidecar.log"))?;
