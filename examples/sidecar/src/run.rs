@@ -41,25 +41,17 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
     tracing::info!(endpoint = %config.traces.endpoint, state = %directory.display(), "started");
     let outcome = loop {
         match signals.next(&session).await {
+            Told::End => break signals.hasten(session, Ending::Final).await.0,
             Told::Reload => match Config::load(&arguments.settings, config::environment) {
-                Ok(new) => {
-                    session.end(Ending::HandOver).await?;
-                    let new = keep_state_dir(new, &config);
-                    session = match start(&new, &premises, extent, &status) {
-                        Ok(session) => {
-                            config = new;
-                            tracing::info!("the settings are read again");
-                            session
-                        }
-                        Err(error) => {
-                            tracing::error!("the settings stay as they are: {error:#}");
-                            start(&config, &premises, extent, &status)?
-                        }
-                    };
-                }
                 Err(error) => tracing::error!("the settings stay as they are: {error:#}"),
+                Ok(new) => {
+                    let (outcome, is_to_end) = signals.hasten(session, Ending::HandOver).await;
+                    if is_to_end || outcome.is_err() {
+                        break outcome;
+                    }
+                    (session, config) = restart(new, config, &premises, extent, &status)?;
+                }
             },
-            Told::End => break session.end(Ending::Final).await,
         }
     };
     tracing::info!("ended");
@@ -75,6 +67,27 @@ fn start(
     let session = Session::start(config, premises, extent)?;
     status.keep(premises.telemetry.clone(), session.stop());
     Ok(session)
+}
+
+/// Goes on with new settings, or with the old ones where that cannot be.
+fn restart(
+    new: Config,
+    old: Arc<Config>,
+    premises: &Arc<Premises>,
+    extent: Extent,
+    status: &StatusLine,
+) -> Result<(Session, Arc<Config>)> {
+    let new = keep_state_dir(new, &old);
+    match start(&new, premises, extent, status) {
+        Ok(session) => {
+            tracing::info!("the settings are read again");
+            Ok((session, new))
+        }
+        Err(error) => {
+            tracing::error!("the settings stay as they are: {error:#}");
+            Ok((start(&old, premises, extent, status)?, old))
+        }
+    }
 }
 
 /// Where the state is; for a dry run, in a copy that goes afterwards.
@@ -122,6 +135,22 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Ends a session. Who asks for the end meanwhile does not want to wait. Whether somebody did.
+    async fn hasten(&mut self, session: Session, ending: Ending) -> (Result<()>, bool) {
+        let stop = session.stop();
+        let end = session.end(ending);
+        tokio::pin!(end);
+        let mut is_to_end = false;
+        loop {
+            tokio::select! {
+                outcome = &mut end => return (outcome, is_to_end),
+                _ = self.terminate.recv() => is_to_end = true,
+                _ = self.interrupt.recv() => is_to_end = true,
+            }
+            stop.now();
+        }
     }
 
     async fn next(&mut self, session: &Session) -> Told {

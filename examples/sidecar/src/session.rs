@@ -32,6 +32,13 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
+    /// Nothing is finished either.
+    pub(crate) fn now(&self) {
+        self.stopping.cancel();
+        self.pausing.cancel();
+        self.stopped.cancel();
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
@@ -138,7 +145,7 @@ impl Session {
             stop,
         };
         if extent == Extent::Forever {
-            session.run_watchers(parts.watchers).inspect_err(|_| session.stop_now())?;
+            session.run_watchers(parts.watchers).inspect_err(|_| session.stop.now())?;
         }
         Ok(session)
     }
@@ -155,12 +162,6 @@ impl Session {
     /// What tells its parts to end.
     pub(crate) fn stop(&self) -> Stop {
         self.stop.clone()
-    }
-
-    fn stop_now(&self) {
-        self.stop.stopping.cancel();
-        self.stop.pausing.cancel();
-        self.stop.stopped.cancel();
     }
 
     /// Waits until all that there was to do is done.
@@ -185,7 +186,7 @@ impl Session {
             Ending::Final => self.premises.inbox.close(),
         }
         let is_done = tokio::time::timeout_at(deadline, self.ended()).await.is_ok();
-        self.stop_now();
+        self.stop.now();
         if !is_done && ending == Ending::Final {
             tracing::warn!(
                 "not all could be delivered in time: it stays where it is, and goes out after the next start"

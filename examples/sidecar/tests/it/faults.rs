@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::Signal;
+
 use crate::{
     http::{free_address, get},
     receiver::{Receiver, Reply},
@@ -183,6 +185,22 @@ fn the_end_comes_in_time() {
     let begin = Instant::now();
     sidecar.terminate();
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    receiver.answer(|_, _, _| Reply::Accept);
+    home.once();
+    assert_once(&receiver.spans_of("a"), &Truth::of(&truth::read(TRACE)).all(), "a");
+}
+
+/// Who asks for the end twice, does not want to wait for it.
+#[test]
+fn the_end_comes_at_once_for_who_asks_twice() {
+    let receiver = Receiver::with(|_, _, _| Reply::Hang);
+    let home = home(&receiver).top("drain_timeout = \"10m\"");
+    let mut sidecar = home.start();
+    sidecar.until("it sends", || receiver.count() > 0);
+    sidecar.signal(Signal::TERM);
+    // The second one is another signal: two of a kind may come as one.
+    sidecar.signal(Signal::INT);
+    assert!(sidecar.wait().success());
     receiver.answer(|_, _, _| Reply::Accept);
     home.once();
     assert_once(&receiver.spans_of("a"), &Truth::of(&truth::read(TRACE)).all(), "a");
