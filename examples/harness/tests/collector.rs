@@ -6,6 +6,7 @@ use std::{
     fmt::Debug,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use go_trace_format::Reader;
@@ -127,8 +128,14 @@ fn the_collectors_answers_are_understood() {
     let Some((collector, _directory)) = start() else { return };
     let (http, grpc) = (collector.http_endpoint(), collector.grpc_endpoint());
     let small = batches(Encoding::Protobuf, &Resource::new(), &made_spans(1, 10)).remove(0);
+    // Who takes a call for nonsense may break the connection before its words are read: then only trying again tells.
+    let retry = RetryOptions::default()
+        .with_max_attempts(50)
+        .with_backoff(Duration::from_millis(10), Duration::from_millis(50));
     let send = |protocol, settings: Settings| {
-        sender(Signal::Traces, settings.with_protocol(protocol)).export(&small)
+        let config = settings.with_protocol(protocol).resolve(Signal::Traces).unwrap();
+        let exporter = Exporter::new(config).unwrap().with_retry(retry.clone());
+        BlockingExporter::new(exporter).unwrap().export(&small)
     };
     let general = |endpoint: &str| Settings::new().with_endpoint(endpoint).unwrap();
     let exact = |endpoint: String| Settings::new().with_exact_endpoint(&endpoint).unwrap();
