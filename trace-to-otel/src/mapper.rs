@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use go_trace_format::{
-    Category, Event, EventKind, EventType,
+    Category, Event, EventKind, EventType, ReadyEvents,
     event::{GoroutineId, TaskId},
 };
 use sanitize::Sanitizer;
@@ -177,7 +177,7 @@ impl Counters {
 }
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmap\0\x02";
+const MAGIC: [u8; 8] = *b"gtrmap\0\x03";
 
 /// Turns the events of a trace into spans.
 ///
@@ -277,11 +277,27 @@ impl Mapper {
         self.timeline.time(event)
     }
 
+    /// Takes the next events, as a reader [gives](go_trace_format::Reader::next_events) them, and hands on the spans that
+    /// they finish: the same as one [`event`](Self::event) after the other, but faster.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink. The events that are left in the iterator have not been taken then.
+    #[inline]
+    pub fn events<S: SpanSink>(
+        &mut self,
+        events: &mut ReadyEvents<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        events.try_for_each(|event| self.event(&event, sink))
+    }
+
     /// Takes the next event, and hands on the spans that it finishes.
     ///
     /// # Errors
     ///
     /// Those of the sink.
+    #[inline]
     pub fn event<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
         let whose = Whose::of(event.event_type());
         if whose == Whose::More {
@@ -418,6 +434,7 @@ impl Mapper {
         }
         self.timeline.begin_generation(event, continuity);
         self.code.begin_generation();
+        self.texts.begin_generation();
         self.block_reasons = BlockReasons::NONE;
         Ok(())
     }

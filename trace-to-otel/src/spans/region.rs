@@ -4,7 +4,7 @@
 //! goroutine has ended without ending it, or the trace does not tell which goroutine it is on. A loose region may
 //! still end: elsewhere, found by task and name.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use go_trace_format::{
     Event,
@@ -54,13 +54,14 @@ impl Regions {
 struct Ended<'a> {
     task: TaskId,
     /// None where the name is lost.
-    name: Option<&'a str>,
+    name: Option<&'a Arc<str>>,
     thread: Option<ThreadId>,
 }
 
 impl Ended<'_> {
     fn is(&self, open: &OpenSpan) -> bool {
-        open.task == self.task && self.name.is_none_or(|name| *open.name == *name)
+        open.task == self.task
+            && self.name.is_none_or(|name| Arc::ptr_eq(&open.name, name) || open.name == *name)
     }
 }
 
@@ -85,7 +86,7 @@ impl Mapper {
             None => self.task_as_parent(region.task),
         };
         let identity = parent.child(&self.facts(Scope::Region, event, region.task, true));
-        let name = self.texts.name(region.name, UNNAMED);
+        let name = self.texts.name_by_id(event.arguments()[1], region.name, UNNAMED);
         let mut span = self.open_span(identity, name, event, region.task);
         span.parent = parent;
         self.regions.count += 1;
@@ -104,10 +105,10 @@ impl Mapper {
             return Ok(());
         }
         let end = Ending::seen(self.timeline.time(event), goroutine);
-        let name = self.texts.name(region.name, UNNAMED);
+        let name = self.texts.name_by_id(event.arguments()[1], region.name, UNNAMED);
         let ended = Ended {
             task: region.task,
-            name: (!region.name.is_lost()).then_some(&*name),
+            name: (!region.name.is_lost()).then_some(&name),
             thread: event.thread(),
         };
         if let Some((key, inner)) = goroutine.and_then(|goroutine| self.nested_to_end(goroutine, &ended)) {

@@ -134,7 +134,7 @@ impl Mapper {
             Some(mentioned) => mentioned.identity,
             None => parent.child(&self.facts(Scope::Task, event, task.id, true)),
         };
-        let name = self.texts.name(task.name, "(unnamed task)");
+        let name = self.texts.name_by_id(event.arguments()[2], task.name, "(unnamed task)");
         let mut span = self.open_span(identity, name, event, task.id);
         if let Some(Mentioned { notes, .. }) = mentioned {
             span.notes = notes;
