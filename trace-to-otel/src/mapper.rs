@@ -343,9 +343,9 @@ impl Mapper {
             EventKind::OperationStart(start) => self.operation_start(event, start, sink),
             EventKind::OperationEnd(end) => self.operation_end(event, end, sink),
             EventKind::Log(log) => self.log(event, log, sink),
-            EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_) => {
+            kind @ (EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_)) => {
                 self.goroutine_assists(event);
-                if self.options.ranges { self.range(event, sink) } else { Ok(()) }
+                if self.options.ranges { self.range(event, kind, sink) } else { Ok(()) }
             }
             _ => Ok(()),
         }

@@ -1,6 +1,9 @@
 //! Texts of the program on their way out: sanitized (rule L1), and each name once in memory.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use go_trace_format::{Frame, Stack, Text, event::StackId};
 use sanitize::Sanitizer;
@@ -61,6 +64,12 @@ impl Texts {
         }
     }
 
+    /// The same of a name that has been asked for before.
+    #[inline]
+    pub(crate) fn known_by_id(&self, id: u64) -> Option<&Arc<str>> {
+        self.names_by_id.get(id as usize)?.as_ref()
+    }
+
     #[cold]
     fn new_name_by_id(&mut self, id: u64, text: Text<'_>, otherwise: &str) -> Arc<str> {
         let name = self.name(text, otherwise);
@@ -118,7 +127,7 @@ impl Texts {
 }
 
 /// A place in the program's source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CodeLocation {
     pub(crate) function: Arc<str>,
     pub(crate) file: Arc<str>,
@@ -131,9 +140,14 @@ pub(crate) struct CodeLocations {
     /// By stack, and whether it is the caller of an operation that is asked for.
     by_stack: FastMap<(StackId, bool), Option<Arc<CodeLocation>>>,
     stack_traces: FastMap<StackId, Arc<str>>,
+    /// Those of all generations, each once: many stacks begin with the same.
+    known: HashSet<Arc<CodeLocation>, foldhash::fast::RandomState>,
 }
 
 impl CodeLocations {
+    /// As many as there may be names.
+    const MOST_KNOWN: usize = Texts::MOST_NAMES;
+
     /// The place of the innermost frame that is not the runtime's, which is where the program asked for the span.
     pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
         self.of_top_frame_above(stack, is_of_runtime, false)
@@ -152,9 +166,19 @@ impl CodeLocations {
         is_caller: bool,
     ) -> Option<Arc<CodeLocation>> {
         let stack = stack?;
+        let known = &mut self.known;
         let location = self.by_stack.entry((stack.id(), is_caller)).or_insert_with(|| {
             let frame = stack.frames().find(|frame| !is_below(frame.function.as_bytes()))?;
-            Some(Arc::new(CodeLocation::of(&frame)))
+            let location = CodeLocation::of(&frame);
+            if let Some(known) = known.get(&location) {
+                return Some(Arc::clone(known));
+            }
+            if known.len() == Self::MOST_KNOWN {
+                known.clear();
+            }
+            let location = Arc::new(location);
+            known.insert(Arc::clone(&location));
+            Some(location)
         });
         location.clone()
     }

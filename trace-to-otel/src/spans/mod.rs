@@ -3,6 +3,7 @@
 mod frames;
 mod log;
 mod open;
+mod open_tasks;
 mod operation;
 mod range;
 mod region;

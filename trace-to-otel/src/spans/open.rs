@@ -110,7 +110,7 @@ impl OpenSpans {
 
     /// The oldest of the open tasks, and then of the open regions and operations.
     pub(crate) fn oldest(&mut self, most: usize) -> Vec<Open> {
-        let mut oldest: Vec<Open> = self.tasks.ids().take(most).map(Open::Task).collect();
+        let mut oldest: Vec<Open> = self.tasks.oldest(most).into_iter().map(Open::Task).collect();
         let frames = self.frames.oldest(most - oldest.len());
         oldest.extend(frames.into_iter().map(Open::Frame));
         oldest

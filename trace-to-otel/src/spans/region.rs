@@ -105,12 +105,16 @@ impl Mapper {
             return Ok(());
         }
         let end = Ending::seen(self.timeline.time(event), goroutine);
-        let name = self.texts.name_by_id(event.arguments()[1], region.name, UNNAMED);
-        let ended = Ended {
-            task: region.task,
-            name: (!region.name.is_lost()).then_some(&name),
-            thread: event.thread(),
-        };
+        let name_id = event.arguments()[1];
+        let (task, thread) = (region.task, event.thread());
+        // Nearly always it is the innermost one, of a name that is known.
+        if let (Some(goroutine), Some(name)) = (goroutine, self.texts.known_by_id(name_id)) {
+            if let Some(key) = self.innermost_to_end(goroutine, &Ended { task, name: Some(name), thread }) {
+                return self.end_frame(key, end, plain, sink);
+            }
+        }
+        let name = self.texts.name_by_id(name_id, region.name, UNNAMED);
+        let ended = Ended { task, name: (!region.name.is_lost()).then_some(&name), thread };
         if let Some((key, inner)) = goroutine.and_then(|goroutine| self.nested_to_end(goroutine, &ended)) {
             // Their own ends or begins are lost.
             for key in inner {
@@ -225,6 +229,14 @@ impl Mapper {
         }
         self.goroutines.forget_if_idle(goroutine);
         true
+    }
+
+    /// What is open innermost on a goroutine, if it is the region that ends.
+    fn innermost_to_end(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<FrameKey> {
+        match self.goroutines.innermost(goroutine)?.span {
+            Open::Frame(key) if self.region_is(key, |span| ended.is(span)) => Some(key),
+            _ => None,
+        }
     }
 
     /// The region of a goroutine that ends, and the regions inside of it that have to end with it.
