@@ -289,7 +289,21 @@ impl Mapper {
         events: &mut ReadyEvents<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        events.try_for_each(|event| self.event(&event, sink))
+        // In a register: in memory, each event would have to wait for the one before.
+        let mut latest = self.timeline.latest_in_generation();
+        for event in events {
+            let whose = Whose::of(event.event_type());
+            if whose == Whose::More {
+                self.timeline.note(latest);
+                self.event_with_more(&event, sink)?;
+                latest = self.timeline.latest_in_generation();
+            } else {
+                latest = latest.max(event.raw_time());
+                self.event_of_goroutine(&event, whose);
+            }
+        }
+        self.timeline.note(latest);
+        Ok(())
     }
 
     /// Takes the next event, and hands on the spans that it finishes.
@@ -303,13 +317,19 @@ impl Mapper {
         if whose == Whose::More {
             return self.event_with_more(event, sink);
         }
-        self.timeline.note(event);
+        self.timeline.note(event.raw_time());
+        self.event_of_goroutine(event, whose);
+        Ok(())
+    }
+
+    /// An event that says nothing more than what a goroutine does.
+    #[inline]
+    fn event_of_goroutine(&mut self, event: &Event<'_>, whose: Whose) {
         self.has_scheduling = true;
         let id = whose.goroutine(event);
         if self.goroutines.may_know(id) {
             self.goroutine_moves(event, id);
         }
-        Ok(())
     }
 
     /// An event that says more than what a goroutine does.
@@ -321,7 +341,7 @@ impl Mapper {
             // Of the next generation, perhaps of another trace: its time is not the clock's under way.
             return self.sync(event, sink);
         }
-        self.timeline.note(event);
+        self.timeline.note(event.raw_time());
         self.has_scheduling = self.has_scheduling || is_of_scheduling(event_type);
         match event_type {
             E::GoCreate | E::GoCreateBlocked => self.goroutine_is_created(event),
