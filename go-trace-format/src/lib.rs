@@ -31,7 +31,7 @@ pub use compressed::{Compression, Damage, Decompressed, DecompressionError};
 pub use content::Content;
 pub use dump::Dumper;
 pub use error::{Error, Violation};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, ReadyEvents};
 pub use generation::{Events, Generation, Generations};
 pub use generation_key::GenerationKey;
 pub use header::{HEADER_LENGTH, Version};

@@ -82,6 +82,14 @@ impl Sequencer {
         record
     }
 
+    /// All events that are ready.
+    #[inline]
+    pub(crate) fn take_all(&mut self) -> &[Record] {
+        let records = &self.buffer[self.delivered..self.ready];
+        self.delivered = self.ready;
+        records
+    }
+
     pub(crate) fn order(&mut self) -> &mut Order {
         &mut self.order
     }

@@ -4,18 +4,18 @@
 //! that fails; of those created inside of a span, only that is remembered. Which goroutine is in which state is the
 //! reader's to check; here it is believed.
 
-use std::collections::HashMap;
-
 use go_trace_format::{
     Event, EventKind, EventType,
     event::{GoroutineId, StringId},
 };
 
 use crate::{
-    anatomy::{Anatomy, Doing, Waiting},
+    anatomy::{Anatomy, Doing, Totals, Waiting},
     attribute,
     identity::SpanContext,
     mapper::Mapper,
+    near::{Near, Number},
+    saved::{Input, Saved},
     span::{Attribute, SpanEvent, UnixTime},
     spans::Open,
 };
@@ -24,51 +24,27 @@ use crate::{
 const MOST_CREATED: usize = 1 << 17;
 /// What a change of a goroutine's state is called.
 const STATE_EVENT: &str = "goroutine.state";
-/// By how much ids are divided for their remainders: a power of 2.
-const REMAINDERS: usize = 1 << 10;
 /// How many empty nests are kept to be used again.
 const MOST_SPARE: usize = 256;
 /// No goroutine has this id.
 const NOBODY: GoroutineId = GoroutineId(-1);
 
 /// The goroutines that matter.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Goroutines {
     /// Those that something is open on.
-    known: HashMap<GoroutineId, Goroutine, foldhash::fast::RandomState>,
-    /// Which those may be.
-    known_ids: Remainders,
+    known: Near<GoroutineId, Goroutine>,
     /// Nests that are empty again, so that a span costs no allocation for its own.
     spare: Vec<Vec<Nested>>,
     /// Those that were created inside of spans, whether something is open on them or not. Many live for long and do
     /// much, which is of no interest until a span begins on them.
-    created: HashMap<GoroutineId, Creation, foldhash::fast::RandomState>,
-    /// Which those may be.
-    created_ids: Remainders,
+    created: Near<GoroutineId, Creation>,
 }
 
-/// How many of some goroutines have each remainder of their ids. Most events are of goroutines that nothing is known
-/// of: they are told by this, which is small enough to stay near.
-#[derive(Debug)]
-struct Remainders(Box<[u32; REMAINDERS]>);
-
-impl Remainders {
+impl Number for GoroutineId {
     #[inline]
-    fn of(&self, id: GoroutineId) -> u32 {
-        self.0[id.0 as usize % REMAINDERS]
-    }
-
-    #[inline]
-    fn of_mut(&mut self, id: GoroutineId) -> &mut u32 {
-        &mut self.0[id.0 as usize % REMAINDERS]
-    }
-}
-
-impl FromIterator<GoroutineId> for Remainders {
-    fn from_iter<I: IntoIterator<Item = GoroutineId>>(ids: I) -> Self {
-        let mut remainders = Self(Box::new([0; REMAINDERS]));
-        ids.into_iter().for_each(|id| *remainders.of_mut(id) += 1);
-        remainders
+    fn number(self) -> u64 {
+        self.0 as u64
     }
 }
 
@@ -78,7 +54,7 @@ pub(crate) struct Goroutine {
     doing: Doing,
     /// The latest moment that is in the totals. Threads' clocks may disagree a little: it never goes back.
     since: UnixTime,
-    totals: Anatomy,
+    totals: Totals,
     assists_since: Option<UnixTime>,
     /// What is open on it, in the order in which it began.
     pub(crate) open: Vec<Nested>,
@@ -103,7 +79,7 @@ pub(crate) struct Creation {
 
 impl Goroutine {
     fn new(doing: Doing, since: UnixTime, open: Vec<Nested>) -> Self {
-        Self { doing, since, totals: Anatomy::default(), assists_since: None, open, dropped: 0 }
+        Self { doing, since, totals: Totals::default(), assists_since: None, open, dropped: 0 }
     }
 
     /// Counts the time up to a moment, and gives that moment, or the latest one if that is later.
@@ -115,10 +91,10 @@ impl Goroutine {
     }
 
     /// A moment of the goroutine, and its totals then.
-    pub(crate) fn totals_at(&mut self, time: UnixTime) -> (UnixTime, &Anatomy) {
+    pub(crate) fn totals_at(&mut self, time: UnixTime) -> (UnixTime, &Totals) {
         let time = self.advance(time);
         if let Some(since) = &mut self.assists_since {
-            self.totals.gc_assist = self.totals.gc_assist.saturating_add(time.0.saturating_sub(since.0));
+            self.totals.add_gc_assist(time.0.saturating_sub(since.0));
             *since = time;
         }
         (time, &self.totals)
@@ -143,33 +119,21 @@ impl Goroutine {
     }
 }
 
-impl Default for Goroutines {
-    fn default() -> Self {
-        Self {
-            known: HashMap::default(),
-            known_ids: Remainders::from_iter([]),
-            spare: Vec::new(),
-            created: HashMap::default(),
-            created_ids: Remainders::from_iter([]),
-        }
-    }
-}
-
 impl Goroutines {
     /// False for nearly all on which nothing is open.
     #[inline]
     pub(crate) fn may_know(&self, id: GoroutineId) -> bool {
-        self.known_ids.of(id) > 0
+        self.known.may_have(id)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: GoroutineId) -> Option<&mut Goroutine> {
-        if self.may_know(id) { self.known.get_mut(&id) } else { None }
+        self.known.get_mut(id)
     }
 
     #[inline]
     pub(crate) fn get(&self, id: GoroutineId) -> Option<&Goroutine> {
-        if self.may_know(id) { self.known.get(&id) } else { None }
+        self.known.get(id)
     }
 
     /// What is open innermost on a goroutine.
@@ -184,8 +148,9 @@ impl Goroutines {
     }
 
     /// The span that a goroutine was created in.
+    #[inline]
     pub(crate) fn creation(&self, id: GoroutineId) -> Option<Creation> {
-        if self.created_ids.of(id) > 0 { self.created.get(&id).copied() } else { None }
+        self.created.get(id).copied()
     }
 
     /// Remembers the span that a goroutine was created in. Says whether there was room.
@@ -193,18 +158,16 @@ impl Goroutines {
         if self.created.len() >= MOST_CREATED {
             return false;
         }
-        if self.created.insert(id, creation).is_none() {
-            *self.created_ids.of_mut(id) += 1;
-        }
+        self.created.insert(id, creation);
         true
     }
 
     /// The goroutine on which a span begins: it runs.
+    #[inline]
     pub(crate) fn running(&mut self, id: GoroutineId, time: UnixTime) -> &mut Goroutine {
-        self.known.entry(id).or_insert_with(|| {
-            *self.known_ids.of_mut(id) += 1;
-            Goroutine::new(Doing::Running, time, self.spare.pop().unwrap_or_default())
-        })
+        let spare = &mut self.spare;
+        let new = || Goroutine::new(Doing::Running, time, spare.pop().unwrap_or_default());
+        self.known.get_or_insert_with(id, new)
     }
 
     /// Takes what is open no longer out of its goroutine's nest, and forgets the goroutine if that was all.
@@ -220,7 +183,7 @@ impl Goroutines {
         id: GoroutineId,
         closed: Open,
         time: UnixTime,
-        start: &Anatomy,
+        start: &Totals,
     ) -> Option<(UnixTime, Anatomy)> {
         let goroutine = self.get_mut(id)?;
         let (time, totals) = goroutine.totals_at(time);
@@ -240,15 +203,13 @@ impl Goroutines {
 
     /// Forgets a goroutine that has ended, and gives what was open on it.
     pub(crate) fn end(&mut self, id: GoroutineId) -> Option<Goroutine> {
-        if self.created_ids.of(id) > 0 && self.created.remove(&id).is_some() {
-            *self.created_ids.of_mut(id) -= 1;
-        }
-        self.may_know(id).then(|| self.remove(id)).flatten()
+        self.created.remove(id);
+        self.remove(id)
     }
 
+    #[inline]
     fn remove(&mut self, id: GoroutineId) -> Option<Goroutine> {
-        let mut goroutine = self.known.remove(&id)?;
-        *self.known_ids.of_mut(id) -= 1;
+        let mut goroutine = self.known.remove(id)?;
         if goroutine.open.is_empty() && self.spare.len() < MOST_SPARE {
             self.spare.push(core::mem::take(&mut goroutine.open));
         }
@@ -256,10 +217,7 @@ impl Goroutines {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.known.clear();
-        self.known_ids = Remainders::from_iter([]);
-        self.created.clear();
-        self.created_ids = Remainders::from_iter([]);
+        *self = Self::default();
     }
 }
 
@@ -312,29 +270,57 @@ impl Whose {
     }
 }
 
+/// What a goroutine does from an event of its state on; where it waits, the event tells for what.
+///
+/// A table, as the processor could not foresee the branches of a `match`.
+const DOING_AFTER: [Option<Doing>; 256] = {
+    use EventType as E;
+    let mut after = [None; 256];
+    after[E::GoStart as usize] = Some(Doing::Running);
+    after[E::GoSyscallEnd as usize] = Some(Doing::Running);
+    after[E::GoSyscallBegin as usize] = Some(Doing::Syscall);
+    after[E::GoBlock as usize] = Some(Doing::Other);
+    after[E::GoUnblock as usize] = Some(Doing::Runnable);
+    after[E::GoStop as usize] = Some(Doing::Runnable);
+    after[E::GoSwitch as usize] = Some(Doing::Runnable);
+    after[E::GoSwitchDestroy as usize] = Some(Doing::Runnable);
+    after[E::GoSyscallEndBlocked as usize] = Some(Doing::Runnable);
+    after
+};
+
 impl Mapper {
     /// A goroutine that may be known goes from one state to another.
     #[inline(never)]
     pub(crate) fn goroutine_moves(&mut self, event: &Event<'_>, id: GoroutineId) {
-        use EventType as E;
-        let Some(goroutine) = self.goroutines.get_mut(id) else { return };
         let event_type = event.event_type();
-        let doing = match event_type {
-            E::GoStart | E::GoSyscallEnd => Doing::Running,
-            E::GoSyscallBegin => Doing::Syscall,
-            E::GoBlock => Doing::Waiting(self.block_reasons.of(event)),
-            E::GoUnblock | E::GoStop | E::GoSwitch | E::GoSwitchDestroy | E::GoSyscallEndBlocked => {
-                Doing::Runnable
-            }
-            _ => return,
-        };
+        let Some(mut doing) = DOING_AFTER[event_type as usize] else { return };
+        let Some(goroutine) = self.goroutines.get_mut(id) else { return };
+        if event_type == EventType::GoBlock {
+            doing = self.block_reasons.of(event);
+        }
         let former = goroutine.doing;
         let time = goroutine.goes_over_to(doing, self.timeline.time(event));
-        let Some(&innermost) = goroutine.open.last() else { return };
-        if event_type == E::GoUnblock {
+        if event_type == EventType::GoUnblock || self.operations.has_handshakes() || self.options.state_events
+        {
+            self.goroutine_has_moved(event, id, time, former, doing);
+        }
+    }
+
+    /// What there is to be done beyond counting.
+    #[inline(never)]
+    fn goroutine_has_moved(
+        &mut self,
+        event: &Event<'_>,
+        id: GoroutineId,
+        time: UnixTime,
+        former: Doing,
+        doing: Doing,
+    ) {
+        let Some(innermost) = self.goroutines.innermost(id) else { return };
+        if event.event_type() == EventType::GoUnblock {
             self.link_to_waker(innermost.span, event);
         }
-        if let (Open::Frame(key), Whose::Own) = (innermost.span, Whose::of(event_type)) {
+        if let (Open::Frame(key), Whose::Own) = (innermost.span, Whose::of(event.event_type())) {
             if self.operations.has_handshakes() {
                 self.see_handshake(key, event);
             }
@@ -382,7 +368,7 @@ impl Mapper {
             1 => Doing::Runnable,
             2 => Doing::Running,
             3 => Doing::Syscall,
-            4 => Doing::Waiting(Waiting::Other),
+            4 => Doing::Other,
             _ => return,
         };
         if doing.state() != goroutine.doing.state() {
@@ -393,8 +379,10 @@ impl Mapper {
     /// A goroutine is created. If that is inside of a span, its own spans have to do with it.
     pub(crate) fn goroutine_is_created(&mut self, event: &Event<'_>) {
         let Some(creator) = event.goroutine() else { return };
-        if let Some(Nested { span: Open::Frame(key), .. }) = self.goroutines.innermost(creator) {
-            self.see_handshake(key, event);
+        if self.operations.has_handshakes() {
+            if let Some(Nested { span: Open::Frame(key), .. }) = self.goroutines.innermost(creator) {
+                self.see_handshake(key, event);
+            }
         }
         let innermost = self.goroutines.innermost(creator);
         let creation = innermost
@@ -435,20 +423,29 @@ impl Mapper {
 ///
 /// The runtime has a few dozen of them, and names them before anything else in a generation: their ids are small.
 #[derive(Debug)]
-pub(crate) struct BlockReasons([Option<Waiting>; 64]);
+pub(crate) struct BlockReasons([Option<Doing>; 64]);
 
 impl BlockReasons {
     /// None is known: strings of the next generation have ids of their own.
     pub(crate) const NONE: Self = Self([None; 64]);
 
     /// What a goroutine that blocks waits for.
-    fn of(&mut self, event: &Event<'_>) -> Waiting {
+    #[inline]
+    fn of(&mut self, event: &Event<'_>) -> Doing {
         let id = event.arguments()[0];
-        let read = || Waiting::from_reason(event.tables().string(StringId(id)).as_bytes());
-        match self.0.get_mut(id as usize) {
-            Some(known) => *known.get_or_insert_with(read),
-            None => read(),
+        match self.0.get(id as usize) {
+            Some(&Some(known)) => known,
+            _ => self.read(event, id),
         }
+    }
+
+    #[cold]
+    fn read(&mut self, event: &Event<'_>, id: u64) -> Doing {
+        let reason = Waiting::from_reason(event.tables().string(StringId(id)).as_bytes()).into();
+        if let Some(place) = self.0.get_mut(id as usize) {
+            *place = Some(reason);
+        }
+        reason
     }
 }
 
@@ -456,20 +453,13 @@ crate::saved::saved!(Goroutine { doing, since, totals, assists_since, open, drop
 crate::saved::saved!(Nested { span, context });
 crate::saved::saved!(Creation { span, context });
 
-impl crate::saved::Saved for Goroutines {
+impl Saved for Goroutines {
     fn save(&self, out: &mut Vec<u8>) {
         self.known.save(out);
         self.created.save(out);
     }
 
-    fn load(input: &mut crate::saved::Input<'_>) -> Option<Self> {
-        let mut loaded = Self {
-            known: crate::saved::Saved::load(input)?,
-            created: crate::saved::Saved::load(input)?,
-            ..Self::default()
-        };
-        loaded.known_ids = loaded.known.keys().copied().collect();
-        loaded.created_ids = loaded.created.keys().copied().collect();
-        Some(loaded)
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self { known: Saved::load(input)?, created: Saved::load(input)?, ..Self::default() })
     }
 }

@@ -36,6 +36,7 @@ mod log;
 mod mapper;
 mod metric;
 mod metrics;
+mod near;
 mod operations;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use go_trace_format::{
-    Category, Event, EventKind, EventType,
+    Category, Event, EventKind, EventType, ReadyEvents,
     event::{GoroutineId, TaskId},
 };
 use sanitize::Sanitizer;
@@ -177,7 +177,7 @@ impl Counters {
 }
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmap\0\x02";
+const MAGIC: [u8; 8] = *b"gtrmap\0\x03";
 
 /// Turns the events of a trace into spans.
 ///
@@ -277,23 +277,59 @@ impl Mapper {
         self.timeline.time(event)
     }
 
+    /// Takes the next events, as a reader [gives](go_trace_format::Reader::next_events) them, and hands on the spans that
+    /// they finish: the same as one [`event`](Self::event) after the other, but faster.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink. The events that are left in the iterator have not been taken then.
+    #[inline]
+    pub fn events<S: SpanSink>(
+        &mut self,
+        events: &mut ReadyEvents<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        // In a register: in memory, each event would have to wait for the one before.
+        let mut latest = self.timeline.latest_in_generation();
+        for event in events {
+            let whose = Whose::of(event.event_type());
+            if whose == Whose::More {
+                self.timeline.note(latest);
+                self.event_with_more(&event, sink)?;
+                latest = self.timeline.latest_in_generation();
+            } else {
+                latest = latest.max(event.raw_time());
+                self.event_of_goroutine(&event, whose);
+            }
+        }
+        self.timeline.note(latest);
+        Ok(())
+    }
+
     /// Takes the next event, and hands on the spans that it finishes.
     ///
     /// # Errors
     ///
     /// Those of the sink.
+    #[inline]
     pub fn event<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
         let whose = Whose::of(event.event_type());
         if whose == Whose::More {
             return self.event_with_more(event, sink);
         }
-        self.timeline.note(event);
+        self.timeline.note(event.raw_time());
+        self.event_of_goroutine(event, whose);
+        Ok(())
+    }
+
+    /// An event that says nothing more than what a goroutine does.
+    #[inline]
+    fn event_of_goroutine(&mut self, event: &Event<'_>, whose: Whose) {
         self.has_scheduling = true;
         let id = whose.goroutine(event);
         if self.goroutines.may_know(id) {
             self.goroutine_moves(event, id);
         }
-        Ok(())
     }
 
     /// An event that says more than what a goroutine does.
@@ -305,7 +341,7 @@ impl Mapper {
             // Of the next generation, perhaps of another trace: its time is not the clock's under way.
             return self.sync(event, sink);
         }
-        self.timeline.note(event);
+        self.timeline.note(event.raw_time());
         self.has_scheduling = self.has_scheduling || is_of_scheduling(event_type);
         match event_type {
             E::GoCreate | E::GoCreateBlocked => self.goroutine_is_created(event),
@@ -327,9 +363,9 @@ impl Mapper {
             EventKind::OperationStart(start) => self.operation_start(event, start, sink),
             EventKind::OperationEnd(end) => self.operation_end(event, end, sink),
             EventKind::Log(log) => self.log(event, log, sink),
-            EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_) => {
+            kind @ (EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_)) => {
                 self.goroutine_assists(event);
-                if self.options.ranges { self.range(event, sink) } else { Ok(()) }
+                if self.options.ranges { self.range(event, kind, sink) } else { Ok(()) }
             }
             _ => Ok(()),
         }
@@ -418,6 +454,7 @@ impl Mapper {
         }
         self.timeline.begin_generation(event, continuity);
         self.code.begin_generation();
+        self.texts.begin_generation();
         self.block_reasons = BlockReasons::NONE;
         Ok(())
     }

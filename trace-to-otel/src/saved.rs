@@ -46,7 +46,7 @@ impl<'a> Input<'a> {
         self.rest.is_empty()
     }
 
-    fn elements<T: Saved, C: FromIterator<T>>(&mut self) -> Option<C> {
+    pub(crate) fn elements<T: Saved, C: FromIterator<T>>(&mut self) -> Option<C> {
         let count = u64::load(self)?;
         (0..count).map(|_| T::load(self)).collect()
     }

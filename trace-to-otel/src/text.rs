@@ -1,6 +1,9 @@
 //! Texts of the program on their way out: sanitized (rule L1), and each name once in memory.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use go_trace_format::{Frame, Stack, Text, event::StackId};
 use sanitize::Sanitizer;
@@ -12,6 +15,8 @@ type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 pub(crate) struct Texts {
     sanitizer: Sanitizer,
     names: FastMap<Box<[u8]>, Arc<str>>,
+    /// Names of the generation under way by their ids, which the runtime counts up.
+    names_by_id: Vec<Option<Arc<str>>>,
     /// By category, a zero and the message.
     messages: FastMap<Box<[u8]>, Arc<str>>,
     /// What the next message is looked up by.
@@ -21,9 +26,17 @@ pub(crate) struct Texts {
 impl Texts {
     /// Programs use few names. Where one puts a number into each of them the memory must not grow.
     const MOST_NAMES: usize = 4096;
+    /// Names come before most other strings of a generation.
+    const MOST_IDS: usize = 1024;
 
     pub(crate) fn new(sanitizer: Sanitizer) -> Self {
-        Self { sanitizer, names: FastMap::default(), messages: FastMap::default(), key: Vec::new() }
+        Self {
+            sanitizer,
+            names: FastMap::default(),
+            names_by_id: Vec::new(),
+            messages: FastMap::default(),
+            key: Vec::new(),
+        }
     }
 
     /// The sanitized name; `otherwise` for an empty one, which OTLP takes for none.
@@ -40,6 +53,40 @@ impl Texts {
         }
         let name = self.sanitizer.text(bytes).into();
         self.remember(bytes, name)
+    }
+
+    /// The same of a name whose id in the generation under way is known.
+    #[inline]
+    pub(crate) fn name_by_id(&mut self, id: u64, text: Text<'_>, otherwise: &str) -> Arc<str> {
+        match self.names_by_id.get(id as usize) {
+            Some(Some(known)) => Arc::clone(known),
+            _ => self.new_name_by_id(id, text, otherwise),
+        }
+    }
+
+    /// The same of a name that has been asked for before.
+    #[inline]
+    pub(crate) fn known_by_id(&self, id: u64) -> Option<&Arc<str>> {
+        self.names_by_id.get(id as usize)?.as_ref()
+    }
+
+    #[cold]
+    fn new_name_by_id(&mut self, id: u64, text: Text<'_>, otherwise: &str) -> Arc<str> {
+        let name = self.name(text, otherwise);
+        let index = id as usize;
+        // What an empty name is called depends on who asks.
+        if index < Self::MOST_IDS && !text.is_empty() {
+            if index >= self.names_by_id.len() {
+                self.names_by_id.resize(index + 1, None);
+            }
+            self.names_by_id[index] = Some(Arc::clone(&name));
+        }
+        name
+    }
+
+    /// Strings of the next generation have ids of their own.
+    pub(crate) fn begin_generation(&mut self) {
+        self.names_by_id.clear();
     }
 
     /// A name that is no program's.
@@ -80,7 +127,7 @@ impl Texts {
 }
 
 /// A place in the program's source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CodeLocation {
     pub(crate) function: Arc<str>,
     pub(crate) file: Arc<str>,
@@ -91,19 +138,24 @@ pub(crate) struct CodeLocation {
 #[derive(Debug, Default)]
 pub(crate) struct CodeLocations {
     /// By stack, and whether it is the caller of an operation that is asked for.
-    by_stack: FastMap<(StackId, bool), Option<CodeLocation>>,
+    by_stack: FastMap<(StackId, bool), Option<Arc<CodeLocation>>>,
     stack_traces: FastMap<StackId, Arc<str>>,
+    /// Those of all generations, each once: many stacks begin with the same.
+    known: HashSet<Arc<CodeLocation>, foldhash::fast::RandomState>,
 }
 
 impl CodeLocations {
+    /// As many as there may be names.
+    const MOST_KNOWN: usize = Texts::MOST_NAMES;
+
     /// The place of the innermost frame that is not the runtime's, which is where the program asked for the span.
-    pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<CodeLocation> {
+    pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
         self.of_top_frame_above(stack, is_of_runtime, false)
     }
 
     /// The place of the innermost frame that is not of the packages whose operations the fork records: it asked for
     /// the operation.
-    pub(crate) fn of_top_caller(&mut self, stack: Option<Stack<'_>>) -> Option<CodeLocation> {
+    pub(crate) fn of_top_caller(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
         self.of_top_frame_above(stack, |function| is_of_runtime(function) || is_of_operations(function), true)
     }
 
@@ -112,11 +164,21 @@ impl CodeLocations {
         stack: Option<Stack<'_>>,
         is_below: fn(&[u8]) -> bool,
         is_caller: bool,
-    ) -> Option<CodeLocation> {
+    ) -> Option<Arc<CodeLocation>> {
         let stack = stack?;
+        let known = &mut self.known;
         let location = self.by_stack.entry((stack.id(), is_caller)).or_insert_with(|| {
             let frame = stack.frames().find(|frame| !is_below(frame.function.as_bytes()))?;
-            Some(CodeLocation::of(&frame))
+            let location = CodeLocation::of(&frame);
+            if let Some(known) = known.get(&location) {
+                return Some(Arc::clone(known));
+            }
+            if known.len() == Self::MOST_KNOWN {
+                known.clear();
+            }
+            let location = Arc::new(location);
+            known.insert(Arc::clone(&location));
+            Some(location)
         });
         location.clone()
     }

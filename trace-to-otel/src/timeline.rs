@@ -66,10 +66,16 @@ impl Timeline {
         }
     }
 
-    /// Notes that an event happened.
+    /// Notes that something happened.
     #[inline]
-    pub(crate) fn note(&mut self, event: &Event<'_>) {
-        self.latest_in_generation = self.latest_in_generation.max(event.raw_time());
+    pub(crate) fn note(&mut self, time: Time) {
+        self.latest_in_generation = self.latest_in_generation.max(time);
+    }
+
+    /// The latest moment of the generation under way.
+    #[inline]
+    pub(crate) fn latest_in_generation(&self) -> Time {
+        self.latest_in_generation
     }
 
     /// What the generation that `event` opens is to what came before.

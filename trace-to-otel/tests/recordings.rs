@@ -144,3 +144,22 @@ fn nothing_open_is_forgotten() {
         }
     }
 }
+
+#[test]
+fn events_together_give_what_they_give_one_by_one() {
+    for (name, trace) in recordings() {
+        let Ok(mut one_by_one) = ReaderOptions::new().read(&trace[..]) else { continue };
+        let Ok(mut together) = ReaderOptions::new().read(&trace[..]) else { continue };
+        let (mut first, mut expected) = (Mapper::new(), Vec::new());
+        while let Some(event) = one_by_one.next_event().expect("slices can be read") {
+            let Ok(()) = first.event(&event, &mut expected);
+        }
+        let (mut second, mut spans) = (Mapper::new(), Vec::new());
+        while let Some(mut events) = together.next_events().expect("slices can be read") {
+            let Ok(()) = second.events(&mut events, &mut spans);
+        }
+        let (Ok(()), Ok(())) = (first.finish(&mut expected), second.finish(&mut spans));
+        assert_eq!(spans, expected, "{name}");
+        assert_eq!(second.counters(), first.counters(), "{name}");
+    }
+}

@@ -65,9 +65,9 @@ fn map<S: SpanSink<Error: Error + 'static>>(path: &str, sink: &mut S) -> Result<
     let mut reader = open(path)?;
     let mut mapper = Mapper::new();
     let mut events = 0_u64;
-    while let Some(event) = reader.next_event()? {
-        mapper.event(&event, sink)?;
-        events += 1;
+    while let Some(mut ready) = reader.next_events()? {
+        events += ready.len() as u64;
+        mapper.events(&mut ready, sink)?;
     }
     mapper.finish(sink)?;
     Ok(events)

@@ -36,6 +36,35 @@ pub struct Event<'t> {
     pub(crate) record: &'t Record,
 }
 
+/// Events that follow on each other in one generation: what [`Reader::next_events`](crate::Reader::next_events) gives.
+#[derive(Clone)]
+pub struct ReadyEvents<'t> {
+    pub(crate) tables: &'t Tables<'t>,
+    pub(crate) records: core::slice::Iter<'t, Record>,
+}
+
+impl<'t> Iterator for ReadyEvents<'t> {
+    type Item = Event<'t>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Event<'t>> {
+        self.records.next().map(|record| Event { tables: self.tables, record })
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.records.size_hint()
+    }
+}
+
+impl ExactSizeIterator for ReadyEvents<'_> {}
+
+impl fmt::Debug for ReadyEvents<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
 /// What the ordering hands out: everything of an event but the tables.
 ///
 /// Some arguments are rewritten on the way, as the reference does it: see the places that say so.

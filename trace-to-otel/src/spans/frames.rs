@@ -1,8 +1,9 @@
 //! The regions and operations that are open.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::{
+    near::Near,
     saved::{Input, Saved},
     spans::open::{Frame, FrameKey},
 };
@@ -12,7 +13,7 @@ use crate::{
 /// Looked up several times for each span, put in order hardly ever: a tree would be slower at the former.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
-    by_key: HashMap<FrameKey, Frame, foldhash::fast::RandomState>,
+    by_key: Near<FrameKey, Frame>,
     /// The oldest first, with some that have ended.
     order: VecDeque<FrameKey>,
 }
@@ -21,28 +22,28 @@ impl Frames {
     /// Adds one that began after all others.
     pub(super) fn insert(&mut self, key: FrameKey, frame: Frame) -> &mut Frame {
         self.order.push_back(key);
-        self.by_key.entry(key).insert_entry(frame).into_mut()
+        self.by_key.insert(key, frame)
     }
 
     pub(super) fn remove(&mut self, key: FrameKey) -> Option<Frame> {
         const FEW: usize = 64;
-        let frame = self.by_key.remove(&key)?;
+        let frame = self.by_key.remove(key)?;
         if self.order.back() == Some(&key) {
             self.order.pop_back();
         } else if self.order.len() > 2 * self.by_key.len() + FEW {
-            self.order.retain(|key| self.by_key.contains_key(key));
+            self.order.retain(|&key| self.by_key.has(key));
         }
         Some(frame)
     }
 
     #[inline]
     pub(super) fn get(&self, key: FrameKey) -> Option<&Frame> {
-        self.by_key.get(&key)
+        self.by_key.get(key)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, key: FrameKey) -> Option<&mut Frame> {
-        self.by_key.get_mut(&key)
+        self.by_key.get_mut(key)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -54,7 +55,7 @@ impl Frames {
         let mut open = Vec::new();
         while open.len() < most {
             let Some(key) = self.order.pop_front() else { break };
-            if self.by_key.contains_key(&key) {
+            if self.by_key.has(key) {
                 open.push(key);
             }
         }
@@ -64,7 +65,7 @@ impl Frames {
 
     /// All of them, the latest first.
     pub(super) fn latest_first(&self) -> Vec<FrameKey> {
-        self.order.iter().rev().copied().filter(|key| self.by_key.contains_key(key)).collect()
+        self.order.iter().rev().copied().filter(|&key| self.by_key.has(key)).collect()
     }
 
     /// All of them, in no order.
@@ -79,8 +80,8 @@ impl Saved for Frames {
     }
 
     fn load(input: &mut Input<'_>) -> Option<Self> {
-        let by_key: HashMap<FrameKey, Frame, foldhash::fast::RandomState> = Saved::load(input)?;
-        let mut order: Vec<FrameKey> = by_key.keys().copied().collect();
+        let by_key: Near<FrameKey, Frame> = Saved::load(input)?;
+        let mut order: Vec<FrameKey> = by_key.iter().map(|(key, _)| key).collect();
         order.sort_unstable();
         Some(Self { by_key, order: order.into() })
     }

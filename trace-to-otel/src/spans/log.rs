@@ -64,7 +64,7 @@ impl Mapper {
         let message = self.texts.message(log.category, log.message);
         notes.events.push(SpanEvent {
             time: self.timeline.time(event),
-            name: self.texts.name(log.category, NO_CATEGORY),
+            name: self.texts.name_by_id(event.arguments()[1], log.category, NO_CATEGORY),
             attributes: vec![Attribute::new(attribute::LOG_MESSAGE, message)],
         });
         Ok(())

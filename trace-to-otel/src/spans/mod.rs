@@ -3,6 +3,7 @@
 mod frames;
 mod log;
 mod open;
+mod open_tasks;
 mod operation;
 mod range;
 mod region;
@@ -53,7 +54,7 @@ pub(crate) struct OpenSpan {
 pub(crate) struct Place {
     pub(crate) goroutine: Option<GoroutineId>,
     pub(crate) thread: Option<ThreadId>,
-    pub(crate) code: Option<CodeLocation>,
+    pub(crate) code: Option<Arc<CodeLocation>>,
     pub(crate) stack: Option<Arc<str>>,
 }
 
@@ -195,9 +196,9 @@ impl OpenSpan {
     }
 
     fn add_attributes(&mut self, attributes: &mut Rewriting<'_>, ending: Ending) {
-        if let Some(code) = self.place.code.take() {
-            attributes.text(CODE_FUNCTION_NAME, code.function);
-            attributes.text(CODE_FILE_PATH, code.file);
+        if let Some(code) = &self.place.code {
+            attributes.shared_text(CODE_FUNCTION_NAME, &code.function);
+            attributes.shared_text(CODE_FILE_PATH, &code.file);
             if code.line != 0 {
                 attributes.integer(CODE_LINE_NUMBER, code.line);
             }
@@ -253,6 +254,19 @@ impl<'a> Rewriting<'a> {
     #[inline]
     fn text(&mut self, key: &'static str, text: Arc<str>) {
         self.put(key.into(), Value::Text(text));
+    }
+
+    /// A text that the other span is likely to have too: then it stays, as to count who shares it takes longer.
+    #[inline]
+    fn shared_text(&mut self, key: &'static str, text: &Arc<str>) {
+        match self.attributes.get(self.written) {
+            Some(Attribute { key: Cow::Borrowed(other_key), value: Value::Text(other) })
+                if core::ptr::eq(*other_key, key) && Arc::ptr_eq(other, text) =>
+            {
+                self.written += 1;
+            }
+            _ => self.text(key, Arc::clone(text)),
+        }
     }
 
     #[inline]

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use go_trace_format::event::{GoroutineId, TaskId};
 
 use crate::{
-    anatomy::Anatomy,
+    anatomy::{Anatomy, Totals},
     goroutines::{Creation, Goroutines, Nested},
     identity::{Facts, Identity, Placed, SpanContext},
     mapper::Mapper,
+    near::Number,
     span::{Link, SpanSink, UnixTime},
     spans::{
         Ending, Form, Missing, OpenSpan, Tasks, frames::Frames, operation::OpenOperation, region::DEEPEST,
@@ -18,6 +19,13 @@ use crate::{
 /// An open region or operation: the how many-th of all. The key of one that has ended is never another's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FrameKey(u64);
+
+impl Number for FrameKey {
+    #[inline]
+    fn number(self) -> u64 {
+        self.0
+    }
+}
 
 /// A span that is open, or was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +110,7 @@ impl OpenSpans {
 
     /// The oldest of the open tasks, and then of the open regions and operations.
     pub(crate) fn oldest(&mut self, most: usize) -> Vec<Open> {
-        let mut oldest: Vec<Open> = self.tasks.ids().take(most).map(Open::Task).collect();
+        let mut oldest: Vec<Open> = self.tasks.oldest(most).into_iter().map(Open::Task).collect();
         let frames = self.frames.oldest(most - oldest.len());
         oldest.extend(frames.into_iter().map(Open::Frame));
         oldest
@@ -240,7 +248,7 @@ pub(crate) enum Meanwhile {
     #[default]
     Unknown,
     /// The goroutine's totals when the span began.
-    From(Anatomy),
+    From(Totals),
     /// The goroutine has ended, and the span has not.
     All(Anatomy),
 }
@@ -257,7 +265,7 @@ impl LocalParent {
 
 impl OpenSpan {
     /// Takes note that the span was over at some time, with these totals of its goroutine, although it has not ended.
-    pub(crate) fn abandon(&mut self, time: UnixTime, totals: &Anatomy) {
+    pub(crate) fn abandon(&mut self, time: UnixTime, totals: &Totals) {
         self.abandoned = Some(time);
         if let Meanwhile::From(start) = self.meanwhile {
             self.meanwhile = Meanwhile::All(totals.since(&start));

@@ -90,20 +90,23 @@ impl Key {
 
 impl Mapper {
     /// A range begins or ends, or was under way when a generation began.
-    pub(crate) fn range<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
-        let (range, is_begin) = match event.kind() {
-            EventKind::RangeBegin(range) => (range, true),
-            EventKind::RangeActive(range) | EventKind::RangeEnd(range) => (range, false),
+    pub(crate) fn range<S: SpanSink>(
+        &mut self,
+        event: &Event<'_>,
+        kind: EventKind<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let (range, is_begin, is_end) = match kind {
+            EventKind::RangeBegin(range) => (range, true, false),
+            EventKind::RangeActive(range) => (range, false, false),
+            EventKind::RangeEnd(range) => (range, false, true),
             _ => return Ok(()),
         };
         let Some(key) = Key::of(event, &range) else { return Ok(()) };
         if !self.ranges.open.contains_key(&key) {
             self.range_begin(event, key, range.kind, !is_begin);
         }
-        match event.kind() {
-            EventKind::RangeEnd(_) => self.range_end(event, key, sink),
-            _ => Ok(()),
-        }
+        if is_end { self.range_end(event, key, sink) } else { Ok(()) }
     }
 
     fn range_begin(&mut self, event: &Event<'_>, key: Key, kind: RangeKind<'_>, lacks_start: bool) {

@@ -4,7 +4,7 @@
 //! goroutine has ended without ending it, or the trace does not tell which goroutine it is on. A loose region may
 //! still end: elsewhere, found by task and name.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use go_trace_format::{
     Event,
@@ -54,13 +54,14 @@ impl Regions {
 struct Ended<'a> {
     task: TaskId,
     /// None where the name is lost.
-    name: Option<&'a str>,
+    name: Option<&'a Arc<str>>,
     thread: Option<ThreadId>,
 }
 
 impl Ended<'_> {
     fn is(&self, open: &OpenSpan) -> bool {
-        open.task == self.task && self.name.is_none_or(|name| *open.name == *name)
+        open.task == self.task
+            && self.name.is_none_or(|name| Arc::ptr_eq(&open.name, name) || open.name == *name)
     }
 }
 
@@ -85,7 +86,7 @@ impl Mapper {
             None => self.task_as_parent(region.task),
         };
         let identity = parent.child(&self.facts(Scope::Region, event, region.task, true));
-        let name = self.texts.name(region.name, UNNAMED);
+        let name = self.texts.name_by_id(event.arguments()[1], region.name, UNNAMED);
         let mut span = self.open_span(identity, name, event, region.task);
         span.parent = parent;
         self.regions.count += 1;
@@ -104,12 +105,16 @@ impl Mapper {
             return Ok(());
         }
         let end = Ending::seen(self.timeline.time(event), goroutine);
-        let name = self.texts.name(region.name, UNNAMED);
-        let ended = Ended {
-            task: region.task,
-            name: (!region.name.is_lost()).then_some(&*name),
-            thread: event.thread(),
-        };
+        let name_id = event.arguments()[1];
+        let (task, thread) = (region.task, event.thread());
+        // Nearly always it is the innermost one, of a name that is known.
+        if let (Some(goroutine), Some(name)) = (goroutine, self.texts.known_by_id(name_id)) {
+            if let Some(key) = self.innermost_to_end(goroutine, &Ended { task, name: Some(name), thread }) {
+                return self.end_frame(key, end, plain, sink);
+            }
+        }
+        let name = self.texts.name_by_id(name_id, region.name, UNNAMED);
+        let ended = Ended { task, name: (!region.name.is_lost()).then_some(&name), thread };
         if let Some((key, inner)) = goroutine.and_then(|goroutine| self.nested_to_end(goroutine, &ended)) {
             // Their own ends or begins are lost.
             for key in inner {
@@ -224,6 +229,14 @@ impl Mapper {
         }
         self.goroutines.forget_if_idle(goroutine);
         true
+    }
+
+    /// What is open innermost on a goroutine, if it is the region that ends.
+    fn innermost_to_end(&self, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<FrameKey> {
+        match self.goroutines.innermost(goroutine)?.span {
+            Open::Frame(key) if self.region_is(key, |span| ended.is(span)) => Some(key),
+            _ => None,
+        }
     }
 
     /// The region of a goroutine that ends, and the regions inside of it that have to end with it.

@@ -8,7 +8,7 @@ use go_trace_format::event::TaskId;
 use crate::{
     anatomy::Anatomy,
     identity::{Identity, Placed},
-    span::{Span, SpanSink, UnixTime},
+    span::{Scope, Span, SpanSink, UnixTime},
     spans::{Ending, Form, LocalParent, Meanwhile, OpenSpan, Place},
 };
 
@@ -22,13 +22,13 @@ pub(crate) struct Spare {
     // The boxes are what is kept.
     #[allow(clippy::vec_box)]
     open: Vec<Box<OpenSpan>>,
-    /// The span that went out last, as far as its sink has left it.
-    finished: Span,
+    /// The spans that went out last, as far as their sinks have left them. By scope, as spans of one are most alike.
+    finished: [Span; Scope::ALL.len()],
 }
 
 impl Default for Spare {
     fn default() -> Self {
-        Self { open: Vec::new(), finished: Span::nothing() }
+        Self { open: Vec::new(), finished: Scope::ALL.map(|_| Span::nothing()) }
     }
 }
 
@@ -69,10 +69,11 @@ impl Spare {
         ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        span.finish_into(&mut self.finished, form, placed, anatomy, ending);
-        let taken = sink.lend(&mut self.finished);
-        core::mem::swap(&mut span.notes.events, &mut self.finished.events);
-        core::mem::swap(&mut span.links.to, &mut self.finished.links);
+        let finished = &mut self.finished[form.scope as usize];
+        span.finish_into(finished, form, placed, anatomy, ending);
+        let taken = sink.lend(finished);
+        core::mem::swap(&mut span.notes.events, &mut finished.events);
+        core::mem::swap(&mut span.links.to, &mut finished.links);
         let parts = span.notes.events.capacity().max(span.links.to.capacity());
         if self.open.len() < MOST_SPARE && parts <= MOST_PARTS {
             span.notes.events.clear();

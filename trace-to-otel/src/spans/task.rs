@@ -11,14 +11,13 @@ use crate::{
     identity::{Identity, SpanContext},
     mapper::Mapper,
     span::{Scope, SpanSink},
-    spans::{Ending, Form, LocalParent, Notes, Open, OpenSpan},
+    spans::{Ending, Form, LocalParent, Notes, Open, OpenSpan, open_tasks::OpenTasks},
 };
 
 /// The tasks that are open, and what later events may want to know of others.
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
-    /// By id, which the runtime counts up: the oldest first.
-    open: BTreeMap<TaskId, Box<OpenSpan>>,
+    open: OpenTasks,
     /// Those that began before the trace did.
     mentioned: BTreeMap<TaskId, Mentioned>,
     ended: EndedTasks,
@@ -73,20 +72,20 @@ struct Mentioned {
 impl Tasks {
     /// The span of an open task.
     pub(super) fn span(&self, task: TaskId) -> Option<&OpenSpan> {
-        self.open.get(&task).map(|span| &**span)
+        self.open.get(task)
     }
 
     pub(super) fn span_mut(&mut self, task: TaskId) -> Option<&mut OpenSpan> {
-        self.open.get_mut(&task).map(|span| &mut **span)
+        self.open.get_mut(task)
     }
 
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// The ids of the open tasks, the oldest first.
-    pub(super) fn ids(&self) -> impl Iterator<Item = TaskId> {
-        self.open.keys().copied()
+    /// The ids of the oldest open tasks.
+    pub(super) fn oldest(&mut self, most: usize) -> Vec<TaskId> {
+        self.open.oldest(most)
     }
 
     /// The context of a task that has ended, or that nobody has seen begin.
@@ -104,12 +103,12 @@ impl Tasks {
     }
 
     fn knows(&self, task: TaskId) -> bool {
-        self.open.contains_key(&task) || self.mentioned.contains_key(&task) || self.ended.get(task).is_some()
+        self.open.has(task) || self.mentioned.contains_key(&task) || self.ended.get(task).is_some()
     }
 
     /// Where logs of the task go. None for a task that has ended.
     pub(super) fn annotate(&mut self, task: TaskId) -> Option<(&mut Identity, &mut Notes)> {
-        if let Some(span) = self.open.get_mut(&task) {
+        if let Some(span) = self.open.get_mut(task) {
             return Some((&mut span.identity, &mut span.notes));
         }
         self.mentioned.get_mut(&task).map(|mentioned| (&mut mentioned.identity, &mut mentioned.notes))
@@ -134,7 +133,7 @@ impl Mapper {
             Some(mentioned) => mentioned.identity,
             None => parent.child(&self.facts(Scope::Task, event, task.id, true)),
         };
-        let name = self.texts.name(task.name, "(unnamed task)");
+        let name = self.texts.name_by_id(event.arguments()[2], task.name, "(unnamed task)");
         let mut span = self.open_span(identity, name, event, task.id);
         if let Some(Mentioned { notes, .. }) = mentioned {
             span.notes = notes;
@@ -174,7 +173,7 @@ impl Mapper {
 
     /// Ends every task, the oldest first.
     pub(crate) fn finish_tasks<S: SpanSink>(&mut self, ending: Ending, sink: &mut S) -> Result<(), S::Error> {
-        while let Some(&oldest) = self.open.tasks.open.keys().next() {
+        while let Some(&oldest) = self.open.tasks.oldest(1).first() {
             self.finish_task(oldest, ending, sink)?;
         }
         Ok(())
@@ -222,7 +221,7 @@ impl Mapper {
         mut ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let Some(span) = self.open.tasks.open.remove(&id) else { return Ok(()) };
+        let Some(span) = self.open.tasks.open.remove(id) else { return Ok(()) };
         let anatomy = self.unbind(&span, Open::Task(id), &mut ending);
         let parent = self.open.final_parent_context(&span.parent);
         self.remember_ended(id, span.placed(parent).context);
@@ -234,7 +233,7 @@ impl Mapper {
         let ending = Ending::unseen(self.timeline.latest());
         self.finish_task(task, ending, sink)?;
         while self.open.tasks.open.len() >= self.options.limits.open_tasks.max(1) {
-            let Some(&oldest) = self.open.tasks.open.keys().next() else { break };
+            let Some(&oldest) = self.open.tasks.oldest(1).first() else { break };
             self.counters.evicted_spans += 1;
             self.finish_task(oldest, ending, sink)?;
         }
