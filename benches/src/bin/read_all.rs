@@ -62,8 +62,10 @@ impl fmt::Display for Total {
 fn ordered(file: File) -> Result<Total, Box<dyn Error>> {
     let mut total = Total::default();
     let mut reader = ReaderOptions::new().mode(Mode::Strict).read(file)?;
-    while let Some(event) = reader.next_event()? {
-        total.add(event.time().0 as u64, event.arguments());
+    while let Some(events) = reader.next_events()? {
+        for event in events {
+            total.add(event.time().0 as u64, event.arguments());
+        }
     }
     Ok(total)
 }
