@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::saved::{Input, Saved};
+use std::collections::VecDeque;
+
+use crate::saved::{Input, Saved, save_by_key};
 
 /// By how much numbers are divided for their remainders: a power of 2.
 const REMAINDERS: usize = 1 << 10;
@@ -151,6 +153,19 @@ impl<K: Number, V> Near<K, V> {
         self.slots.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?)))
     }
 
+    /// The first keys of `order` that are here, `most` of them. Those before them that are not, are taken out of it.
+    pub(crate) fn first_of(&self, order: &mut VecDeque<K>, most: usize) -> Vec<K> {
+        let mut first = Vec::new();
+        while first.len() < most {
+            let Some(key) = order.pop_front() else { break };
+            if self.has(key) {
+                first.push(key);
+            }
+        }
+        first.iter().rev().for_each(|&key| order.push_front(key));
+        first
+    }
+
     /// All values, in no order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
@@ -170,13 +185,7 @@ impl<K: Number, V> FromIterator<(K, V)> for Near<K, V> {
 /// As the map that it stands for.
 impl<K: Number + Saved + Ord, V: Saved> Saved for Near<K, V> {
     fn save(&self, out: &mut Vec<u8>) {
-        let mut entries: Vec<_> = self.iter().collect();
-        entries.sort_unstable_by_key(|&(key, _)| key);
-        entries.len().save(out);
-        for (key, value) in entries {
-            key.save(out);
-            value.save(out);
-        }
+        save_by_key::<K, K, V>(self.iter(), out);
     }
 
     fn load(input: &mut Input<'_>) -> Option<Self> {

@@ -3,7 +3,7 @@
 //! Numbers go as their bytes, little-endian; lists, texts and maps behind their lengths, maps in the order of their
 //! keys; of an enumeration, the variant's number first. The same state gives the same bytes.
 
-use core::fmt;
+use core::{borrow::Borrow, fmt};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap, VecDeque},
@@ -278,15 +278,23 @@ impl<K: Saved + Ord, V: Saved> Saved for BTreeMap<K, V> {
     }
 }
 
+/// Writes down a map that has no order of its own, in the order of its keys.
+pub(crate) fn save_by_key<'m, K: Borrow<B>, B: Saved + Ord, V: Saved + 'm>(
+    entries: impl Iterator<Item = (K, &'m V)>,
+    out: &mut Vec<u8>,
+) {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_unstable_by(|(one, _), (other, _)| one.borrow().cmp(other.borrow()));
+    entries.len().save(out);
+    for (key, value) in entries {
+        key.borrow().save(out);
+        value.save(out);
+    }
+}
+
 impl<K: Saved + Ord + Hash, V: Saved, H: BuildHasher + Default> Saved for HashMap<K, V, H> {
     fn save(&self, out: &mut Vec<u8>) {
-        let mut entries: Vec<_> = self.iter().collect();
-        entries.sort_unstable_by_key(|&(key, _)| key);
-        entries.len().save(out);
-        for (key, value) in entries {
-            key.save(out);
-            value.save(out);
-        }
+        save_by_key::<&K, K, V>(self.iter(), out);
     }
 
     fn load(input: &mut Input<'_>) -> Option<Self> {

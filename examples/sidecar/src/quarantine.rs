@@ -69,8 +69,12 @@ impl Quarantine {
 }
 
 fn reason_of(place: &Path) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(".reason");
+    with_ending(place, ".reason")
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
     name.into()
 }
 
@@ -80,14 +84,13 @@ pub(crate) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut other = to.to_owned();
+    let mut free = to.to_owned();
     let mut number = 1;
-    while other.exists() {
-        other.as_mut_os_string().clone_from(&to.as_os_str().to_owned());
-        other.as_mut_os_string().push(format!(".{number}"));
+    while free.exists() {
+        free = with_ending(to, &format!(".{number}"));
         number += 1;
     }
-    let to = &*other;
+    let to = &*free;
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             let folder = to.parent().unwrap_or(Path::new("."));

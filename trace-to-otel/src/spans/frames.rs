@@ -52,15 +52,7 @@ impl Frames {
 
     /// The oldest that are open. Those before them that have ended are looked at no second time.
     pub(super) fn oldest(&mut self, most: usize) -> Vec<FrameKey> {
-        let mut open = Vec::new();
-        while open.len() < most {
-            let Some(key) = self.order.pop_front() else { break };
-            if self.by_key.has(key) {
-                open.push(key);
-            }
-        }
-        open.iter().rev().for_each(|&key| self.order.push_front(key));
-        open
+        self.by_key.first_of(&mut self.order, most)
     }
 
     /// All of them, the latest first.

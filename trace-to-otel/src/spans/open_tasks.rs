@@ -74,14 +74,7 @@ impl OpenTasks {
 
     /// The oldest that are open. Those before them that have ended are looked at no second time.
     pub(super) fn oldest(&mut self, most: usize) -> Vec<TaskId> {
-        let mut oldest = Vec::new();
-        while oldest.len() < most {
-            let Some(id) = self.order.pop_front() else { break };
-            if self.by_id.has(id) {
-                oldest.push(id);
-            }
-        }
-        oldest.iter().rev().for_each(|&id| self.order.push_front(id));
+        let mut oldest = self.by_id.first_of(&mut self.order, most);
         oldest.extend(self.late.iter().take(most));
         oldest.sort_unstable();
         // One that began twice may be in both.

@@ -21,7 +21,7 @@ use crate::{
     inbox::Arrival,
     session::Stop,
     source::Afterwards,
-    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress, Tail},
+    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress, Tail, Version as FileVersion},
     telemetry::{Tally, Telemetry},
 };
 
@@ -459,7 +459,7 @@ pub(super) fn close(
     }
     let begun = Begun::new(config, &record, UnixTime(0));
     let (service, name) = (begun.service.clone(), format!("process {:032x} {}", id.0, id.1));
-    let version = crate::store::Version { inode: 0, length: 0, modified: 0, head: 0 };
+    let version = FileVersion { inode: 0, length: 0, modified: 0, head: 0 };
     let fingerprint = begun.fingerprint(&record, None, true);
     let progress = Progress { path: name, version, fingerprint, accepted: 0 };
     let (mut mapper, mut volume) = begun.open(office, progress, &record);

@@ -5,7 +5,6 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Write},
-    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -364,7 +363,7 @@ impl Office {
             {
                 return;
             }
-            Afterwards::Delete => remove(path),
+            Afterwards::Delete => fs::remove_file(path),
             Afterwards::Move(to) => move_file(path, to),
             Afterwards::Unspool => self.spool.remove(path),
         };
@@ -380,10 +379,6 @@ impl Office {
             }
         }
     }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    fs::remove_file(path)
 }
 
 /// Now, in seconds since 1970.
