@@ -7,8 +7,8 @@ use std::hint::black_box;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
+use go_trace_sanitize::{Dialect, SqlSanitizer};
 use libdd_trace_obfuscation::http::obfuscate_url_string;
-use sanitize::{Dialect, SqlSanitizer};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::Tokenizer;
 
@@ -145,12 +145,12 @@ fn set(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, texts: &[&str], cle
 
 fn locations(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("url");
-    set(&mut group, "ours", &URLS, |text| sanitize::url(text).len());
+    set(&mut group, "ours", &URLS, |text| go_trace_sanitize::url(text).len());
     set(&mut group, "libdd-trace-obfuscation", &URLS, |text| obfuscate_url_string(text, true, false).len());
     group.finish();
     let mut group = criterion.benchmark_group("ours");
-    set(&mut group, "dsn", &CONNECTIONS, |text| sanitize::dsn(text).len());
-    set(&mut group, "text", &MESSAGES, |text| sanitize::text(text).len());
+    set(&mut group, "dsn", &CONNECTIONS, |text| go_trace_sanitize::dsn(text).len());
+    set(&mut group, "text", &MESSAGES, |text| go_trace_sanitize::text(text).len());
     group.finish();
 }
 

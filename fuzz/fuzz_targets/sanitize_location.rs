@@ -2,8 +2,8 @@
 //! stands around it.
 #![no_main]
 
+use go_trace_sanitize::{Sanitizer, UrlMode, UrlSanitizer};
 use libfuzzer_sys::fuzz_target;
-use sanitize::{Sanitizer, UrlMode, UrlSanitizer};
 
 const SECRET: &str = "s3cr3tQx";
 

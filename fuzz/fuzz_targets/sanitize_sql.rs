@@ -2,8 +2,8 @@
 //! not leave, whatever follows it.
 #![no_main]
 
+use go_trace_sanitize::{Dialect, SqlSanitizer};
 use libfuzzer_sys::fuzz_target;
-use sanitize::{Dialect, SqlSanitizer};
 
 const SECRET: &[u8] = b"s3cr3tQx";
 

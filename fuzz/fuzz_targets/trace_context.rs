@@ -1,6 +1,6 @@
 #![no_main]
 //! The headers of a request, one on each line: what goes out comes in again as the same context.
-use trace_context::{LogCarrier, TraceState, extract, inject};
+use go_trace_context::{LogCarrier, TraceState, extract, inject};
 
 libfuzzer_sys::fuzz_target!(|head: &[u8]| {
     let lines = head.split(|&byte| byte == b'\n').map(|line| line.splitn(2, |&byte| byte == b':'));

@@ -11,8 +11,8 @@ use crate::{SensitiveKeys, UrlSanitizer, steps};
 /// Removes the secrets of a connection string, with the default keys of [`DsnSanitizer`].
 ///
 /// ```
-/// assert_eq!(sanitize::dsn("bob:hunter2@tcp(db:3306)/shop?timeout=1s"), "tcp(db:3306)/shop");
-/// assert_eq!(sanitize::dsn("host=db user=bob password='hun ter2'"), "host=db user=bob password=REDACTED");
+/// assert_eq!(go_trace_sanitize::dsn("bob:hunter2@tcp(db:3306)/shop?timeout=1s"), "tcp(db:3306)/shop");
+/// assert_eq!(go_trace_sanitize::dsn("host=db user=bob password='hun ter2'"), "host=db user=bob password=REDACTED");
 /// ```
 #[must_use]
 pub fn dsn(text: &str) -> Cow<'_, str> {

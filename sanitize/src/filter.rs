@@ -10,7 +10,7 @@ bitflags::bitflags! {
     /// written by [`Display`](fmt::Display), are `core`, `http`, `sql`, `tls`, `net`, `custom` and `all`, separated by commas.
     ///
     /// ```
-    /// use sanitize::Filter;
+    /// use go_trace_sanitize::Filter;
     ///
     /// assert_eq!(Filter::default(), Filter::CORE | Filter::CUSTOM);
     /// assert_eq!("http,sql".parse(), Ok(Filter::HTTP | Filter::SQL));

@@ -15,7 +15,7 @@ impl Filter {
     /// The filter that a process with this `GODEBUG` setting starts with: the default, and what the setting turns on.
     ///
     /// ```
-    /// use sanitize::Filter;
+    /// use go_trace_sanitize::Filter;
     ///
     /// assert_eq!(Filter::from_godebug("madvdontneed=1,tracehttp=1"), Filter::default() | Filter::HTTP);
     /// assert_eq!(Filter::from_godebug("tracesql=0"), Filter::default());
@@ -34,7 +34,7 @@ impl Filter {
     /// and the last valid value of a key wins (rules G2 and G3).
     ///
     /// ```
-    /// use sanitize::Filter;
+    /// use go_trace_sanitize::Filter;
     ///
     /// let filter = Filter::SQL.with_godebug("tracehttp=1,tracehttp=off,tracesql=0,tracetls=1,tracetls=0");
     /// assert_eq!(filter, Filter::SQL | Filter::HTTP);

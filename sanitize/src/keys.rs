@@ -86,7 +86,7 @@ const ORDINARY: [&str; 21] = [
 /// blank, so `apikey` also means `api_key`, `API-Key` and `apiKey`; a `*` at its begin or end stands for any characters.
 ///
 /// ```
-/// use sanitize::SensitiveKeys;
+/// use go_trace_sanitize::SensitiveKeys;
 ///
 /// let keys = SensitiveKeys::default().with_pattern("tenant*");
 /// assert!(keys.contains(b"tenant_id") && keys.contains(b"Client-Secret") && !keys.contains(b"page"));

@@ -44,7 +44,7 @@ type Rule = Arc<dyn for<'a> Fn(&'a str) -> Cow<'a, str> + Send + Sync>;
 /// change. Cloning is cheap: clones share the rules, and changing one leaves the others as they are.
 ///
 /// ```
-/// use sanitize::{Sanitizer, Stage, TextKind};
+/// use go_trace_sanitize::{Sanitizer, Stage, TextKind};
 ///
 /// let sanitizer = Sanitizer::new().with_rule(TextKind::Text, Stage::Before, |text| text.replace("Jane Doe", "(name)").into());
 /// assert_eq!(sanitizer.text("Jane Doe sent token=abc"), "(name) sent token=REDACTED");

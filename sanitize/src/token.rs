@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 /// The prefixes by which a secret token is known wherever it stands, such as `ghp_` or `AKIA`.
 ///
 /// ```
-/// use sanitize::{TextSanitizer, TokenPrefixes};
+/// use go_trace_sanitize::{TextSanitizer, TokenPrefixes};
 ///
 /// let text = TextSanitizer::new().with_token_prefixes(TokenPrefixes::default().with_prefix("acme_"));
 /// assert_eq!(text.sanitize("got acme_0123 and ghp_abcdef"), "got REDACTED and REDACTED");

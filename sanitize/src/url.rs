@@ -13,7 +13,7 @@ use crate::steps;
 /// Removes user information, parameters, query and fragment of a URL, with the default options of [`UrlSanitizer`].
 ///
 /// ```
-/// assert_eq!(sanitize::url("https://bob:hunter2@example.com/cart;id=7?token=x#y"), "https://example.com/cart");
+/// assert_eq!(go_trace_sanitize::url("https://bob:hunter2@example.com/cart;id=7?token=x#y"), "https://example.com/cart");
 /// ```
 #[must_use]
 pub fn url(text: &str) -> Cow<'_, str> {
@@ -23,7 +23,7 @@ pub fn url(text: &str) -> Cow<'_, str> {
 /// The URL sanitizer with its options.
 ///
 /// ```
-/// use sanitize::{UrlMode, UrlSanitizer};
+/// use go_trace_sanitize::{UrlMode, UrlSanitizer};
 ///
 /// let redact = UrlSanitizer::new().with_mode(UrlMode::Redact);
 /// assert_eq!(

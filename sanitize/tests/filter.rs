@@ -1,6 +1,6 @@
 //! Rules G1–G4: the category filter and its `GODEBUG` settings.
 
-use sanitize::Filter;
+use go_trace_sanitize::Filter;
 
 #[test]
 fn g1_bits_and_default() {

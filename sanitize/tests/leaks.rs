@@ -1,8 +1,8 @@
 //! Texts that are unambiguous in one dialect, full of what means something else in another: what that dialect hides in literals and
 //! comments leaves neither when the dialect is known nor when it is not.
 
+use go_trace_sanitize::{Dialect, sql};
 use proptest::prelude::*;
-use sanitize::{Dialect, sql};
 
 const SECRET: &str = "s3cr3tQx";
 

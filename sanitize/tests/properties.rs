@@ -1,7 +1,7 @@
 //! What holds for every text: nothing secret leaves, a second pass changes nothing, names survive, nothing panics.
 
+use go_trace_sanitize::{Dialect, Sanitizer, SqlSanitizer, UrlMode, UrlSanitizer};
 use proptest::prelude::*;
-use sanitize::{Dialect, Sanitizer, SqlSanitizer, UrlMode, UrlSanitizer};
 
 /// Stands at the place of a literal, and must not leave.
 const SECRET: &str = "s3cr3tQx";
@@ -266,13 +266,13 @@ proptest! {
 
     #[test]
     fn s_no_secret_leaves_an_ordinary_query(query in query(), dialect in dialect()) {
-        let clean = sanitize::sql(&query, dialect);
+        let clean = go_trace_sanitize::sql(&query, dialect);
         prop_assert!(!clean.contains(SECRET), "{clean}");
     }
 
     #[test]
     fn s_names_survive(query in query(), dialect in dialect()) {
-        let clean = sanitize::sql(&query, dialect);
+        let clean = go_trace_sanitize::sql(&query, dialect);
         for name in query.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| word.ends_with("_c")) {
             prop_assert!(clean.contains(name), "{name} in {clean}");
         }
@@ -285,19 +285,19 @@ proptest! {
 
     #[test]
     fn s14_bytes_never_panic_and_twice_changes_nothing(text in any::<Vec<u8>>(), dialect in dialect()) {
-        let once = sanitize::sql_bytes(&text, dialect);
-        prop_assert_eq!(&sanitize::sql_bytes(&once, dialect), &once);
+        let once = go_trace_sanitize::sql_bytes(&text, dialect);
+        prop_assert_eq!(&go_trace_sanitize::sql_bytes(&once, dialect), &once);
     }
 
     #[test]
     fn s14_bytes_and_text_agree(text in pieces(), dialect in dialect()) {
-        let clean = sanitize::sql(&text, dialect);
-        prop_assert_eq!(clean.as_bytes(), &*sanitize::sql_bytes(text.as_bytes(), dialect));
+        let clean = go_trace_sanitize::sql(&text, dialect);
+        prop_assert_eq!(clean.as_bytes(), &*go_trace_sanitize::sql_bytes(text.as_bytes(), dialect));
     }
 
     #[test]
     fn s14_limit_holds(text in prop_oneof![pieces(), spaced_pieces(), query()], dialect in dialect(), limit in 0_usize..60) {
-        let whole = sanitize::sql(&text, dialect);
+        let whole = go_trace_sanitize::sql(&text, dialect);
         let cut = SqlSanitizer::new(dialect).max_output(limit).sanitize(&text);
         prop_assert!(cut.len() <= limit);
         prop_assert!(whole.starts_with(&*cut), "{cut:?} of {whole:?}");
@@ -305,7 +305,7 @@ proptest! {
 
     #[test]
     fn s15_summary_is_short(text in prop_oneof![pieces(), spaced_pieces(), query()], dialect in dialect()) {
-        let summary = sanitize::sql_summary(&text, dialect);
+        let summary = go_trace_sanitize::sql_summary(&text, dialect);
         prop_assert!(summary.chars().count() <= 255);
         prop_assert!(!summary.contains(SECRET));
     }
@@ -319,10 +319,10 @@ proptest! {
                 prop_assert_eq!(&url.sanitize(&*once), &once, "url {:?} {}", mode, scrub);
             }
         }
-        let once = sanitize::dsn(&text);
-        prop_assert_eq!(&sanitize::dsn(&once), &once, "dsn");
-        let once = sanitize::text(&text);
-        prop_assert_eq!(&sanitize::text(&once), &once, "text");
+        let once = go_trace_sanitize::dsn(&text);
+        prop_assert_eq!(&go_trace_sanitize::dsn(&once), &once, "dsn");
+        let once = go_trace_sanitize::text(&text);
+        prop_assert_eq!(&go_trace_sanitize::text(&once), &once, "text");
     }
 
     #[test]
@@ -339,7 +339,7 @@ proptest! {
         scheme in proptest::sample::select(vec!["http://", "https:", "postgres://", "//", "jdbc:mysql://", "http:\\\\", "amqp://"]),
     ) {
         let url = format!("{scheme}{user}:{before}{SECRET}@{host}{path}?token={SECRET}#{SECRET}");
-        for clean in [sanitize::url(&url), sanitize::dsn(&url), sanitize::text(&url)] {
+        for clean in [go_trace_sanitize::url(&url), go_trace_sanitize::dsn(&url), go_trace_sanitize::text(&url)] {
             prop_assert!(!clean.contains(SECRET), "{url} became {clean}");
         }
         let credentials = format!("{scheme}{user}:{before}{SECRET}@{host}");
@@ -350,7 +350,7 @@ proptest! {
     #[test]
     fn l1_no_secret_leaves(before in location(), key in proptest::sample::select(vec!["password=", "token: ", "\"secret\":\"", "api_key="])) {
         let message = format!("{before} {key}{SECRET}");
-        let clean = sanitize::text(&message);
+        let clean = go_trace_sanitize::text(&message);
         prop_assert!(!clean.contains(SECRET), "{message} became {clean}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sanitize::{Dialect, SqlSanitizer, sql, sql_bytes, sql_summary};
+use go_trace_sanitize::{Dialect, SqlSanitizer, sql, sql_bytes, sql_summary};
 
 /// One test per line: its name, the dialects it holds in, a text and the sanitized text. `same` means that nothing changes.
 macro_rules! table {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sanitize::{
+use go_trace_sanitize::{
     Dialect, Sanitizer, SensitiveKeys, SqlSanitizer, Stage, TextKind, TextSanitizer, TokenPrefixes, UrlMode,
     UrlSanitizer, text,
 };
@@ -186,7 +186,7 @@ fn sanitizer_is_cheap_to_share() {
 /// L1: a text that stands apart from its name, as a log's message does from its category.
 #[test]
 fn l1_texts_with_sensitive_names() {
-    let sanitizer = sanitize::Sanitizer::new();
+    let sanitizer = go_trace_sanitize::Sanitizer::new();
     for name in ["password", "api_key", "Authorization", "db.password"] {
         assert_eq!(sanitizer.named_text(name, "correct horse"), "REDACTED", "{name}");
         assert_eq!(sanitizer.named_text(name, ""), "", "{name}");

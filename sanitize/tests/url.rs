@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use sanitize::{DsnSanitizer, SensitiveKeys, UrlMode, UrlSanitizer, dsn, url};
+use go_trace_sanitize::{DsnSanitizer, SensitiveKeys, UrlMode, UrlSanitizer, dsn, url};
 
 /// One test per line. `same` means that nothing changes.
 macro_rules! table {

@@ -15,9 +15,9 @@ use std::num::{NonZeroU64, NonZeroU128};
 use std::sync::Arc;
 use std::time::Duration;
 
+use go_trace_context::{Context, SpanId, TraceFlags, TraceId, TraceParent, extract, inject};
 use serde_json::Value;
 use tiny_http::{Method, Request, Response, Server};
-use trace_context::{Context, SpanId, TraceFlags, TraceId, TraceParent, extract, inject};
 
 /// How many requests are served at the same time: a request may lead to another one to this same service.
 const THREADS: usize = 8;

@@ -17,7 +17,7 @@ mod percent;
 /// that every participant has to hand on (rule T4).
 ///
 /// ```
-/// use trace_context::Baggage;
+/// use go_trace_context::Baggage;
 ///
 /// let mut baggage = Baggage::from_headers(["userId = Am%C3%A9lie ; ttl=5", "bad key=1,isProduction=false"]).baggage;
 /// assert_eq!(baggage.get("userId").as_deref(), Some("Amélie"));
@@ -25,7 +25,7 @@ mod percent;
 ///
 /// baggage.set("serverNode", "DF 28")?;
 /// assert_eq!(baggage.to_string(), "userId=Am%C3%A9lie;ttl=5,isProduction=false,serverNode=DF%2028");
-/// # Ok::<(), trace_context::BaggageError>(())
+/// # Ok::<(), go_trace_context::BaggageError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Baggage {
@@ -158,13 +158,13 @@ impl fmt::Display for Baggage {
 /// One member of a [`Baggage`]: a key, a value, and properties that mean what sender and receiver agreed on.
 ///
 /// ```
-/// use trace_context::BaggageMember;
+/// use go_trace_context::BaggageMember;
 ///
 /// let member = BaggageMember::new("userId", "alice")?.with_property("ttl", Some("5"))?;
 /// assert_eq!(member.to_string(), "userId=alice;ttl=5");
 /// let property = member.properties().next();
 /// assert_eq!(property, Some(("ttl", Some("5".into()))));
-/// # Ok::<(), trace_context::BaggageError>(())
+/// # Ok::<(), go_trace_context::BaggageError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BaggageMember {

@@ -12,7 +12,7 @@ use crate::id::TraceId;
 /// joins nothing.
 ///
 /// ```
-/// use trace_context::{Fold, TraceId};
+/// use go_trace_context::{Fold, TraceId};
 ///
 /// let id: TraceId = "0af7651916cd43dd8448eb211c80319c".parse()?;
 /// let fold = Fold::of(id).expect("the halves differ");
@@ -22,7 +22,7 @@ use crate::id::TraceId;
 /// let stand_in = fold.stand_in();
 /// assert_eq!(Fold::of(stand_in), Some(fold));
 /// assert!(Fold::is_stand_in(stand_in));
-/// # Ok::<(), trace_context::ParseIdError>(())
+/// # Ok::<(), go_trace_context::ParseIdError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fold(NonZeroU64);
@@ -93,13 +93,13 @@ impl fmt::Debug for Fold {
 /// them, as if they had never been seen, and [counted](Self::evicted).
 ///
 /// ```
-/// use trace_context::{Fold, FoldIndex, Resolution, TraceId};
+/// use go_trace_context::{Fold, FoldIndex, Resolution, TraceId};
 ///
 /// let full: TraceId = "0af7651916cd43dd8448eb211c80319c".parse()?;
 /// let index: FoldIndex = [full].into_iter().collect();
 /// let fold = Fold::of(full).expect("the halves differ");
 /// assert_eq!(index.resolve(fold), Resolution::Known(full));
-/// # Ok::<(), trace_context::ParseIdError>(())
+/// # Ok::<(), go_trace_context::ParseIdError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct FoldIndex {
@@ -153,7 +153,7 @@ impl FoldIndex {
     ///
     /// ```
     /// use std::num::NonZeroUsize;
-    /// use trace_context::{FoldIndex, TraceId};
+    /// use go_trace_context::{FoldIndex, TraceId};
     ///
     /// let mut index = FoldIndex::with_limit(NonZeroUsize::MIN);
     /// index.extend([1, 2].map(TraceId::from_u128).into_iter().flatten());
@@ -199,13 +199,13 @@ impl FoldIndex {
     /// The real id in place of a stand-in, where exactly one is known; any other id stays as it is.
     ///
     /// ```
-    /// use trace_context::{Fold, FoldIndex, TraceId};
+    /// use go_trace_context::{Fold, FoldIndex, TraceId};
     ///
     /// let full: TraceId = "0af7651916cd43dd8448eb211c80319c".parse()?;
     /// let index: FoldIndex = [full].into_iter().collect();
     /// let stand_in = Fold::of(full).expect("the halves differ").stand_in();
     /// assert_eq!(index.replace(stand_in), full);
-    /// # Ok::<(), trace_context::ParseIdError>(())
+    /// # Ok::<(), go_trace_context::ParseIdError>(())
     /// ```
     pub fn replace(&self, id: TraceId) -> TraceId {
         match Fold::of(id).filter(|_| Fold::is_stand_in(id)).map(|fold| self.resolve(fold)) {

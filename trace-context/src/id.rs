@@ -95,7 +95,7 @@ id! {
     /// Its text is 32 lower-case hexadecimal digits; upper-case ones are refused, as the specification demands (rule T1).
     ///
     /// ```
-    /// use trace_context::TraceId;
+    /// use go_trace_context::TraceId;
     ///
     /// let id: TraceId = "0af7651916cd43dd8448eb211c80319c".parse()?;
     /// assert_eq!(id.as_bytes()[0], 0x0a);
@@ -107,7 +107,7 @@ id! {
     ///     Err(_) => panic!("not a trace id"),
     /// };
     /// assert_eq!(KNOWN.as_u128(), 0x0af7651916cd43dd8448eb211c80319c);
-    /// # Ok::<(), trace_context::ParseIdError>(())
+    /// # Ok::<(), go_trace_context::ParseIdError>(())
     /// ```
     TraceId: 16 bytes, 32 digits, u128 (from_u128, as_u128, NonZeroU128)
 }
@@ -119,12 +119,12 @@ id! {
     /// Its text is 16 lower-case hexadecimal digits (rule T1).
     ///
     /// ```
-    /// use trace_context::SpanId;
+    /// use go_trace_context::SpanId;
     ///
     /// let id: SpanId = "b7ad6b7169203331".parse()?;
     /// assert_eq!(id.as_u64(), 0xb7ad_6b71_6920_3331);
     /// assert_eq!(SpanId::from_u64(0), None);
-    /// # Ok::<(), trace_context::ParseIdError>(())
+    /// # Ok::<(), go_trace_context::ParseIdError>(())
     /// ```
     SpanId: 8 bytes, 16 digits, u64 (from_u64, as_u64, NonZeroU64)
 }

@@ -9,7 +9,7 @@ use crate::traceparent::{ParseTraceParentError, TraceParent};
 /// The log categories that carry a context.
 ///
 /// ```
-/// use trace_context::{LogCarrier, LogContext};
+/// use go_trace_context::{LogCarrier, LogContext};
 ///
 /// let carrier = LogCarrier::from_category(b"datadog.uint64_span_id").expect("a known category");
 /// let context = carrier.read(&[0x31, 0x33, 0x20, 0x69, 0x71, 0x6b, 0xad, 0xb7])?;

@@ -110,7 +110,7 @@ impl Extracted {
 ///     ("tracestate", "congo=2"),
 ///     ("baggage", "userId=alice"),
 /// ];
-/// let extracted = trace_context::extract(&headers);
+/// let extracted = go_trace_context::extract(&headers);
 /// assert!(extracted.parent?.flags().is_sampled());
 /// assert_eq!(extracted.state?.to_string(), "rojo=1,congo=2");
 /// assert_eq!(extracted.baggage.baggage.get("userId").as_deref(), Some("alice"));
@@ -147,13 +147,13 @@ pub fn extract<H: HeaderPair>(headers: impl IntoIterator<Item = H>) -> Extracted
 /// can read all of it: empty [`Context::baggage`] first where the receiver should not know what the application says.
 ///
 /// ```
-/// use trace_context::{Context, TraceParent, inject};
+/// use go_trace_context::{Context, TraceParent, inject};
 ///
 /// let parent: TraceParent = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01".parse()?;
 /// let mut headers: Vec<(String, String)> = Vec::new();
 /// inject(&Context::new(parent), &mut headers);
 /// assert_eq!(headers, [("traceparent".to_string(), parent.to_string())]);
-/// # Ok::<(), trace_context::ParseTraceParentError>(())
+/// # Ok::<(), go_trace_context::ParseTraceParentError>(())
 /// ```
 pub fn inject(context: &Context, headers: &mut impl HeaderSink) -> usize {
     headers.set(TRACEPARENT, context.parent.to_string());

@@ -35,7 +35,7 @@ impl Context {
     /// came from another process.
     ///
     /// ```
-    /// use trace_context::Context;
+    /// use go_trace_context::Context;
     ///
     /// let mut context = Context::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03".parse()?);
     /// context.state = "rojo=1,foo@@bar=2".parse()?;

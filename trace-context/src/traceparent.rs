@@ -16,7 +16,7 @@ const LENGTH: usize = 55;
 /// as the specification demands, never handed on (rule T1).
 ///
 /// ```
-/// use trace_context::TraceFlags;
+/// use go_trace_context::TraceFlags;
 ///
 /// let flags = TraceFlags::from_byte(0xff);
 /// assert!(flags.is_sampled() && flags.is_random());
@@ -77,7 +77,7 @@ impl fmt::Display for TraceFlags {
 /// A trace, the span in it that calls, and the flags of the trace: what a `traceparent` header says.
 ///
 /// ```
-/// use trace_context::{SpanId, TraceParent};
+/// use go_trace_context::{SpanId, TraceParent};
 ///
 /// let caller: TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse()?;
 /// assert!(caller.flags().is_sampled());
@@ -107,7 +107,7 @@ impl TraceParent {
     /// It is `const`, so a known value can be checked by the compiler:
     ///
     /// ```
-    /// use trace_context::TraceParent;
+    /// use go_trace_context::TraceParent;
     ///
     /// const CALLER: TraceParent =
     ///     match TraceParent::from_bytes(b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01") {

@@ -11,14 +11,14 @@ use crate::blanks::trim;
 /// the most recently written first (rule T3).
 ///
 /// ```
-/// use trace_context::TraceState;
+/// use go_trace_context::TraceState;
 ///
 /// let mut state: TraceState = "rojo=00f067aa0ba902b7, congo=t61rcWkgMzE".parse()?;
 /// assert_eq!(state.get("congo"), Some("t61rcWkgMzE"));
 ///
 /// state.set("congo", "b7ad6b7169203331")?;
 /// assert_eq!(state.to_string(), "congo=b7ad6b7169203331,rojo=00f067aa0ba902b7");
-/// # Ok::<(), trace_context::TraceStateError>(())
+/// # Ok::<(), go_trace_context::TraceStateError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TraceState {
@@ -52,11 +52,11 @@ impl TraceState {
     /// is kept.
     ///
     /// ```
-    /// use trace_context::TraceState;
+    /// use go_trace_context::TraceState;
     ///
     /// let state = TraceState::from_headers(["foo=1 ,, bar=2", "", "foo=3"])?;
     /// assert_eq!(state.to_string(), "foo=1,bar=2");
-    /// # Ok::<(), trace_context::TraceStateError>(())
+    /// # Ok::<(), go_trace_context::TraceStateError>(())
     /// ```
     ///
     /// # Errors
@@ -136,12 +136,12 @@ impl TraceState {
     /// the last of them before the others, then any entry from the end (rule T3). Returns how many were dropped.
     ///
     /// ```
-    /// use trace_context::TraceState;
+    /// use go_trace_context::TraceState;
     ///
     /// let mut state = TraceState::from_headers([format!("a=1,b={},c=2", "x".repeat(200))])?;
     /// assert_eq!(state.shorten(100), 1);
     /// assert_eq!(state.to_string(), "a=1,c=2");
-    /// # Ok::<(), trace_context::TraceStateError>(())
+    /// # Ok::<(), go_trace_context::TraceStateError>(())
     /// ```
     pub fn shorten(&mut self, characters: usize) -> usize {
         let before = self.len();

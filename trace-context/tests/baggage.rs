@@ -1,6 +1,6 @@
 //! Rule T4: the values of the `baggage` headers, as they are read, changed and written.
 
-use trace_context::{Baggage, BaggageError as Error, BaggageMember, ReceivedBaggage};
+use go_trace_context::{Baggage, BaggageError as Error, BaggageMember, ReceivedBaggage};
 
 fn read(values: &[&str]) -> ReceivedBaggage {
     Baggage::from_headers(values)

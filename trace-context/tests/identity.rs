@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use trace_context::{
+use go_trace_context::{
     Fold, FoldIndex, LogCarrier, LogCarrierError, LogContext, ParseTraceParentError, Resolution, SpanId,
     TraceId,
 };

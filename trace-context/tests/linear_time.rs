@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::process::Command;
 
-use trace_context::{Baggage, FoldIndex, TraceId, TraceParent, TraceState, extract};
+use go_trace_context::{Baggage, FoldIndex, TraceId, TraceParent, TraceState, extract};
 
 /// What else there is than the text of a single header.
 const HEADERS: &str = "many headers";

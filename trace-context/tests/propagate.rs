@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use trace_context::{
+use go_trace_context::{
     Context, EntryProblem, HeaderSink, ParseTraceParentError, RestartReason, SpanId, TraceFlags, TraceId,
     TraceParent, TraceState, TraceStateError, extract, inject,
 };

@@ -3,12 +3,12 @@
 
 mod grammar;
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-use trace_context::{
+use go_trace_context::{
     Baggage, BaggageMember, Context, Fold, LogCarrier, SpanId, TraceFlags, TraceId, TraceParent, TraceState,
     extract, inject,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 fn trace_parent() -> impl Strategy<Value = TraceParent> {
     (1..=u128::MAX, 1..=u64::MAX, any::<u8>()).prop_map(|(trace_id, span_id, flags)| {

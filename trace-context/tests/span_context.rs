@@ -2,8 +2,8 @@
 
 #![cfg(feature = "opentelemetry")]
 
+use go_trace_context::{Context, ParseIdError, SpanId, TraceId, TraceState};
 use opentelemetry::trace as otel;
-use trace_context::{Context, ParseIdError, SpanId, TraceId, TraceState};
 
 const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
 

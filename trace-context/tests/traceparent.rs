@@ -1,7 +1,7 @@
 //! Rule T1: the value of a `traceparent` header, as it is read and as it is written.
 
-use trace_context::ParseTraceParentError as Error;
-use trace_context::{ParseIdError, SpanId, TraceFlags, TraceId, TraceParent};
+use go_trace_context::ParseTraceParentError as Error;
+use go_trace_context::{ParseIdError, SpanId, TraceFlags, TraceId, TraceParent};
 
 const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

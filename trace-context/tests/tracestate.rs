@@ -1,7 +1,7 @@
 //! Rule T3: the values of the `tracestate` headers, as they are read, changed and written.
 
-use trace_context::EntryProblem as Problem;
-use trace_context::{TraceState, TraceStateError as Error};
+use go_trace_context::EntryProblem as Problem;
+use go_trace_context::{TraceState, TraceStateError as Error};
 
 fn read(values: &[&str]) -> Result<String, Error> {
     TraceState::from_headers(values).map(|state| state.to_string())

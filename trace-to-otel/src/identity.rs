@@ -12,11 +12,11 @@
 
 use core::num::{NonZeroU64, NonZeroU128};
 
+use go_trace_context::{LogContext, SpanId, TraceFlags, TraceId, TraceParent};
 use go_trace_format::{
     Event,
     event::{TaskId, ThreadId},
 };
-use trace_context::{LogContext, SpanId, TraceFlags, TraceId, TraceParent};
 use twox_hash::XxHash3_128;
 
 use crate::{

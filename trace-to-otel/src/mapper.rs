@@ -6,7 +6,7 @@ use go_trace_format::{
     Category, Event, EventKind, EventType, ReadyEvents,
     event::{GoroutineId, TaskId},
 };
-use sanitize::Sanitizer;
+use go_trace_sanitize::Sanitizer;
 
 use crate::{
     anatomy::Anatomy,

@@ -11,11 +11,11 @@ use std::{
     sync::Arc,
 };
 
+use go_trace_context::{SpanId, TraceFlags, TraceId, TraceParent};
 use go_trace_format::{
     Time,
     event::{GoroutineId, Operation, ProcId, TaskId, ThreadId},
 };
-use trace_context::{SpanId, TraceFlags, TraceId, TraceParent};
 
 /// What can be written down and read again.
 pub(crate) trait Saved: Sized {

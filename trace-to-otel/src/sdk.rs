@@ -11,6 +11,7 @@
 use core::fmt;
 use std::time::{Duration, SystemTime};
 
+use go_trace_context::{SpanId, TraceFlags, TraceId};
 use opentelemetry::{
     InstrumentationScope, Key, KeyValue,
     trace::{self as otel, SpanContext, TraceState},
@@ -21,7 +22,6 @@ use opentelemetry_sdk::{
     trace::{SpanData, SpanEvents, SpanExporter, SpanLinks},
 };
 use opentelemetry_semantic_conventions::SCHEMA_URL;
-use trace_context::{SpanId, TraceFlags, TraceId};
 
 use crate::{
     resource::Resource,
@@ -131,7 +131,7 @@ fn key_value(attribute: &Attribute) -> KeyValue {
 ///
 /// ```
 /// use opentelemetry_sdk::trace::InMemorySpanExporter;
-/// use trace_context::{SpanId, TraceId};
+/// use go_trace_context::{SpanId, TraceId};
 /// use trace_to_otel::{Resource, Scope, SdkSink, Span, SpanSink, UnixTime};
 ///
 /// let (trace_id, span_id) = (TraceId::from_u128(7).expect("not 0"), SpanId::from_u64(8).expect("not 0"));

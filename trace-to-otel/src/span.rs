@@ -6,7 +6,7 @@ use core::{
 };
 use std::{borrow::Cow, convert::Infallible, sync::Arc};
 
-use trace_context::{SpanId, TraceFlags, TraceId};
+use go_trace_context::{SpanId, TraceFlags, TraceId};
 
 use crate::{anatomy::Anatomy, log::LogRecord};
 

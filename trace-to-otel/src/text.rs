@@ -6,7 +6,7 @@ use std::{
 };
 
 use go_trace_format::{Frame, Stack, Text, event::StackId};
-use sanitize::Sanitizer;
+use go_trace_sanitize::Sanitizer;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 

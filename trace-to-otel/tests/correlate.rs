@@ -4,9 +4,9 @@ mod common;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use go_trace_context::{Fold, SpanId, TraceId};
 use proptest::prelude::*;
 use serde::Deserialize;
-use trace_context::{Fold, SpanId, TraceId};
 use trace_to_otel::{
     Attribute, ClockOffset, Correlation, Correlator, Link, MapperOptions, Parent, ProcessIndex, Scope, Span,
     SpanEvent, SpanKind, UnixTime, correlate,

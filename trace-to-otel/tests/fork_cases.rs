@@ -3,8 +3,8 @@
 mod common;
 
 use common::script::{Act, EPOCH, Script, UNIT, trace};
+use go_trace_context::Fold;
 use go_trace_format::{Dialect, EventType as E};
-use trace_context::Fold;
 use trace_to_otel::{Counters, MapperOptions, Span};
 
 /// A generation in which all threads run their goroutines, and scheduling is heard of.

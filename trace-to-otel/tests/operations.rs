@@ -34,7 +34,7 @@ fn find<'s>(spans: &'s [Span], name: &str) -> &'s Span {
     span
 }
 
-fn parent(span: &Span) -> Option<trace_context::SpanId> {
+fn parent(span: &Span) -> Option<go_trace_context::SpanId> {
     span.parent.map(|parent| parent.span_id)
 }
 

@@ -82,12 +82,12 @@ impl Text {
 
     /// The message of a log as it comes out of the trace.
     fn expected_of(&self, category: &Self) -> String {
-        sanitize::Sanitizer::new().named_text(&category.recorded(), &self.recorded()).into_owned()
+        go_trace_sanitize::Sanitizer::new().named_text(&category.recorded(), &self.recorded()).into_owned()
     }
 
     /// As it comes out of the trace: cut, sanitized, with a stand-in for an empty name.
     fn expected(&self, if_empty: &str) -> String {
-        let sanitized = sanitize::Sanitizer::new().text(&self.recorded()).into_owned();
+        let sanitized = go_trace_sanitize::Sanitizer::new().text(&self.recorded()).into_owned();
         if sanitized.is_empty() { if_empty.to_owned() } else { sanitized }
     }
 }

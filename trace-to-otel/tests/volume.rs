@@ -10,10 +10,10 @@ use std::{
 };
 
 use common::script::{Script, UNIT, time, trace};
+use go_trace_context::{SpanId, TraceId};
 use go_trace_format::Dialect;
+use go_trace_sanitize::Filter;
 use proptest::{prelude::*, sample::Index};
-use sanitize::Filter;
-use trace_context::{SpanId, TraceId};
 use trace_to_otel::{
     Attribute, Collapse, Link, MapperOptions, Parent, SamplingRatio, Scope, Span, SpanEvent, SpanKind,
     SpanSink, Status, UnixTime, Value, Volume, VolumeCounters, VolumeOptions,
@@ -241,8 +241,8 @@ fn ratios() {
     assert!(smallest.samples(trace_id((1 << 56) - 1)) && !smallest.samples(trace_id((1 << 56) - 2)));
     // What a stand-in for a fold says is as random as the fold.
     let quarter = SamplingRatio::try_from(0.25).expect("a ratio");
-    let folds =
-        (1..=4096_u64).filter_map(|n| trace_context::Fold::from_u64(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    let folds = (1..=4096_u64)
+        .filter_map(|n| go_trace_context::Fold::from_u64(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     let sampled = folds.filter(|fold| quarter.samples(fold.stand_in())).count();
     assert!((900..1150).contains(&sampled), "{sampled}");
 }

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
-use sanitize::{Dialect as SqlDialect, Filter};
+use go_trace_sanitize::{Dialect as SqlDialect, Filter};
 use trace_to_otel::{
     Collapse, SamplingRatio, UnixTime, VolumeOptions,
     otlp::{Compression, Protocol},

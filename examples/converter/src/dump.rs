@@ -6,7 +6,7 @@ use std::{
 };
 
 use go_trace_format::Dumper;
-use sanitize::Sanitizer;
+use go_trace_sanitize::Sanitizer;
 
 use crate::{
     cli::DumpArguments,

@@ -15,7 +15,7 @@ use go_trace_format::{
     wire::{Batch, BatchKind},
     write::{Copier, GenerationWriter, SyncBatch, WriteError, Writer},
 };
-use sanitize::{Filter, Sanitizer, SqlSanitizer};
+use go_trace_sanitize::{Filter, Sanitizer, SqlSanitizer};
 
 use crate::{
     cli::FilterArguments,

@@ -5,8 +5,8 @@ use std::{
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
 };
 
-use ::sanitize::{Sanitizer, SqlSanitizer};
 use anyhow::{Context, bail};
+use go_trace_sanitize::{Sanitizer, SqlSanitizer};
 
 use crate::cli::{SanitizeArguments, TextKind};
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use go_trace_format::EventType;
-use sanitize::Sanitizer;
+use go_trace_sanitize::Sanitizer;
 
 /// A text of an event, without its secrets; `before` is the text before it in the event.
 pub(crate) fn sanitized<'t>(

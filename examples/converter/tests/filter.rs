@@ -15,8 +15,8 @@ use go_trace_format::{
     wire::{BatchKind, Batches},
     write::{SyncBatch, Writer},
 };
+use go_trace_sanitize::Sanitizer;
 use oracle::Oracle;
-use sanitize::Sanitizer;
 
 /// What `filter` writes of a trace, and what it tells.
 fn filtered_and_told(trace: &[u8], arguments: &[&str]) -> (Vec<u8>, String) {

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use go_trace_context::{SpanId, TraceId};
 use go_trace_format::Reader;
 use opentelemetry_proto::tonic::{
     collector::{
@@ -25,7 +26,6 @@ use opentelemetry_proto::tonic::{
 use prost::Message;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
-use trace_context::{SpanId, TraceId};
 use trace_harness::{Collector, build};
 use trace_to_otel::{
     Histogram, HistogramPoint, LogRecord, Mapper, Metric, MetricData, NumberPoint, Resource, Scope, Span,

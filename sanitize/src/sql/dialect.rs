@@ -11,7 +11,7 @@ use core::str::FromStr;
 /// The lower-case names, those of [`Display`](fmt::Display), and their aliases are read by [`FromStr`] in any letter case:
 ///
 /// ```
-/// use sanitize::Dialect;
+/// use go_trace_sanitize::Dialect;
 ///
 /// assert_eq!("CockroachDB".parse(), Ok(Dialect::Postgres));
 /// assert_eq!(Dialect::MsSql.to_string(), "mssql");

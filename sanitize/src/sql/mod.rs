@@ -28,7 +28,7 @@ pub use dialect::{Dialect, ParseDialectError};
 /// `?` together with everything after it (rules S8 and S9).
 ///
 /// ```
-/// use sanitize::{Dialect, sql};
+/// use go_trace_sanitize::{Dialect, sql};
 ///
 /// assert_eq!(sql("SELECT a FROM t WHERE b = E'it\\'s' AND c > -1.5e3", Dialect::Postgres), "SELECT a FROM t WHERE b = ? AND c > ?");
 /// assert_eq!(sql("SELECT \"a\" FROM `t` # why", Dialect::MySql), "SELECT ? FROM `t` ");
@@ -43,7 +43,7 @@ pub fn sql(text: &str, dialect: Dialect) -> Cow<'_, str> {
 /// [`sql`] for bytes that need not be UTF-8: bytes that are not are ordinary characters.
 ///
 /// ```
-/// use sanitize::{Dialect, sql_bytes};
+/// use go_trace_sanitize::{Dialect, sql_bytes};
 ///
 /// assert_eq!(&*sql_bytes(b"SELECT '\xff' FROM t\xfe", Dialect::Generic), b"SELECT ? FROM t\xfe");
 /// ```
@@ -56,7 +56,7 @@ pub fn sql_bytes(text: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
 /// order and as written, in at most 255 characters.
 ///
 /// ```
-/// use sanitize::{Dialect, sql_summary};
+/// use go_trace_sanitize::{Dialect, sql_summary};
 ///
 /// assert_eq!(sql_summary("INSERT INTO sales.orders SELECT * FROM cart WHERE id = 7", Dialect::Generic), "INSERT sales.orders SELECT cart");
 /// ```
@@ -71,7 +71,7 @@ const CUTS: usize = 4;
 /// The SQL sanitizer with its options. Building one costs nothing; it holds no state.
 ///
 /// ```
-/// use sanitize::{Dialect, SqlSanitizer};
+/// use go_trace_sanitize::{Dialect, SqlSanitizer};
 ///
 /// let sanitizer = SqlSanitizer::new(Dialect::Postgres).collapse_in_lists(false).max_output(30);
 /// assert_eq!(sanitizer.sanitize("SELECT a FROM t WHERE b IN (1, 2, 3)"), "SELECT a FROM t WHERE b IN (?,");

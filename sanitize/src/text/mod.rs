@@ -13,7 +13,7 @@ use scan::Scan;
 /// Removes the secrets of a free text, such as a log message or a name, with the default options of [`TextSanitizer`].
 ///
 /// ```
-/// assert_eq!(sanitize::text("GET https://bob:pw@api.test/x?sig=1 token=abc"), "GET https://api.test/x token=REDACTED");
+/// assert_eq!(go_trace_sanitize::text("GET https://bob:pw@api.test/x?sig=1 token=abc"), "GET https://api.test/x token=REDACTED");
 /// ```
 #[must_use]
 pub fn text(text: &str) -> Cow<'_, str> {
@@ -83,7 +83,7 @@ impl TextSanitizer {
     /// label and its key: the text of a sensitive name is a secret as a whole.
     ///
     /// ```
-    /// let sanitizer = sanitize::TextSanitizer::new();
+    /// let sanitizer = go_trace_sanitize::TextSanitizer::new();
     /// assert_eq!(sanitizer.sanitize_named("password", "correct horse"), "REDACTED");
     /// assert_eq!(sanitizer.sanitize_named("order", "correct horse"), "correct horse");
     /// ```

@@ -37,7 +37,7 @@ impl<H: HeaderPair + ?Sized> HeaderPair for &H {
 /// client; it is implemented for the usual collections and, with the feature `http`, for `http::HeaderMap`.
 ///
 /// ```
-/// use trace_context::{Context, HeaderSink, inject};
+/// use go_trace_context::{Context, HeaderSink, inject};
 ///
 /// /// A message whose header names are always in lower case.
 /// #[derive(Default)]
@@ -59,7 +59,7 @@ impl<H: HeaderPair + ?Sized> HeaderPair for &H {
 /// let mut message = Message::default();
 /// inject(&Context::new("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse()?), &mut message);
 /// assert_eq!(message.properties.len(), 1);
-/// # Ok::<(), trace_context::ParseTraceParentError>(())
+/// # Ok::<(), go_trace_context::ParseTraceParentError>(())
 /// ```
 pub trait HeaderSink {
     /// Sets a header and replaces every header whose name differs in case only. `name` is in lower case, and `value` is

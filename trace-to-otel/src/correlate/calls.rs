@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use go_trace_context::{Fold, FoldIndex, Resolution, SpanId, TraceId};
 use opentelemetry_semantic_conventions::attribute::HTTP_RESPONSE_STATUS_CODE;
-use trace_context::{Fold, FoldIndex, Resolution, SpanId, TraceId};
 
 use crate::{
     attribute,

@@ -10,7 +10,7 @@ pub use offset::{ClockOffset, OffsetEstimate};
 
 use std::collections::{BTreeMap, HashMap};
 
-use trace_context::{FoldIndex, SpanId, TraceId};
+use go_trace_context::{FoldIndex, SpanId, TraceId};
 
 use crate::{
     correlate::calls::{Call, Matches},
@@ -32,7 +32,7 @@ impl ProcessIndex {
 /// Reads the spans of several processes, to find out what they have to do with each other. The first of two passes:
 /// [`observe`](Self::observe) every span, [`finish`](Self::finish), then [`apply`](Correlation::apply) to every span.
 ///
-/// - A stand-in trace id, made of the 64 bits that the fork records ([`trace_context::Fold::stand_in`]), gives way to the
+/// - A stand-in trace id, made of the 64 bits that the fork records ([`go_trace_context::Fold::stand_in`]), gives way to the
 ///   real id where exactly one with that fold was seen.
 /// - An HTTP server span without a parent gets the client span of another process as its remote parent, if its trace
 ///   has exactly one such span that could enclose it.
@@ -45,7 +45,7 @@ impl ProcessIndex {
 /// [`FoldIndex::DEFAULT_LIMIT`] traces. What does not fit is counted.
 ///
 /// ```
-/// use trace_context::{Fold, SpanId, TraceId};
+/// use go_trace_context::{Fold, SpanId, TraceId};
 /// use trace_to_otel::{Attribute, Correlator, Scope, Span, SpanKind, UnixTime};
 ///
 /// let real = TraceId::from_u128(0x0af7651916cd43dd8448eb211c80319c).unwrap();

@@ -1,11 +1,11 @@
 //! HTTP requests, of servers and clients. The method is not on the wire, headers are neither.
 
 use go_trace_format::{Text, event::HttpErrorKind};
+use go_trace_sanitize::Sanitizer;
 use opentelemetry_semantic_conventions::attribute::{
     ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, SERVER_ADDRESS, SERVER_PORT, URL_FULL,
     URL_PATH,
 };
-use sanitize::Sanitizer;
 
 use super::{Described, OTHER, fail, net};
 use crate::{

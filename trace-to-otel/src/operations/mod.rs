@@ -17,8 +17,8 @@ use go_trace_format::{
     Text,
     event::{Operation, Outcome},
 };
+use go_trace_sanitize::Sanitizer;
 use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
-use sanitize::Sanitizer;
 
 use crate::span::{Attribute, Scope, SpanKind, Status};
 

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use go_trace_format::{Text, event::NetErrorCode};
+use go_trace_sanitize::Sanitizer;
 use opentelemetry_semantic_conventions::attribute::{
     DNS_QUESTION_NAME, NETWORK_PEER_ADDRESS, NETWORK_PEER_PORT, NETWORK_TRANSPORT, SERVER_ADDRESS,
     SERVER_PORT,
 };
-use sanitize::Sanitizer;
 
 use super::{Described, OTHER, fail};
 use crate::{

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use go_trace_format::{Text, event::SqlErrorCode};
+use go_trace_sanitize::{Dialect, Sanitizer};
 use opentelemetry_semantic_conventions::attribute::{DB_QUERY_SUMMARY, DB_QUERY_TEXT, DB_SYSTEM_NAME};
-use sanitize::{Dialect, Sanitizer};
 
 use super::{Described, OTHER, fail, torn};
 use crate::{

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use go_trace_format::{Stack, Text, event::TlsVersion};
+use go_trace_sanitize::Sanitizer;
 use opentelemetry_semantic_conventions::attribute::{
     SERVER_ADDRESS, TLS_CIPHER, TLS_ESTABLISHED, TLS_PROTOCOL_NAME, TLS_PROTOCOL_VERSION,
 };
-use sanitize::Sanitizer;
 
 use super::{Described, OTHER, cipher_suite, fail};
 use crate::span::{Attribute, Scope, SpanKind, Status};

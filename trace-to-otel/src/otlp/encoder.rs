@@ -16,7 +16,7 @@ use crate::{resource::Resource, span::Span};
 /// dominated by one scope after another, up to the size of a batch for each scope.
 ///
 /// ```
-/// use trace_context::{SpanId, TraceId};
+/// use go_trace_context::{SpanId, TraceId};
 /// use trace_to_otel::{Resource, Scope, Span, UnixTime, otlp::{Encoder, Encoding}};
 ///
 /// let trace_id = TraceId::from_u128(0xF00).expect("not 0");

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use go_trace_context::LogCarrier;
 use go_trace_format::{
     Event,
     event::{Log, TaskId},
 };
-use trace_context::LogCarrier;
 
 use crate::{
     anatomy::Anatomy,

@@ -10,11 +10,11 @@ use std::{
     sync::Arc,
 };
 
+use go_trace_context::{Fold, SpanId};
 use go_trace_format::{
     Event,
     event::{GoroutineId, Operation, OperationEnd, OperationStart, Outcome, TaskId},
 };
-use trace_context::{Fold, SpanId};
 
 use crate::{
     attribute,

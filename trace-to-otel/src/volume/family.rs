@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use trace_context::{SpanId, TraceId};
+use go_trace_context::{SpanId, TraceId};
 
 use crate::span::{Link, Parent, Span};
 

@@ -14,7 +14,7 @@ pub use state::VolumeStateError;
 
 use core::{num::NonZeroU32, time::Duration};
 
-use sanitize::Filter;
+use go_trace_sanitize::Filter;
 
 use crate::{
     log::LogRecord,

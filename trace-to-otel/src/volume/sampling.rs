@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use trace_context::TraceId;
+use go_trace_context::TraceId;
 
 /// Bits of a trace id that level 2 of W3C Trace Context has at random: the last 7 bytes.
 const RANDOM_BITS: u32 = 56;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use trace_context::{SpanId, TraceFlags, TraceId};
+use go_trace_context::{SpanId, TraceFlags, TraceId};
 
 use crate::{
     span::{Link, Parent, SpanSink},

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use go_trace_context::{SpanId, TraceFlags, TraceId};
 use proptest::{collection::vec, option, prelude::*};
-use trace_context::{SpanId, TraceFlags, TraceId};
 use trace_to_otel::{
     Anatomy, Attribute, Histogram, HistogramPoint, Link, LogRecord, Metric, MetricData, Number, NumberPoint,
     Parent, Resource, Scope, Span, SpanEvent, SpanKind, Status, Temporality, UnixTime, Value,

@@ -6,12 +6,12 @@ mod expected;
 mod sdk;
 
 use expected::Expected;
+use go_trace_context::{SpanId, TraceId};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest, common::v1::any_value::Value as ProtoValue,
 };
 use proptest::{collection::vec, prelude::*};
 use prost::Message;
-use trace_context::{SpanId, TraceId};
 use trace_to_otel::{
     Attribute, Resource, Scope, Span, UnixTime,
     otlp::{Batch, Encoder, Encoding, MalformedBatch, Signal},

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use go_trace_context::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use trace_context::{SpanId, TraceId};
 use trace_to_otel::{
     Resource, Scope, Span, UnixTime,
     otlp::{

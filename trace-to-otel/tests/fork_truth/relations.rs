@@ -29,7 +29,7 @@ impl Found<'_> {
         self.spans_of[index].first().map(|&span| &self.spans[span])
     }
 
-    fn with_id(&self, span: &Span, id: trace_context::SpanId) -> Option<&Span> {
+    fn with_id(&self, span: &Span, id: go_trace_context::SpanId) -> Option<&Span> {
         self.spans.iter().find(|other| other.span_id == id && other.trace_id == span.trace_id)
     }
 

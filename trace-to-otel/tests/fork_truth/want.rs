@@ -2,7 +2,7 @@
 
 use core::ops::RangeInclusive;
 
-use trace_context::{Fold, SpanId};
+use go_trace_context::{Fold, SpanId};
 use trace_to_otel::{Scope, Span, SpanKind, Status};
 
 /// All that the truth says of a span, but for how it hangs together with others.

@@ -5,7 +5,7 @@ use std::{
     io,
 };
 
-use trace_context::{SpanId, TraceId};
+use go_trace_context::{SpanId, TraceId};
 use trace_to_otel::{Link, Span, SpanEvent, UnixTime};
 
 /// Spans that know their children.

@@ -1,6 +1,6 @@
 //! Spans for the tests of what shows them.
 
-use trace_context::{SpanId, TraceFlags, TraceId};
+use go_trace_context::{SpanId, TraceFlags, TraceId};
 use trace_to_otel::{
     Anatomy, Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, Status, UnixTime, Waiting,
 };

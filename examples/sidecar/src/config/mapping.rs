@@ -4,7 +4,7 @@ use core::num::NonZeroU32;
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
-use sanitize::Filter;
+use go_trace_sanitize::Filter;
 use serde::Deserialize;
 use trace_to_otel::{Collapse, MapperOptions, SamplingRatio, UnixTime, VolumeOptions};
 

@@ -179,7 +179,7 @@ impl Pull {
         }
         let separator = if self.url.contains('?') { '&' } else { '?' };
         let url = format!("{}{separator}{asked}", self.url);
-        url.parse().with_context(|| format!("[[pull]] url = {:?}", sanitize::url(&self.url)))
+        url.parse().with_context(|| format!("[[pull]] url = {:?}", go_trace_sanitize::url(&self.url)))
     }
 
     pub(crate) fn validate(&self) -> Result<()> {

@@ -68,7 +68,7 @@ pub(crate) fn pull(
     stop: Stop,
 ) -> Result<impl Future<Output = ()> + use<>> {
     let url = pull.uri()?;
-    let name = sanitize::url(&pull.url).into_owned();
+    let name = go_trace_sanitize::url(&pull.url).into_owned();
     let client =
         Client::builder(TokioExecutor::new()).build(connector(url.scheme() == Some(&Scheme::HTTPS))?);
     let origin = origin_of(pull.service.clone(), pull.instance.clone());

@@ -1,6 +1,6 @@
 //! `opentelemetry/proto/trace/v1/trace.proto`.
 
-use trace_context::{SpanId, TraceId};
+use go_trace_context::{SpanId, TraceId};
 
 use super::{
     super::{buffer::Buffer, flags},

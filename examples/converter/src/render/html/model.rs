@@ -5,8 +5,8 @@ use std::{
     io::{self, Write},
 };
 
+use go_trace_context::TraceId;
 use serde::Serialize;
-use trace_context::TraceId;
 use trace_to_otel::{Attribute, Span, SpanEvent, Status, UnixTime, Value};
 
 use crate::render::{

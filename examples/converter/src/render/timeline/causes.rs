@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use trace_context::{SpanId, TraceId};
+use go_trace_context::{SpanId, TraceId};
 use trace_to_otel::{Span, UnixTime};
 
 use super::canvas::Track;
@@ -130,7 +130,7 @@ impl Cause {
 
 #[cfg(test)]
 mod tests {
-    use trace_context::TraceFlags;
+    use go_trace_context::TraceFlags;
     use trace_to_otel::Link;
 
     use super::*;

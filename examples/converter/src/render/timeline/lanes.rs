@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use trace_context::SpanId;
+use go_trace_context::SpanId;
 use trace_to_otel::UnixTime;
 
 /// The lanes of a goroutine, or of spans that have none. Spans come in about the order in which they end.

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use go_trace_format::{Frame, Stack, event::GoroutineState};
-use sanitize::Sanitizer;
+use go_trace_sanitize::Sanitizer;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
