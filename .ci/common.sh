@@ -11,6 +11,19 @@ libraries=(go-trace-format go-trace-context go-trace-sanitize trace-to-otel)
 # shellcheck disable=SC2034 # for those who source this
 every_library=("${libraries[@]/#/--package=}")
 
+# The oldest Rust that the libraries promise.
+# shellcheck disable=SC2034
+msrv=$(sed --quiet 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+
+# The features of a crate, one on each line.
+features_of() {
+    cargo metadata --locked --no-deps --format-version 1 \
+        | python3 -c 'import json, sys
+for package in json.load(sys.stdin)["packages"]:
+    if package["name"] == sys.argv[1]:
+        print(*package["features"], sep="\n")' "$1"
+}
+
 # Prints a command, then runs it.
 run() {
     printf '+ %s\n' "$*" >&2

@@ -1,4 +1,5 @@
 //! What the benches share.
 
+#[cfg(feature = "sdk")]
 pub mod encode;
 pub mod spans;
