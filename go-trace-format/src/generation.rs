@@ -6,16 +6,10 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
-    assemble::Assembler,
     cursor::short_varints_from,
     error::{Error, Parse},
-    event::{Event, ThreadId},
-    generation_key::GenerationKey,
-    header::Version,
-    losses::Losses,
-    reader::Mode,
-    sequence::Sequencer,
-    spec::{Category, Dialect, EventType},
+    id::ThreadId,
+    spec::{Category, Dialect, EventType, Version},
     tables::{
         Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
     },
@@ -95,12 +89,6 @@ impl<'a> Generation<'a> {
         self.tables.generation
     }
 
-    /// What tells it from all other generations.
-    #[must_use]
-    pub fn key(&self) -> GenerationKey {
-        GenerationKey::of(self)
-    }
-
     /// Where the generation begins in the trace, in bytes.
     #[must_use]
     pub fn start(&self) -> u64 {
@@ -146,18 +134,6 @@ impl<'a> Generation<'a> {
         self.whole
             .iter()
             .filter_map(|whole| batch_of(whole.of(self.bytes()), self.offset(whole.start()), self.dialect))
-    }
-
-    /// Its events in causal order, as if the trace began with it.
-    ///
-    /// No sync event is among them. In [`Mode::Strict`] the first event that the rules reject ends them with
-    /// an error; in [`Mode::Salvage`] there is none, and what is lost is left out.
-    #[must_use]
-    pub fn events(&self, mode: Mode) -> Events<'_> {
-        let mut sequencer = Sequencer::new(mode);
-        let mut losses = Losses::default();
-        let failed = sequencer.open(self, &mut losses).err();
-        Events { generation: self, sequencer, losses, failed }
     }
 
     #[inline]
@@ -319,114 +295,5 @@ impl<'a> Generation<'a> {
             fault(Error::InvalidFrame { offset, pc, id });
         }
         self.samples.seal(&self.tables.clock);
-    }
-}
-
-/// The generations of a trace that is in memory, in the order of the file. After an error it ends.
-///
-/// Made by [`ReaderOptions::generations`](crate::ReaderOptions::generations). Each can be kept, and read on
-/// another thread:
-///
-/// ```
-/// use go_trace_format::{Mode, ReaderOptions};
-///
-/// # fn main() -> Result<(), go_trace_format::Error> {
-/// # let trace: &[u8] = b"go 1.26 trace\0\0\0";
-/// for generation in ReaderOptions::new().generations(trace)? {
-///     let generation = generation?;
-///     let mut events = generation.events(Mode::Salvage);
-///     while let Some(event) = events.next_event()? {
-///         println!("{} {event:?}", generation.number());
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct Generations<'a> {
-    assembler: Assembler<'a>,
-    losses: Losses,
-    done: bool,
-}
-
-impl<'a> Generations<'a> {
-    pub(crate) fn new(assembler: Assembler<'a>) -> Self {
-        Self { assembler, losses: Losses::default(), done: false }
-    }
-
-    /// The version in the header.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.assembler.version()
-    }
-
-    /// The dialect that the trace is read in.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        self.assembler.dialect()
-    }
-
-    /// What was lost so far, events not counted: those have [an account of their own](Events::losses).
-    #[must_use]
-    pub fn losses(&self) -> &Losses {
-        &self.losses
-    }
-}
-
-impl<'a> Iterator for Generations<'a> {
-    type Item = Result<Generation<'a>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let mut generation = Generation::new(self.assembler.version(), self.assembler.dialect());
-        let next = match self.assembler.next(&mut generation, &mut self.losses) {
-            Ok(true) => Some(Ok(generation)),
-            Ok(false) => None,
-            Err(error) => Some(Err(error)),
-        };
-        self.done = !matches!(next, Some(Ok(_)));
-        next
-    }
-}
-
-/// The events of one generation in causal order. See [`Generation::events`].
-#[derive(Debug)]
-pub struct Events<'g> {
-    generation: &'g Generation<'g>,
-    sequencer: Sequencer,
-    losses: Losses,
-    failed: Option<Error>,
-}
-
-impl Events<'_> {
-    /// What was lost so far.
-    #[must_use]
-    pub fn losses(&self) -> &Losses {
-        &self.losses
-    }
-
-    /// The next event, or `None` at the end of the generation.
-    ///
-    /// # Errors
-    ///
-    /// As [`Reader::next_event`](crate::Reader::next_event).
-    #[inline]
-    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        if !self.sequencer.is_ready() {
-            match self.sequencer.refill(self.generation, &mut self.losses) {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(error) => {
-                    self.failed = Some(error);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(Some(Event { tables: &self.generation.tables, record: self.sequencer.take() }))
     }
 }

@@ -20,11 +20,19 @@ pub struct GenerationKey {
 /// nanoseconds: more than they drift in a second, and less than two processes of different machines differ by.
 const DRIFT: u128 = 5_000_000_000;
 
+impl Generation<'_> {
+    /// What tells it from all other generations.
+    #[must_use]
+    pub fn key(&self) -> GenerationKey {
+        GenerationKey::of(self)
+    }
+}
+
 impl GenerationKey {
     /// How many bytes a key has, written down.
     pub const LENGTH: usize = 41;
 
-    pub(crate) fn of(generation: &Generation<'_>) -> Self {
+    fn of(generation: &Generation<'_>) -> Self {
         let clock = generation.clock();
         let offset = |snapshot: &ClockSnapshot| snapshot.wall.0 - i128::from(snapshot.trace.0);
         Self {

@@ -1,27 +1,29 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod assemble;
 #[cfg(feature = "compressed")]
 mod compressed;
 mod content;
 mod cursor;
+mod cut;
 mod dump;
 mod error;
 pub mod event;
+mod events;
 mod generation;
 mod generation_key;
 mod header;
-mod input;
+mod id;
 mod losses;
+mod mode;
 mod order;
 mod reader;
-mod salvage;
 mod sequence;
 mod snapshots;
 pub mod spec;
 mod stream;
 mod tables;
+mod threads;
 pub mod wire;
 #[cfg(feature = "write")]
 pub mod write;
@@ -32,11 +34,14 @@ pub use content::Content;
 pub use dump::Dumper;
 pub use error::{Error, Violation};
 pub use event::{Event, EventKind, ReadyEvents};
-pub use generation::{Events, Generation, Generations};
+pub use events::{Events, Generations};
+pub use generation::Generation;
 pub use generation_key::GenerationKey;
-pub use header::{HEADER_LENGTH, Version};
+pub use header::HEADER_LENGTH;
 pub use losses::{Loss, Losses};
-pub use reader::{Mode, Reader, ReaderOptions};
-pub use spec::{Category, Dialect, EventType};
+pub use mode::Mode;
+pub use reader::{Reader, ReaderOptions};
+pub use spec::{Category, Dialect, EventType, Version};
 pub use stream::TraceFrames;
 pub use tables::{Clock, ClockSnapshot, Frame, Frames, Stack, Tables, Text, Time, WallTime};
+pub use threads::Threads;

@@ -5,29 +5,18 @@
 use std::{fmt, io::Read, sync::Arc};
 
 use crate::{
-    assemble::Assembler,
+    cut::{Cutter, Input},
     error::Error,
     event::{Event, ReadyEvents},
-    generation::{Generation, Generations},
-    header::Version,
-    input::Input,
+    events::Generations,
+    generation::Generation,
     losses::Losses,
+    mode::Mode,
     sequence::Sequencer,
     snapshots::{Admission, Delivered},
-    spec::Dialect,
+    spec::{Dialect, Version},
     tables::Time,
 };
-
-/// What to do with a trace that breaks the rules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mode {
-    /// Read everything that can be read, and keep account of what cannot: [`Reader::losses`].
-    #[default]
-    Salvage,
-    /// Accept and reject exactly what Go's own reader does, after the same events.
-    Strict,
-}
 
 /// How to read a trace.
 ///
@@ -86,10 +75,10 @@ impl ReaderOptions {
     }
 
     fn open<'a>(&self, input: Input<'a>) -> Result<Reader<'a>, Error> {
-        let assembler = Assembler::new(input, self.mode, self.dialect)?;
-        let (version, dialect) = (assembler.version(), assembler.dialect());
+        let cutter = Cutter::new(input, self.mode, self.dialect)?;
+        let (version, dialect) = (cutter.version(), cutter.dialect());
         Ok(Reader {
-            assembler,
+            cutter,
             generation: Generation::new(version, dialect),
             sequencer: Sequencer::new(self.mode),
             losses: Losses::default(),
@@ -107,8 +96,8 @@ impl ReaderOptions {
     ///
     /// As [`Version::parse`].
     pub fn generations<'a>(&self, trace: &'a [u8]) -> Result<Generations<'a>, Error> {
-        let assembler = Assembler::new(Input::from_slice(trace), self.mode, self.dialect)?;
-        Ok(Generations::new(assembler))
+        let cutter = Cutter::new(Input::from_slice(trace), self.mode, self.dialect)?;
+        Ok(Generations::new(cutter))
     }
 }
 
@@ -139,7 +128,7 @@ impl ReaderOptions {
 /// ```
 #[derive(Debug)]
 pub struct Reader<'a> {
-    assembler: Assembler<'a>,
+    cutter: Cutter<'a>,
     generation: Generation<'a>,
     sequencer: Sequencer,
     losses: Losses,
@@ -257,13 +246,13 @@ impl<'a> Reader<'a> {
     /// The version in the header.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.assembler.version()
+        self.cutter.version()
     }
 
     /// The dialect that the trace is read in.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.assembler.dialect()
+        self.cutter.dialect()
     }
 
     /// What is done with a trace that breaks the rules.
@@ -281,7 +270,7 @@ impl<'a> Reader<'a> {
     /// How many bytes of the trace have been taken in, for a progress bar.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
-        self.assembler.offset()
+        self.cutter.offset()
     }
 
     /// The generation that the last event is of.
@@ -364,7 +353,7 @@ impl<'a> Reader<'a> {
     fn next_generation(&mut self) -> Result<bool, Error> {
         let last = self.sequencer.last_time();
         loop {
-            let continues = match self.assembler.next(&mut self.generation, &mut self.losses) {
+            let continues = match self.cutter.next(&mut self.generation, &mut self.losses) {
                 Ok(true) if self.known.as_mut().is_some_and(|known| (known.0)(&self.generation)) => {
                     self.sequencer.forget_order();
                     self.delivered.forget_all();

@@ -8,11 +8,11 @@ use crate::{
     event::Record,
     generation::Generation,
     losses::{Loss, Losses},
+    mode::Mode,
     order::{
         Advance, Attempt, EventCursor, Frontier, IdLimits, Loaded, Order, Source, Step, hide_stand_ins,
         unknown_ids,
     },
-    reader::Mode,
     spec::{EventType, MAX_ARGUMENTS},
     tables::Time,
 };

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::{event::ThreadId, generation::Generation, generation_key::GenerationKey};
+use crate::{generation::Generation, generation_key::GenerationKey, threads::Threads};
 
 /// How many generations are remembered: far more than a flight recorder's ring buffer holds.
 const REMEMBERED: usize = 1 << 10;
@@ -15,7 +15,7 @@ const REMEMBERED: usize = 1 << 10;
 pub(crate) struct Delivered {
     last: VecDeque<GenerationKey>,
     /// The threads of the very last one.
-    threads: Vec<ThreadId>,
+    threads: Threads,
     /// Whether the next generation may be another than the one after the last: at the beginning of a snapshot.
     pub(crate) is_gap_allowed: bool,
 }
@@ -43,15 +43,7 @@ impl Delivered {
     /// What comes next follows on nothing.
     pub(crate) fn forget_all(&mut self) {
         self.last.clear();
-        self.threads.clear();
-    }
-
-    /// Whether a generation may be of the same process as the last one, by the threads that recorded events. Two processes
-    /// of one machine that are recorded at the same time have clocks that agree, and the same numbers now and then, but no
-    /// thread in common.
-    fn shares_threads(&self, generation: &Generation<'_>) -> bool {
-        let is_silent = self.threads.is_empty() || real_threads(generation).next().is_none();
-        is_silent || real_threads(generation).any(|thread| self.threads.contains(&thread))
+        self.threads = Threads::default();
     }
 
     /// Looks at a generation that has been read, and remembers it.
@@ -61,21 +53,16 @@ impl Delivered {
         if self.is_gap_allowed && self.last.contains(&key) {
             return Admission::Repeated;
         }
+        let threads = generation.process_threads();
         let follows = self.last.back().is_some_and(|last| key.follows(last));
-        let continues = follows && (!self.is_gap_allowed || self.shares_threads(generation));
+        let continues = follows && (!self.is_gap_allowed || threads.may_share_process(&self.threads));
         let is_gap = self.is_gap_allowed && !self.last.is_empty() && !continues;
         self.is_gap_allowed = false;
         if self.last.len() == REMEMBERED {
             self.last.pop_front();
         }
         self.last.push_back(key);
-        self.threads.clear();
-        self.threads.extend(real_threads(generation));
+        self.threads = threads;
         if is_gap { Admission::Gap } else { Admission::Next { continues } }
     }
-}
-
-/// The threads of a generation. What the runtime records on nobody's behalf is every process's.
-fn real_threads<'g>(generation: &'g Generation<'_>) -> impl Iterator<Item = ThreadId> + 'g {
-    generation.threads().filter(|thread| thread.0 >= 0)
 }

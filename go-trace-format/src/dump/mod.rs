@@ -14,8 +14,9 @@ use line::Line;
 use crate::{
     event::{
         Event, EventKind, Experimental, GoroutineTransition, Metric, Operation, OperationEnd, OperationStart,
-        Outcome, ProcTransition, Range, RangeKind, Sync, Task, TaskId,
+        Outcome, ProcTransition, Range, RangeKind, Sync, Task,
     },
+    id::TaskId,
     spec::EventType,
 };
 

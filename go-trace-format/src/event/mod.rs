@@ -4,7 +4,6 @@
 //! makes the typed view of it.
 
 mod experimental;
-mod id;
 mod network;
 mod range;
 mod state;
@@ -12,8 +11,8 @@ mod user;
 
 use core::fmt;
 
+pub use crate::id::{GoroutineId, ProcId, StackId, StringId, TaskId, ThreadId};
 pub use experimental::{Experimental, ExperimentalArgument};
-pub use id::{GoroutineId, ProcId, StackId, StringId, TaskId, ThreadId};
 pub use network::{
     HttpErrorKind, NetErrorCode, Operation, OperationEnd, OperationStart, Outcome, SqlErrorCode, TlsVersion,
 };

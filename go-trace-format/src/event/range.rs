@@ -3,7 +3,8 @@
 use core::fmt;
 
 use crate::{
-    event::{Event, GoroutineId, ProcId},
+    event::Event,
+    id::{GoroutineId, ProcId},
     spec::EventType,
     tables::Text,
 };

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use crate::{
-    event::{Event, GoroutineId, ProcId, Record, StackId},
+    event::{Event, Record},
+    id::{GoroutineId, ProcId, StackId},
     spec::EventType,
     tables::{Stack, Text},
 };

@@ -1,7 +1,8 @@
 //! What the program says of itself: tasks, regions, logs and labels. Go: package `runtime/trace`.
 
 use crate::{
-    event::{Event, GoroutineId, TaskId},
+    event::Event,
+    id::{GoroutineId, TaskId},
     tables::Text,
 };
 

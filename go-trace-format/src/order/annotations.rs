@@ -6,13 +6,14 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{
     error::Violation,
-    event::{StringId, TaskId},
+    id::{StringId, TaskId},
     order::{
         Advance, Order, Outcome, Step,
         names::{Name, Names},
         ranges::Ranges,
         require_user_code,
     },
+    spec::EventType,
     tables::Tables,
 };
 
@@ -145,7 +146,7 @@ impl Order {
     /// `ProcsChange`, `GoLabel` and `UserLog`.
     #[inline]
     pub(super) fn annotation(&mut self, step: &mut Step<'_>) -> Outcome {
-        if step.record.event_type == crate::EventType::ProcsChange {
+        if step.record.event_type == EventType::ProcsChange {
             require_user_code(step)?;
         } else {
             self.require_annotated_code(step)?;

@@ -2,7 +2,8 @@
 
 use crate::{
     error::Error,
-    event::{Record, StackId, StringId},
+    event::Record,
+    id::{StackId, StringId},
     spec::{ArgumentKind, EventType, MAX_ARGUMENTS},
     tables::Tables,
 };

@@ -397,7 +397,7 @@ impl Order {
                         record.arguments = window_arguments(&mut window, argument_count(other));
                         let ids_known = limits.hold(other, &record.arguments);
                         // The fork's additions say nothing of who runs where.
-                        let added = other.to_wire(crate::Dialect::Stock).is_none();
+                        let added = other.to_wire(crate::spec::Dialect::Stock).is_none();
                         self.lose_sight();
                         let outcome = if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) };
                         Attempt::new(outcome, ids_known, &window)

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use crate::{event::StringId, tables::Tables};
+use crate::{id::StringId, tables::Tables};
 
 /// A name: an id of the running generation's string table, or one that an earlier generation gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

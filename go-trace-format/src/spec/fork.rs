@@ -1,7 +1,6 @@
 //! The flight-recorder fork of Go 1.26: HTTP, SQL, TLS, DNS and connect events (`docs/fork-dialect.md` of the repository, "Wire").
 
-use super::{Category, EventSpec, EventType, dt, stack, string, timed, value};
-use crate::header::Version;
+use super::{Category, EventSpec, EventType, Version, dt, stack, string, timed, value};
 
 pub(super) const EVENTS: &[EventSpec] = &[
     timed(

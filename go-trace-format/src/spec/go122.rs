@@ -1,7 +1,8 @@
 //! Go 1.22: events 1–44.
 
-use super::{Category, EventSpec, EventType, dt, other_stack, stack, string, structural, timed, value};
-use crate::header::Version;
+use super::{
+    Category, EventSpec, EventType, Version, dt, other_stack, stack, string, structural, timed, value,
+};
 
 pub(super) const EVENTS: &[EventSpec] = &[
     structural(

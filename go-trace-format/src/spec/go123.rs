@@ -1,9 +1,9 @@
 //! Go 1.23: coroutine switches, stacks on statuses, experimental batches and the AllocFree experiment.
 
 use super::{
-    Argument, Category, EventSpec, EventType, Experiment, dt, other_stack, stack, structural, timed, value,
+    Argument, Category, EventSpec, EventType, Experiment, Version, dt, other_stack, stack, structural, timed,
+    value,
 };
-use crate::header::Version;
 
 pub(super) const EVENTS: &[EventSpec] = &[
     timed(

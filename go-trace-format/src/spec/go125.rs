@@ -1,7 +1,6 @@
 //! Go 1.25: the sync batch.
 
-use super::{Category, EventSpec, EventType, dt, structural, timed, value};
-use crate::header::Version;
+use super::{Category, EventSpec, EventType, Version, dt, structural, timed, value};
 
 pub(super) const EVENTS: &[EventSpec] = &[
     structural(EventType::Sync, "Sync", &[], Version::Go125),

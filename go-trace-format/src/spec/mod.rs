@@ -8,10 +8,11 @@ mod go122;
 mod go123;
 mod go125;
 mod go126;
+mod version;
 
 use core::fmt;
 
-use crate::header::Version;
+pub use version::Version;
 
 /// The largest batch body, in bytes. Go: `tracev2.MaxBatchSize`.
 pub const MAX_BATCH_SIZE: usize = 64 << 10;

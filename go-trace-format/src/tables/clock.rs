@@ -8,8 +8,7 @@ use nom::{IResult, Parser};
 
 use crate::{
     error::{Parse, Problem},
-    header::Version,
-    spec::{Dialect, EventType},
+    spec::{Dialect, EventType, Version},
     wire::varint,
 };
 

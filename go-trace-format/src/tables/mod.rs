@@ -22,7 +22,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     error::{Error, Parse, Problem},
-    event::{StackId, StringId, ThreadId},
+    id::{StackId, StringId, ThreadId},
     spec::{EventType, Experiment},
 };
 

@@ -8,7 +8,7 @@ use nom::{IResult, Parser, sequence::preceded};
 use crate::{
     cursor::Cursor,
     error::{Parse, Problem},
-    event::{StackId, StringId},
+    id::{StackId, StringId},
     spec::{EventType, MAX_FRAMES_PER_STACK},
     tables::{Place, Strings, Tables, Text, for_each_record, id_table::IdTable, opens},
     wire::varint,

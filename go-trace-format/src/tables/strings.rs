@@ -7,7 +7,7 @@ use nom::{IResult, Parser, bytes::complete::take, sequence::preceded};
 
 use crate::{
     error::{Parse, Problem},
-    event::StringId,
+    id::StringId,
     spec::{EventType, MAX_STRING_SIZE},
     tables::{Place, for_each_record, id_table::IdTable, opens},
     wire::varint,

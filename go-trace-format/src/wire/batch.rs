@@ -7,9 +7,9 @@ use nom::{IResult, Parser, bytes::complete::take};
 use crate::{
     cursor::{Cursor, MAX_VARINT},
     error::{Error, Parse, Problem},
-    event::ThreadId,
-    header::{HEADER_LENGTH, Version},
-    spec::{Dialect, EventType, Experiment, MAX_BATCH_SIZE},
+    header::HEADER_LENGTH,
+    id::ThreadId,
+    spec::{Dialect, EventType, Experiment, MAX_BATCH_SIZE, Version},
     wire::RawEvents,
 };
 

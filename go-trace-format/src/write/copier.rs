@@ -6,9 +6,8 @@ use foldhash::fast::RandomState;
 
 use crate::{
     error::Error,
-    event::{GoroutineId, ProcId, StackId, StringId, ThreadId},
-    header::Version,
-    spec::{ArgumentKind, Dialect, EventType, MAX_ARGUMENTS},
+    id::{GoroutineId, ProcId, StackId, StringId, ThreadId},
+    spec::{ArgumentKind, Dialect, EventType, MAX_ARGUMENTS, Version},
     tables::{CpuSamples, Tables, table_error},
     wire::{Batch, BatchKind, RawEvent},
     write::{GenerationWriter, WriteError},

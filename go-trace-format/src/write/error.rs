@@ -5,9 +5,8 @@ use std::io;
 
 use crate::{
     error::Error,
-    event::ThreadId,
-    header::Version,
-    spec::{Dialect, EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE},
+    id::ThreadId,
+    spec::{Dialect, EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE, Version},
 };
 
 /// Why a trace, or a part of one, cannot be written.

@@ -7,7 +7,7 @@ use std::{collections::HashMap, io};
 use foldhash::fast::RandomState;
 
 use crate::{
-    event::{GoroutineId, ProcId, StackId, StringId, ThreadId},
+    id::{GoroutineId, ProcId, StackId, StringId, ThreadId},
     spec::{ArgumentKind, EventSpec, EventType, Experiment, MAX_ARGUMENTS},
     tables::Frame,
     write::{

@@ -3,8 +3,7 @@
 //! Go: `internal/trace/raw.Writer.WriteEvent`.
 
 use crate::{
-    header::Version,
-    spec::{Dialect, EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE},
+    spec::{Dialect, EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE, Version},
     write::WriteError,
 };
 

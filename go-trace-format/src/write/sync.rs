@@ -1,7 +1,7 @@
 //! The sync batch: what a generation says about its clock.
 
 use crate::{
-    event::ThreadId,
+    id::ThreadId,
     spec::EventType,
     tables::{Clock, Time, WallTime},
     write::{Body, RawRecord, WriteError, record::Format},

@@ -5,7 +5,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use foldhash::fast::RandomState;
 
 use crate::{
-    event::{StackId, StringId},
+    id::{StackId, StringId},
     spec::{EventType, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE},
     tables::{Frame, Text},
     write::{Body, RawRecord, WriteError, record::Format},

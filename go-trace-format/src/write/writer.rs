@@ -3,9 +3,8 @@
 use std::io;
 
 use crate::{
-    event::ThreadId,
-    header::Version,
-    spec::{Dialect, EventType, Experiment, MAX_BATCH_SIZE},
+    id::ThreadId,
+    spec::{Dialect, EventType, Experiment, MAX_BATCH_SIZE, Version},
     write::{
         GenerationWriter, RawRecord, SyncBatch, WriteError,
         record::{Format, put_varints},

@@ -1,6 +1,6 @@
 //! What is remembered.
 
-use go_trace_format::{Generation, GenerationKey, event::ThreadId};
+use go_trace_format::{Generation, GenerationKey};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
@@ -129,9 +129,9 @@ pub(crate) struct ProcessRecord {
     pub(crate) is_closing: bool,
 }
 
-/// The threads of a generation. What the runtime records on nobody's behalf is every process's.
+/// The threads that tell the process of a generation.
 pub(crate) fn threads(generation: &Generation<'_>) -> Vec<i64> {
-    generation.threads().filter(|&ThreadId(thread)| thread >= 0).map(|ThreadId(thread)| thread).collect()
+    generation.process_threads().iter().map(|thread| thread.0).collect()
 }
 
 /// How much of a large file has been accepted: what is sent again after a crash is less by that.

@@ -1,5 +1,7 @@
 //! Which process a trace is of.
 
+use go_trace_format::{Threads, event::ThreadId};
+
 use super::account::Admitted;
 use crate::store::{ProcessId, ProcessRecord};
 
@@ -12,10 +14,11 @@ pub(crate) fn of(
     admitted: &Admitted,
     processes: Vec<(ProcessId, ProcessRecord)>,
 ) -> Option<(ProcessId, ProcessRecord)> {
+    let own = threads(&admitted.threads);
     let mut candidates: Vec<_> = processes
         .into_iter()
         .filter(|(_, process)| {
-            admitted.key.may_come_after(&process.last) && shares_threads(admitted, process)
+            admitted.key.may_come_after(&process.last) && own.may_share_process(&threads(&process.threads))
         })
         .collect();
     candidates.sort_by_key(|((_, number), process)| {
@@ -25,11 +28,8 @@ pub(crate) fn of(
     candidates.pop()
 }
 
-/// Two processes of one machine that are recorded at the same time have clocks that agree, and the same numbers now and
-/// then, but no thread in common.
-fn shares_threads(admitted: &Admitted, process: &ProcessRecord) -> bool {
-    let is_silent = admitted.threads.is_empty() || process.threads.is_empty();
-    is_silent || admitted.threads.iter().any(|thread| process.threads.contains(thread))
+fn threads(ids: &[i64]) -> Threads {
+    ids.iter().copied().map(ThreadId).collect()
 }
 
 #[cfg(test)]

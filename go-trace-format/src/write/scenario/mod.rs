@@ -12,9 +12,8 @@ pub use fault::Fault;
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::{
-    event::ThreadId,
-    header::Version,
-    spec::{Dialect, EventType, Experiment, MAX_ARGUMENTS},
+    id::ThreadId,
+    spec::{Dialect, EventType, Experiment, MAX_ARGUMENTS, Version},
     tables::{Frame, WallTime},
     write::{GenerationWriter, SyncBatch, WriteError, Writer},
 };
@@ -64,7 +63,7 @@ pub enum ClockUnit {
 impl ClockUnit {
     const fn frequency(self) -> u64 {
         match self {
-            Self::Usual => crate::Clock::USUAL_FREQUENCY,
+            Self::Usual => crate::tables::Clock::USUAL_FREQUENCY,
             Self::Nanosecond => 1_000_000_000,
             Self::Microsecond => 1_000_000,
         }

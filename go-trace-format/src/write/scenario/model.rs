@@ -5,10 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Entry, PROCS, Recorded, STACKS, Step, TEXTS, THREADS, thread_id};
-use crate::{
-    header::Version,
-    spec::{Dialect, EventType as E, MAX_ARGUMENTS},
-};
+use crate::spec::{Dialect, EventType as E, MAX_ARGUMENTS, Version};
 
 /// What happens in a scenario, as it is recorded: a list that opens with a generation.
 pub(super) fn run(version: Version, dialect: Dialect, steps: &[Step]) -> Vec<Entry> {

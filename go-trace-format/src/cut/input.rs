@@ -1,0 +1,175 @@
+//! Where the bytes come from: a slice, or anything that can be read.
+
+use std::{borrow::Cow, fmt, io::Read};
+
+use crate::error::Error;
+
+/// How much is asked of a reader at once.
+const CHUNK: usize = 256 << 10;
+
+/// The bytes of a trace with a place in them.
+///
+/// Of a slice all bytes are there at once and are never copied. What is read from a reader is kept from the
+/// beginning of the current generation on, in a buffer that is used again for the next.
+pub(crate) struct Input<'a> {
+    /// The bytes that are there. Of a reader, `filled` says how many of them mean anything.
+    bytes: Cow<'a, [u8]>,
+    filled: usize,
+    /// Where the first of `bytes` stands in the trace.
+    base: u64,
+    position: usize,
+    /// `None` for a slice, and at the end.
+    reader: Option<Box<dyn Read + Send + 'a>>,
+    /// How the reader failed when it was asked for more than is needed now.
+    failed: Option<Error>,
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input")
+            .field("filled", &self.filled)
+            .field("offset", &self.offset())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn from_slice(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes: Cow::Borrowed(bytes),
+            filled: bytes.len(),
+            base: 0,
+            position: 0,
+            reader: None,
+            failed: None,
+        }
+    }
+
+    pub(crate) fn from_reader(reader: Box<dyn Read + Send + 'a>) -> Self {
+        Self {
+            bytes: Cow::Owned(Vec::new()),
+            filled: 0,
+            base: 0,
+            position: 0,
+            reader: Some(reader),
+            failed: None,
+        }
+    }
+
+    /// Where the place is in the trace.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset_of(self.position)
+    }
+
+    pub(super) fn offset_of(&self, position: usize) -> u64 {
+        self.base + position as u64
+    }
+
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Where the first of the bytes stands in the trace.
+    pub(super) fn base(&self) -> u64 {
+        self.base
+    }
+
+    pub(super) fn set_position(&mut self, position: usize) {
+        self.position = position.min(self.filled);
+    }
+
+    pub(super) fn set_offset(&mut self, offset: u64) {
+        self.set_position(self.position_of(offset));
+    }
+
+    /// The bytes that are there from a position on.
+    pub(super) fn bytes_from(&self, position: usize) -> &[u8] {
+        self.bytes[..self.filled].get(position..).unwrap_or_default()
+    }
+
+    /// The bytes of a part, which must be there.
+    pub(super) fn part(&self, position: usize, length: usize) -> &[u8] {
+        &self.bytes[position..position + length]
+    }
+
+    /// Where an offset, which must not be before the bytes that are there, is among them.
+    pub(super) fn position_of(&self, offset: u64) -> usize {
+        (offset - self.base) as usize
+    }
+
+    /// Gets more bytes for a look ahead; `false` where there are none. What lies ahead is not waited for: that the
+    /// source failed is said where the bytes are needed.
+    pub(super) fn grow_ahead(&mut self) -> bool {
+        self.grow().unwrap_or_else(|error| {
+            self.failed = Some(error);
+            false
+        })
+    }
+
+    /// The bytes that are there after the place.
+    pub(super) fn window(&self) -> &[u8] {
+        &self.bytes[self.position..self.filled]
+    }
+
+    /// The byte at a position, if it is there.
+    pub(super) fn byte_at(&self, position: usize) -> Option<u8> {
+        self.bytes[..self.filled].get(position).copied()
+    }
+
+    /// Gets more bytes; `false` where there are none.
+    pub(super) fn grow(&mut self) -> Result<bool, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let offset = self.base + self.filled as u64;
+        let Some(reader) = &mut self.reader else { return Ok(false) };
+        let buffer = self.bytes.to_mut();
+        if buffer.len() < self.filled + CHUNK {
+            buffer.resize(self.filled + CHUNK, 0);
+        }
+        loop {
+            match reader.read(&mut buffer[self.filled..self.filled + CHUNK]) {
+                Ok(0) => {
+                    self.reader = None;
+                    return Ok(false);
+                }
+                Ok(read) => {
+                    self.filled += read;
+                    return Ok(true);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::Io { offset, kind: error.kind() }),
+            }
+        }
+    }
+
+    /// Gets more bytes until `wanted` are there after the place, or there are no more.
+    pub(super) fn grow_to(&mut self, wanted: usize) -> Result<(), Error> {
+        while self.window().len() < wanted && self.grow()? {}
+        Ok(())
+    }
+
+    /// Hands out the bytes, for a generation to keep. Of a reader they are gone until
+    /// [`take_back`](Self::take_back).
+    pub(super) fn lend(&mut self) -> Cow<'a, [u8]> {
+        match &mut self.bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(bytes),
+            Cow::Owned(buffer) => Cow::Owned(std::mem::take(buffer)),
+        }
+    }
+
+    /// Takes the buffer back. Drops what is before the place once that is more than what is after it, so that
+    /// moving the rest costs no more than reading did.
+    pub(super) fn take_back(&mut self, buffer: Vec<u8>) {
+        let Cow::Owned(own) = &mut self.bytes else { return };
+        if own.is_empty() {
+            *own = buffer;
+        }
+        if self.position >= self.filled - self.position {
+            own.copy_within(self.position..self.filled, 0);
+            self.filled -= self.position;
+            self.base += self.position as u64;
+            self.position = 0;
+        }
+    }
+}
