@@ -1,4 +1,5 @@
-//! Latency anatomy: how the time of a span splits over what its goroutine did (mapping rules, "Latency anatomy").
+//! Latency anatomy: how the time of a span splits over what its goroutine did (README, "Mapping rules":
+//! Latency anatomy).
 
 /// What a goroutine did while a span of it was open, in nanoseconds.
 ///

@@ -1,5 +1,5 @@
-//! Who a span is: ids made from stable facts, and contexts that the program itself wrote down (mapping rules,
-//! "Identity").
+//! Who a span is: ids made from stable facts, and contexts that the program itself wrote down (README, "Mapping
+//! rules": Identity).
 //!
 //! An id is the XXH3 hash (128 bits, seed 0) of 13 numbers of 64 bits, little-endian: what is made (a trace or a
 //! span), which scope, the generation's number, 1 or 0 for with or without clock snapshot, the snapshot's trace,

@@ -2,50 +2,63 @@
 //!
 //! # Rooms
 //!
-//! An event goes through these from the top to the bottom, and no room looks back at an earlier one:
+//! Nothing knows what stands further up in this table:
 //!
 //! | module | does |
 //! |---|---|
-//! | `mapper` | tells the events apart, keeps the state and the counts |
-//! | `timeline`, `clock` | know how far the trace is, and what the wall clock said |
-//! | `goroutines`, `anatomy` | know what goroutines that matter do, and sum it up |
-//! | `spans::{task, region, range, operation, log}` | open and close the spans of one kind of event each |
-//! | `spans::open` | what is open, and what it is to each other |
+//! | `mapper` | the public face: takes events, goes from generation to generation, saves and loads |
+//! | `rules` | what becomes of events, one file per kind: `goroutine`, `task`, `region`, `log`, `range`, `operation`, `handshake` |
+//! | `mapping` | the one struct that holds all that is known: opens spans, binds them to goroutines, ends them, hands them on |
+//! | `known` | what is known of the trace: goroutines, tasks, regions, operations, ranges, and what is open on what. Data with small methods: no event, no sink |
+//! | `options`, `counters`, `form` | how to map, what was made and lost, how a span is over and what it looks like then |
 //! | `operations` | says what the fork's operations are called and what is told of them |
+//! | `timeline`, `clock` | know how far the trace is, and what the wall clock said |
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
+//! | `anatomy` | sums up what a goroutine did |
+//! | `span`, `log`, `attribute` | what goes out, and the trait of those who take it |
+//! | `near`, `saved` | a map for what is looked up all the time; how a mapper outlives its process |
+//!
+//! Around this stand rooms that need only what goes out:
+//!
+//! | module | does |
+//! |---|---|
 //! | `volume` | stands before a sink: sampling, kinds, durations, caps, sizes, runs of like regions |
 //! | `correlate` | on request: puts the spans of several processes together |
-//! | `metrics` | makes metrics of the same events |
-//! | `resource`, `span`, `log`, `metric`, `attribute` | what goes out, and the trait of those who take it |
+//! | `metrics`, `metric` | makes metrics of the same events |
+//! | `resource` | what process the spans are of |
 //! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //!
-//! Beside this stand `saved`, by which a mapper outlives its process, and an empty room: which request, query or
-//! handshake a goroutine of an unmodified Go program was in can be read off its stacks. Such spans would be opened and
-//! closed by `spans::stacks`, and described by `operations` as the fork's are.
+//! A new kind of span is one file in `rules`, with a line in its dispatch, and one in `known` if it has state of its own. Which
+//! request, query or handshake a goroutine of an unmodified Go program was in can be read off its stacks, for one: that would be
+//! `rules::stacks`, described by `operations` as the fork's are.
 #![forbid(unsafe_code)]
 
 mod anatomy;
 mod attribute;
 mod clock;
 mod correlate;
-mod goroutines;
+mod counters;
+mod form;
 mod identity;
+mod known;
 mod log;
 mod mapper;
+mod mapping;
 mod metric;
 mod metrics;
 mod near;
 mod operations;
+mod options;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
 mod resource;
+mod rules;
 mod saved;
 #[cfg(feature = "sdk")]
 mod sdk;
 mod span;
-mod spans;
 mod text;
 mod timeline;
 mod volume;
@@ -54,10 +67,12 @@ pub use anatomy::{Anatomy, Waiting};
 pub use correlate::{
     ClockOffset, Correlation, CorrelationReport, Correlator, OffsetEstimate, ProcessIndex, correlate,
 };
+pub use counters::Counters;
 pub use log::LogRecord;
-pub use mapper::{Counters, Limits, Mapper, MapperOptions};
+pub use mapper::Mapper;
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
+pub use options::{Limits, MapperOptions};
 pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
 pub use saved::MapperStateError;
 #[cfg(feature = "sdk")]

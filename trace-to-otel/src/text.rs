@@ -1,4 +1,5 @@
-//! Texts of the program on their way out: sanitized (rule L1), and each name once in memory.
+//! Texts of the program on their way out: sanitized (README, "Mapping rules": Texts), and each name once in
+//! memory.
 
 use std::{
     collections::{HashMap, HashSet},

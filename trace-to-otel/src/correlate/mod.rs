@@ -1,4 +1,5 @@
-//! What several processes say of the same traces, put together (mapping rules, "Identity" and "Time").
+//! What several processes say of the same traces, put together (README, "Mapping rules": Identity
+//! and Time).
 //!
 //! Mapping one process never looks at another, so that its spans are the same whatever else there is. This is the step
 //! that does, on purpose and on request.

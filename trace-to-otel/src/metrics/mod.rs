@@ -1,4 +1,4 @@
-//! Metrics out of the same events that make the spans (mapping rules, "Metrics, from the same pass").
+//! Metrics out of the same events that make the spans (README, "Mapping rules": Metrics).
 
 mod durations;
 mod goroutines;

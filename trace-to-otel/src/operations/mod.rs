@@ -1,5 +1,5 @@
-//! What the operations of the flight-recorder fork are called, and what is said of them (mapping rules, the table under
-//! "Spans").
+//! What the operations of the flight-recorder fork are called, and what is said of them (README, "What becomes a
+//! span").
 //!
 //! Nothing here knows of other events: starts and ends are brought together elsewhere. Texts come as the recorder left
 //! them, which is not to be trusted, and go through the sanitizer.

@@ -1,4 +1,4 @@
-//! What process the spans are of (mapping rules, "Resource").
+//! What process the spans are of (README, "Mapping rules": Resource).
 //!
 //! OpenTelemetry, "Resource SDK" and "Resource Data Model".
 

@@ -1,73 +1,51 @@
-//! Logs, as events of the span that they were written in, or as records. Go: `runtime/trace.Log`.
+//! How spans go out: with their logs, or held back.
 
 use std::sync::Arc;
-
-use go_trace_context::LogCarrier;
-use go_trace_format::{
-    Event,
-    event::{Log, TaskId},
-};
 
 use crate::{
     anatomy::Anatomy,
     attribute,
+    form::{Ending, Form},
     identity::SpanContext,
+    known::{
+        open::MOST_ANCESTORS,
+        span::{Notes, OpenSpan},
+    },
     log::LogRecord,
-    mapper::Mapper,
+    mapping::Mapping,
     span::{Attribute, Link, SpanEvent, SpanSink, Value},
-    spans::{Ending, Notes, OpenSpan, open::MOST_ANCESTORS},
 };
 
 /// The name of the event of a log without category.
-const NO_CATEGORY: &str = "(no category)";
+pub(crate) const NO_CATEGORY: &str = "(no category)";
 /// What the latency anatomy of a span is called that does not go out itself.
 const ANATOMY: &str = "gotrace.anatomy";
 
-impl Mapper {
-    pub(crate) fn log<S: SpanSink>(
+impl Mapping {
+    /// Hands a span on, after its logs where these are records of their own.
+    pub(crate) fn emit<S: SpanSink>(
         &mut self,
-        event: &Event<'_>,
-        log: Log<'_>,
+        form: Form,
+        mut span: Box<OpenSpan>,
+        anatomy: Option<Anatomy>,
+        ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let carrier = LogCarrier::from_category(log.category.as_bytes());
-        if carrier.is_none() && !self.options.logs {
+        self.pending_events -= span.notes.events.len();
+        let placed = span.placed(self.open.final_parent_context(&span.parent));
+        if !placed.context.flags.is_sampled() && !self.options.unsampled {
+            self.counters.unsampled_spans += 1;
             return Ok(());
         }
-        self.mention(event, log.task);
-        let region = self.region_of(self.goroutine(event), log.task);
-        let target = match region.and_then(|key| self.open.frame_mut(key)) {
-            Some(frame) => Some((&mut frame.span.identity, &mut frame.span.notes)),
-            None if log.task == TaskId::BACKGROUND => None,
-            None => self.open.tasks.annotate(log.task),
-        };
-        let Some((identity, notes)) = target else {
-            return self.unattached_log(event, log, sink);
-        };
-        match carrier.map(|carrier| carrier.read(log.message.as_bytes())) {
-            Some(Ok(said)) => {
-                let is_new = identity.learn(said);
-                self.counters.repeated_contexts += u64::from(!is_new);
-                self.open.has_changed_contexts |= is_new;
-                return Ok(());
-            }
-            Some(Err(_)) => self.counters.invalid_contexts += 1,
-            None => {}
+        if self.makes_log_records(sink) {
+            self.hand_on_logs(&mut span.notes, placed.context.into(), sink)?;
         }
-        let limits = &self.options.limits;
-        if notes.events.len() >= limits.events_per_span || self.pending_events >= limits.pending_events {
-            notes.dropped = notes.dropped.saturating_add(1);
-            self.counters.dropped_events += 1;
-            return Ok(());
+        if span.identity.is_written_down() && !self.options.written_contexts {
+            return self.suppress(&span, placed.context, anatomy, ending, sink);
         }
-        self.pending_events += 1;
-        let message = self.texts.message(log.category, log.message);
-        notes.events.push(SpanEvent {
-            time: self.timeline.time(event),
-            name: self.texts.name_by_id(event.arguments()[1], log.category, NO_CATEGORY),
-            attributes: vec![Attribute::new(attribute::LOG_MESSAGE, message)],
-        });
-        Ok(())
+        self.counters.spans += 1;
+        self.counters.incomplete_spans += u64::from(ending.missing.is_some());
+        self.spare.finish(span, form, placed, anatomy, ending, sink)
     }
 
     /// Whether logs go out as records.
@@ -99,22 +77,6 @@ impl Mapper {
             sink.take_log(LogRecord { span: Some(span), event_name, ..LogRecord::new(event.time, body) })?;
         }
         Ok(())
-    }
-
-    fn unattached_log<S: SpanSink>(
-        &mut self,
-        event: &Event<'_>,
-        log: Log<'_>,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
-        if !self.makes_log_records(sink) {
-            self.counters.unattached_logs += 1;
-            return Ok(());
-        }
-        let body = self.texts.message(log.category, log.message);
-        let event_name = self.texts.name(log.category, "");
-        self.counters.log_records += 1;
-        sink.take_log(LogRecord { event_name, ..LogRecord::new(self.timeline.time(event), body) })
     }
 
     /// Keeps a span back that the program's SDK exports itself. Only what its goroutine did meanwhile is news.

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, VecDeque};
 use go_trace_format::event::TaskId;
 
 use crate::{
+    known::span::OpenSpan,
     near::{Near, Number},
     saved::{Input, Saved},
-    spans::OpenSpan,
 };
 
 impl Number for TaskId {
@@ -21,7 +21,7 @@ impl Number for TaskId {
 ///
 /// Looked up several times for each span, put in order hardly ever: a tree would be slower at the former.
 #[derive(Debug, Default)]
-pub(super) struct OpenTasks {
+pub(crate) struct OpenTasks {
     by_id: Near<TaskId, Box<OpenSpan>>,
     /// Ascending, with some that have ended.
     order: VecDeque<TaskId>,
@@ -30,7 +30,7 @@ pub(super) struct OpenTasks {
 }
 
 impl OpenTasks {
-    pub(super) fn insert(&mut self, id: TaskId, span: Box<OpenSpan>) {
+    pub(crate) fn insert(&mut self, id: TaskId, span: Box<OpenSpan>) {
         match self.order.back() {
             Some(&last) if last > id => {
                 self.late.insert(id);
@@ -41,7 +41,7 @@ impl OpenTasks {
         self.by_id.insert(id, span);
     }
 
-    pub(super) fn remove(&mut self, id: TaskId) -> Option<Box<OpenSpan>> {
+    pub(crate) fn remove(&mut self, id: TaskId) -> Option<Box<OpenSpan>> {
         const FEW: usize = 64;
         let span = self.by_id.remove(id)?;
         self.late.remove(&id);
@@ -54,26 +54,26 @@ impl OpenTasks {
     }
 
     #[inline]
-    pub(super) fn get(&self, id: TaskId) -> Option<&OpenSpan> {
+    pub(crate) fn get(&self, id: TaskId) -> Option<&OpenSpan> {
         self.by_id.get(id).map(|span| &**span)
     }
 
     #[inline]
-    pub(super) fn get_mut(&mut self, id: TaskId) -> Option<&mut OpenSpan> {
+    pub(crate) fn get_mut(&mut self, id: TaskId) -> Option<&mut OpenSpan> {
         self.by_id.get_mut(id).map(|span| &mut **span)
     }
 
     #[inline]
-    pub(super) fn has(&self, id: TaskId) -> bool {
+    pub(crate) fn has(&self, id: TaskId) -> bool {
         self.by_id.has(id)
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
 
     /// The oldest that are open. Those before them that have ended are looked at no second time.
-    pub(super) fn oldest(&mut self, most: usize) -> Vec<TaskId> {
+    pub(crate) fn oldest(&mut self, most: usize) -> Vec<TaskId> {
         let mut oldest = self.by_id.first_of(&mut self.order, most);
         oldest.extend(self.late.iter().take(most));
         oldest.sort_unstable();
@@ -84,7 +84,7 @@ impl OpenTasks {
     }
 
     /// All of them, in no order.
-    pub(super) fn values(&self) -> impl Iterator<Item = &OpenSpan> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &OpenSpan> {
         self.by_id.values().map(|span| &**span)
     }
 }

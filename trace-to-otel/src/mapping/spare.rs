@@ -7,9 +7,10 @@ use go_trace_format::event::TaskId;
 
 use crate::{
     anatomy::Anatomy,
+    form::{Ending, Form},
     identity::{Identity, Placed},
+    known::span::{LocalParent, Meanwhile, OpenSpan, Place},
     span::{Scope, Span, SpanSink, UnixTime},
-    spans::{Ending, Form, LocalParent, Meanwhile, OpenSpan, Place},
 };
 
 /// How many open spans' memory is kept.
@@ -18,7 +19,7 @@ const MOST_SPARE: usize = 256;
 const MOST_PARTS: usize = 32;
 
 #[derive(Debug)]
-pub(crate) struct Spare {
+pub(super) struct Spare {
     // The boxes are what is kept.
     #[allow(clippy::vec_box)]
     open: Vec<Box<OpenSpan>>,
@@ -34,7 +35,7 @@ impl Default for Spare {
 
 impl Spare {
     /// A span that begins.
-    pub(crate) fn begin(
+    pub(super) fn begin(
         &mut self,
         identity: Identity,
         name: Arc<str>,
@@ -60,7 +61,7 @@ impl Spare {
     }
 
     /// Finishes a span, and hands it on.
-    pub(crate) fn finish<S: SpanSink>(
+    pub(super) fn finish<S: SpanSink>(
         &mut self,
         mut span: Box<OpenSpan>,
         form: Form,

@@ -1,21 +1,4 @@
-//! Spans that have begun: what is kept of them, and how they are finished.
-
-mod frames;
-mod log;
-mod open;
-mod open_tasks;
-mod operation;
-mod range;
-mod region;
-mod spare;
-mod task;
-
-pub(crate) use open::{LocalParent, Meanwhile, Open, OpenSpans};
-pub(crate) use operation::Operations;
-pub(crate) use range::Ranges;
-pub(crate) use region::Regions;
-pub(crate) use spare::Spare;
-pub(crate) use task::Tasks;
+//! From a span that was open to one that goes out.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -27,137 +10,15 @@ use opentelemetry_semantic_conventions::attribute::{
 use crate::{
     anatomy::Anatomy,
     attribute,
-    identity::{Identity, Placed},
-    span::{Attribute, Link, Scope, Span, SpanEvent, SpanKind, Status, UnixTime, Value},
-    text::CodeLocation,
+    form::{Ending, Form, Missing},
+    identity::Placed,
+    known::span::OpenSpan,
+    span::{Attribute, Span, Value},
 };
 
-/// A span that has begun, as small as can be: there may be many, for long.
-#[derive(Debug)]
-pub(crate) struct OpenSpan {
-    pub(crate) identity: Identity,
-    pub(crate) name: Arc<str>,
-    pub(crate) start: UnixTime,
-    /// The task that it is, or that the program has put it into.
-    pub(crate) task: TaskId,
-    pub(crate) place: Place,
-    pub(crate) parent: LocalParent,
-    pub(crate) meanwhile: Meanwhile,
-    /// When its goroutine ended without ending it.
-    pub(crate) abandoned: Option<UnixTime>,
-    pub(crate) notes: Notes,
-    pub(crate) links: Links,
-}
-
-/// Where a span began, as far as the trace tells.
-#[derive(Debug, Default)]
-pub(crate) struct Place {
-    pub(crate) goroutine: Option<GoroutineId>,
-    pub(crate) thread: Option<ThreadId>,
-    pub(crate) code: Option<Arc<CodeLocation>>,
-    pub(crate) stack: Option<Arc<str>>,
-}
-
-/// What happened in a span.
-#[derive(Debug, Default)]
-pub(crate) struct Notes {
-    pub(crate) events: Vec<SpanEvent>,
-    pub(crate) dropped: u32,
-}
-
-/// Other spans that a span has to do with.
-#[derive(Debug, Default)]
-pub(crate) struct Links {
-    pub(crate) to: Vec<Link>,
-    pub(crate) dropped: u32,
-}
-
-impl Links {
-    /// Adds a link, unless it is there already or there are too many: says whether it was dropped.
-    pub(crate) fn add(&mut self, link: Link, most: usize) -> bool {
-        if self.to.contains(&link) {
-            return false;
-        }
-        let has_room = self.to.len() < most;
-        if has_room {
-            self.to.push(link);
-        } else {
-            self.dropped = self.dropped.saturating_add(1);
-        }
-        !has_room
-    }
-}
-
-/// Which end of a span the trace does not hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    Start,
-    End,
-    Both,
-}
-
-/// How a span is known to be over.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ending {
-    pub(crate) time: UnixTime,
-    /// Where it was ended, if that is known.
-    pub(crate) goroutine: Option<GoroutineId>,
-    pub(crate) missing: Option<Missing>,
-    /// Whether begin and end were taken for a pair though others would have fitted as well.
-    pub(crate) is_assumed: bool,
-}
-
-impl Ending {
-    pub(crate) fn seen(time: UnixTime, goroutine: Option<GoroutineId>) -> Self {
-        Self { time, goroutine, missing: None, is_assumed: false }
-    }
-
-    pub(crate) fn unseen(time: UnixTime) -> Self {
-        Self { time, goroutine: None, missing: Some(Missing::End), is_assumed: false }
-    }
-
-    /// The same end of a span whose begin was not seen.
-    pub(crate) fn without_start(self) -> Self {
-        Self { missing: Some(Missing::Start), ..self }
-    }
-}
-
-/// What a span looks like in the end, by its kind.
-#[derive(Debug)]
-pub(crate) struct Form {
-    pub(crate) scope: Scope,
-    pub(crate) kind: SpanKind,
-    pub(crate) status: Status,
-    /// Where the name becomes known by the end only.
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) attributes: Vec<Attribute>,
-}
-
-impl Form {
-    /// A span of which nothing but its begin and end is told.
-    pub(crate) fn plain(scope: Scope) -> Self {
-        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::new() }
-    }
-}
-
 impl OpenSpan {
-    fn new(identity: Identity, name: Arc<str>, start: UnixTime, task: TaskId, place: Place) -> Self {
-        Self {
-            identity,
-            name,
-            start,
-            task,
-            place,
-            parent: LocalParent::default(),
-            meanwhile: Meanwhile::Unknown,
-            abandoned: None,
-            notes: Notes::default(),
-            links: Links::default(),
-        }
-    }
-
     /// Makes `span` of it, whose events and links are to be none. What is left of the open span means nothing.
-    fn finish_into(
+    pub(super) fn finish_into(
         &mut self,
         span: &mut Span,
         form: Form,
@@ -279,19 +140,3 @@ impl<'a> Rewriting<'a> {
         self.attributes.truncate(self.written);
     }
 }
-
-crate::saved::saved!(OpenSpan {
-    identity,
-    name,
-    start,
-    task,
-    place,
-    parent,
-    meanwhile,
-    abandoned,
-    notes,
-    links
-});
-crate::saved::saved!(Place { goroutine, thread, code, stack });
-crate::saved::saved!(Notes { events, dropped });
-crate::saved::saved!(Links { to, dropped });

@@ -1,0 +1,83 @@
+//! What was made, and what was lost.
+
+/// What a [`Mapper`](crate::Mapper) has made, and what it could not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Spans that went out.
+    pub spans: u64,
+    /// Those of them that lack their start or their end.
+    pub incomplete_spans: u64,
+    /// Those of them whose start and end were taken for a pair though others would have fitted as well.
+    pub assumed_pairs: u64,
+    /// Those of them that went out early, because of a limit on open spans.
+    pub evicted_spans: u64,
+    /// Spans that a limit has kept out.
+    pub dropped_spans: u64,
+    /// Spans held back because their own context says that they are not sampled.
+    pub unsampled_spans: u64,
+    /// Log records that went out.
+    pub log_records: u64,
+    /// Spans held back because the program wrote down their contexts, as an SDK does that exports them itself.
+    pub suppressed_spans: u64,
+    /// Those of them whose latency anatomy found no span to go out with.
+    pub suppressed_anatomies: u64,
+    /// Events that a limit has kept out of their spans.
+    pub dropped_events: u64,
+    /// Logs in no region and of no task that was open.
+    pub unattached_logs: u64,
+    /// Logs that should carry a span's context, but do not: they went out as ordinary ones.
+    pub invalid_contexts: u64,
+    /// Contexts that came for a span that had one already.
+    pub repeated_contexts: u64,
+    /// Ends of tasks that had ended before. Go allows it.
+    pub repeated_task_ends: u64,
+    /// Ends of operations that went out before, when they seemed to be lost.
+    pub late_ends: u64,
+    /// Links that a limit has kept out of their spans.
+    pub dropped_links: u64,
+    /// Goroutines created inside of spans, of which that is not remembered, because of a limit.
+    pub unknown_creations: u64,
+}
+
+impl Counters {
+    /// What did not become of the trace what it might have, in words, each with how often: nothing that is 0.
+    pub fn losses(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        [
+            (self.dropped_spans, "spans dropped: too many were open"),
+            (self.evicted_spans, "spans ended early: too many were open"),
+            (self.dropped_events, "span events dropped: their spans had too many"),
+            (self.unsampled_spans, "spans held back: their context says not sampled"),
+            (self.suppressed_anatomies, "latency anatomies of spans that the program exports itself"),
+            (self.assumed_pairs, "regions whose begin and end may belong to others"),
+            (self.unattached_logs, "logs outside of any open task or region"),
+            (self.invalid_contexts, "logs with a malformed context"),
+            (self.repeated_contexts, "contexts for spans that had one already"),
+            (self.late_ends, "ends of operations that had been given up"),
+            (self.dropped_links, "links dropped: their spans had too many"),
+            (self.unknown_creations, "goroutines whose creating span was forgotten: there were too many"),
+        ]
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+    }
+}
+
+crate::saved::saved!(Counters {
+    spans,
+    incomplete_spans,
+    assumed_pairs,
+    evicted_spans,
+    dropped_spans,
+    unsampled_spans,
+    log_records,
+    suppressed_spans,
+    suppressed_anatomies,
+    dropped_events,
+    unattached_logs,
+    invalid_contexts,
+    repeated_contexts,
+    repeated_task_ends,
+    late_ends,
+    dropped_links,
+    unknown_creations,
+});

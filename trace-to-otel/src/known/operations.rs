@@ -1,0 +1,195 @@
+//! The operations that are open, by what they are called on the wire.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use go_trace_context::Fold;
+use go_trace_format::{
+    Stack,
+    event::{GoroutineId, Operation},
+};
+
+use crate::{
+    attribute,
+    form::Form,
+    known::span::SectionKey,
+    operations::{self, Described, Side},
+    span::{Attribute, Scope, Status},
+};
+
+type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// What the wire calls an operation.
+pub(crate) type WireKey = (Operation, u64);
+
+/// An operation that is open.
+#[derive(Debug)]
+pub(crate) struct OpenOperation {
+    pub(crate) operation: Operation,
+    pub(crate) trace_id_fold: u64,
+    pub(crate) span_id: u64,
+    pub(crate) goroutine: Option<GoroutineId>,
+    /// None where it is not worth a span.
+    pub(crate) described: Option<Arc<Described>>,
+    /// Of a handshake, as soon as its goroutine has shown it.
+    pub(crate) side: Option<Side>,
+}
+
+/// The operations that are open, by what they are called.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    open: FastMap<WireKey, Namesakes>,
+    /// HTTP requests that are being served, by fold and span id.
+    pub(crate) servers: FastMap<(u64, u64), SectionKey>,
+    /// HTTP requests that are being made, by fold.
+    pub(crate) clients: FastMap<u64, SectionKey>,
+    pub(crate) count: usize,
+    /// How many of them are handshakes.
+    handshakes: usize,
+    /// In the order of their starts, with some that have ended.
+    pub(crate) order: VecDeque<SectionKey>,
+    /// Those that went out before their ends were seen, and how many of each.
+    unfinished: FastMap<WireKey, u32>,
+    /// Whether there were more of these than are remembered.
+    has_forgotten: bool,
+    /// Handshakes that turned out to be over, to go out with the next event.
+    pub(crate) over: Vec<SectionKey>,
+}
+
+/// The open operations of one kind and span id: one, but for those under one context.
+#[derive(Debug)]
+struct Namesakes {
+    latest: SectionKey,
+    earlier: Vec<SectionKey>,
+}
+
+impl Operations {
+    /// Counts the operations that are open.
+    pub(crate) fn recount<'a>(&mut self, open: impl Iterator<Item = &'a OpenOperation>) {
+        (self.count, self.handshakes) = open.fold((0, 0), |(count, handshakes), operation| {
+            (count + 1, handshakes + usize::from(operation.operation == Operation::Tls))
+        });
+    }
+
+    /// Whether some goroutine shakes hands.
+    #[inline]
+    pub(crate) fn has_handshakes(&self) -> bool {
+        self.handshakes > 0
+    }
+
+    pub(crate) fn add(&mut self, key: SectionKey, operation: &OpenOperation) {
+        self.handshakes += usize::from(operation.operation == Operation::Tls);
+        let wire = operation.wire_key();
+        self.open
+            .entry(wire)
+            .and_modify(|names| names.earlier.push(core::mem::replace(&mut names.latest, key)))
+            .or_insert(Namesakes { latest: key, earlier: Vec::new() });
+        match operation.operation {
+            Operation::HttpServer if operation.trace_id_fold != 0 => {
+                self.servers.insert((operation.trace_id_fold, operation.span_id), key);
+            }
+            Operation::HttpClient if operation.trace_id_fold != 0 => {
+                self.clients.insert(operation.trace_id_fold, key);
+            }
+            _ => {}
+        }
+        self.count += 1;
+        self.order.push_back(key);
+    }
+
+    /// The operation that an end belongs to.
+    pub(crate) fn find(&self, wire: WireKey, is_own: impl Fn(SectionKey) -> bool) -> Option<SectionKey> {
+        let names = self.open.get(&wire)?;
+        if names.earlier.is_empty() || is_own(names.latest) {
+            return Some(names.latest);
+        }
+        Some(names.earlier.iter().copied().rfind(|&key| is_own(key)).unwrap_or(names.latest))
+    }
+
+    /// Takes note of an operation that is over.
+    pub(crate) fn closed(&mut self, key: SectionKey, operation: &OpenOperation) {
+        let wire = operation.wire_key();
+        if let Some(names) = self.open.get_mut(&wire) {
+            if names.latest != key {
+                names.earlier.retain(|&earlier| earlier != key);
+            } else if let Some(earlier) = names.earlier.pop() {
+                names.latest = earlier;
+            } else {
+                self.open.remove(&wire);
+            }
+        }
+        let (fold, span_id) = (operation.trace_id_fold, operation.span_id);
+        match operation.operation {
+            Operation::HttpServer if self.servers.get(&(fold, span_id)) == Some(&key) => {
+                self.servers.remove(&(fold, span_id));
+            }
+            Operation::HttpClient if self.clients.get(&fold) == Some(&key) => {
+                self.clients.remove(&fold);
+            }
+            _ => {}
+        }
+        self.count -= 1;
+        self.handshakes -= usize::from(operation.operation == Operation::Tls);
+    }
+
+    /// Remembers an operation that goes out before its end is seen, as that may come.
+    pub(crate) fn remember(&mut self, wire: WireKey, most: usize) {
+        if self.unfinished.len() >= most && !self.unfinished.contains_key(&wire) {
+            self.has_forgotten = true;
+            return;
+        }
+        *self.unfinished.entry(wire).or_default() += 1;
+    }
+
+    /// Whether an end is that of an operation that went out before.
+    pub(crate) fn is_late(&mut self, wire: WireKey) -> bool {
+        let Some(count) = self.unfinished.get_mut(&wire) else { return self.has_forgotten };
+        *count -= 1;
+        if *count == 0 {
+            self.unfinished.remove(&wire);
+        }
+        true
+    }
+}
+
+impl OpenOperation {
+    pub(crate) fn wire_key(&self) -> WireKey {
+        (self.operation, self.span_id)
+    }
+
+    /// A handshake shows by a stack of its goroutine which side it is.
+    pub(crate) fn see_side(&mut self, stack: Option<Stack<'_>>) {
+        if self.operation == Operation::Tls && self.side.is_none() {
+            self.side = stack.and_then(Side::of);
+        }
+    }
+
+    /// What it looks like in the end, but for what its end tells: none where it gets no span.
+    pub(crate) fn form(&self) -> Option<Form> {
+        let described = self.described.as_deref()?;
+        let mut attributes = Vec::with_capacity(16);
+        attributes.extend_from_slice(&described.attributes);
+        if let Some(fold) = Fold::from_u64(self.trace_id_fold).filter(|_| described.scope != Scope::Http) {
+            attributes.push(Attribute::new(attribute::FORK_TRACE_ID, fold.to_string().as_str()));
+        }
+        let name = self.side.map(|side| operations::name_by_side(described, side));
+        let (scope, kind) = (described.scope, described.kind);
+        Some(Form { scope, kind, status: Status::Unset, name, attributes })
+    }
+}
+
+crate::saved::saved!(OpenOperation { operation, trace_id_fold, span_id, goroutine, described, side });
+crate::saved::saved!(Namesakes { latest, earlier });
+crate::saved::saved!(Operations {
+    open,
+    servers,
+    clients,
+    count,
+    handshakes,
+    order,
+    unfinished,
+    has_forgotten,
+    over
+});

@@ -1,0 +1,123 @@
+//! Tasks: those that are open, and what later events may want to know of others.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use go_trace_format::event::TaskId;
+
+use crate::{
+    identity::{Identity, SpanContext},
+    known::{
+        open_tasks::OpenTasks,
+        span::{Notes, OpenSpan},
+    },
+};
+
+/// The tasks that are open, and what later events may want to know of others.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks {
+    pub(crate) open: OpenTasks,
+    /// Those that began before the trace did.
+    pub(crate) mentioned: BTreeMap<TaskId, Mentioned>,
+    pub(crate) ended: EndedTasks,
+}
+
+/// The contexts of tasks that have ended.
+///
+/// There may be many. Those that end at about the same time have ids near each other: in blocks, they are near each
+/// other in memory too, where single ones would all be far from any cache.
+#[derive(Debug, Default)]
+pub(crate) struct EndedTasks {
+    /// By the id's quotient and remainder.
+    blocks: HashMap<u64, Box<[Option<SpanContext>; BLOCK]>, foldhash::fast::RandomState>,
+    /// The blocks in the order in which they got there.
+    order: VecDeque<u64>,
+}
+
+/// How many ids a block is for.
+const BLOCK: usize = 64;
+
+impl EndedTasks {
+    fn place(task: TaskId) -> (u64, usize) {
+        (task.0 / BLOCK as u64, task.0 as usize % BLOCK)
+    }
+
+    fn get(&self, task: TaskId) -> Option<SpanContext> {
+        let (block, index) = Self::place(task);
+        self.blocks.get(&block)?[index]
+    }
+
+    /// Remembers one more, and forgets the oldest block where there are too many.
+    pub(crate) fn insert(&mut self, task: TaskId, context: SpanContext, most: usize) {
+        let (block, index) = Self::place(task);
+        let contexts = self.blocks.entry(block).or_insert_with(|| {
+            self.order.push_back(block);
+            Box::new([None; BLOCK])
+        });
+        contexts[index] = Some(context);
+        if self.order.len() > most.div_ceil(BLOCK).max(1) {
+            self.order.pop_front().and_then(|oldest| self.blocks.remove(&oldest));
+        }
+    }
+}
+
+/// A task of which only its id was seen.
+#[derive(Debug)]
+pub(crate) struct Mentioned {
+    pub(crate) identity: Identity,
+    pub(crate) notes: Notes,
+}
+
+impl Tasks {
+    /// The span of an open task.
+    pub(crate) fn span(&self, task: TaskId) -> Option<&OpenSpan> {
+        self.open.get(task)
+    }
+
+    pub(crate) fn span_mut(&mut self, task: TaskId) -> Option<&mut OpenSpan> {
+        self.open.get_mut(task)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The ids of the oldest open tasks.
+    pub(crate) fn oldest(&mut self, most: usize) -> Vec<TaskId> {
+        self.open.oldest(most)
+    }
+
+    /// The context of a task that has ended, or that nobody has seen begin.
+    pub(crate) fn context_of_other(&self, task: TaskId) -> Option<SpanContext> {
+        match self.mentioned.get(&task) {
+            Some(mentioned) => Some(mentioned.identity.place(None).context),
+            None => self.ended.get(task),
+        }
+    }
+
+    /// How many events of tasks there are.
+    pub(crate) fn pending_events(&self) -> usize {
+        let mentioned = self.mentioned.values().map(|mentioned| &mentioned.notes);
+        self.open.values().map(|span| &span.notes).chain(mentioned).map(|notes| notes.events.len()).sum()
+    }
+
+    pub(crate) fn knows(&self, task: TaskId) -> bool {
+        self.open.has(task) || self.mentioned.contains_key(&task) || self.ended.get(task).is_some()
+    }
+
+    /// Forgets the tasks that have ended.
+    pub(crate) fn forget_ended(&mut self) {
+        self.ended = EndedTasks::default();
+    }
+
+    /// Where logs of the task go. None for a task that has ended.
+    pub(crate) fn annotate(&mut self, task: TaskId) -> Option<(&mut Identity, &mut Notes)> {
+        if let Some(span) = self.open.get_mut(task) {
+            return Some((&mut span.identity, &mut span.notes));
+        }
+        self.mentioned.get_mut(&task).map(|mentioned| (&mut mentioned.identity, &mut mentioned.notes))
+    }
+}
+
+crate::saved::saved!(Tasks { open, mentioned, ended });
+crate::saved::saved!(EndedTasks { blocks, order });
+crate::saved::saved!(Mentioned { identity, notes });

@@ -1,0 +1,162 @@
+//! All that is known of the trace under way, in one place: what the rules work on.
+
+mod emit;
+mod finish;
+mod nesting;
+mod spare;
+
+use std::sync::Arc;
+
+use go_trace_format::{
+    Event,
+    event::{GoroutineId, TaskId},
+};
+
+use crate::{
+    counters::Counters,
+    identity::{Facts, Identity},
+    known::{
+        goroutines::{BlockReasons, Goroutines},
+        open::OpenSpans,
+        operations::Operations,
+        ranges::Ranges,
+        regions::Regions,
+        span::{OpenSpan, Place},
+    },
+    mapping::spare::Spare,
+    operations::Describer,
+    options::MapperOptions,
+    saved::{Input, Saved},
+    span::Scope,
+    text::{CodeLocations, Texts},
+    timeline::{Continuity, Timeline},
+};
+
+pub(crate) use emit::NO_CATEGORY;
+
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) options: MapperOptions,
+    pub(crate) timeline: Timeline,
+    pub(crate) texts: Texts,
+    pub(crate) code: CodeLocations,
+    pub(crate) describer: Describer,
+    pub(crate) open: OpenSpans,
+    spare: Spare,
+    pub(crate) goroutines: Goroutines,
+    pub(crate) block_reasons: BlockReasons,
+    pub(crate) regions: Regions,
+    pub(crate) operations: Operations,
+    pub(crate) ranges: Ranges,
+    /// Whether the trace tells which goroutine runs where.
+    pub(crate) has_scheduling: bool,
+    /// Events that open spans hold.
+    pub(crate) pending_events: usize,
+    pub(crate) counters: Counters,
+}
+
+impl Mapping {
+    /// Nothing is known yet.
+    pub(crate) fn new(options: MapperOptions) -> Self {
+        Self {
+            timeline: Timeline::new(options.base_time),
+            texts: Texts::new(options.sanitizer.clone()),
+            code: CodeLocations::default(),
+            describer: Describer::new(options.sanitizer.clone(), Arc::clone(&options.db_system_name)),
+            open: OpenSpans::default(),
+            spare: Spare::default(),
+            goroutines: Goroutines::default(),
+            block_reasons: BlockReasons::NONE,
+            regions: Regions::default(),
+            operations: Operations::default(),
+            ranges: Ranges::default(),
+            has_scheduling: false,
+            pending_events: 0,
+            counters: Counters::default(),
+            options,
+        }
+    }
+
+    /// Forgets everything but options and counts.
+    pub(crate) fn forget(&mut self) {
+        let counters = self.counters;
+        let options = core::mem::take(&mut self.options);
+        *self = Self { counters, ..Self::new(options) };
+    }
+
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
+        self.timeline.save(out);
+        self.open.save(out);
+        self.goroutines.save(out);
+        self.regions.save(out);
+        self.operations.save(out);
+        self.ranges.save(out);
+        self.has_scheduling.save(out);
+        self.counters.save(out);
+    }
+
+    /// What was saved, with these options. None where the input is not what saving gives.
+    pub(crate) fn load(options: MapperOptions, input: &mut Input<'_>) -> Option<Self> {
+        let mut loaded = Self::new(options);
+        loaded.timeline = Saved::load(input)?;
+        loaded.open = Saved::load(input)?;
+        loaded.goroutines = Saved::load(input)?;
+        loaded.regions = Saved::load(input)?;
+        loaded.operations = Saved::load(input)?;
+        loaded.ranges = Saved::load(input)?;
+        loaded.has_scheduling = Saved::load(input)?;
+        loaded.counters = Saved::load(input)?;
+        // What can be counted is not believed.
+        loaded.operations.recount(loaded.open.operations());
+        loaded.regions.count = loaded.open.section_count() - loaded.operations.count;
+        loaded.pending_events = loaded.open.pending_events();
+        Some(loaded)
+    }
+
+    /// Goes over to the generation that `event` opens.
+    pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
+        self.timeline.begin_generation(event, continuity);
+        self.code.begin_generation();
+        self.texts.begin_generation();
+        self.block_reasons = BlockReasons::NONE;
+    }
+
+    pub(crate) fn facts(&self, scope: Scope, event: &Event<'_>, task: TaskId, is_begin: bool) -> Facts {
+        Facts::new(scope, self.timeline.origin(), event, task, is_begin)
+    }
+
+    /// The span that an event opens.
+    pub(crate) fn open_span(
+        &mut self,
+        identity: Identity,
+        name: Arc<str>,
+        event: &Event<'_>,
+        task: TaskId,
+    ) -> Box<OpenSpan> {
+        let place = Place {
+            goroutine: self.goroutine(event),
+            thread: event.thread(),
+            code: self.code.of_top_user_frame(event.stack()),
+            stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
+        };
+        self.spare.begin(identity, name, self.timeline.time(event), task, place)
+    }
+
+    /// The span of which an event is all that was seen: it began before the trace, who knows where.
+    pub(crate) fn unstarted_span(
+        &mut self,
+        identity: Identity,
+        name: Arc<str>,
+        task: TaskId,
+    ) -> Box<OpenSpan> {
+        self.spare.begin(identity, name, self.timeline.begin(), task, Place::default())
+    }
+
+    /// The goroutine that an event happened on.
+    ///
+    /// Where the fork's filter keeps scheduling out, a thread's goroutine is known from the beginning of a
+    /// generation only, and may have gone long ago.
+    pub(crate) fn goroutine(&self, event: &Event<'_>) -> Option<GoroutineId> {
+        event.goroutine().filter(|_| self.has_scheduling)
+    }
+}

@@ -1,0 +1,224 @@
+//! How spans stand in each other: on their goroutines, and in their tasks.
+
+use go_trace_format::{
+    Event,
+    event::{GoroutineId, TaskId},
+};
+
+use crate::{
+    anatomy::Anatomy,
+    form::{Ending, Form, Missing},
+    identity::Identity,
+    known::{
+        goroutines::{Creation, Nested},
+        regions::MOST_LOOSE,
+        sections::What,
+        span::{LocalParent, Meanwhile, Notes, Open, OpenSpan, SectionKey},
+        tasks::Mentioned,
+    },
+    mapping::Mapping,
+    span::{Link, Scope, SpanSink, UnixTime},
+};
+
+impl Mapping {
+    /// Takes a span from its goroutine. Gives what that did meanwhile, if the span has not ended elsewhere.
+    pub(crate) fn unbind(&mut self, span: &OpenSpan, open: Open, ending: &mut Ending) -> Option<Anatomy> {
+        let is_cut = ending.missing == Some(Missing::End);
+        if let Meanwhile::All(anatomy) = span.meanwhile {
+            return Some(anatomy).filter(|_| is_cut);
+        }
+        let Meanwhile::From(start) = &span.meanwhile else { return None };
+        let id = span.place.goroutine?;
+        if !is_cut && ending.goroutine != Some(id) {
+            self.goroutines.close(id, open);
+            return None;
+        }
+        let (end, meanwhile) = self.goroutines.close_at(id, open, ending.time, start)?;
+        ending.time = end;
+        Some(meanwhile)
+    }
+
+    /// Opens a region or an operation.
+    pub(crate) fn begin_section(&mut self, span: Box<OpenSpan>, what: What) -> SectionKey {
+        self.note_overlap(&span);
+        // Its key has to be known before it can be put onto its goroutine.
+        let (key, section) = self.open.insert(span, what);
+        self.goroutines.bind(&mut section.span, Open::Section(key));
+        key
+    }
+
+    /// The region or operation that is open innermost on a goroutine.
+    pub(crate) fn innermost_section(&self, goroutine: GoroutineId) -> Option<Nested> {
+        let open = &self.goroutines.get(goroutine)?.open;
+        open.iter().copied().rfind(|nested| matches!(nested.span, Open::Section(_)))
+    }
+
+    /// The region or operation that a goroutine was created in: as a parent as long as it is open, then as a link.
+    pub(crate) fn creation_as_parent(&self, goroutine: GoroutineId) -> LocalParent {
+        match self.goroutines.creation(goroutine) {
+            Some(Creation { span, context }) if self.open.is_open(span) => LocalParent {
+                span: Some(span),
+                context: self.open.context(span).or(Some(context)),
+                is_over: false,
+            },
+            Some(Creation { context, .. }) => {
+                LocalParent { span: None, context: Some(context), is_over: true }
+            }
+            None => LocalParent::default(),
+        }
+    }
+
+    /// A section turns out to have been over at some time, without its end having been seen.
+    pub(crate) fn abandon(&mut self, key: SectionKey, goroutine: GoroutineId, time: UnixTime) {
+        let (Some(section), Some(known)) = (self.open.section_mut(key), self.goroutines.get_mut(goroutine))
+        else {
+            return;
+        };
+        let (time, totals) = known.totals_at(time);
+        section.span.abandon(time, totals);
+        self.goroutines.close(goroutine, Open::Section(key));
+    }
+
+    /// Ends a section, and hands it on in the form that it has.
+    pub(crate) fn end_section<S: SpanSink>(
+        &mut self,
+        key: SectionKey,
+        mut ending: Ending,
+        form: impl FnOnce(&What) -> Option<Form>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let Some(section) = self.open.remove(key) else { return Ok(()) };
+        let anatomy = self.unbind(&section.span, Open::Section(key), &mut ending);
+        match &section.what {
+            What::Region => self.regions.closed(),
+            What::Operation(operation) => self.operations.closed(key, operation),
+        }
+        match form(&section.what) {
+            Some(form) => self.emit(form, section.span, anatomy, ending, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a section of which the end is not known.
+    pub(crate) fn end_unfinished<S: SpanSink>(
+        &mut self,
+        key: SectionKey,
+        ending: Ending,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.remember_unfinished(key);
+        // What its goroutine has not ended was over with the goroutine at the latest.
+        let abandoned = self.open.section(key).and_then(|section| section.span.abandoned);
+        let ending = Ending { time: abandoned.unwrap_or(ending.time), ..ending };
+        self.end_section(key, ending, What::unfinished, sink)
+    }
+
+    /// Ends every section, those inside of others first.
+    pub(crate) fn end_all_sections<S: SpanSink>(
+        &mut self,
+        ending: Ending,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        for key in self.open.sections_from_latest() {
+            self.end_unfinished(key, ending, sink)?;
+        }
+        self.regions.clear();
+        Ok(())
+    }
+
+    /// Takes note of an operation that goes out although its end has not been seen.
+    fn remember_unfinished(&mut self, key: SectionKey) {
+        if let Some(What::Operation(operation)) = self.open.section(key).map(|section| &section.what) {
+            self.operations.remember(operation.wire_key(), self.options.limits.open_operations);
+        }
+    }
+
+    /// The innermost region of a goroutine that is of a task: where logs of the task go.
+    pub(crate) fn region_of(&self, goroutine: Option<GoroutineId>, task: TaskId) -> Option<SectionKey> {
+        self.goroutines.get(goroutine?)?.open.iter().rev().find_map(|nested| match nested.span {
+            Open::Section(key) if self.region_is(key, |span| span.task == task) => Some(key),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn region_is(&self, key: SectionKey, is_it: impl FnOnce(&OpenSpan) -> bool) -> bool {
+        self.open
+            .section(key)
+            .is_some_and(|section| matches!(section.what, What::Region) && is_it(&section.span))
+    }
+
+    /// Takes note of a region that is on no goroutine any more, or on none that is known.
+    pub(crate) fn loosen<S: SpanSink>(&mut self, key: SectionKey, sink: &mut S) -> Result<(), S::Error> {
+        if self.regions.loose.len() == MOST_LOOSE {
+            if let Some(oldest) = self.regions.loose.pop_front() {
+                self.counters.evicted_spans += 1;
+                let latest = self.timeline.latest();
+                self.end_unfinished(oldest, Ending::unseen(latest), sink)?;
+            }
+        }
+        self.regions.loose.push_back(key);
+        Ok(())
+    }
+
+    /// Ends the regions of a task that its goroutines have left open.
+    pub(crate) fn finish_abandoned_regions<S: SpanSink>(
+        &mut self,
+        task: TaskId,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        let open = &self.open;
+        let (abandoned, others) = self.regions.loose.iter().partition::<Vec<SectionKey>, _>(|&&key| {
+            let is_one = |span: &OpenSpan| span.task == task && span.abandoned.is_some();
+            open.section(key).is_some_and(|section| is_one(&section.span))
+        });
+        if abandoned.is_empty() {
+            return Ok(());
+        }
+        self.regions.loose = others.into();
+        let ending = Ending::unseen(self.timeline.latest());
+        abandoned.into_iter().try_for_each(|key| self.end_unfinished(key, ending, sink))
+    }
+
+    /// Tells the ranges that concern everybody of a span that begins.
+    pub(crate) fn note_overlap(&mut self, span: &OpenSpan) {
+        for (_, range) in self.ranges.open.iter_mut().take_while(|(key, _)| key.kind.is_wide()) {
+            let context = span.placed(span.parent.context).context;
+            let is_dropped = range.span.links.add(Link::from(context), self.options.limits.links_per_span);
+            self.counters.dropped_links += u64::from(is_dropped);
+        }
+    }
+
+    /// Keeps the context of a task that nobody has seen begin, so that all its children get the same parent.
+    pub(crate) fn mention(&mut self, event: &Event<'_>, task: TaskId) {
+        if task == TaskId::BACKGROUND || self.open.tasks.knows(task) {
+            return;
+        }
+        let identity = Identity::new(&self.facts(Scope::Task, event, task, true));
+        self.open.tasks.mentioned.insert(task, Mentioned { identity, notes: Notes::default() });
+        self.forget_mentioned(self.options.limits.remembered_tasks);
+    }
+
+    /// A task as a parent, if it is one.
+    pub(crate) fn task_as_parent(&self, task: TaskId) -> LocalParent {
+        if task == TaskId::BACKGROUND {
+            return LocalParent::default();
+        }
+        self.open.as_parent(Open::Task(task))
+    }
+
+    /// Forgets the tasks that have ended, and those of which nothing but the id is known.
+    pub(crate) fn forget_tasks(&mut self) {
+        self.open.tasks.forget_ended();
+        self.forget_mentioned(0);
+    }
+
+    /// Forgets the oldest tasks of which only the id was seen, but for so many: no span goes out that could carry
+    /// their logs.
+    fn forget_mentioned(&mut self, most: usize) {
+        while self.open.tasks.mentioned.len() > most {
+            let Some((_, Mentioned { notes, .. })) = self.open.tasks.mentioned.pop_first() else { break };
+            self.pending_events -= notes.events.len();
+            self.counters.unattached_logs += notes.events.len() as u64 + u64::from(notes.dropped);
+        }
+    }
+}

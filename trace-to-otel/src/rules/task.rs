@@ -1,0 +1,125 @@
+//! Tasks. Go: `runtime/trace.NewTask` and `Task.End`.
+
+use go_trace_format::{
+    Event,
+    event::{GoroutineId, Task, TaskId},
+};
+
+use crate::{
+    form::{Ending, Form},
+    identity::{Identity, SpanContext},
+    known::{
+        span::{LocalParent, Notes, Open},
+        tasks::Mentioned,
+    },
+    mapping::Mapping,
+    span::{Scope, SpanSink},
+};
+
+pub(crate) fn begin<S: SpanSink>(
+    mapping: &mut Mapping,
+    event: &Event<'_>,
+    task: Task<'_>,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    make_room(mapping, task.id, sink)?;
+    let parent = task.parent.filter(|&parent| parent != TaskId::BACKGROUND);
+    if let Some(parent) = parent {
+        mapping.mention(event, parent);
+    }
+    let parent = parent_of(mapping, parent, mapping.goroutine(event));
+    let mentioned = mapping.open.tasks.mentioned.remove(&task.id);
+    let identity = match &mentioned {
+        Some(mentioned) => mentioned.identity,
+        None => parent.child(&mapping.facts(Scope::Task, event, task.id, true)),
+    };
+    let name = mapping.texts.name_by_id(event.arguments()[2], task.name, "(unnamed task)");
+    let mut span = mapping.open_span(identity, name, event, task.id);
+    if let Some(Mentioned { notes, .. }) = mentioned {
+        span.notes = notes;
+    }
+    span.parent = parent;
+    mapping.goroutines.bind(&mut span, Open::Task(task.id));
+    mapping.note_overlap(&span);
+    mapping.open.tasks.open.insert(task.id, span);
+    Ok(())
+}
+
+pub(crate) fn end<S: SpanSink>(
+    mapping: &mut Mapping,
+    event: &Event<'_>,
+    task: Task<'_>,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    let end = Ending::seen(mapping.timeline.time(event), mapping.goroutine(event));
+    mapping.finish_abandoned_regions(task.id, sink)?;
+    if mapping.open.tasks.span(task.id).is_some() {
+        return finish(mapping, task.id, end, sink);
+    }
+    let (identity, notes) = match mapping.open.tasks.mentioned.remove(&task.id) {
+        Some(mentioned) => (mentioned.identity, mentioned.notes),
+        None if mapping.open.tasks.knows(task.id) => {
+            mapping.counters.repeated_task_ends += 1;
+            return Ok(());
+        }
+        None => (Identity::new(&mapping.facts(Scope::Task, event, task.id, false)), Notes::default()),
+    };
+    let name = mapping.texts.name(task.name, "(unknown task)");
+    let mut span = mapping.unstarted_span(identity, name, task.id);
+    span.notes = notes;
+    remember_ended(mapping, task.id, span.identity.place(None).context);
+    mapping.emit(Form::plain(Scope::Task), span, None, end.without_start(), sink)
+}
+
+/// Ends every task, the oldest first.
+pub(crate) fn end_all<S: SpanSink>(
+    mapping: &mut Mapping,
+    ending: Ending,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    while let Some(&oldest) = mapping.open.tasks.oldest(1).first() {
+        finish(mapping, oldest, ending, sink)?;
+    }
+    Ok(())
+}
+
+/// The task that it names; else the section that it is made in; else the one that its goroutine was created in.
+fn parent_of(mapping: &Mapping, named: Option<TaskId>, goroutine: Option<GoroutineId>) -> LocalParent {
+    if let Some(named) = named {
+        return mapping.task_as_parent(named);
+    }
+    let Some(goroutine) = goroutine else { return LocalParent::default() };
+    match mapping.innermost_section(goroutine) {
+        Some(around) => mapping.open.nested_as_parent(around),
+        None => mapping.creation_as_parent(goroutine),
+    }
+}
+
+fn finish<S: SpanSink>(
+    mapping: &mut Mapping,
+    id: TaskId,
+    mut ending: Ending,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    let Some(span) = mapping.open.tasks.open.remove(id) else { return Ok(()) };
+    let anatomy = mapping.unbind(&span, Open::Task(id), &mut ending);
+    let parent = mapping.open.final_parent_context(&span.parent);
+    remember_ended(mapping, id, span.placed(parent).context);
+    mapping.emit(Form::plain(Scope::Task), span, anatomy, ending, sink)
+}
+
+/// Ends a task that begins a second time, and the oldest one where there are too many.
+fn make_room<S: SpanSink>(mapping: &mut Mapping, task: TaskId, sink: &mut S) -> Result<(), S::Error> {
+    let ending = Ending::unseen(mapping.timeline.latest());
+    finish(mapping, task, ending, sink)?;
+    while mapping.open.tasks.open.len() >= mapping.options.limits.open_tasks.max(1) {
+        let Some(&oldest) = mapping.open.tasks.oldest(1).first() else { break };
+        mapping.counters.evicted_spans += 1;
+        finish(mapping, oldest, ending, sink)?;
+    }
+    Ok(())
+}
+
+fn remember_ended(mapping: &mut Mapping, task: TaskId, context: SpanContext) {
+    mapping.open.tasks.ended.insert(task, context, mapping.options.limits.remembered_tasks);
+}
