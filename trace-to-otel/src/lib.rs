@@ -29,6 +29,7 @@
 //! | `resource` | what process the spans are of |
 //! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
+//! | `render` | trees, pages and timelines that people look at |
 //!
 //! A new kind of span is one file in `rules`, with a line in its dispatch, and one in `known` if it has state of its own. Which
 //! request, query or handshake a goroutine of an unmodified Go program was in can be read off its stacks, for one: that would be
@@ -53,6 +54,8 @@ mod operations;
 mod options;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
+#[cfg(feature = "render")]
+pub mod render;
 mod resource;
 mod rules;
 mod saved;

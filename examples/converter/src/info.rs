@@ -10,13 +10,15 @@ use go_trace_format::{
     event::{GoroutineId, ThreadId},
 };
 use serde::Serialize;
-use trace_to_otel::UnixTime;
+use trace_to_otel::{
+    UnixTime,
+    render::{DisplayDuration, DisplayTime},
+};
 
 use crate::{
     cli::InfoArguments,
     input::{Input, Progress},
     read::Trace,
-    render::text::{Duration, date_and_time},
 };
 
 pub(crate) fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
@@ -158,8 +160,8 @@ impl<'a> Info<'a> {
         let wall_clock = match &self.wall_clock {
             Some(clock) => format!(
                 "{} to {} UTC",
-                date_and_time(UnixTime(clock.start_unix_nanoseconds)),
-                date_and_time(UnixTime(clock.end_unix_nanoseconds)),
+                DisplayTime(UnixTime(clock.start_unix_nanoseconds)),
+                DisplayTime(UnixTime(clock.end_unix_nanoseconds)),
             ),
             None => "not in the trace".to_owned(),
         };
@@ -168,7 +170,7 @@ impl<'a> Info<'a> {
         writeln!(output, "dialect      {}", self.dialect)?;
         writeln!(output, "bytes        {}", self.bytes)?;
         writeln!(output, "wall clock   {wall_clock}")?;
-        writeln!(output, "duration     {}", Duration(self.duration))?;
+        writeln!(output, "duration     {}", DisplayDuration(self.duration))?;
         writeln!(output, "generations  {}", self.generation_numbers())?;
         writeln!(output, "threads      {}", self.threads)?;
         writeln!(output, "goroutines   {}", self.goroutines)?;

@@ -11,11 +11,11 @@ mod map;
 mod otlp;
 mod output;
 mod read;
-mod render;
 mod report;
 mod sanitize;
 mod spans;
 mod texts;
+mod timeline;
 
 use std::{io, process::ExitCode};
 

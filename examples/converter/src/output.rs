@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anstream::adapter::StripBytes;
 use anyhow::{Context, bail};
 
 use crate::input::Progress;
@@ -50,31 +49,6 @@ impl Write for Destination {
             Self::File { file, .. } => file.flush(),
             Self::Standard(output) => output.flush(),
         }
-    }
-}
-
-/// Leaves the escape sequences of colours out.
-pub(crate) struct WithoutColors<W> {
-    output: W,
-    state: StripBytes,
-}
-
-impl<W: Write> WithoutColors<W> {
-    pub(crate) fn new(output: W) -> Self {
-        Self { output, state: StripBytes::new() }
-    }
-}
-
-impl<W: Write> Write for WithoutColors<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for rest in self.state.strip_next(bytes) {
-            self.output.write_all(rest)?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.output.flush()
     }
 }
 

@@ -5,23 +5,22 @@ use std::{
     iter, mem,
 };
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use anyhow::bail;
-use trace_to_otel::{Span, SpanSink, UnixTime};
+use trace_to_otel::{
+    Span, SpanSink, UnixTime,
+    render::{Canvas, ChromeWriter, PerfettoWriter, Process, TreeOptions, write_html, write_tree},
+};
 
 use crate::{
     cli::{Color, Format, SpansArguments},
     correlate,
     input::Input,
     map::Output,
-    output::{self, Destination, WithoutColors},
+    output::{self, Destination},
     read::{Source, Traces},
-    render::{
-        html,
-        timeline::{Canvas, Chrome, Perfetto, Timeline},
-        tree::{self, Clock},
-    },
     report,
+    timeline::TimelineOutput,
 };
 
 pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
@@ -38,28 +37,35 @@ pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
         Format::Tree => trees(arguments, &mut destination)?,
         Format::Html => page(arguments, &mut destination)?,
         Format::Perfetto => {
-            timeline(arguments, Perfetto::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
+            timeline(arguments, PerfettoWriter::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
         }
         Format::Chrome => {
-            timeline(arguments, Chrome::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
+            timeline(arguments, ChromeWriter::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
         }
     }
     destination.finish()
 }
 
 fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
-    let output: Box<dyn Write> = match (destination, arguments.color) {
-        (Destination::Standard(_), _) => Box::new(AutoStream::auto(io::stdout())),
-        (file, Color::Always) => Box::new(file),
-        (file, _) => Box::new(WithoutColors::new(file)),
+    let (output, has_colors): (Box<dyn Write>, bool) = match destination {
+        Destination::Standard(_) => {
+            let output = AutoStream::auto(io::stdout());
+            let has_colors = output.current_choice() != ColorChoice::Never;
+            (Box::new(output), has_colors)
+        }
+        file => (Box::new(file), arguments.color == Color::Always),
     };
     let mut output = BufWriter::new(output);
+    let mut options = TreeOptions::default();
+    options.anatomy = arguments.anatomy;
+    options.critical_path = arguments.critical_path;
+    options.colors = has_colors;
     let most = arguments.max_spans.unwrap_or(1_000_000);
     let mut trees = Trees {
-        arguments,
+        options,
         output: &mut output,
         name: String::new(),
-        clock: Clock::Exact,
+        is_approximate: false,
         spans: Kept::new(most),
     };
     let outcome = show(arguments, &mut trees);
@@ -74,13 +80,14 @@ fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Re
     let outcome = show(arguments, &mut pages);
     let mut output = BufWriter::new(destination);
     // What precedes a failure is worth a page too.
-    html::write(&pages.processes, &mut output)?;
+    let processes: Vec<_> = pages.processes.iter().map(KeptProcess::shown).collect();
+    write_html(&processes, &mut output)?;
     output.flush()?;
     outcome
 }
 
 fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<()> {
-    let mut timeline = Timeline::new(canvas);
+    let mut timeline = TimelineOutput::new(canvas);
     let outcome = show(arguments, &mut timeline);
     // What precedes a failure is a timeline too.
     timeline.finish()?;
@@ -132,12 +139,29 @@ impl Kept {
     }
 }
 
+/// A process whose spans are complete, or as many as are kept.
+struct KeptProcess {
+    name: String,
+    spans: Vec<Span>,
+    left_out: u64,
+    is_approximate: bool,
+}
+
+impl KeptProcess {
+    fn shown(&self) -> Process<'_> {
+        let mut process = Process::new(&self.name, &self.spans);
+        process.left_out = self.left_out;
+        process.is_approximate = self.is_approximate;
+        process
+    }
+}
+
 /// Shows the spans of each process once they are complete.
 struct Trees<'a, W> {
-    arguments: &'a SpansArguments,
+    options: TreeOptions,
     output: &'a mut W,
     name: String,
-    clock: Clock,
+    is_approximate: bool,
     spans: Kept,
 }
 
@@ -153,20 +177,21 @@ impl<W: Write> SpanSink for Trees<'_, W> {
 impl<W: Write> Output for Trees<'_, W> {
     fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
         self.name.clone_from(&source.name);
-        self.clock = if source.is_approximate { Clock::Approximate } else { Clock::Exact };
+        self.is_approximate = source.is_approximate;
         Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
-        let (spans, _) = self.spans.take(&self.name);
-        let SpansArguments { anatomy, critical_path, .. } = *self.arguments;
-        tree::write(&spans, tree::Options { clock: self.clock, anatomy, critical_path }, self.output)
+        let (spans, left_out) = self.spans.take(&self.name);
+        let (name, is_approximate) = (mem::take(&mut self.name), self.is_approximate);
+        let process = KeptProcess { name, spans, left_out, is_approximate };
+        write_tree(&[process.shown()], &self.options, self.output)
     }
 }
 
 /// Keeps the spans of each process for a page.
 struct Page {
-    processes: Vec<html::Process>,
+    processes: Vec<KeptProcess>,
     spans: Kept,
 }
 
@@ -182,7 +207,7 @@ impl SpanSink for Page {
 impl Output for Page {
     fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
         let (name, is_approximate) = (source.name.clone(), source.is_approximate);
-        self.processes.push(html::Process { name, spans: Vec::new(), left_out: 0, is_approximate });
+        self.processes.push(KeptProcess { name, spans: Vec::new(), left_out: 0, is_approximate });
         Ok(())
     }
 

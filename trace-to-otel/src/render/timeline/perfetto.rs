@@ -14,12 +14,13 @@ use std::{
 };
 
 use prost::Message;
-use trace_to_otel::UnixTime;
 
 use super::canvas::{Arrow, Canvas, Detail, DetailValue, Group, Instant, Slice, Tip, Track, TrackKind};
+use crate::span::UnixTime;
 
 /// Writes a timeline in Perfetto's format.
-pub(crate) struct Perfetto<W> {
+#[derive(Debug)]
+pub struct PerfettoWriter<W> {
     output: W,
     buffer: Vec<u8>,
     process: u32,
@@ -33,7 +34,7 @@ pub(crate) struct Perfetto<W> {
 }
 
 /// Texts that have numbers of their own.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Interner {
     numbers: HashMap<String, u64>,
     /// Those that no packet has told yet.
@@ -58,8 +59,9 @@ impl Interner {
     }
 }
 
-impl<W: Write> Perfetto<W> {
-    pub(crate) fn new(output: W) -> Self {
+impl<W: Write> PerfettoWriter<W> {
+    /// Writes to `output`, in many small pieces: it ought to be buffered.
+    pub fn new(output: W) -> Self {
         Self {
             output,
             buffer: Vec::new(),
@@ -71,6 +73,11 @@ impl<W: Write> Perfetto<W> {
             names: Interner::default(),
             keys: Interner::default(),
         }
+    }
+
+    /// What was written to.
+    pub fn into_inner(self) -> W {
+        self.output
     }
 
     fn packet(&mut self, data: Data) -> io::Result<()> {
@@ -144,7 +151,7 @@ impl<W: Write> Perfetto<W> {
     }
 }
 
-impl<W: Write> Canvas for Perfetto<W> {
+impl<W: Write> Canvas for PerfettoWriter<W> {
     fn process(&mut self, number: u32, name: &str) -> io::Result<()> {
         self.process = number;
         self.groups.clear();

@@ -1,16 +1,39 @@
-//! The spans of a process with their children.
+//! Spans with their children.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io,
-};
+use std::collections::{HashMap, HashSet};
 
+use crate::span::{Link, Span, SpanEvent, UnixTime};
 use go_trace_context::{SpanId, TraceId};
-use trace_to_otel::{Link, Span, SpanEvent, UnixTime};
 
-/// Spans that know their children.
-pub(crate) struct Forest<'a> {
-    spans: &'a [Span],
+/// Spans of one or several processes as trees, by the ids that they give each other.
+///
+/// ```
+/// use go_trace_context::{SpanId, TraceId};
+/// use trace_to_otel::{Parent, Scope, Span, UnixTime};
+/// use trace_to_otel::render::{Forest, Item};
+///
+/// let trace = TraceId::from_u128(7).unwrap();
+/// let span = |id, name| Span::new(trace, SpanId::from_u64(id).unwrap(), Scope::Region, name, Default::default());
+/// let (mut query, order) = (span(2, "query"), span(1, "order"));
+/// query.parent = Some(Parent::new(order.span_id, false));
+///
+/// let spans = [query, order];
+/// let forest = Forest::new(&spans);
+/// assert_eq!((forest.roots(), forest.children(1)), (&[1][..], &[0][..]));
+///
+/// let mut shown = Vec::new();
+/// forest.walk(|item, position| {
+///     if let Item::Span(index) = item {
+///         shown.push((position.depth, &*forest.spans()[index].name));
+///     }
+///     Ok::<_, std::convert::Infallible>(())
+/// })?;
+/// assert_eq!(shown, [(0, "order"), (1, "query")]);
+/// # Ok::<(), std::convert::Infallible>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Forest<'a> {
+    spans: Vec<&'a Span>,
     places: HashMap<(TraceId, SpanId), usize>,
     /// By index of the parent.
     children: HashMap<usize, Vec<usize>>,
@@ -18,26 +41,34 @@ pub(crate) struct Forest<'a> {
     roots: Vec<usize>,
 }
 
-/// What hangs in the forest.
-#[derive(Clone, Copy)]
-pub(crate) enum Item<'a> {
+/// What hangs in a forest.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Item<'a> {
+    /// A span, by its index.
     Span(usize),
+    /// An event of the span above.
     Event(&'a SpanEvent),
+    /// A link of the span above.
     Link(&'a Link),
 }
 
 /// Where an item hangs.
-#[derive(Clone, Copy)]
-pub(crate) struct Position {
-    pub(crate) depth: usize,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Position {
+    /// How many spans are above it.
+    pub depth: usize,
     /// Whether it is its parent's last.
-    pub(crate) is_last: bool,
+    pub is_last: bool,
     /// Whether it has items of its own.
-    pub(crate) is_inner: bool,
+    pub is_inner: bool,
 }
 
 impl<'a> Forest<'a> {
-    pub(crate) fn new(spans: &'a [Span]) -> Self {
+    /// The forest of these spans. Of several with the same ids the first one is the parent.
+    pub fn new(spans: impl IntoIterator<Item = &'a Span>) -> Self {
+        let spans: Vec<_> = spans.into_iter().collect();
         let mut places = HashMap::with_capacity(spans.len());
         for (index, span) in spans.iter().enumerate() {
             places.entry((span.trace_id, span.span_id)).or_insert(index);
@@ -54,26 +85,36 @@ impl<'a> Forest<'a> {
         Self { spans, places, children, roots }
     }
 
-    pub(crate) fn spans(&self) -> &'a [Span] {
-        self.spans
+    /// The spans, in the order in which they were given: an index is a place in this.
+    #[must_use]
+    pub fn spans(&self) -> &[&'a Span] {
+        &self.spans
     }
 
     /// Spans whose parent is not here, in the order of their starts.
-    pub(crate) fn roots(&self) -> &[usize] {
+    #[must_use]
+    pub fn roots(&self) -> &[usize] {
         &self.roots
     }
 
-    pub(crate) fn children(&self, index: usize) -> &[usize] {
+    /// The children of a span, in the order in which they were given.
+    #[must_use]
+    pub fn children(&self, index: usize) -> &[usize] {
         self.children.get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// The span that a link leads to, if it is here.
-    pub(crate) fn target(&self, link: &Link) -> Option<usize> {
+    #[must_use]
+    pub fn target(&self, link: &Link) -> Option<usize> {
         self.places.get(&(link.trace_id, link.span_id)).copied()
     }
 
     /// Visits every item once, parents first, the children, events and links of a span in the order of their times.
-    pub(crate) fn walk(&self, mut visit: impl FnMut(Item<'a>, Position) -> io::Result<()>) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// The first one that `visit` gives, which ends the walk.
+    pub fn walk<E>(&self, mut visit: impl FnMut(Item<'a>, Position) -> Result<(), E>) -> Result<(), E> {
         let mut seen = HashSet::new();
         // Contexts that the program made up may go round in a circle, to which no root leads.
         for root in self.roots.iter().copied().chain(0..self.spans.len()) {
@@ -97,7 +138,7 @@ impl<'a> Forest<'a> {
     }
 
     fn items(&self, index: usize) -> Vec<Item<'a>> {
-        let span = &self.spans[index];
+        let span = self.spans[index];
         let links = span.links.iter().map(Item::Link);
         let events = span.events.iter().map(Item::Event);
         let children = self.children(index).iter().copied().map(Item::Span);

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
-use trace_to_otel::{Anatomy, Waiting};
 
-use super::text::Duration;
+use super::{text::DisplayDuration, theme::Theme};
+use crate::anatomy::{Anatomy, Waiting};
 
 /// What a goroutine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ struct Part {
 }
 
 /// How many parts there are.
-pub(crate) const PARTS: usize = 3 + Waiting::ALL.len();
+pub(super) const PARTS: usize = 3 + Waiting::ALL.len();
 
 const RUNNING: Style = AnsiColor::Green.on_default();
 const RUNNABLE: Style = AnsiColor::Yellow.on_default();
@@ -37,12 +37,12 @@ const ALL: [Part; PARTS] = [
 ];
 
 /// What the parts are called.
-pub(crate) fn names() -> [&'static str; PARTS] {
+pub(super) fn names() -> [&'static str; PARTS] {
     ALL.map(|part| part.name)
 }
 
 /// The times of the parts in nanoseconds, which sum to the span's duration.
-pub(crate) fn times(anatomy: &Anatomy) -> [u64; PARTS] {
+pub(super) fn times(anatomy: &Anatomy) -> [u64; PARTS] {
     let mut times = [0; PARTS];
     times[..3].copy_from_slice(&[anatomy.running, anatomy.runnable, anatomy.syscall]);
     times[3..].copy_from_slice(&anatomy.waiting_for);
@@ -54,33 +54,60 @@ fn parts(anatomy: &Anatomy) -> impl Iterator<Item = (Part, u64)> {
     ALL.into_iter().zip(times(anatomy)).filter(|&(_, time)| time > 0)
 }
 
-/// A bar of a fixed width, and the figures.
-pub(crate) struct Bar<'a>(pub(crate) &'a Anatomy);
+/// How a span's time splits: a bar of ten cells, and the figures.
+///
+/// ```
+/// use trace_to_otel::{Anatomy, render::AnatomyBar};
+///
+/// let mut anatomy = Anatomy::default();
+/// (anatomy.running, anatomy.syscall) = (6_000_000, 4_000_000);
+/// let shown = AnatomyBar::new(&anatomy).to_string();
+/// assert_eq!(shown, "██████▓▓▓▓ 6.00 ms running · 4.00 ms in system calls");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AnatomyBar<'a> {
+    anatomy: &'a Anatomy,
+    theme: Theme,
+}
+
+impl<'a> AnatomyBar<'a> {
+    /// The bar of an anatomy, without colours.
+    #[must_use]
+    pub const fn new(anatomy: &'a Anatomy) -> Self {
+        Self { anatomy, theme: Theme::new(false) }
+    }
+
+    /// The same with or without colours, by escape sequences of ANSI.
+    #[must_use]
+    pub const fn with_colors(self, colors: bool) -> Self {
+        Self { theme: Theme::new(colors), ..self }
+    }
+}
 
 /// Cells of a bar.
 const WIDTH: u64 = 10;
 
-impl fmt::Display for Bar<'_> {
+impl fmt::Display for AnatomyBar<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole: u64 = parts(self.0).map(|(_, time)| time).sum();
+        let whole: u64 = parts(self.anatomy).map(|(_, time)| time).sum();
         let (mut before, mut cells) = (0, 0);
-        for (part, time) in parts(self.0) {
+        for (part, time) in parts(self.anatomy) {
             before += time;
             // Where a part ends, rounded to the nearest cell, so that the last one ends at the last.
             let end = (u128::from(before) * u128::from(2 * WIDTH) / u128::from(whole)).div_ceil(2) as u64;
             if cells < end {
-                let (style, glyph) = (part.style, part.glyph.to_string());
+                let (style, glyph) = (self.theme.style(part.style), part.glyph.to_string());
                 write!(f, "{style}{}{style:#}", glyph.repeat((end - cells) as usize))?;
             }
             cells = end;
         }
-        for (count, (part, time)) in parts(self.0).enumerate() {
+        for (count, (part, time)) in parts(self.anatomy).enumerate() {
             let separator = if count == 0 { " " } else { " · " };
-            let Part { name, style, .. } = part;
-            write!(f, "{separator}{style}{}{style:#} {name}", Duration(time))?;
+            let (name, style) = (part.name, self.theme.style(part.style));
+            write!(f, "{separator}{style}{}{style:#} {name}", DisplayDuration(time))?;
         }
-        if self.0.gc_assist > 0 {
-            write!(f, ", of it {} assisting the garbage collector", Duration(self.0.gc_assist))?;
+        if self.anatomy.gc_assist > 0 {
+            write!(f, ", of it {} assisting the garbage collector", DisplayDuration(self.anatomy.gc_assist))?;
         }
         Ok(())
     }
@@ -91,7 +118,7 @@ mod tests {
     use super::*;
 
     fn bar(anatomy: &Anatomy) -> String {
-        anstream::adapter::strip_str(&Bar(anatomy).to_string()).to_string()
+        AnatomyBar::new(anatomy).to_string()
     }
 
     #[test]
@@ -106,8 +133,7 @@ mod tests {
 
     #[test]
     fn bars_have_ten_cells() {
-        let mut anatomy = Anatomy::default();
-        anatomy.running = 1;
+        let mut anatomy = Anatomy { running: 1, ..Anatomy::default() };
         assert_eq!(bar(&anatomy), "██████████ 1 ns running");
         anatomy.running = 500_000;
         anatomy.runnable = 200_000;

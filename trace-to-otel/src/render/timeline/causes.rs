@@ -9,9 +9,9 @@ use std::{
 };
 
 use go_trace_context::{SpanId, TraceId};
-use trace_to_otel::{Span, UnixTime};
 
 use super::canvas::Track;
+use crate::span::{Span, UnixTime};
 
 pub(super) type Id = (TraceId, SpanId);
 
@@ -131,12 +131,14 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use go_trace_context::TraceFlags;
-    use trace_to_otel::Link;
 
     use super::*;
-    use crate::render::{
-        samples::{span, span_id, trace_id},
-        timeline::canvas::{Group, Row},
+    use crate::{
+        render::{
+            samples::{span, span_id, trace_id},
+            timeline::canvas::{Group, Row},
+        },
+        span::Link,
     };
 
     fn add(causes: &mut Causes, span: &Span, goroutine: i64) -> Vec<(String, String, u64, u64)> {

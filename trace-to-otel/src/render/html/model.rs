@@ -5,28 +5,20 @@ use std::{
     io::{self, Write},
 };
 
+use crate::{
+    render::{
+        NO_SPANS, Process, anatomy,
+        critical_path::CriticalPaths,
+        forest::{Forest, Item},
+        hint, kind,
+    },
+    span::{Attribute, Span, SpanEvent, Status, UnixTime, Value},
+};
 use go_trace_context::TraceId;
 use serde::Serialize;
-use trace_to_otel::{Attribute, Span, SpanEvent, Status, UnixTime, Value};
 
-use crate::render::{
-    NO_SPANS, anatomy, critical_path,
-    forest::{Forest, Item},
-    hint, kind,
-};
-
-/// The spans of a process.
-pub(crate) struct Process {
-    pub(crate) name: String,
-    pub(crate) spans: Vec<Span>,
-    /// Spans that a limit has kept out.
-    pub(crate) left_out: u64,
-    /// Whether the trace holds no clock.
-    pub(crate) is_approximate: bool,
-}
-
-pub(super) fn title(processes: &[Process]) -> String {
-    let names: Vec<_> = processes.iter().map(|process| &*process.name).collect();
+pub(super) fn title(processes: &[Process<'_>]) -> String {
+    let names: Vec<_> = processes.iter().map(|process| process.name).collect();
     match names.len() {
         0..=3 => names.join(", "),
         more => format!("{} and {} others", names[0], more - 1),
@@ -34,10 +26,10 @@ pub(super) fn title(processes: &[Process]) -> String {
 }
 
 /// Writes it as JSON.
-pub(super) fn write(processes: &[Process], output: &mut impl Write) -> io::Result<()> {
-    let starts = processes.iter().flat_map(|process| &process.spans).map(|span| span.start);
+pub(super) fn write(processes: &[Process<'_>], output: &mut impl Write) -> io::Result<()> {
+    let starts = processes.iter().flat_map(|process| process.spans).map(|span| span.start);
     let base = starts.min().unwrap_or_default();
-    let forests: Vec<_> = processes.iter().map(|process| Forest::new(&process.spans)).collect();
+    let forests: Vec<_> = processes.iter().map(|process| Forest::new(process.spans)).collect();
     let mut page = Page {
         base: base.0.to_string(),
         notes: processes.iter().flat_map(notes).collect(),
@@ -53,14 +45,12 @@ pub(super) fn write(processes: &[Process], output: &mut impl Write) -> io::Resul
     Ok(())
 }
 
-fn notes(process: &Process) -> Vec<String> {
+fn notes(process: &Process<'_>) -> Vec<String> {
     let Process { name, spans, left_out, is_approximate } = process;
     let mut notes = Vec::new();
     if *left_out > 0 {
         let kept = spans.len();
-        notes.push(format!(
-            "{name}: {kept} spans are shown, the first to end; {left_out} were left out (--max-spans)."
-        ));
+        notes.push(format!("{name}: {kept} spans are shown, the first to end; {left_out} were left out."));
     }
     if *is_approximate {
         notes.push(format!("{name}: times of day are approximate, as the trace holds no clock."));
@@ -151,14 +141,14 @@ impl<'a> Page<'a> {
                 }
                 traces[number].1.push((index, position.depth));
             }
-            Ok(())
+            Ok::<_, io::Error>(())
         })?;
         let mut places = HashMap::new();
         let in_order = traces.iter().flat_map(|(_, spans)| spans);
         for (place, &(index, _)) in (self.spans.len()..).zip(in_order) {
             places.insert(index, place as i64);
         }
-        let critical = critical_path::all(forest);
+        let critical = CriticalPaths::of(forest);
         for (id, spans) in traces {
             self.traces.push(PageTrace { id: id.to_string(), first: self.spans.len(), count: spans.len() });
             // The spans that enclose the one under way.
@@ -167,10 +157,10 @@ impl<'a> Page<'a> {
                 above.truncate(depth);
                 let parent = above.last().copied().unwrap_or(-1);
                 above.push(places[&index]);
-                let stretches = critical.get(&index).into_iter().flatten();
+                let stretches = critical.stretches(index).iter();
                 let critical =
                     stretches.map(|stretch| (stretch.start.0 - base.0, stretch.duration())).collect();
-                let span = PageSpan::new(&forest.spans()[index], (parent, depth), base, critical);
+                let span = PageSpan::new(forest.spans()[index], (parent, depth), base, critical);
                 let target = |link| forest.target(link).map_or(-1, |target| places[&target]);
                 let links = forest.spans()[index].links.iter();
                 let links = links.map(|link| PageLink { id: link.span_id.to_string(), span: target(link) });

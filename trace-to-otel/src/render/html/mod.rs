@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
-pub(crate) use model::Process;
+use super::Process;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -22,8 +22,27 @@ const SCRIPTS: [&str; 5] = [
     include_str!("main.js"),
 ];
 
-/// Writes the page with the spans of some processes.
-pub(crate) fn write(processes: &[Process], output: &mut impl Write) -> io::Result<()> {
+/// Writes a page with a waterfall of each trace: one file that needs no network, and opens in any browser.
+///
+/// The page holds all of the spans, so that it is for tens of thousands rather than millions.
+///
+/// ```
+/// use go_trace_context::{SpanId, TraceId};
+/// use trace_to_otel::{Scope, Span, UnixTime};
+/// use trace_to_otel::render::{Process, write_html};
+///
+/// let (trace, id) = (TraceId::from_u128(7).unwrap(), SpanId::from_u64(1).unwrap());
+/// let spans = [Span::new(trace, id, Scope::Region, "order", (UnixTime(0), UnixTime(2_000_000)))];
+/// let mut page = Vec::new();
+/// write_html(&[Process::new("shop", &spans)], &mut page)?;
+/// assert!(page.starts_with(b"<!DOCTYPE html>"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Those of the output.
+pub fn write_html<W: Write + ?Sized>(processes: &[Process<'_>], output: &mut W) -> io::Result<()> {
     let script = format!("\"use strict\";\n{{\n{}}}\n", SCRIPTS.concat());
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
@@ -97,14 +116,15 @@ mod tests {
     use super::*;
     use crate::render::samples::{HOSTILE, NOON, everything};
 
-    fn page(processes: &[Process]) -> String {
+    fn page(processes: &[Process<'_>]) -> String {
         let mut page = Vec::new();
-        write(processes, &mut page).expect("memory takes it");
+        write_html(processes, &mut page).expect("memory takes it");
         String::from_utf8(page).expect("UTF-8")
     }
 
-    fn sample() -> Process {
-        Process { name: HOSTILE.to_owned(), spans: everything(), left_out: 5, is_approximate: true }
+    fn sample() -> String {
+        let spans = everything();
+        page(&[Process { name: HOSTILE, spans: &spans, left_out: 5, is_approximate: true }])
     }
 
     /// What stands between the first `before` and the next `after`.
@@ -120,7 +140,7 @@ mod tests {
 
     #[test]
     fn no_text_becomes_markup() {
-        let page = page(&[sample()]);
+        let page = sample();
         assert!(!page.contains("<img"), "{page}");
         assert_eq!(page.matches("</script").count(), 2, "the data's own and the script's");
         assert_eq!(page.matches("<!--").count(), 0);
@@ -136,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_policy_knows_script_and_style_only() {
-        let page = page(&[sample()]);
+        let page = sample();
         let policy = between(&page, "Content-Security-Policy\" content=\"", "\"");
         let script = between(&page, "<script>", "</script>");
         let style = between(&page, "<style>", "</style>");
@@ -164,7 +184,7 @@ mod tests {
 
     #[test]
     fn spans_are_told_as_they_are() {
-        let data = data(&page(&[sample()]));
+        let data = data(&sample());
         assert_eq!(data["base"], NOON.to_string());
         let traces = data["traces"].as_array().expect("traces");
         let counts: Vec<_> = traces.iter().map(|trace| (&trace["first"], &trace["count"])).collect();

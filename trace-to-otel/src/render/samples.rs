@@ -1,20 +1,21 @@
 //! Spans for the tests of what shows them.
 
-use go_trace_context::{SpanId, TraceFlags, TraceId};
-use trace_to_otel::{
-    Anatomy, Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, Status, UnixTime, Waiting,
+use crate::{
+    anatomy::{Anatomy, Waiting},
+    span::{Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, Status, UnixTime},
 };
+use go_trace_context::{SpanId, TraceFlags, TraceId};
 
-pub(crate) fn trace_id(number: u128) -> TraceId {
+pub(super) fn trace_id(number: u128) -> TraceId {
     TraceId::from_u128(number).expect("not 0")
 }
 
-pub(crate) fn span_id(number: u64) -> SpanId {
+pub(super) fn span_id(number: u64) -> SpanId {
     SpanId::from_u64(number).expect("not 0")
 }
 
 /// A region; parent 0 is none.
-pub(crate) fn span(name: &str, id: u64, parent: u64, start: u64, end: u64) -> Span {
+pub(super) fn span(name: &str, id: u64, parent: u64, start: u64, end: u64) -> Span {
     let times = (UnixTime(start), UnixTime(end));
     let mut span = Span::new(trace_id(1), span_id(id), Scope::Region, name, times);
     span.parent = SpanId::from_u64(parent).map(|id| Parent::new(id, false));
@@ -22,13 +23,13 @@ pub(crate) fn span(name: &str, id: u64, parent: u64, start: u64, end: u64) -> Sp
 }
 
 /// 2026-11-23 15:04:05 UTC.
-pub(crate) const NOON: u64 = 1_795_446_245_000_000_000;
+pub(super) const NOON: u64 = 1_795_446_245_000_000_000;
 
 /// A name that would run where it is taken for markup or for control sequences.
-pub(crate) const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{data}}\u{202e}\u{1b}[31m<!--";
+pub(super) const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{data}}\u{202e}\u{1b}[31m<!--";
 
 /// A request with a query, a failing request of another trace, and everything else that a span may have.
-pub(crate) fn everything() -> Vec<Span> {
+pub(super) fn everything() -> Vec<Span> {
     let on = |mut span: Span, goroutine: i64, scope: Scope, kind: SpanKind| {
         (span.scope, span.kind) = (scope, kind);
         span.start.0 += NOON;

@@ -2,10 +2,15 @@
 
 use std::io;
 
-use trace_to_otel::{UnixTime, Value};
+use crate::span::{UnixTime, Value};
 
-/// A format for timelines. Nothing that is drawn has to come in the order of time.
-pub(crate) trait Canvas {
+/// A format for timelines, or whatever else takes what is drawn. Nothing that is drawn comes in the order of time.
+///
+/// # Errors
+///
+/// Each method fails where what is drawn cannot be written.
+#[allow(clippy::missing_errors_doc)]
+pub trait Canvas {
     /// A process begins; all that follows belongs to it. It has a number, from 1, and a name.
     fn process(&mut self, number: u32, name: &str) -> io::Result<()>;
 
@@ -28,23 +33,30 @@ pub(crate) trait Canvas {
 
 /// A track of the process under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Track {
-    pub(crate) group: Group,
+#[non_exhaustive]
+pub struct Track {
+    /// What it is shown with.
+    pub group: Group,
     /// From 1, unique in the whole timeline.
-    pub(crate) number: u32,
-    pub(crate) row: Row,
+    pub number: u32,
+    /// Its place among those.
+    pub row: Row,
 }
 
 /// Where a track stands in its group: by the number of what it is for, then by the number of its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Row {
-    pub(crate) order: i64,
-    pub(crate) lane: u32,
+#[non_exhaustive]
+pub struct Row {
+    /// The number of what the track is for, such as a goroutine's.
+    pub order: i64,
+    /// 0 for the first track of that, and counted up.
+    pub lane: u32,
 }
 
 /// Tracks that are shown together, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Group {
+#[non_exhaustive]
+pub enum Group {
     /// Values that the runtime measured.
     Metrics,
     /// What the runtime does for the whole process.
@@ -60,7 +72,9 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) const fn name(self) -> &'static str {
+    /// What it is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Metrics => "Metrics",
             Self::Runtime => "Runtime",
@@ -74,7 +88,8 @@ impl Group {
 
 /// What is drawn on a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TrackKind {
+#[non_exhaustive]
+pub enum TrackKind {
     /// Slices and instants.
     Slices,
     /// Slices and instants that belong to another track, below it.
@@ -86,28 +101,43 @@ pub(crate) enum TrackKind {
 }
 
 /// A stretch of time.
-pub(crate) struct Slice<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) category: &'a str,
-    pub(crate) start: UnixTime,
-    pub(crate) end: UnixTime,
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Slice<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// Which kind of slice it is, such as `state` or a scope's name.
+    pub category: &'a str,
+    /// When it begins.
+    pub start: UnixTime,
+    /// When it ends.
+    pub end: UnixTime,
     /// An arrow that points to its start.
-    pub(crate) arrow: Option<Arrow>,
-    pub(crate) details: &'a [Detail<'a>],
+    pub arrow: Option<Arrow>,
+    /// What else is known of it.
+    pub details: &'a [Detail<'a>],
 }
 
 /// A moment.
-pub(crate) struct Instant<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) category: &'a str,
-    pub(crate) time: UnixTime,
-    pub(crate) tip: Tip,
-    pub(crate) details: &'a [Detail<'a>],
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Instant<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// Which kind of moment it is, such as `log`.
+    pub category: &'a str,
+    /// When it is.
+    pub time: UnixTime,
+    /// Whether an arrow begins or ends here.
+    pub tip: Tip,
+    /// What else is known of it.
+    pub details: &'a [Detail<'a>],
 }
 
 /// Where an instant is on an arrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tip {
+#[non_exhaustive]
+pub enum Tip {
     /// On none.
     None,
     /// The arrow begins here.
@@ -118,24 +148,40 @@ pub(crate) enum Tip {
 
 /// An arrow from cause to effect, by its number: from 1, unique in the whole timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Arrow(pub(crate) u64);
+// A number and nothing more.
+#[allow(clippy::exhaustive_structs)]
+pub struct Arrow(
+    /// The number.
+    pub u64,
+);
 
 /// Something to be read where a slice or an instant is looked at.
-pub(crate) struct Detail<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) value: DetailValue<'a>,
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Detail<'a> {
+    /// What it says.
+    pub key: &'a str,
+    /// The value.
+    pub value: DetailValue<'a>,
 }
 
+/// The value of a detail.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum DetailValue<'a> {
+#[non_exhaustive]
+pub enum DetailValue<'a> {
+    /// A text.
     Text(&'a str),
+    /// A whole number.
     Integer(i64),
+    /// A number.
     Float(f64),
+    /// Yes or no.
     Boolean(bool),
 }
 
 impl<'a> Detail<'a> {
-    pub(crate) fn new(key: &'a str, value: impl Into<DetailValue<'a>>) -> Self {
+    /// A key and a value.
+    pub fn new(key: &'a str, value: impl Into<DetailValue<'a>>) -> Self {
         Self { key, value: value.into() }
     }
 }
@@ -165,7 +211,6 @@ impl<'a> From<&'a Value> for DetailValue<'a> {
             Value::Integer(number) => Self::Integer(*number),
             Value::Float(number) => Self::Float(*number),
             Value::Boolean(yes) => Self::Boolean(*yes),
-            _ => Self::Text("(a value of a newer kind)"),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::io;
 
 use go_trace_format::event::{GoroutineId, ProcId};
-use trace_to_otel::{Scope, Span, Status, Value};
 
 use super::{
     Pen,
@@ -12,6 +11,7 @@ use super::{
     lanes::{Lanes, Nesting},
     states::States,
 };
+use crate::span::{Scope, Span, Status, Value};
 
 /// Spans that are on no goroutine, and the arrows between all spans.
 #[derive(Debug, Default)]

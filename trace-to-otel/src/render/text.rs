@@ -3,15 +3,38 @@
 use std::fmt::{self, Write};
 
 use jiff::Timestamp;
-use trace_to_otel::UnixTime;
 
-/// A wall time: `2026-11-23 15:04:05.123456`, UTC.
-pub(crate) fn date_and_time(time: UnixTime) -> String {
-    format(time, "%Y-%m-%d %H:%M:%S%.6f")
+use crate::span::UnixTime;
+
+/// A wall time, shown as `2026-11-23 15:04:05.123456`, UTC.
+///
+/// ```
+/// use trace_to_otel::{UnixTime, render::DisplayTime};
+///
+/// let time = DisplayTime(UnixTime(1_795_446_245_123_456_789));
+/// assert_eq!(time.to_string(), "2026-11-23 15:04:05.123456");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+// A number and nothing more.
+#[allow(clippy::exhaustive_structs)]
+pub struct DisplayTime(
+    /// The time.
+    pub UnixTime,
+);
+
+impl fmt::Display for DisplayTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format(self.0, "%Y-%m-%d %H:%M:%S%.6f"))
+    }
+}
+
+/// The day: `2026-11-23`, UTC.
+pub(super) fn day(time: UnixTime) -> String {
+    format(time, "%Y-%m-%d")
 }
 
 /// The time of day: `15:04:05.123456`, UTC.
-pub(crate) fn time_of_day(time: UnixTime) -> String {
+pub(super) fn time_of_day(time: UnixTime) -> String {
     format(time, "%H:%M:%S%.6f")
 }
 
@@ -23,11 +46,22 @@ fn format(time: UnixTime, format: &str) -> String {
     }
 }
 
-/// A duration of so many nanoseconds in three digits and a unit: `1.23 ms`.
-#[derive(Clone, Copy)]
-pub(crate) struct Duration(pub(crate) u64);
+/// A duration in nanoseconds, shown in three digits and a unit.
+///
+/// ```
+/// use trace_to_otel::render::DisplayDuration;
+///
+/// assert_eq!(DisplayDuration(1_234_567).to_string(), "1.23 ms");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+// A number and nothing more.
+#[allow(clippy::exhaustive_structs)]
+pub struct DisplayDuration(
+    /// Nanoseconds.
+    pub u64,
+);
 
-impl fmt::Display for Duration {
+impl fmt::Display for DisplayDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [(u64, &str); 3] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs")];
         // A value that three digits would round up to the next unit's 1 is one of that unit.
@@ -45,13 +79,24 @@ impl fmt::Display for Duration {
 
 /// A text that the traced program chose, with escapes for whatever could steer a terminal or hide in it, and cut
 /// where it would fill the screen.
-#[derive(Clone, Copy)]
-pub(crate) struct Foreign<'a>(pub(crate) &'a str);
+///
+/// ```
+/// use trace_to_otel::render::DisplayText;
+///
+/// assert_eq!(DisplayText("a\u{1b}[31m\nb").to_string(), "a\\u{1b}[31m\\nb");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// A text and nothing more.
+#[allow(clippy::exhaustive_structs)]
+pub struct DisplayText<'a>(
+    /// The text.
+    pub &'a str,
+);
 
 /// How many characters of a foreign text are shown.
 const LONGEST: usize = 160;
 
-impl fmt::Display for Foreign<'_> {
+impl fmt::Display for DisplayText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (count, character) in self.0.chars().enumerate() {
             match character {
@@ -94,16 +139,19 @@ mod tests {
             (86_400_000_000_000, "86400 s"),
         ];
         for (nanoseconds, text) in cases {
-            assert_eq!(Duration(nanoseconds).to_string(), text);
+            assert_eq!(DisplayDuration(nanoseconds).to_string(), text);
         }
-        assert_eq!(format!("{:>8}", Duration(5)), "    5 ns");
+        assert_eq!(format!("{:>8}", DisplayDuration(5)), "    5 ns");
     }
 
     #[test]
     fn foreign_texts_cannot_steer_the_terminal() {
-        assert_eq!(Foreign("a\nb\u{1b}[31m\u{202e}\u{9b}").to_string(), "a\\nb\\u{1b}[31m\\u{202e}\\u{9b}");
-        assert_eq!(Foreign("größe \"漢字\"").to_string(), "größe \"漢字\"");
-        assert_eq!(Foreign(&"é".repeat(LONGEST)).to_string(), "é".repeat(LONGEST));
-        assert_eq!(Foreign(&"é".repeat(1024)).to_string(), "é".repeat(LONGEST) + "…");
+        assert_eq!(
+            DisplayText("a\nb\u{1b}[31m\u{202e}\u{9b}").to_string(),
+            "a\\nb\\u{1b}[31m\\u{202e}\\u{9b}"
+        );
+        assert_eq!(DisplayText("größe \"漢字\"").to_string(), "größe \"漢字\"");
+        assert_eq!(DisplayText(&"é".repeat(LONGEST)).to_string(), "é".repeat(LONGEST));
+        assert_eq!(DisplayText(&"é".repeat(1024)).to_string(), "é".repeat(LONGEST) + "…");
     }
 }

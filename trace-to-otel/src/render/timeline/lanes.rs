@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use go_trace_context::SpanId;
-use trace_to_otel::UnixTime;
+
+use crate::span::UnixTime;
 
 /// The lanes of a goroutine, or of spans that have none. Spans come in about the order in which they end.
 #[derive(Debug)]

@@ -10,16 +10,16 @@ use std::{
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use trace_to_otel::UnixTime;
 
 use super::canvas::{Arrow, Canvas, Detail, DetailValue, Group, Instant, Row, Slice, Tip, Track, TrackKind};
-use crate::render::text::date_and_time;
+use crate::{render::text::DisplayTime, span::UnixTime};
 
 /// Nanoseconds.
 const DAY: u64 = 24 * 60 * 60 * 1_000_000_000;
 
 /// Writes a timeline as Chrome's trace events.
-pub(crate) struct Chrome<W> {
+#[derive(Debug)]
+pub struct ChromeWriter<W> {
     output: W,
     process: u32,
     name: String,
@@ -30,8 +30,9 @@ pub(crate) struct Chrome<W> {
     has_event: bool,
 }
 
-impl<W: Write> Chrome<W> {
-    pub(crate) fn new(output: W) -> Self {
+impl<W: Write> ChromeWriter<W> {
+    /// Writes to `output`, in many small pieces: it ought to be buffered.
+    pub fn new(output: W) -> Self {
         Self {
             output,
             process: 0,
@@ -41,6 +42,11 @@ impl<W: Write> Chrome<W> {
             origin: None,
             has_event: false,
         }
+    }
+
+    /// What was written to.
+    pub fn into_inner(self) -> W {
+        self.output
     }
 
     fn write(&mut self, event: &TraceEvent<'_>) -> io::Result<()> {
@@ -105,7 +111,7 @@ impl<W: Write> Chrome<W> {
     }
 }
 
-impl<W: Write> Canvas for Chrome<W> {
+impl<W: Write> Canvas for ChromeWriter<W> {
     fn process(&mut self, number: u32, name: &str) -> io::Result<()> {
         self.process = number;
         name.clone_into(&mut self.name);
@@ -170,7 +176,7 @@ impl<W: Write> Canvas for Chrome<W> {
 
     fn finish(&mut self) -> io::Result<()> {
         let before = if self.has_event { "\n" } else { "{\"traceEvents\":[" };
-        let origin = date_and_time(self.origin.unwrap_or_default());
+        let origin = DisplayTime(self.origin.unwrap_or_default());
         writeln!(
             self.output,
             "{before}],\"displayTimeUnit\":\"ns\",\"otherData\":{{\"time 0 (UTC)\":\"{origin}\"}}}}"

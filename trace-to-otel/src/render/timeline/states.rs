@@ -10,7 +10,6 @@ use go_trace_format::{
     Event, EventType,
     event::{GoroutineId, GoroutineState, GoroutineTransition, ProcId},
 };
-use trace_to_otel::UnixTime;
 
 use super::{
     Pen,
@@ -18,6 +17,7 @@ use super::{
     lanes::Lanes,
     names::{self, Names},
 };
+use crate::span::UnixTime;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 

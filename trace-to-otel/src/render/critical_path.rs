@@ -12,22 +12,26 @@
 
 use std::collections::HashMap;
 
-use trace_to_otel::UnixTime;
-
 use super::forest::Forest;
+use crate::span::UnixTime;
 
 /// A time that a critical path spends in a span itself, in none of its children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    /// The span's index.
-    pub(crate) span: usize,
-    pub(crate) start: UnixTime,
-    pub(crate) end: UnixTime,
+#[non_exhaustive]
+pub struct Stretch {
+    /// The span's index in the [`Forest`].
+    pub span: usize,
+    /// When the path comes to the span.
+    pub start: UnixTime,
+    /// When it goes on.
+    pub end: UnixTime,
 }
 
 impl Stretch {
-    pub(crate) fn duration(&self) -> u64 {
-        self.end.0 - self.start.0
+    /// How long it is, in nanoseconds.
+    #[must_use]
+    pub fn duration(&self) -> u64 {
+        self.end.0.saturating_sub(self.start.0)
     }
 }
 
@@ -47,20 +51,60 @@ struct Child {
     end: UnixTime,
 }
 
-/// The stretches of all trees' paths, by the index of their span. A span alone has none: its path says nothing.
-pub(crate) fn all(forest: &Forest<'_>) -> HashMap<usize, Vec<Stretch>> {
-    let mut stretches: HashMap<_, Vec<_>> = HashMap::new();
-    for &root in forest.roots().iter().filter(|&&root| !forest.children(root).is_empty()) {
-        for stretch in of(forest, root) {
-            stretches.entry(stretch.span).or_default().push(stretch);
+/// The critical paths of all trees of a forest.
+///
+/// ```
+/// use go_trace_context::{SpanId, TraceId};
+/// use trace_to_otel::{Parent, Scope, Span, UnixTime};
+/// use trace_to_otel::render::{CriticalPaths, Forest};
+///
+/// let trace = TraceId::from_u128(7).unwrap();
+/// let span = |id, times| Span::new(trace, SpanId::from_u64(id).unwrap(), Scope::Region, "", times);
+/// let order = span(1, (UnixTime(0), UnixTime(100)));
+/// let mut query = span(2, (UnixTime(20), UnixTime(90)));
+/// query.parent = Some(Parent::new(order.span_id, false));
+///
+/// let spans = [order, query];
+/// let paths = CriticalPaths::of(&Forest::new(&spans));
+/// assert_eq!((paths.time(0), paths.time(1)), (Some(30), Some(70)));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CriticalPaths(HashMap<usize, Vec<Stretch>>);
+
+impl CriticalPaths {
+    /// Finds the paths of all trees that have more than one span: the path of a span alone says nothing.
+    #[must_use]
+    pub fn of(forest: &Forest<'_>) -> Self {
+        let mut stretches: HashMap<_, Vec<_>> = HashMap::new();
+        for &root in forest.roots().iter().filter(|&&root| !forest.children(root).is_empty()) {
+            for stretch in critical_path(forest, root) {
+                stretches.entry(stretch.span).or_default().push(stretch);
+            }
         }
+        Self(stretches)
     }
-    stretches
+
+    /// The stretches of a path that are a span's own, in the order of time.
+    #[must_use]
+    pub fn stretches(&self, span: usize) -> &[Stretch] {
+        self.0.get(&span).map_or(&[], Vec::as_slice)
+    }
+
+    /// For how long a path is in a span itself, in nanoseconds; none where it is never.
+    #[must_use]
+    pub fn time(&self, span: usize) -> Option<u64> {
+        self.0.get(&span).map(|stretches| stretches.iter().map(Stretch::duration).sum())
+    }
 }
 
-/// The critical path of the tree below `root`, in the order of time.
-fn of(forest: &Forest<'_>, root: usize) -> Vec<Stretch> {
-    let whole = &forest.spans()[root];
+/// The critical path of the tree below the span `root`, in the order of time. It leads from the span's start to its end.
+///
+/// # Panics
+///
+/// Where the forest has no span of this index.
+#[must_use]
+pub fn critical_path(forest: &Forest<'_>, root: usize) -> Vec<Stretch> {
+    let whole = forest.spans()[root];
     let mut path = Vec::new();
     // Not recursion: the depth is the program's choice.
     let mut stack = vec![Walk::new(forest, root, whole.start, whole.end)];
@@ -85,7 +129,7 @@ fn of(forest: &Forest<'_>, root: usize) -> Vec<Stretch> {
 impl Walk {
     fn new(forest: &Forest<'_>, span: usize, start: UnixTime, end: UnixTime) -> Self {
         let within = |&child: &usize| {
-            let whole = &forest.spans()[child];
+            let whole = forest.spans()[child];
             let (start, end) = (whole.start.max(start), whole.end.min(end));
             (start < end).then_some(Child { span: child, start, end })
         };
@@ -103,13 +147,12 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::samples::span;
-    use trace_to_otel::Span;
+    use crate::{render::samples::span, span::Span};
 
     /// The path of the first span: names of spans and the times that it spends in them.
     fn path(spans: &[Span]) -> Vec<(&str, u64, u64)> {
         let forest = Forest::new(spans);
-        let path = of(&forest, 0);
+        let path = critical_path(&forest, 0);
         let whole: u64 = path.iter().map(Stretch::duration).sum();
         assert_eq!(whole, spans[0].duration(), "no gap and no overlap: {path:?}");
         assert!(path.windows(2).all(|pair| pair[0].end == pair[1].start), "{path:?}");
@@ -179,12 +222,8 @@ mod tests {
             vec![span("root", 1, 0, 0, 100), span("child", 2, 1, 10, 40), span("alone", 3, 0, 0, 9)];
         let times = |spans: &[Span]| {
             let forest = Forest::new(spans);
-            let mut times: Vec<_> = all(&forest)
-                .into_iter()
-                .map(|(span, path)| (span, path.iter().map(Stretch::duration).sum::<u64>()))
-                .collect();
-            times.sort_unstable();
-            times
+            let paths = CriticalPaths::of(&forest);
+            (0..spans.len()).filter_map(|span| Some((span, paths.time(span)?))).collect::<Vec<_>>()
         };
         assert_eq!(times(&spans), [(0, 70), (1, 30)]);
         spans.remove(1);

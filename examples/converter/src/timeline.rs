@@ -1,0 +1,67 @@
+//! Timelines of the processes that are read.
+
+use std::io;
+
+use go_trace_format::Event;
+use trace_to_otel::{
+    Span, SpanSink, UnixTime,
+    render::{Canvas, Timeline},
+};
+
+use crate::{map::Output, read::Source, report};
+
+/// Draws the timeline of one process after the other.
+pub(crate) struct TimelineOutput<C> {
+    timeline: Timeline<C>,
+    /// What the process under way is called.
+    name: String,
+}
+
+impl<C: Canvas> TimelineOutput<C> {
+    pub(crate) fn new(canvas: C) -> Self {
+        Self { timeline: Timeline::new(canvas), name: String::new() }
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn finish(self) -> io::Result<()> {
+        self.timeline.finish().map(drop)
+    }
+}
+
+impl<C: Canvas> SpanSink for TimelineOutput<C> {
+    type Error = io::Error;
+
+    fn take(&mut self, span: Span) -> io::Result<()> {
+        self.timeline.take(span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
+        self.timeline.lend(span)
+    }
+}
+
+impl<C: Canvas> Output for TimelineOutput<C> {
+    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
+        self.name.clone_from(&source.name);
+        self.timeline.begin_process(file_name(&source.name), source.is_approximate)
+    }
+
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {
+        self.timeline.event(event, time)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let left_out = self.timeline.end_process()?;
+        if left_out > 0 {
+            let what =
+                "arrows between spans left out: too many spans were open, or their causes not in the trace";
+            report::warning(&self.name, format_args!("{left_out} {what}"));
+        }
+        Ok(())
+    }
+}
+
+/// What stands behind the last slash.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
