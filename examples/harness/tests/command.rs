@@ -41,7 +41,7 @@ fn what_a_run_left_is_ended_and_nothing_else() {
     let ended = run_file::end_all(&file).unwrap();
 
     assert_eq!(ended, [format!("sleep ({})", ours.id())]);
-    ours.wait_until(|| false, Duration::from_secs(10)).unwrap_err();
+    ours.wait_until(|| false, Duration::from_secs(120)).unwrap_err();
     assert!(ours.ended().unwrap().is_some());
     thread::sleep(Duration::from_millis(100));
     assert!(other.ended().unwrap().is_none());
@@ -51,6 +51,6 @@ fn what_a_run_left_is_ended_and_nothing_else() {
 
 fn sleep(directory: &Path) -> Process {
     let mut command = Command::new("sleep");
-    command.arg("60");
+    command.arg("3600");
     Process::start("sleep", command, directory.join("log")).unwrap()
 }

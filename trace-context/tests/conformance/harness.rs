@@ -88,7 +88,7 @@ fn accept(callback: &TcpListener, index: usize) -> Outgoing {
 
 /// A hanging service fails a test instead of stopping it.
 fn connect_with_timeout(stream: TcpStream) -> TcpStream {
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
+    stream.set_read_timeout(Some(Duration::from_secs(300))).expect("a time-out");
     stream
 }
 

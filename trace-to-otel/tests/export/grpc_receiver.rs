@@ -161,7 +161,7 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
             };
             Ok(compressed(&encode(Some(partial)), encoding.to_str().unwrap()))
         }
-        GrpcReply::Bomb(encoding) => Ok(compressed(&vec![0; 32 << 20], encoding)),
+        GrpcReply::Bomb(encoding) => Ok(compressed(&vec![0; 8 << 20], encoding)),
         GrpcReply::AcceptAll => Ok(respond(&encode(None), Some("0"))),
         GrpcReply::Fail(code, message, details) => Ok(fail(*code, message, details)),
         GrpcReply::Http(status, content_type) => {

@@ -18,7 +18,8 @@ use trace_to_otel::otlp::{
 use crate::{
     http_receiver::{Answer, HttpReceiver, Reply},
     support::{
-        SECRET, batch, compressing, config, exporter, failed, impatient, named_batch, settings, span_count,
+        SECRET, batch, compressing, config, deserted, exporter, failed, impatient, named_batch, settings,
+        span_count,
     },
 };
 
@@ -103,7 +104,7 @@ async fn connections_that_the_receiver_has_closed_are_no_matter() {
     let exporter = exporter(Protocol::HttpProtobuf, &receiver.endpoint);
     for _ in 0..3 {
         exporter.export(&batch(Encoding::Protobuf, 1)).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        receiver.is_left().await;
     }
     assert_eq!((receiver.received().len(), receiver.connections()), (3, 3));
 }
@@ -279,9 +280,7 @@ async fn broken_connections() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    let (_socket, endpoint) = deserted();
     for protocol in [Protocol::HttpProtobuf, Protocol::Grpc] {
         let outcome = exporter(protocol, &endpoint).export(&batch(Encoding::Protobuf, 1)).await;
         let error = failed(outcome, ExportErrorKind::Unreachable);

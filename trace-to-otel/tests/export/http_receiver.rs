@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinHandle,
 };
 use tokio_rustls::TlsAcceptor;
@@ -88,6 +89,7 @@ struct State {
     replies: Vec<Reply>,
     received: Mutex<Vec<Received>>,
     connections: Mutex<usize>,
+    left: Notify,
 }
 
 impl HttpReceiver {
@@ -106,7 +108,8 @@ impl HttpReceiver {
             None => format!("http://127.0.0.1:{port}"),
             Some(_) => format!("https://localhost:{port}"),
         };
-        let state = Arc::new(State { replies, received: Mutex::default(), connections: Mutex::default() });
+        let (received, connections, left) = Default::default();
+        let state = Arc::new(State { replies, received, connections, left });
         let task = tokio::spawn(accept(listener, acceptor, state.clone()));
         Self { endpoint, state, task }
     }
@@ -117,6 +120,11 @@ impl HttpReceiver {
 
     pub(crate) fn connections(&self) -> usize {
         *self.state.connections.lock().unwrap()
+    }
+
+    /// Waits until the client has ended its side of a connection too that a [last answer](Reply::Last) has ended.
+    pub(crate) async fn is_left(&self) {
+        self.state.left.notified().await;
     }
 }
 
@@ -157,7 +165,14 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, state: &Stat
             Reply::Answer(answer) => {
                 stream.write_all(&[answer.head(), answer.body.clone()].concat()).await?;
             }
-            Reply::Last(answer) | Reply::Early(answer) => {
+            Reply::Last(answer) => {
+                stream.write_all(&[answer.head(), answer.body.clone()].concat()).await?;
+                stream.shutdown().await?;
+                stream.read_to_end(&mut Vec::new()).await?;
+                state.left.notify_one();
+                return Ok(());
+            }
+            Reply::Early(answer) => {
                 stream.write_all(&[answer.head(), answer.body.clone()].concat()).await?;
                 return stream.shutdown().await;
             }

@@ -1,4 +1,4 @@
-//! What the tests share: batches, exporters, and a clock that nobody waits for.
+//! What the tests share: batches, exporters, and clocks that nobody waits for.
 
 use std::{
     future::Future,
@@ -10,6 +10,7 @@ use std::{
 use go_trace_context::{SpanId, TraceId};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
+use tokio::{net::TcpSocket, sync::Notify};
 use trace_to_otel::{
     Resource, Scope, Span, UnixTime,
     otlp::{
@@ -17,6 +18,9 @@ use trace_to_otel::{
         Protocol, RetryOptions, Settings, Signal,
     },
 };
+
+/// Longer than any answer takes, on a machine with much else to do.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A value of a header that must not be in any message.
 pub(crate) const SECRET: &str = "Bearer s3cr3t-t0ken";
@@ -48,7 +52,7 @@ pub(crate) fn settings(protocol: Protocol, endpoint: &str) -> Settings {
         .with_endpoint(endpoint)
         .unwrap()
         .with_headers(Headers::new().with("authorization", SECRET).unwrap())
-        .with_timeout(Duration::from_secs(10))
+        .with_timeout(PATIENCE)
 }
 
 pub(crate) fn config(settings: Settings) -> Config {
@@ -64,10 +68,18 @@ pub(crate) fn compressing(protocol: Protocol, endpoint: &str, compression: Compr
     Exporter::new(config(settings(protocol, endpoint).with_compression(compression))).unwrap()
 }
 
-/// Gives up soon.
+/// Gives up soon: only for receivers that never answer, since any other may be late on a machine with much else to do.
 pub(crate) fn impatient(protocol: Protocol, endpoint: &str) -> Exporter {
     let settings = settings(protocol, endpoint).with_timeout(Duration::from_secs(1));
     Exporter::new(config(settings)).unwrap().with_retry(RetryOptions::never())
+}
+
+/// An address where nobody listens, and nobody else can as long as the socket is kept.
+pub(crate) fn deserted() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", socket.local_addr().unwrap());
+    (socket, endpoint)
 }
 
 /// The error of a kind, which tells no secret.
@@ -84,6 +96,38 @@ pub(crate) fn failed<T: std::fmt::Debug>(
     }
     assert!(error.to_string().contains(kind.advice()), "{error}");
     error
+}
+
+/// Time that stands still: who sleeps does for ever.
+#[derive(Debug, Default)]
+pub(crate) struct StillPace {
+    asleep: Notify,
+}
+
+impl StillPace {
+    /// Waits until somebody sleeps.
+    pub(crate) async fn is_slept_on(&self) {
+        self.asleep.notified().await;
+    }
+}
+
+impl Pace for StillPace {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.asleep.notify_one();
+        Box::pin(std::future::pending())
+    }
+
+    fn chance(&self) -> f64 {
+        0.5
+    }
 }
 
 /// Time that passes when somebody sleeps, and chance that is always the same.

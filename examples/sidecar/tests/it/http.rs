@@ -3,8 +3,9 @@
 use std::{
     io::{self, BufRead, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    time::Duration,
 };
+
+use crate::sidecar::PATIENCE;
 
 /// The head of a request, or of an answer.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +59,7 @@ pub(crate) struct Answer {
 /// Asks with these bytes. The connection ends with the answer.
 pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> io::Result<Answer> {
     let mut connection = TcpStream::connect(address)?;
-    connection.set_read_timeout(Some(Duration::from_secs(20)))?;
+    connection.set_read_timeout(Some(PATIENCE))?;
     // Who refuses what is too large need not read all of it.
     let written = connection.write_all(request);
     let mut answer = Vec::new();

@@ -5,7 +5,7 @@ use std::{sync::mpsc, thread, time::Duration};
 use crate::{
     http::{free_address, post},
     receiver::{Receiver, Reply},
-    sidecar::{Home, Sidecar},
+    sidecar::{Home, PATIENCE, Sidecar},
     truth::{self, Truth, assert_same},
 };
 
@@ -176,7 +176,7 @@ fn pushes_that_were_answered() {
             }
         });
         // At least one is taken, so that the test is about something.
-        taken.push(posted.recv_timeout(Duration::from_secs(20)).expect("a push is taken"));
+        taken.push(posted.recv_timeout(PATIENCE).expect("a push is taken"));
         kill_somewhere(sidecar, &receiver, &mut chance);
         client.join().unwrap();
         taken.extend(posted.try_iter());

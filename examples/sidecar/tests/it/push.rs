@@ -194,7 +194,8 @@ fn who_sends_slowly_keeps_nobody() {
     sidecar.until_delivered(1);
     let begin = Instant::now();
     sidecar.terminate();
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // Far more than drain_timeout, even on a busy machine, and less than the silence that a sender is allowed.
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
     drop(slow);
 }
 

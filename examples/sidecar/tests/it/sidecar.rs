@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::{receiver::Receiver, truth::WRITTEN};
 
 /// How long anything may take, on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Waits until something is so.
 #[track_caller]
