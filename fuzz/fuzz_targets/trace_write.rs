@@ -1,6 +1,7 @@
 #![no_main]
 //! What the writer makes of any scenario is read back to its end, and strictly where nothing went wrong in it.
-use go_trace_format::{Mode, ReaderOptions, write::Scenario};
+use go_trace_format::{Mode, ReaderOptions};
+use trace_scenario::Scenario;
 
 libfuzzer_sys::fuzz_target!(|scenario: Scenario| {
     let trace = scenario.encode().expect("a scenario that can be written");

@@ -1,15 +1,18 @@
 //! The one error type of the decoder.
 
-use core::fmt;
-use std::io;
+use core::{fmt, ops::Deref};
+use std::{io, sync::Arc};
 
-use crate::spec::{EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE};
+use crate::{
+    id::{StackId, StringId, ThreadId},
+    spec::{EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE},
+};
 
 /// Why bytes are not, or not any more, a Go execution trace.
 ///
-/// Small and `Copy`; every variant that concerns a place carries the byte offset in the whole input (after
-/// decompression, if any), and the generation where one is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Small; every variant that concerns a place carries the byte offset in the whole input (after decompression, if any), and
+/// the generation where one is known. It becomes an [`io::Error`] by `?` where those are passed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
     /// The input does not begin with `go 1.N trace`.
@@ -29,7 +32,7 @@ pub enum Error {
         /// How many bytes had been read.
         offset: u64,
         /// How it failed.
-        kind: io::ErrorKind,
+        error: IoError,
     },
     /// A batch should begin here, but the byte begins none.
     ExpectedBatch {
@@ -83,6 +86,15 @@ pub enum Error {
         generation: u64,
         /// The generation that it says.
         found: u64,
+    },
+    /// A generation is larger than [the limit](crate::ReaderOptions::max_generation_bytes) set for it.
+    GenerationTooLarge {
+        /// How far it was read.
+        offset: u64,
+        /// Which generation.
+        generation: u64,
+        /// The limit, in bytes.
+        limit: u64,
     },
     /// The input ends before the generation's end.
     IncompleteGeneration {
@@ -144,14 +156,19 @@ pub enum Error {
         /// The length that it says: bytes of a string, frames of a stack.
         length: u64,
     },
-    /// A string or a stack has an id that is taken, or 0, which stands for none.
-    DuplicateId {
+    /// A string has an id that is taken, or 0, which stands for the empty one.
+    DuplicateString {
         /// Where the record begins.
         offset: u64,
-        /// Which record.
-        record: EventType,
         /// The id.
-        id: u64,
+        id: StringId,
+    },
+    /// A stack has an id that is taken, or 0, which stands for none.
+    DuplicateStack {
+        /// Where the record begins.
+        offset: u64,
+        /// The id.
+        id: StackId,
     },
     /// A stack's frame names a string that the generation does not hold.
     InvalidFrame {
@@ -160,7 +177,7 @@ pub enum Error {
         /// The program counter of the frame.
         pc: u64,
         /// The id of the string.
-        id: u64,
+        id: StringId,
     },
     /// A byte in an event stream is no timed event.
     InvalidEvent {
@@ -176,7 +193,7 @@ pub enum Error {
         /// The event.
         event_type: EventType,
         /// The id of the stack.
-        id: u64,
+        id: StackId,
     },
     /// An event names a string that the generation does not hold.
     InvalidString {
@@ -185,7 +202,7 @@ pub enum Error {
         /// The event.
         event_type: EventType,
         /// The id of the string.
-        id: u64,
+        id: StringId,
     },
     /// An event contradicts what the events before it said.
     OutOfOrder {
@@ -194,7 +211,7 @@ pub enum Error {
         /// Its generation.
         generation: u64,
         /// Its thread.
-        thread: i64,
+        thread: ThreadId,
         /// The event.
         event_type: EventType,
         /// What it contradicts.
@@ -207,7 +224,7 @@ pub enum Error {
         /// The generation.
         generation: u64,
         /// The thread of that event.
-        thread: i64,
+        thread: ThreadId,
         /// That event.
         event_type: EventType,
     },
@@ -221,7 +238,7 @@ pub enum Error {
         /// The generation.
         generation: u64,
         /// The thread of that event.
-        thread: i64,
+        thread: ThreadId,
         /// That event.
         event_type: EventType,
     },
@@ -324,6 +341,7 @@ impl Error {
             | Self::InvalidVarint { offset }
             | Self::InvalidGeneration { offset }
             | Self::GenerationsOutOfOrder { offset, .. }
+            | Self::GenerationTooLarge { offset, .. }
             | Self::IncompleteGeneration { offset, .. }
             | Self::MissingFrequency { offset, .. }
             | Self::MissingClockSnapshot { offset, .. }
@@ -332,7 +350,8 @@ impl Error {
             | Self::TruncatedRecord { offset, .. }
             | Self::UnfinishedRecord { offset, .. }
             | Self::RecordTooLong { offset, .. }
-            | Self::DuplicateId { offset, .. }
+            | Self::DuplicateString { offset, .. }
+            | Self::DuplicateStack { offset, .. }
             | Self::InvalidFrame { offset, .. }
             | Self::InvalidEvent { offset, .. }
             | Self::InvalidStack { offset, .. }
@@ -366,7 +385,7 @@ impl fmt::Display for Error {
             Self::UnknownVersion { minor } => {
                 write!(f, "unknown trace version go 1.{minor}: a newer version of this program may read it")
             }
-            Self::Io { offset, kind } => write!(f, "reading failed at byte {offset}: {kind}"),
+            Self::Io { offset, ref error } => write!(f, "reading failed at byte {offset}: {error}"),
             Self::ExpectedBatch { offset, byte } => {
                 write!(f, "byte {offset}: a batch should begin here, found {byte:#04x}")
             }
@@ -394,6 +413,9 @@ impl fmt::Display for Error {
                 "byte {offset}: batch of generation {found} inside generation {generation}: \
                  generations are interleaved or an end is missing"
             ),
+            Self::GenerationTooLarge { offset, generation, limit } => {
+                write!(f, "byte {offset}: generation {generation} is over the limit of {limit} bytes")
+            }
             Self::IncompleteGeneration { offset, generation } => write!(
                 f,
                 "byte {offset}: the input ends inside generation {generation}, the trace is probably cut"
@@ -424,8 +446,11 @@ impl fmt::Display for Error {
                 let name = record.spec().name;
                 write!(f, "byte {offset}: {name} of {length} {unit}, at most {limit} are allowed")
             }
-            Self::DuplicateId { offset, record, id } => {
-                write!(f, "byte {offset}: {} id {id} is taken already", record.spec().name)
+            Self::DuplicateString { offset, id } => {
+                write!(f, "byte {offset}: String id {id} is taken already")
+            }
+            Self::DuplicateStack { offset, id } => {
+                write!(f, "byte {offset}: Stack id {id} is taken already")
             }
             Self::InvalidFrame { offset, pc, id } => write!(
                 f,
@@ -467,7 +492,59 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { error, .. } => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    /// Of the source's kind where it failed, else [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) where the input ends too
+    /// early, and [`InvalidData`](io::ErrorKind::InvalidData).
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Io { error, .. } => error.kind(),
+            error if error.is_truncated() => io::ErrorKind::UnexpectedEof,
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// How a source failed: its [`io::Error`], shared, so that it can be told again. Two are equal if they are of one kind.
+#[derive(Clone, Debug)]
+pub struct IoError(Arc<io::Error>);
+
+impl Deref for IoError {
+    type Target = io::Error;
+
+    fn deref(&self) -> &io::Error {
+        &self.0
+    }
+}
+
+impl From<io::Error> for IoError {
+    fn from(error: io::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl PartialEq for IoError {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind() == other.kind()
+    }
+}
+
+impl Eq for IoError {}
 
 /// What nom's parsers fail with: how much input was left where it went wrong.
 ///

@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::HashMap};
 use crate::{
     cursor::short_varints_from,
     error::{Error, Parse},
-    id::ThreadId,
+    id::{StackId, StringId, ThreadId},
     spec::{Category, Dialect, EventType, Version},
     tables::{
         Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
@@ -114,6 +114,12 @@ impl<'a> Generation<'a> {
         self.clock().time(self.earliest)
     }
 
+    /// The version of the trace that it is of.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
     /// The numbering of its events.
     #[inline]
     #[must_use]
@@ -198,8 +204,13 @@ impl<'a> Generation<'a> {
         self.tables.recycle()
     }
 
-    pub(crate) fn set_dialect(&mut self, dialect: Dialect) {
-        self.dialect = dialect;
+    /// The buffer that it was given.
+    pub(crate) fn into_buffer(mut self) -> Vec<u8> {
+        self.tables.recycle()
+    }
+
+    pub(crate) fn set_format(&mut self, version: Version, dialect: Dialect) {
+        (self.version, self.dialect) = (version, dialect);
     }
 
     pub(crate) fn set_number(&mut self, number: u64) {
@@ -286,13 +297,15 @@ impl<'a> Generation<'a> {
         self.tables.clock = if self.clock.has_frequency() { self.clock.build() } else { *inherited };
         self.tables.bytes = bytes;
         self.tables.base = base;
-        let mut duplicate = |record: EventType, id: u64, position: usize| {
-            fault(Error::DuplicateId { offset: base + position as u64, record, id });
-        };
-        self.tables.strings.seal(|id, position| duplicate(EventType::String, id, position));
-        self.tables.stacks.seal(|id, position| duplicate(EventType::Stack, id, position));
+        let offset_of = |position: usize| base + position as u64;
+        self.tables.strings.seal(|id, position| {
+            fault(Error::DuplicateString { offset: offset_of(position), id: StringId(id) });
+        });
+        self.tables.stacks.seal(|id, position| {
+            fault(Error::DuplicateStack { offset: offset_of(position), id: StackId(id) });
+        });
         if let Some((pc, id)) = self.tables.stacks.frame_without_string(&self.tables.strings) {
-            fault(Error::InvalidFrame { offset, pc, id });
+            fault(Error::InvalidFrame { offset, pc, id: StringId(id) });
         }
         self.samples.seal(&self.tables.clock);
     }

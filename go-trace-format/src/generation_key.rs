@@ -20,6 +20,10 @@ pub struct GenerationKey {
 /// nanoseconds: more than they drift in a second, and less than two processes of different machines differ by.
 const DRIFT: u128 = 5_000_000_000;
 
+/// How much later than a generation the next one may begin on the trace clock, in nanoseconds: generations take a second,
+/// unless nobody asks for the next.
+const NEXT_WITHIN: u64 = 600_000_000_000;
+
 impl Generation<'_> {
     /// What tells it from all other generations.
     #[must_use]
@@ -54,6 +58,19 @@ impl GenerationKey {
     #[must_use]
     pub fn follows(&self, earlier: &Self) -> bool {
         earlier.number.wrapping_add(1) == self.number && self.may_come_after(earlier)
+    }
+
+    /// Whether it comes directly after `earlier`, of which it is known that it is of the same input or of the same origin:
+    /// by number and trace clock, however the wall clock was set between the two.
+    ///
+    /// In one trace that is enough. Between two traces of one origin [`Threads::has_common`](crate::Threads::has_common)
+    /// should say so too.
+    #[must_use]
+    pub fn goes_on_from(&self, earlier: &Self) -> bool {
+        earlier.number.wrapping_add(1) == self.number
+            && earlier.frequency == self.frequency
+            && earlier.start <= self.start
+            && earlier.start.abs_diff(self.start) <= NEXT_WITHIN
     }
 
     /// Whether it may come after `earlier`, with others between: on the same machine, and not before.

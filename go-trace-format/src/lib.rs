@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "compressed")]
+#[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compressed;
 mod content;
 mod cursor;
@@ -28,11 +28,11 @@ pub mod wire;
 #[cfg(feature = "write")]
 pub mod write;
 
-#[cfg(feature = "compressed")]
+#[cfg(any(feature = "gzip", feature = "zstd"))]
 pub use compressed::{Compression, Damage, Decompressed, DecompressionError};
 pub use content::Content;
 pub use dump::Dumper;
-pub use error::{Error, Violation};
+pub use error::{Error, IoError, Violation};
 pub use event::{Event, EventKind, ReadyEvents};
 pub use events::{Events, Generations};
 pub use generation::Generation;

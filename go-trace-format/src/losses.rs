@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::Error;
+use crate::{error::Error, id::ThreadId};
 
 /// How many losses are kept one by one; beyond it they are only counted.
 const KEPT: usize = 1_000;
@@ -11,7 +11,7 @@ const KEPT: usize = 1_000;
 const KEPT_CONTRADICTIONS: u64 = 100;
 
 /// One thing that could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
     /// What was wrong, and where.
@@ -19,7 +19,7 @@ pub struct Loss {
     /// The generation that it is in, where that is known.
     pub generation: Option<u64>,
     /// The thread that it is of, where that is known.
-    pub thread: Option<i64>,
+    pub thread: Option<ThreadId>,
     /// How many bytes were left out.
     pub bytes: u64,
 }
@@ -96,6 +96,17 @@ impl Losses {
         self.kept.iter()
     }
 
+    /// Adds what another reader could not read, as if it had been found behind all this.
+    pub fn merge(&mut self, other: Self) {
+        let room = KEPT.saturating_sub(self.kept.len());
+        self.kept.extend(other.kept.into_iter().take(room));
+        self.count += other.count;
+        self.bytes += other.bytes;
+        self.contradictions += other.contradictions;
+        self.unresolved += other.unresolved;
+        self.unresolved_in = other.unresolved_in.or(self.unresolved_in);
+    }
+
     pub(crate) fn add(&mut self, loss: Loss) {
         self.count += 1;
         self.bytes += loss.bytes;
@@ -116,6 +127,26 @@ impl Losses {
         if is_kept && self.kept.len() < KEPT {
             self.kept.push(loss);
         }
+    }
+}
+
+impl<'l> IntoIterator for &'l Losses {
+    type Item = &'l Loss;
+    type IntoIter = std::slice::Iter<'l, Loss>;
+
+    /// See [`Losses::iter`].
+    fn into_iter(self) -> Self::IntoIter {
+        self.kept.iter()
+    }
+}
+
+impl IntoIterator for Losses {
+    type Item = Loss;
+    type IntoIter = std::vec::IntoIter<Loss>;
+
+    /// See [`Losses::iter`].
+    fn into_iter(self) -> Self::IntoIter {
+        self.kept.into_iter()
     }
 }
 

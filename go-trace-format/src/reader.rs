@@ -26,17 +26,24 @@ use crate::{
 /// let options = ReaderOptions::new().mode(Mode::Strict).dialect(Dialect::Stock);
 /// # let _ = options;
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct ReaderOptions {
     mode: Mode,
     dialect: Option<Dialect>,
+    max_generation_bytes: u64,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ReaderOptions {
-    /// Salvage, and the dialect told by the trace.
+    /// Salvage, the dialect told by the trace, and generations of any size.
     #[must_use]
     pub const fn new() -> Self {
-        Self { mode: Mode::Salvage, dialect: None }
+        Self { mode: Mode::Salvage, dialect: None, max_generation_bytes: u64::MAX }
     }
 
     /// What to do with a trace that breaks the rules.
@@ -50,6 +57,17 @@ impl ReaderOptions {
     #[must_use]
     pub const fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = Some(dialect);
+        self
+    }
+
+    /// Gives up with [`Error::GenerationTooLarge`] at a generation of more than `bytes` bytes.
+    ///
+    /// One generation is in memory at a time, with tables that are a small multiple of it: a limit on its size is one on
+    /// the memory that a trace from anywhere can take, which else is bounded by the trace alone. Go begins another
+    /// generation every second, and few have more than some MiB.
+    #[must_use]
+    pub const fn max_generation_bytes(mut self, bytes: u64) -> Self {
+        self.max_generation_bytes = bytes;
         self
     }
 
@@ -74,8 +92,12 @@ impl ReaderOptions {
         self.open(Input::from_reader(Box::new(source)))
     }
 
+    fn cutter<'a>(&self, input: Input<'a>) -> Result<Cutter<'a>, Error> {
+        Cutter::new(input, self.mode, self.dialect, self.max_generation_bytes)
+    }
+
     fn open<'a>(&self, input: Input<'a>) -> Result<Reader<'a>, Error> {
-        let cutter = Cutter::new(input, self.mode, self.dialect)?;
+        let cutter = self.cutter(input)?;
         let (version, dialect) = (cutter.version(), cutter.dialect());
         Ok(Reader {
             cutter,
@@ -86,6 +108,7 @@ impl ReaderOptions {
             syncs: 0,
             stage: Stage::Between,
             delivered: Delivered::default(),
+            enters_trace: false,
             known: None,
         })
     }
@@ -96,7 +119,7 @@ impl ReaderOptions {
     ///
     /// As [`Version::parse`].
     pub fn generations<'a>(&self, trace: &'a [u8]) -> Result<Generations<'a>, Error> {
-        let cutter = Cutter::new(Input::from_slice(trace), self.mode, self.dialect)?;
+        let cutter = self.cutter(Input::from_slice(trace))?;
         Ok(Generations::new(cutter))
     }
 }
@@ -106,6 +129,11 @@ impl ReaderOptions {
 /// The contract for untrusted bytes: no panic, time linear in the input, and memory bounded by a small multiple
 /// of the largest generation's bytes plus what the trace says is still alive: goroutines, procs, open tasks and
 /// regions, and in [`Mode::Strict`] every thread, because the reference knows them again.
+///
+/// The input may hold several traces, one behind the other: appended snapshots, or files put together. Behind each header
+/// [`Mode::Salvage`] begins anew, with the version and dialect of that trace, and as if its reader
+/// [followed](Self::follow) that of the trace before it: generations that were delivered are left out, and what goes on
+/// goes on. [`Mode::Strict`] fails at the second header, as the reference does.
 ///
 /// An [`Event`] borrows the reader until the next call:
 ///
@@ -136,6 +164,8 @@ pub struct Reader<'a> {
     syncs: u64,
     stage: Stage,
     delivered: Delivered,
+    /// Whether the next generation to be delivered may be of another process: behind another header in the input.
+    enters_trace: bool,
     known: Option<Known<'a>>,
 }
 
@@ -148,7 +178,7 @@ impl fmt::Debug for Known<'_> {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// The next generation has to be read.
     Between,
@@ -243,7 +273,7 @@ impl<'a> Reader<'a> {
         self
     }
 
-    /// The version in the header.
+    /// The version in the header; of several traces in one input, that of the last event's.
     #[must_use]
     pub fn version(&self) -> Version {
         self.cutter.version()
@@ -273,6 +303,26 @@ impl<'a> Reader<'a> {
         self.cutter.offset()
     }
 
+    /// Gives the source back, behind the generation that was read last: what the reader has taken in ahead comes first.
+    ///
+    /// Who wants the very source that the reader was given lends it: [`Reader::new`] takes `&mut source`, too.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::io::Read;
+    ///
+    /// let mut rest = Vec::new();
+    /// let reader = go_trace_format::Reader::new(&b"go 1.22 trace\0\0\0and more"[..])?;
+    /// reader.into_source().read_to_end(&mut rest)?;
+    /// assert_eq!(rest, b"and more");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn into_source(self) -> Box<dyn Read + Send + 'a> {
+        self.cutter.into_source(self.generation)
+    }
+
     /// The generation that the last event is of.
     #[must_use]
     pub fn generation(&self) -> &Generation<'a> {
@@ -286,7 +336,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// In [`Mode::Strict`] at the first breach of the rules, and again on each further call. In
-    /// [`Mode::Salvage`] only [`Error::Io`] where the source fails.
+    /// [`Mode::Salvage`] only [`Error::Io`] where the source fails, and [`Error::GenerationTooLarge`] over the limit.
     ///
     /// After [`Error::Io`] it may be called again. So a source that still grows can be read as far as it has
     /// come: let it fail with [`std::io::ErrorKind::WouldBlock`] where it has nothing more for now, and each
@@ -318,7 +368,7 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn fail(&mut self, error: Error) -> Error {
-        self.stage = Stage::Failed(error);
+        self.stage = Stage::Failed(error.clone());
         error
     }
 
@@ -326,8 +376,11 @@ impl<'a> Reader<'a> {
     /// end.
     #[inline(never)]
     fn go_on(&mut self) -> Result<bool, Error> {
-        match self.stage {
-            Stage::Failing(error) | Stage::Failed(error) => Err(self.fail(error)),
+        match &self.stage {
+            Stage::Failing(error) | Stage::Failed(error) => {
+                let error = error.clone();
+                Err(self.fail(error))
+            }
             Stage::Done => Ok(false),
             Stage::Between => self.next_generation(),
             Stage::Within => match self.sequencer.refill(&self.generation, &mut self.losses) {
@@ -353,7 +406,12 @@ impl<'a> Reader<'a> {
     fn next_generation(&mut self) -> Result<bool, Error> {
         let last = self.sequencer.last_time();
         loop {
-            let continues = match self.cutter.next(&mut self.generation, &mut self.losses) {
+            let cut = self.cutter.next(&mut self.generation, &mut self.losses);
+            if matches!(cut, Ok(true)) && self.cutter.begins_trace() {
+                self.delivered.is_gap_allowed = true;
+                self.enters_trace = true;
+            }
+            let continues = match cut {
                 Ok(true) if self.known.as_mut().is_some_and(|known| (known.0)(&self.generation)) => {
                     self.sequencer.forget_order();
                     self.delivered.forget_all();
@@ -361,7 +419,12 @@ impl<'a> Reader<'a> {
                 }
                 Ok(true) => match self.delivered.admit(&self.generation) {
                     Admission::Repeated => continue,
-                    Admission::Next { continues } => continues,
+                    Admission::Next { continues: true } => true,
+                    _ if self.enters_trace => {
+                        self.sequencer.begin_process();
+                        false
+                    }
+                    Admission::Next { .. } => false,
                     Admission::Gap => {
                         self.sequencer.forget_order();
                         false
@@ -380,6 +443,7 @@ impl<'a> Reader<'a> {
                     return Ok(true);
                 }
             };
+            self.enters_trace = false;
             self.generation.tables.inherited = self.sequencer.order().names();
             if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
                 return Err(self.fail(error));

@@ -7,6 +7,7 @@ use crate::{
     error::Error,
     event::Record,
     generation::Generation,
+    id::ThreadId,
     losses::{Loss, Losses},
     mode::Mode,
     order::{
@@ -99,6 +100,13 @@ impl Sequencer {
         self.order = Order::new(self.mode == Mode::Salvage);
     }
 
+    /// Begins anew: what comes next is of another process.
+    pub(crate) fn begin_process(&mut self) {
+        self.forget_order();
+        self.last_time = Time(0);
+        self.is_scheduled = false;
+    }
+
     pub(crate) fn last_time(&self) -> Time {
         self.last_time
     }
@@ -134,13 +142,13 @@ impl Sequencer {
     /// Makes events of the generation that was opened ready; `false` at its end.
     #[inline(never)]
     pub(crate) fn refill(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
         self.attempts = self.attempts.saturating_add(self.ready as u64 * ATTEMPTS_PER_EVENT);
         (self.ready, self.delivered) = (0, 0);
         if let Err(error) = self.fill(generation, losses) {
-            self.failed = Some(error);
+            self.failed = Some(error.clone());
             // What was in order before the error is delivered before it.
             if self.ready == 0 {
                 return Err(error);
@@ -408,7 +416,7 @@ fn look_ids_up(
         if mode == Mode::Strict {
             return Err(error);
         }
-        let thread = Some(record.thread);
+        let thread = Some(ThreadId(record.thread));
         losses.add(Loss { error, generation: Some(generation.number()), thread, bytes: 0 });
     }
     Ok(())

@@ -54,8 +54,11 @@ impl Delivered {
             return Admission::Repeated;
         }
         let threads = generation.process_threads();
-        let follows = self.last.back().is_some_and(|last| key.follows(last));
-        let continues = follows && (!self.is_gap_allowed || threads.may_share_process(&self.threads));
+        let continues = self.last.back().is_some_and(|last| match self.is_gap_allowed {
+            true if threads.has_common(&self.threads) => key.goes_on_from(last),
+            true => key.follows(last) && threads.may_share_process(&self.threads),
+            false => key.goes_on_from(last),
+        });
         let is_gap = self.is_gap_allowed && !self.last.is_empty() && !continues;
         self.is_gap_allowed = false;
         if self.last.len() == REMEMBERED {

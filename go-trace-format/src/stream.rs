@@ -64,8 +64,8 @@ impl<R: Read> TraceFrames<R> {
     /// again on each further call. [`Error::Io`] where the source fails: the next call goes on where it failed. What
     /// came of a trace that is cut off is in [`truncated`](Self::truncated).
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, Error> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
         }
         if self.size.is_some_and(|size| size == self.buffer.len() as u64) {
             // The one before was handed out.
@@ -107,7 +107,7 @@ impl<R: Read> TraceFrames<R> {
     }
 
     fn fail(&mut self, error: Error) -> Error {
-        self.failed = Some(error);
+        self.failed = Some(error.clone());
         error
     }
 
@@ -117,6 +117,6 @@ impl<R: Read> TraceFrames<R> {
         let read = (&mut self.source).take(missing).read_to_end(&mut self.buffer);
         let prefix = if self.size.is_some() { PREFIX } else { 0 };
         let offset = self.start + (prefix + self.buffer.len()) as u64;
-        read.map(|_| ()).map_err(|error: io::Error| Error::Io { offset, kind: error.kind() })
+        read.map(|_| ()).map_err(|error: io::Error| Error::Io { offset, error: error.into() })
     }
 }

@@ -22,7 +22,13 @@ impl Threads {
     /// ```
     #[must_use]
     pub fn may_share_process(&self, other: &Self) -> bool {
-        self.0.is_empty() || other.0.is_empty() || self.0.iter().any(|thread| other.0.contains(thread))
+        self.0.is_empty() || other.0.is_empty() || self.has_common(other)
+    }
+
+    /// Whether they have a thread in common.
+    #[must_use]
+    pub fn has_common(&self, other: &Self) -> bool {
+        self.0.iter().any(|thread| other.0.contains(thread))
     }
 
     /// Each thread once, in the order of its first batch.

@@ -233,7 +233,7 @@ fn open_tasks_of_many_generations() {
 /// However much comes out of little, only a piece of it is in memory. What the decoder of Zstandard needs itself is not
 /// counted here: tests/compressed.rs has its limit.
 #[test]
-#[cfg(feature = "compressed")]
+#[cfg(feature = "gzip")]
 fn compressed_zeros() {
     use std::io::{self, Cursor, Write};
 

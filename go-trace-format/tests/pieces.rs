@@ -61,7 +61,7 @@ fn a_source_that_still_grows_gives_the_same_events() {
             let mut waits = 0;
             loop {
                 let next = match growing.next_event() {
-                    Err(Error::Io { kind: io::ErrorKind::WouldBlock, .. }) => {
+                    Err(Error::Io { error, .. }) if error.kind() == io::ErrorKind::WouldBlock => {
                         waits += 1;
                         continue;
                     }

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufWriter, Write},
 };
 
-use go_trace_format::Dumper;
+use go_trace_format::{Dumper, write::TextKind};
 use go_trace_sanitize::Sanitizer;
 
 use crate::{
@@ -29,7 +29,7 @@ fn dump(trace: &mut Trace, output: &mut impl Write, raw: bool) -> anyhow::Result
     let sanitizer = Sanitizer::new();
     let mut dumper = Dumper::new(output, |event_type, text: &[u8]| match raw {
         true => Cow::Borrowed(text),
-        false => texts::sanitized(&sanitizer, event_type, None, text),
+        false => texts::sanitized(&sanitizer, TextKind::of(event_type, 0), None, text),
     });
     trace.for_each_event(|event| Ok(dumper.write(event)?))
 }

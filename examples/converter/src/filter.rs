@@ -13,7 +13,7 @@ use go_trace_format::{
     Category, Clock, Dialect, Event, EventKind, EventType, Generation, Losses, Version,
     spec::{Experiment, MAX_STRING_SIZE},
     wire::{Batch, BatchKind},
-    write::{Copier, GenerationWriter, SyncBatch, WriteError, Writer},
+    write::{CopiedEvent, CopiedText, Copier, GenerationWriter, SyncBatch, WriteError, Writer},
 };
 use go_trace_sanitize::{Filter, Sanitizer, SqlSanitizer};
 
@@ -173,10 +173,10 @@ impl Plan {
         mut to: GenerationWriter<'_, impl Write>,
         left_out: &mut LeftOut,
     ) -> Result<(), WriteError> {
-        let keeps = |event_type| self.keeps(event_type);
+        let keeps = |event: &CopiedEvent<'_>| self.keeps(event.event_type);
         let mut copier =
-            Copier::new(generation.tables(), self.version, self.from, keeps, |event_type, before, text| {
-                clipped(texts::sanitized(&self.sanitizer, event_type, before, text))
+            Copier::new(generation.tables(), self.version, self.from, keeps, |text: &CopiedText<'_>| {
+                clipped(texts::sanitized(&self.sanitizer, text.kind, text.category, text.text))
             });
         for batch in generation.batches() {
             let outcome = match batch.kind(self.version, self.from) {

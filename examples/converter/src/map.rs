@@ -94,7 +94,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     /// A trace goes on with the process of the one before only with the generation that comes next.
     fn begin_generation(
         &mut self,
-        sync: &event::Sync,
+        sync: &event::SyncPoint,
         is_begin: bool,
         source: &Source,
     ) -> anyhow::Result<()> {
@@ -128,7 +128,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     }
 }
 
-fn generation_begun_by(event: &Event<'_>) -> Option<event::Sync> {
+fn generation_begun_by(event: &Event<'_>) -> Option<event::SyncPoint> {
     if event.event_type() != EventType::Sync {
         return None;
     }

@@ -2,23 +2,22 @@
 
 use std::borrow::Cow;
 
-use go_trace_format::EventType;
+use go_trace_format::write::TextKind;
 use go_trace_sanitize::Sanitizer;
 
-/// A text of an event, without its secrets; `before` is the text before it in the event.
+/// A text of an event, without its secrets; `category` is that of the log whose message it is.
 pub(crate) fn sanitized<'t>(
     sanitizer: &Sanitizer,
-    event_type: EventType,
-    before: Option<&[u8]>,
+    kind: TextKind,
+    category: Option<&[u8]>,
     text: &'t [u8],
 ) -> Cow<'t, [u8]> {
-    use EventType as E;
-    match event_type {
+    match kind {
         // A server's path is a URL without scheme and host.
-        E::HttpServerRequestStart | E::HttpClientRequestStart => into_bytes(sanitizer.url(text)),
-        E::SqlQueryStart => into_bytes(sanitizer.sql(text)),
+        TextKind::Path | TextKind::Url => into_bytes(sanitizer.url(text)),
+        TextKind::Query => into_bytes(sanitizer.sql(text)),
         // Hosts, addresses, names, labels, reasons, and of a log its category and its message, which is named by it.
-        _ => match before {
+        _ => match category {
             Some(category) => kept(text, |text| sanitizer.named_text(category, text)),
             None => kept(text, |text| sanitizer.text(text)),
         },

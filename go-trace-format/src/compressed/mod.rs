@@ -1,22 +1,22 @@
 //! Traces that are compressed by gzip or Zstandard.
 
 mod damage;
+#[cfg(feature = "gzip")]
+mod gzip;
+#[cfg(feature = "zstd")]
 mod zstd;
 
 use core::fmt;
 use std::{
-    io::{self, BufRead, BufReader, Cursor, Read},
-    time::{Duration, SystemTime},
+    io::{self, BufReader, Cursor, Read},
+    time::SystemTime,
 };
-
-use flate2::bufread::MultiGzDecoder;
 
 use crate::content::Content;
 
 pub use damage::{Damage, DecompressionError};
 
 use damage::Lenient;
-use zstd::ZstdDecoder;
 
 const BUFFER: usize = 256 << 10;
 
@@ -58,24 +58,30 @@ impl Decompressed {
     ///
     /// # Errors
     ///
-    /// Those of `source`, of which a few bytes may have been read. Damage is no error: see [`damage`](Self::damage).
+    /// Those of `source`, of which a few bytes may have been read, and [`io::ErrorKind::Unsupported`] for a compression whose
+    /// feature is off. Damage is no error: see [`damage`](Self::damage).
     pub fn new(mut source: impl Read + Send + 'static) -> io::Result<Self> {
         let head = first(&mut source, Compression::HEAD_LENGTH)?;
         let compression = Compression::of(&head);
         let source = Cursor::new(head).chain(source);
         let damage = Damage::default();
+        #[cfg_attr(not(feature = "gzip"), expect(unused_mut))]
         let mut modified = None;
         let mut bytes: Box<dyn Read + Send> = match compression {
             Compression::None => Box::new(source),
+            #[cfg(feature = "gzip")]
             Compression::Gzip => {
-                let decoder = MultiGzDecoder::new(BufReader::with_capacity(BUFFER, source));
-                modified = gzip_time(&decoder);
+                let decoder = gzip::decoder(BufReader::with_capacity(BUFFER, source));
+                modified = gzip::time(&decoder);
                 Box::new(Lenient::new(decoder, damage.clone()))
             }
+            #[cfg(feature = "zstd")]
             Compression::Zstd => {
-                let decoder = ZstdDecoder::new(BufReader::with_capacity(BUFFER, source))?;
+                let decoder = zstd::ZstdDecoder::new(BufReader::with_capacity(BUFFER, source))?;
                 Box::new(Lenient::new(decoder, damage.clone()))
             }
+            #[cfg(not(all(feature = "gzip", feature = "zstd")))]
+            other => return Err(without(other)),
         };
         let head = first(&mut bytes, Content::HEAD_LENGTH)?;
         let content = Content::of(&head);
@@ -168,7 +174,11 @@ fn first(source: impl Read, most: usize) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
-fn gzip_time(decoder: &MultiGzDecoder<impl BufRead>) -> Option<SystemTime> {
-    let seconds = decoder.header()?.mtime();
-    (seconds != 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into()))
+#[cfg(not(all(feature = "gzip", feature = "zstd")))]
+fn without(compression: Compression) -> io::Error {
+    let message = match compression {
+        Compression::Zstd => "compressed with Zstandard, which this program was built without",
+        _ => "compressed with gzip, which this program was built without",
+    };
+    io::Error::new(io::ErrorKind::Unsupported, message)
 }

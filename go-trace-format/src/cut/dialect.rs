@@ -33,7 +33,8 @@ pub(super) fn tell(version: Version, mode: Mode, input: &mut Input<'_>) -> Resul
     input.grow_to(SAMPLE)?;
     let window = input.window();
     let sample = &window[..window.len().min(SAMPLE)];
-    let readable = |dialect| readable(Framing { input: Input::from_slice(sample), version, dialect });
+    let readable =
+        |dialect| readable(Framing { input: Input::from_slice(sample), version, dialect, limit: u64::MAX });
     Ok(if readable(Dialect::Fork) > readable(Dialect::Stock) { Dialect::Fork } else { Dialect::Stock })
 }
 
@@ -41,7 +42,7 @@ pub(super) fn tell(version: Version, mode: Mode, input: &mut Input<'_>) -> Resul
 /// other dialect at least what stands before each end has not.
 fn readable(mut framing: Framing<'_>) -> usize {
     let (mut attention, mut readable) = (ATTENTION, 0);
-    while !framing.input.window().is_empty() && attention > 0 {
+    while !framing.input.window().is_empty() && attention > 0 && !framing.is_before_header() {
         let position = framing.input.position();
         let length = match framing.parse(position) {
             Parsed::Item(peeked) if framing.is_end(&peeked) => peeked.length,

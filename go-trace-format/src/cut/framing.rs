@@ -4,6 +4,7 @@ use crate::{
     cut::input::Input,
     error::{Error, Parse, Problem},
     generation::Generation,
+    header::HEADER_LENGTH,
     spec::{Dialect, EventType, MAX_BATCH_SIZE, Version},
     tables::Place,
     wire::{Batch, BatchKind, Item, MAX_HEADER, batch_of, item, item_error},
@@ -15,6 +16,8 @@ pub(super) struct Framing<'a> {
     pub(super) input: Input<'a>,
     pub(super) version: Version,
     pub(super) dialect: Dialect,
+    /// How many bytes a generation may have.
+    pub(super) limit: u64,
 }
 
 impl<'a> Framing<'a> {
@@ -103,6 +106,28 @@ impl<'a> Framing<'a> {
         self.input.set_position(peeked.position + peeked.length);
     }
 
+    /// Whether the header of another trace is at the place.
+    pub(super) fn is_at_header(&mut self) -> Result<bool, Error> {
+        if self.input.window().first() == Some(&HEADER_START) {
+            self.input.grow_to(HEADER_LENGTH)?;
+        }
+        Ok(self.is_before_header())
+    }
+
+    /// The same, among the bytes that are there.
+    pub(super) fn is_before_header(&self) -> bool {
+        is_header(self.input.window())
+    }
+
+    /// Fails where the generation has become larger than may be.
+    pub(super) fn check_size(&self, generation: &Generation<'_>) -> Result<(), Error> {
+        let (offset, limit) = (self.input.offset(), self.limit);
+        match offset - generation.start() > limit {
+            true => Err(Error::GenerationTooLarge { offset, generation: generation.number(), limit }),
+            false => Ok(()),
+        }
+    }
+
     /// Adds the batch that was peeked to the generation, and goes past it.
     pub(super) fn take(&mut self, peeked: &Peeked, generation: &mut Generation<'a>) -> Result<(), Error> {
         let added = match self.batch(peeked) {
@@ -143,6 +168,14 @@ impl<'a> Framing<'a> {
             _ => Generation::new(self.version, self.dialect).add(&batch, 0).is_ok(),
         }
     }
+}
+
+/// The first byte of every header. It opens no batch, in either dialect.
+pub(super) const HEADER_START: u8 = b'g';
+
+/// Whether the bytes begin with the header of a trace, of whatever version.
+pub(super) fn is_header(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&HEADER_START) && !matches!(Version::parse(bytes), Err(Error::NotATrace))
 }
 
 /// Whether the event opens a batch or ends a generation.

@@ -1,6 +1,10 @@
 //! Where the bytes come from: a slice, or anything that can be read.
 
-use std::{borrow::Cow, fmt, io::Read};
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, Read},
+};
 
 use crate::error::Error;
 
@@ -53,6 +57,19 @@ impl<'a> Input<'a> {
             position: 0,
             reader: Some(reader),
             failed: None,
+        }
+    }
+
+    /// What is behind the place: bytes that are there, and the source that has the others.
+    pub(super) fn into_source(self) -> Box<dyn Read + Send + 'a> {
+        let source = self.reader.unwrap_or_else(|| Box::new(io::empty()));
+        match self.bytes {
+            Cow::Borrowed(bytes) => Box::new(&bytes[self.position..self.filled]),
+            Cow::Owned(mut bytes) => {
+                bytes.truncate(self.filled);
+                bytes.drain(..self.position.min(self.filled));
+                Box::new(io::Cursor::new(bytes).chain(source))
+            }
         }
     }
 
@@ -138,7 +155,7 @@ impl<'a> Input<'a> {
                     return Ok(true);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::Io { offset, kind: error.kind() }),
+                Err(error) => return Err(Error::Io { offset, error: error.into() }),
             }
         }
     }

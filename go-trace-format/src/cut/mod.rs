@@ -4,12 +4,20 @@ mod dialect;
 mod framing;
 mod input;
 mod salvage;
+mod skip;
 mod strict;
 
 pub(crate) use input::Input;
 
+use std::io::Read;
+
 use crate::{
-    cut::{framing::Framing, salvage::Salvage, strict::Strict},
+    cut::{
+        framing::Framing,
+        salvage::{Found, Salvage},
+        skip::Skip,
+        strict::Strict,
+    },
     error::Error,
     generation::Generation,
     header::HEADER_LENGTH,
@@ -24,10 +32,16 @@ use crate::{
 pub(crate) struct Cutter<'a> {
     framing: Framing<'a>,
     rules: Rules,
+    /// The dialect that was asked for.
+    wanted: Option<Dialect>,
     /// The clock of the last generation, for one that has lost its own.
     clock: Clock,
     /// Whether the source had nothing more for now while a generation was being gathered.
     partial: bool,
+    /// Whether the last generation is the first one behind another header within the input.
+    begins_trace: bool,
+    /// The trace that is being passed over because its version is none that can be read.
+    skip: Option<Skip>,
 }
 
 #[derive(Debug)]
@@ -37,37 +51,52 @@ enum Rules {
 }
 
 impl<'a> Cutter<'a> {
-    /// Reads the header. `dialect` is told by the first batch where it is not given.
-    pub(crate) fn new(mut input: Input<'a>, mode: Mode, dialect: Option<Dialect>) -> Result<Self, Error> {
-        input.grow_to(HEADER_LENGTH)?;
-        let version = Version::parse(input.window())?;
-        input.set_position(HEADER_LENGTH);
-        let dialect = match dialect {
-            Some(dialect) => dialect,
-            None => dialect::tell(version, mode, &mut input)?,
-        };
+    /// Reads the header. `dialect` is told by the first batch where it is not given. A generation may have at most
+    /// `limit` bytes.
+    pub(crate) fn new(
+        mut input: Input<'a>,
+        mode: Mode,
+        wanted: Option<Dialect>,
+        limit: u64,
+    ) -> Result<Self, Error> {
+        let (version, dialect) = open(&mut input, mode, wanted)?;
         let rules = match mode {
             Mode::Strict => Rules::Strict(Strict::default()),
             Mode::Salvage => Rules::Salvage(Box::default()),
         };
-        let framing = Framing { input, version, dialect };
-        Ok(Self { framing, rules, clock: Clock::default(), partial: false })
+        let framing = Framing { input, version, dialect, limit };
+        let clock = Clock::default();
+        Ok(Self { framing, rules, wanted, clock, partial: false, begins_trace: false, skip: None })
     }
 
+    /// What is behind the last generation.
+    pub(crate) fn into_source(mut self, generation: Generation<'a>) -> Box<dyn Read + Send + 'a> {
+        self.framing.input.take_back(generation.into_buffer());
+        self.framing.input.into_source()
+    }
+
+    /// The version of the trace that the last generation is of.
     pub(crate) fn version(&self) -> Version {
         self.framing.version
     }
 
+    /// The dialect of the trace that the last generation is of.
     pub(crate) fn dialect(&self) -> Dialect {
         self.framing.dialect
     }
 
-    /// How many bytes of the trace have been taken in.
+    /// How many bytes of the input have been taken in.
     pub(crate) fn offset(&self) -> u64 {
         self.framing.input.offset()
     }
 
-    /// Fills `generation` with the next one; `false` at the end of the trace.
+    /// Whether the last generation is the first one of another trace than the one before it: of one that follows in the
+    /// same input. The reference knows of none.
+    pub(crate) fn begins_trace(&self) -> bool {
+        self.begins_trace
+    }
+
+    /// Fills `generation` with the next one; `false` at the end of the input.
     ///
     /// After [`Error::Io`] the generation is left as it is, and the next call goes on with it.
     pub(crate) fn next(
@@ -75,15 +104,12 @@ impl<'a> Cutter<'a> {
         generation: &mut Generation<'a>,
         losses: &mut Losses,
     ) -> Result<bool, Error> {
-        if !self.partial {
-            let buffer = generation.restart(self.framing.input.offset());
-            self.framing.input.take_back(buffer);
-            generation.set_dialect(self.framing.dialect);
+        let is_new = !self.partial;
+        if is_new {
+            self.begins_trace = false;
+            self.restart(generation);
         }
-        let filled = match &mut self.rules {
-            Rules::Strict(strict) => strict.next(&mut self.framing, generation),
-            Rules::Salvage(salvage) => salvage.next(&mut self.framing, generation, losses, !self.partial),
-        };
+        let filled = self.fill(generation, losses, is_new);
         // The source may have more later: then it goes on from here.
         self.partial = matches!(filled, Err(Error::Io { .. }));
         let filled = filled?;
@@ -94,16 +120,81 @@ impl<'a> Cutter<'a> {
         Ok(filled)
     }
 
+    /// Empties the generation for one that begins at the place.
+    fn restart(&mut self, generation: &mut Generation<'a>) {
+        let buffer = generation.restart(self.framing.input.offset());
+        self.framing.input.take_back(buffer);
+        generation.set_format(self.framing.version, self.framing.dialect);
+    }
+
+    fn fill(
+        &mut self,
+        generation: &mut Generation<'a>,
+        losses: &mut Losses,
+        mut is_new: bool,
+    ) -> Result<bool, Error> {
+        loop {
+            if let Some(skip) = &mut self.skip {
+                skip.go_on(&mut self.framing.input, losses)?;
+                self.skip = None;
+                self.restart(generation);
+            }
+            let salvage = match &mut self.rules {
+                Rules::Strict(strict) => return strict.next(&mut self.framing, generation),
+                Rules::Salvage(salvage) => salvage,
+            };
+            match salvage.next(&mut self.framing, generation, losses, is_new)? {
+                Found::Generation => return Ok(true),
+                Found::End => return Ok(false),
+                Found::Header => self.enter(generation)?,
+            }
+            is_new = true;
+        }
+    }
+
+    /// Goes on to the trace whose header is at the place. Nothing of the one before it matters any more.
+    fn enter(&mut self, generation: &mut Generation<'a>) -> Result<(), Error> {
+        let input = &mut self.framing.input;
+        let start = input.position();
+        match open(input, Mode::Salvage, self.wanted) {
+            Ok((version, dialect)) => (self.framing.version, self.framing.dialect) = (version, dialect),
+            Err(error @ Error::Io { .. }) => {
+                input.set_position(start);
+                return Err(error);
+            }
+            Err(error) => self.skip = Some(Skip::new(error, input)),
+        }
+        self.rules = Rules::Salvage(Box::default());
+        self.clock = Clock::default();
+        self.begins_trace = true;
+        self.restart(generation);
+        Ok(())
+    }
+
     fn seal(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) -> Result<(), Error> {
         let mut first = None;
         let number = generation.number();
         let (rules, base, clock) = (&self.rules, self.framing.input.base(), self.clock);
         generation.seal(self.framing.input.lend(), base, &clock, |error| match rules {
-            Rules::Strict(_) => first = first.or(Some(error)),
+            Rules::Strict(_) => {
+                first.get_or_insert(error);
+            }
             Rules::Salvage(_) => {
                 losses.add(Loss { error, generation: Some(number), thread: None, bytes: 0 });
             }
         });
         first.map_or(Ok(()), Err)
     }
+}
+
+/// Reads the header at the place, and tells the dialect. Of one that cannot be read the place is left where it is.
+fn open(input: &mut Input<'_>, mode: Mode, wanted: Option<Dialect>) -> Result<(Version, Dialect), Error> {
+    input.grow_to(HEADER_LENGTH)?;
+    let version = Version::parse(input.window())?;
+    input.set_position(input.position() + HEADER_LENGTH);
+    let dialect = match wanted {
+        Some(dialect) => dialect,
+        None => dialect::tell(version, mode, input)?,
+    };
+    Ok((version, dialect))
 }

@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    cut::framing::{Framing, Parsed, Peeked, PeekedKind, begins_item},
+    cut::framing::{Framing, HEADER_START, Parsed, Peeked, PeekedKind, begins_item, is_header},
     error::Error,
     generation::Generation,
+    header::HEADER_LENGTH,
     losses::{Loss, Losses},
-    spec::MAX_BATCH_SIZE,
+    spec::{EventType, MAX_BATCH_SIZE},
     wire::MAX_HEADER,
 };
 
@@ -56,7 +57,7 @@ pub(super) struct Salvage {
 }
 
 /// A search for the next batch behind damage.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Search {
     /// What was found where a batch should be.
     error: Error,
@@ -99,6 +100,16 @@ impl Anchor {
     }
 }
 
+/// What was found.
+pub(super) enum Found {
+    /// A generation, or what there is of it.
+    Generation,
+    /// The header of another trace, at the place.
+    Header,
+    /// The end of the input.
+    End,
+}
+
 /// What comes next.
 enum Look {
     /// A batch, or the end of a generation.
@@ -107,12 +118,14 @@ enum Look {
     Damage,
     /// The first batch of the next generation, cut off by the end of the input.
     NextGeneration,
+    /// The header of another trace.
+    Header,
     /// The end of the input.
     End,
 }
 
 impl Salvage {
-    /// What can be had of the next generation; `false` at the end of the trace. Fails only where the source does.
+    /// What can be had of the next generation. Fails only where the source does, or the generation is too large.
     ///
     /// `is_new` says whether it is begun, or gone on with after such a failure.
     pub(super) fn next<'a>(
@@ -121,17 +134,17 @@ impl Salvage {
         generation: &mut Generation<'a>,
         losses: &mut Losses,
         is_new: bool,
-    ) -> Result<bool, Error> {
+    ) -> Result<Found, Error> {
         if is_new {
             (self.found, self.damage) = (0, 0);
         }
         let mut gathering = Gathering { state: self, framing, generation, losses };
-        let filled = gathering.gather()?;
-        if filled {
+        let found = gathering.gather()?;
+        if matches!(found, Found::Generation) {
             gathering.note_gap();
             gathering.state.any = true;
         }
-        Ok(filled)
+        Ok(found)
     }
 }
 
@@ -144,20 +157,25 @@ struct Gathering<'g, 'a> {
 }
 
 impl Gathering<'_, '_> {
-    /// Whether there was anything.
-    fn gather(&mut self) -> Result<bool, Error> {
+    fn gather(&mut self) -> Result<Found, Error> {
         loop {
+            self.framing.check_size(self.generation)?;
             let is_whole = match self.look()? {
                 Look::Item(peeked) => self.take_item(&peeked)?,
                 Look::Damage => self.state.found > 0 && self.state.damage > MAX_DAMAGE,
                 Look::NextGeneration => true,
+                Look::Header => {
+                    self.note_missing_end();
+                    return Ok(if self.state.found > 0 { Found::Generation } else { Found::Header });
+                }
                 Look::End => {
-                    self.note_end();
-                    return Ok(self.state.found > 0);
+                    self.note_rest();
+                    self.note_missing_end();
+                    return Ok(if self.state.found > 0 { Found::Generation } else { Found::End });
                 }
             };
             if is_whole {
-                return Ok(true);
+                return Ok(Found::Generation);
             }
         }
     }
@@ -165,8 +183,8 @@ impl Gathering<'_, '_> {
     /// Looks at what comes next, and passes over damage.
     fn look(&mut self) -> Result<Look, Error> {
         // A search that the source interrupted goes on first.
-        let peeked = match self.state.search {
-            Some(search) => Err(search.error),
+        let peeked = match &self.state.search {
+            Some(search) => Err(search.error.clone()),
             None => self.framing.peek(),
         };
         let error = match peeked {
@@ -176,6 +194,7 @@ impl Gathering<'_, '_> {
                 Some(error) => error,
             },
             Err(error @ Error::Io { .. }) => return Err(error),
+            Err(_) if self.state.search.is_none() && self.framing.is_at_header()? => return Ok(Look::Header),
             Err(_) if self.state.search.is_none() && self.is_next_generation_cut() => {
                 return Ok(Look::NextGeneration);
             }
@@ -192,10 +211,29 @@ impl Gathering<'_, '_> {
             return Ok(None);
         }
         // Whether anything begins behind it must not hang on how the bytes come.
-        self.framing.input.grow_to(peeked.length + 1)?;
-        let fits =
-            (self.may_fit(peeked) && self.framing.is_followed(peeked)) || self.is_followed_by_near(peeked);
+        self.framing.input.grow_to(peeked.length + HEADER_LENGTH)?;
+        let is_near_next = self.is_followed_by_near(peeked);
+        let may_fit = self.may_fit(peeked);
+        if self.swallows_header(peeked, is_near_next && may_fit) {
+            return Ok(Some(Error::DamagedBatch { offset }));
+        }
+        let fits = is_near_next || (may_fit && self.framing.is_followed(peeked));
         Ok((!fits && !self.framing.is_sound(peeked)).then_some(Error::DamagedBatch { offset }))
+    }
+
+    /// Whether what looks like the end of a batch that was cut off is the beginning of another trace.
+    ///
+    /// Texts may hold what looks like a header, too. But then all of the batch can be read, a batch that fits or an end is
+    /// behind it, and the header is hardly the very last of it.
+    fn swallows_header(&self, peeked: &Peeked, fits: bool) -> bool {
+        let bytes = self.framing.input.bytes_from(peeked.position);
+        let bytes = &bytes[..bytes.len().min(peeked.length + HEADER_LENGTH - 1)];
+        let last = peeked.length.saturating_sub(HEADER_LENGTH);
+        let first = if fits { last } else { 0 };
+        let Some(header) = bytes[first..].windows(HEADER_LENGTH).position(is_header) else { return false };
+        let after = self.framing.input.byte_at(peeked.position + peeked.length);
+        let is_end = |byte| self.framing.dialect.event_type(byte) == Some(EventType::EndOfGeneration);
+        first + header >= last || !after.is_none_or(is_end) || !self.framing.is_sound(peeked)
     }
 
     /// Takes in a batch, or the end of a generation: whether the generation is whole then.
@@ -307,12 +345,17 @@ impl Gathering<'_, '_> {
         Ok(())
     }
 
-    fn note_end(&mut self) {
-        let offset = self.framing.input.offset();
+    /// Says what is left where the input ends.
+    fn note_rest(&mut self) {
         let rest = self.framing.input.window().len() as u64;
         if rest > 0 {
-            self.note(Error::TruncatedBatch { offset }, rest);
+            self.note(Error::TruncatedBatch { offset: self.framing.input.offset() }, rest);
         }
+    }
+
+    /// Says what is missing where a trace ends.
+    fn note_missing_end(&mut self) {
+        let offset = self.framing.input.offset();
         let (number, has_end) = (self.generation.number(), self.framing.version.has_end_of_generation());
         if self.state.found > 0 && has_end {
             self.note(Error::IncompleteGeneration { offset, generation: number }, 0);
@@ -357,7 +400,7 @@ impl Gathering<'_, '_> {
         }
     }
 
-    /// Goes on to the next place where a batch begins, from the place behind `start`, where damage began.
+    /// Goes on to the next place where a batch or another trace begins, from the place behind `start`, where damage began.
     fn resynchronize(&mut self, start: u64) -> Result<(), Error> {
         /// What it takes to judge a place: a whole batch, and how the next one begins.
         const SIGHT: usize = MAX_HEADER + MAX_BATCH_SIZE + 1;
@@ -366,15 +409,14 @@ impl Gathering<'_, '_> {
         loop {
             self.framing.input.grow_to(SIGHT)?;
             let passed = self.framing.input.offset() - start;
-            if self.framing.input.window().is_empty()
-                || passed > MAX_DAMAGE
-                || self.is_plausible(&mut attention)
-            {
+            let is_over = self.framing.input.window().is_empty() || passed > MAX_DAMAGE;
+            if is_over || self.framing.is_before_header() || self.is_plausible(&mut attention) {
                 return Ok(());
             }
             let window = self.framing.input.window();
             let dialect = self.framing.dialect;
-            let next = window.iter().skip(1).position(|&byte| begins_item(dialect.event_type(byte)));
+            let begins = |&byte: &u8| byte == HEADER_START || begins_item(dialect.event_type(byte));
+            let next = window.iter().skip(1).position(begins);
             let skip = next.map_or(window.len(), |next| next + 1);
             self.framing.input.set_position(self.framing.input.position() + skip);
             attention = attention.saturating_add(ATTENTION_PER_BYTE * skip as u64);

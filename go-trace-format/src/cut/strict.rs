@@ -43,10 +43,11 @@ impl Strict {
         framing: &mut Framing<'a>,
         generation: &mut Generation<'a>,
     ) -> Result<bool, Error> {
-        if let Some(error) = self.pending {
-            return Err(error);
+        if let Some(error) = &self.pending {
+            return Err(error.clone());
         }
         loop {
+            framing.check_size(generation)?;
             let offset = framing.input.offset();
             let peeked = match framing.peek() {
                 Ok(Some(peeked)) => peeked,
@@ -82,6 +83,7 @@ impl Strict {
 /// A generation up to the byte that ends it. Go: `readGeneration`.
 fn read_to_end<'a>(framing: &mut Framing<'a>, generation: &mut Generation<'a>) -> Result<bool, Error> {
     loop {
+        framing.check_size(generation)?;
         let offset = framing.input.offset();
         let Some(peeked) = framing.peek()? else {
             // The reference takes tables alone for nothing at all.

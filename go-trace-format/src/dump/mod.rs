@@ -14,7 +14,7 @@ use line::Line;
 use crate::{
     event::{
         Event, EventKind, Experimental, GoroutineTransition, Metric, Operation, OperationEnd, OperationStart,
-        Outcome, ProcTransition, Range, RangeKind, Sync, Task,
+        Outcome, ProcTransition, Range, RangeKind, SyncPoint, Task,
     },
     id::TaskId,
     spec::EventType,
@@ -168,7 +168,7 @@ impl Line {
         self.text(" ").text(kind).text(" Time=").decimal(event.time().0);
     }
 
-    fn sync(&mut self, sync: Sync) -> &mut Self {
+    fn sync(&mut self, sync: SyncPoint) -> &mut Self {
         self.text(" N=").decimal(sync.number);
         if let Some(snapshot) = sync.clock_snapshot {
             self.text(" Trace=").decimal(snapshot.trace.0);

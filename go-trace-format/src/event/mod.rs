@@ -24,6 +24,7 @@ pub use user::{Label, Log, Region, Task};
 use crate::{
     spec::{ArgumentKind, Category, EventType, MAX_ARGUMENTS},
     tables::{ClockSnapshot, Stack, Tables, Text, Time, WallTime},
+    wire::argument_count,
 };
 
 /// One event of a trace.
@@ -106,7 +107,7 @@ impl Record {
 #[non_exhaustive]
 pub enum EventKind<'t> {
     /// A generation begins, or the trace ends.
-    Sync(Sync),
+    Sync(SyncPoint),
     /// A measured value.
     Metric(Metric),
     /// A label was put on the running goroutine.
@@ -144,7 +145,7 @@ pub enum EventKind<'t> {
 /// A synchronisation point: the beginning of a generation, or the end of the trace. Go: `trace.Sync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Sync {
+pub struct SyncPoint {
     /// The how many-th of the trace, from 1.
     pub number: u64,
     /// The generation that begins; `None` at the end of the trace.
@@ -206,7 +207,7 @@ impl<'t> Event<'t> {
     /// The event's time as the reference gives it: strictly increasing over the whole trace.
     ///
     /// Where threads disagree or generations overlap it is later than the event was; see
-    /// [`raw_time`](Self::raw_time).
+    /// [`raw_time`](Self::raw_time). Where an input goes on with the trace of another process, times begin anew.
     #[inline]
     #[must_use]
     pub fn time(&self) -> Time {
@@ -276,13 +277,14 @@ impl<'t> Event<'t> {
         self.record.offset
     }
 
-    /// The arguments as they were decoded, without the time delta: for checksums and tests.
+    /// The arguments in the order of the event's [`spec`](EventType::spec), without the time delta: for checksums and
+    /// tests. What they mean is in [`kind`](Self::kind).
     ///
     /// Some are not as on the wire: where the reference keeps a former state in one, it is there too.
     #[inline]
     #[must_use]
-    pub fn arguments(&self) -> &'t [u64; MAX_ARGUMENTS] {
-        &self.record.arguments
+    pub fn arguments(&self) -> &'t [u64] {
+        &self.record.arguments[..argument_count(self.record.event_type)]
     }
 
     #[inline]
@@ -325,10 +327,10 @@ impl<'t> Event<'t> {
         }
     }
 
-    fn sync(&self) -> Sync {
+    fn sync(&self) -> SyncPoint {
         let [number, has_generation, continues, _] = self.record.arguments;
         let tables = (has_generation != 0).then_some(self.tables);
-        Sync {
+        SyncPoint {
             number,
             generation: tables.map(|tables| tables.generation),
             continues: continues != 0,

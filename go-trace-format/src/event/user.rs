@@ -2,7 +2,7 @@
 
 use crate::{
     event::Event,
-    id::{GoroutineId, TaskId},
+    id::{GoroutineId, StringId, TaskId},
     tables::Text,
 };
 
@@ -17,6 +17,8 @@ pub struct Task<'t> {
     /// Its type: the name given to `trace.NewTask`. An end carries the name of its beginning, and none where
     /// the beginning was not recorded.
     pub name: Text<'t>,
+    /// The name's id; `None` where an end carries a name that an earlier generation gave.
+    pub name_id: Option<StringId>,
 }
 
 impl<'t> Task<'t> {
@@ -24,18 +26,16 @@ impl<'t> Task<'t> {
         use crate::spec::EventType;
         let [id, second, third, fourth] = event.record.arguments;
         // The ordering puts parent and name of the beginning behind the arguments of an end.
-        let (parent, name) = match event.record.event_type {
-            EventType::UserTaskBegin => (second, event.text(2)),
-            _ => (third, Self::name_of_end(event, fourth)),
+        let (parent, name, name_id) = match event.record.event_type {
+            EventType::UserTaskBegin => (second, event.text(2), Some(StringId(third))),
+            _ if event.record.is_name_inherited => {
+                let name = event.tables.inherited.get(fourth as usize);
+                (third, Text::new(name.map(|name| &**name)), None)
+            }
+            _ => (third, event.text(3), Some(StringId(fourth))),
         };
-        Self { id: TaskId(id), parent: (TaskId(parent) != TaskId::NONE).then_some(TaskId(parent)), name }
-    }
-
-    fn name_of_end(event: &Event<'t>, argument: u64) -> Text<'t> {
-        if !event.record.is_name_inherited {
-            return event.text(3);
-        }
-        Text::new(event.tables.inherited.get(argument as usize).map(|name| &**name))
+        let parent = (TaskId(parent) != TaskId::NONE).then_some(TaskId(parent));
+        Self { id: TaskId(id), parent, name, name_id }
     }
 }
 
@@ -47,11 +47,14 @@ pub struct Region<'t> {
     pub task: TaskId,
     /// Its type: the name given to `trace.WithRegion` or `trace.StartRegion`.
     pub name: Text<'t>,
+    /// The name's id.
+    pub name_id: StringId,
 }
 
 impl<'t> Region<'t> {
     pub(crate) fn of(event: &Event<'t>) -> Self {
-        Self { task: TaskId(event.record.arguments[0]), name: event.text(1) }
+        let [task, name, ..] = event.record.arguments;
+        Self { task: TaskId(task), name: event.text(1), name_id: StringId(name) }
     }
 }
 
@@ -63,13 +66,24 @@ pub struct Log<'t> {
     pub task: TaskId,
     /// Its category.
     pub category: Text<'t>,
+    /// The category's id.
+    pub category_id: StringId,
     /// Its message.
     pub message: Text<'t>,
+    /// The message's id.
+    pub message_id: StringId,
 }
 
 impl<'t> Log<'t> {
     pub(crate) fn of(event: &Event<'t>) -> Self {
-        Self { task: TaskId(event.record.arguments[0]), category: event.text(1), message: event.text(2) }
+        let [task, category, message, _] = event.record.arguments;
+        Self {
+            task: TaskId(task),
+            category: event.text(1),
+            category_id: StringId(category),
+            message: event.text(2),
+            message_id: StringId(message),
+        }
     }
 }
 

@@ -43,10 +43,10 @@ pub(crate) fn unknown_ids(record: &Record, tables: &Tables<'_>) -> impl Iterator
     let Record { offset, event_type, arguments, .. } = *record;
     TABLE_ARGUMENTS[event_type as usize].iter().zip(arguments).filter_map(move |(kind, id)| match kind {
         TableArgument::String if tables.strings.get(StringId(id)).is_none() => {
-            Some(Error::InvalidString { offset, event_type, id })
+            Some(Error::InvalidString { offset, event_type, id: StringId(id) })
         }
         TableArgument::Stack if tables.stacks.get(StackId(id)).is_none() => {
-            Some(Error::InvalidStack { offset, event_type, id })
+            Some(Error::InvalidStack { offset, event_type, id: StackId(id) })
         }
         _ => None,
     })

@@ -24,6 +24,7 @@ use crate::{
     cursor::Window,
     error::Violation,
     event::Record,
+    id::ThreadId,
     spec::EventType,
     tables::Tables,
     wire::{argument_count, window_arguments},
@@ -356,8 +357,8 @@ impl Order {
     }
 
     /// The id of a thread by its index.
-    pub(crate) fn thread_id(&self, index: u32) -> i64 {
-        self.threads[index as usize].id
+    pub(crate) fn thread_id(&self, index: u32) -> ThreadId {
+        ThreadId(self.threads[index as usize].id)
     }
 
     /// The next event that follows from the last one.

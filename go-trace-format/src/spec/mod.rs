@@ -10,7 +10,7 @@ mod go125;
 mod go126;
 mod version;
 
-use core::fmt;
+use core::{fmt, str::FromStr};
 
 pub use version::Version;
 
@@ -403,6 +403,34 @@ impl EventType {
     }
 }
 
+impl fmt::Display for EventType {
+    /// The reference's name for it, without the `Ev`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.spec().name)
+    }
+}
+
+impl FromStr for EventType {
+    type Err = UnknownEventType;
+
+    /// By the reference's name, without the `Ev`.
+    fn from_str(name: &str) -> Result<Self, UnknownEventType> {
+        Self::all().iter().copied().find(|event| event.spec().name == name).ok_or(UnknownEventType(()))
+    }
+}
+
+/// No event has that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownEventType(());
+
+impl fmt::Display for UnknownEventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no event of Go's execution traces has that name")
+    }
+}
+
+impl std::error::Error for UnknownEventType {}
+
 const FORK_FIRST: u8 = EventType::HttpServerRequestStart as u8;
 const FORK_LAST: u8 = EventType::ConnectEnd as u8;
 const SHIFTED_FIRST: u8 = EventType::Sync as u8;
@@ -454,6 +482,7 @@ mod tests {
         for &event_type in EventType::all() {
             let spec = event_type.spec();
             assert_eq!(spec.event_type, event_type);
+            assert_eq!(event_type.to_string().parse(), Ok(event_type), "{event_type}");
             assert_eq!(spec.timed, spec.arguments.first().is_some_and(|a| a.kind == ArgumentKind::TimeDelta));
             assert!(!spec.timed || spec.arguments.len() <= MAX_ARGUMENTS + 1, "{}", spec.name);
         }

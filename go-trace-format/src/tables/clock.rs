@@ -2,7 +2,8 @@
 //!
 //! Go: `internal/trace.setSyncBatch` and `frequency.mul`.
 
-use core::fmt;
+use core::{fmt, ops::Sub, time::Duration};
+use std::time::SystemTime;
 
 use nom::{IResult, Parser};
 
@@ -22,6 +23,15 @@ pub struct Time(
     /// Nanoseconds.
     pub i64,
 );
+
+impl Sub for Time {
+    type Output = Duration;
+
+    /// How long after `earlier` it is; zero where it is not, as between two moments of [`std::time::Instant`].
+    fn sub(self, earlier: Self) -> Duration {
+        Duration::from_nanos(if self > earlier { self.0.abs_diff(earlier.0) } else { 0 })
+    }
+}
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,6 +54,27 @@ impl WallTime {
     #[must_use]
     pub fn unix_nanoseconds(self) -> Option<u64> {
         u64::try_from(self.0).ok()
+    }
+
+    /// The time as the standard library has it, or `None` where the platform's clock cannot show it.
+    ///
+    /// ```
+    /// use go_trace_format::WallTime;
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let second = WallTime(1_000_000_000).system_time();
+    /// assert_eq!(second, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1)));
+    /// assert_eq!(WallTime(i128::MAX).system_time(), None);
+    /// ```
+    #[must_use]
+    pub fn system_time(self) -> Option<SystemTime> {
+        let nanoseconds = self.0.unsigned_abs();
+        let seconds = u64::try_from(nanoseconds / 1_000_000_000).ok()?;
+        let distance = Duration::new(seconds, (nanoseconds % 1_000_000_000) as u32);
+        match self.0 < 0 {
+            true => SystemTime::UNIX_EPOCH.checked_sub(distance),
+            false => SystemTime::UNIX_EPOCH.checked_add(distance),
+        }
     }
 }
 

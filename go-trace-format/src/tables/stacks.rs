@@ -1,6 +1,9 @@
 //! The stack table. Go: `internal/trace.addStacks` and `validateStackStrings`.
 
-use core::fmt;
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 use std::collections::{HashMap, hash_map::Entry};
 
 use nom::{IResult, Parser, sequence::preceded};
@@ -47,14 +50,40 @@ impl fmt::Debug for Stack<'_> {
     }
 }
 
+/// By frames, so that stacks of different generations can be compared.
 impl PartialEq for Stack<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.frames().eq(other.frames())
     }
 }
 
+impl Eq for Stack<'_> {}
+
+impl Hash for Stack<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.place.length());
+        self.frames().for_each(|frame| frame.hash(state));
+    }
+}
+
+impl fmt::Display for Stack<'_> {
+    /// As Go prints it: two lines a frame, innermost first. Go: `trace.Stack.String`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.frames().try_for_each(|frame| writeln!(f, "{frame}"))
+    }
+}
+
+impl<'t> IntoIterator for Stack<'t> {
+    type Item = Frame<'t>;
+    type IntoIter = Frames<'t>;
+
+    fn into_iter(self) -> Frames<'t> {
+        self.frames()
+    }
+}
+
 /// One frame of a stack. Go: `trace.StackFrame`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Frame<'t> {
     /// The program counter. It tells functions of one process apart, across its generations.
@@ -65,6 +94,13 @@ pub struct Frame<'t> {
     pub file: Text<'t>,
     /// The line in the file, from 1; 0 where it is not known.
     pub line: u64,
+}
+
+impl fmt::Display for Frame<'_> {
+    /// As Go prints it, on two lines, the second of which has no end. Go: `trace.Stack.String`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} @ {:#x}\n\t{}:{}", self.function, self.pc, self.file, self.line)
+    }
 }
 
 /// The frames of a stack.

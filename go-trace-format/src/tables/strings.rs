@@ -17,7 +17,16 @@ use crate::{
 ///
 /// Bytes as the program gave them: invalid UTF-8 and NUL happen. `Display` shows them lossily. A text is lost
 /// where the string table that held it is: then it is empty, and says so.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+///
+/// ```
+/// use go_trace_format::Text;
+///
+/// let name = Text::from("checkout");
+/// assert_eq!(name, "checkout");
+/// assert_eq!(name.to_str(), Ok("checkout"));
+/// assert!(name < Text::from("payment"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<'t>(Option<&'t [u8]>);
 
 impl<'t> Text<'t> {
@@ -44,6 +53,15 @@ impl<'t> Text<'t> {
         self.as_bytes().is_empty()
     }
 
+    /// The text, if it is UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// Where the first byte that is not stands.
+    pub fn to_str(&self) -> Result<&'t str, core::str::Utf8Error> {
+        core::str::from_utf8(self.as_bytes())
+    }
+
     /// The text with U+FFFD for what is no UTF-8.
     #[must_use]
     pub fn to_string_lossy(&self) -> Cow<'t, str> {
@@ -63,6 +81,37 @@ impl fmt::Debug for Text<'_> {
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.to_string_lossy(), f)
+    }
+}
+
+impl AsRef<[u8]> for Text<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+/// A lost text equals none.
+impl PartialEq<[u8]> for Text<'_> {
+    fn eq(&self, other: &[u8]) -> bool {
+        self.0 == Some(other)
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
+    fn eq(&self, other: &str) -> bool {
+        *self == *other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+impl<'t> From<&'t str> for Text<'t> {
+    fn from(text: &'t str) -> Self {
+        Self(Some(text.as_bytes()))
     }
 }
 

@@ -8,22 +8,21 @@ use crate::{
     error::Error,
     id::{GoroutineId, ProcId, StackId, StringId, ThreadId},
     spec::{ArgumentKind, Dialect, EventType, MAX_ARGUMENTS, Version},
-    tables::{CpuSamples, Tables, table_error},
+    tables::{CpuSamples, Tables, Time, table_error},
     wire::{Batch, BatchKind, RawEvent},
     write::{GenerationWriter, WriteError},
 };
 
 /// Copies the [batches](crate::Generation::batches) of one generation, event by event.
 ///
-/// `keeps` says which events stay, and `rewrite` what becomes of their texts, such as sanitizing them: it is given the
-/// type of the event, the text before this one in the same event, which is a log's category where this one is its
-/// message, and the text. Strings and stacks that no event names any more stay behind; those that do get new ids. Where
-/// events are left out, the times of the others stay as they were.
+/// `keeps` says which [events](CopiedEvent) stay, by type, thread, time, place or arguments, and `rewrite` what becomes of
+/// their [texts](CopiedText), such as sanitizing them. Strings and stacks that no event names any more stay behind; those that
+/// do get new ids. Where events are left out, the times of the others stay as they were.
 ///
 /// ```
 /// use go_trace_format::{
 ///     Category, EventType, ReaderOptions,
-///     write::{Copier, SyncBatch, Writer},
+///     write::{CopiedEvent, Copier, SyncBatch, Writer},
 /// };
 ///
 /// // A trace without what the program says: tasks, regions, logs and labels.
@@ -35,8 +34,8 @@ use crate::{
 ///     let generation = generation?;
 ///     let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
 ///     let mut copy = filtered.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
-///     let keeps = |event_type: EventType| event_type.spec().category != Category::Custom;
-///     let mut copier = Copier::new(generation.tables(), version, dialect, keeps, |_, _, text| text.into());
+///     let keeps = |event: &CopiedEvent<'_>| event.event_type.spec().category != Category::Custom;
+///     let mut copier = Copier::new(generation.tables(), version, dialect, keeps, |text| text.text.into());
 ///     for batch in generation.batches() {
 ///         copier.batch(&batch, &mut copy)?;
 ///     }
@@ -52,15 +51,15 @@ pub struct Copier<'t, K, R> {
     dialect: Dialect,
     keeps: K,
     rewrite: R,
-    /// New ids by old ones. What a text becomes may depend on the event that it is of, and on the text before it.
-    strings: HashMap<(EventType, Option<u64>, u64), StringId, RandomState>,
+    /// New ids by old ones. What a text becomes may depend on its kind, and of a message on its category.
+    strings: HashMap<(TextKind, Option<u64>, u64), StringId, RandomState>,
     stacks: HashMap<u64, StackId, RandomState>,
 }
 
 impl<'t, K, R> Copier<'t, K, R>
 where
-    K: FnMut(EventType) -> bool,
-    R: for<'s> FnMut(EventType, Option<&[u8]>, &'s [u8]) -> Cow<'s, [u8]>,
+    K: FnMut(&CopiedEvent<'_>) -> bool,
+    R: for<'s> FnMut(&CopiedText<'s>) -> Cow<'s, [u8]>,
 {
     /// A copier of batches of the generation that `tables` are of, from a trace of this version and dialect.
     pub fn new(tables: &'t Tables<'t>, version: Version, dialect: Dialect, keeps: K, rewrite: R) -> Self {
@@ -70,7 +69,7 @@ where
 
     /// Copies a batch. Those of the tables, and the sync batch, are passed over: `generation` makes its own.
     ///
-    /// CPU samples stay if `keeps` wants [`EventType::CpuSample`], and the batches of experiments if it wants
+    /// CPU samples are events of type [`EventType::CpuSample`], and the batches of experiments are of type
     /// [`EventType::ExperimentalBatch`].
     ///
     /// # Errors
@@ -85,9 +84,19 @@ where
     ) -> Result<(), WriteError> {
         match batch.kind(self.version, self.dialect) {
             BatchKind::Events => self.events(batch, generation),
-            BatchKind::CpuSamples if (self.keeps)(EventType::CpuSample) => self.samples(batch, generation),
-            BatchKind::Experimental(experiment) if (self.keeps)(EventType::ExperimentalBatch) => {
-                generation.experimental_batch(experiment, batch.thread, batch.time, batch.data)
+            BatchKind::CpuSamples => self.samples(batch, generation),
+            BatchKind::Experimental(experiment) => {
+                let asked = CopiedEvent {
+                    event_type: EventType::ExperimentalBatch,
+                    thread: batch.thread,
+                    time: self.tables.clock.time(batch.time),
+                    offset: batch.offset,
+                    arguments: &[],
+                };
+                match (self.keeps)(&asked) {
+                    true => generation.experimental_batch(experiment, batch.thread, batch.time, batch.data),
+                    false => Ok(()),
+                }
             }
             _ => Ok(()),
         }
@@ -103,7 +112,14 @@ where
             let event = event.map_err(WriteError::Read)?;
             // What is left out took its time too.
             time = time.wrapping_add(event.time_delta);
-            if (self.keeps)(event.event_type) {
+            let asked = CopiedEvent {
+                event_type: event.event_type,
+                thread: batch.thread,
+                time: self.tables.clock.time(time),
+                offset: event.offset,
+                arguments: event.arguments(),
+            };
+            if (self.keeps)(&asked) {
                 let arguments = self.arguments(&event, generation)?;
                 let arguments = &arguments[..event.arguments().len()];
                 generation.event(batch.thread, time, event.event_type, arguments)?;
@@ -118,12 +134,14 @@ where
         generation: &mut GenerationWriter<'_, W>,
     ) -> Result<[u64; MAX_ARGUMENTS], WriteError> {
         let mut arguments = [0; MAX_ARGUMENTS];
-        let mut before = None;
+        let (mut before, mut place) = (None, 0);
         let old = event.event_type.spec().arguments[1..].iter().zip(event.arguments());
         for (new, (argument, &value)) in arguments.iter_mut().zip(old) {
             *new = match argument.kind {
                 ArgumentKind::String => {
-                    self.string(event.event_type, before.replace(value), value, generation)?.0
+                    let kind = TextKind::of(event.event_type, place);
+                    place += 1;
+                    self.string(kind, before.replace(value), value, generation)?.0
                 }
                 ArgumentKind::Stack | ArgumentKind::OtherStack => self.stack(value, generation)?.0,
                 ArgumentKind::Value | ArgumentKind::TimeDelta => value,
@@ -134,18 +152,19 @@ where
 
     fn string<W: io::Write>(
         &mut self,
-        event_type: EventType,
+        kind: TextKind,
         before: Option<u64>,
         id: u64,
         generation: &mut GenerationWriter<'_, W>,
     ) -> Result<StringId, WriteError> {
-        if let Some(&known) = self.strings.get(&(event_type, before, id)) {
+        let category = before.filter(|_| kind == TextKind::LogMessage);
+        if let Some(&known) = self.strings.get(&(kind, category, id)) {
             return Ok(known);
         }
         let text = |id| self.tables.string(StringId(id)).as_bytes();
-        let text = (self.rewrite)(event_type, before.map(text), text(id));
+        let text = (self.rewrite)(&CopiedText { kind, category: category.map(text), text: text(id) });
         let new = generation.string(&text)?;
-        self.strings.insert((event_type, before, id), new);
+        self.strings.insert((kind, category, id), new);
         Ok(new)
     }
 
@@ -171,12 +190,24 @@ where
         let mut samples = CpuSamples::default();
         let read = samples.add(batch.data, 0);
         for sample in (0..).map_while(|index| samples.get(index)) {
+            let offset = batch.data_offset + sample.start as u64;
+            // In clock units, as long as the samples are not sealed.
+            let (thread, time) = (ThreadId(sample.thread), sample.time.0 as u64);
+            let asked = CopiedEvent {
+                event_type: EventType::CpuSample,
+                thread,
+                time: self.tables.clock.time(time),
+                offset,
+                arguments: &[sample.stack],
+            };
+            if !(self.keeps)(&asked) {
+                continue;
+            }
             let stack = self.stack(sample.stack, generation)?;
             let (proc, goroutine) = (ProcId(sample.proc), GoroutineId(sample.goroutine));
             generation.cpu_sample(
-                // In clock units, as long as the samples are not sealed.
-                sample.time.0 as u64,
-                ThreadId(sample.thread),
+                time,
+                thread,
                 Some(proc).filter(|proc| proc.0 != NONE),
                 Some(goroutine).filter(|goroutine| goroutine.0 != NONE),
                 stack,
@@ -190,3 +221,87 @@ where
 }
 
 const NONE: i64 = -1;
+
+/// An event that a [`Copier`] asks about.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CopiedEvent<'e> {
+    /// Which event.
+    pub event_type: EventType,
+    /// The thread that it happened on.
+    pub thread: ThreadId,
+    /// When it did: its [raw time](crate::Event::raw_time).
+    pub time: Time,
+    /// Where it begins in the trace: its [offset](crate::Event::offset), by which a reader's event is known again, with its
+    /// goroutine.
+    pub offset: u64,
+    /// Its arguments after the time delta, in the order of its [`spec`](EventType::spec); of a CPU sample the stack.
+    pub arguments: &'e [u64],
+}
+
+/// A text that a [`Copier`] asks about.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CopiedText<'s> {
+    /// What it is.
+    pub kind: TextKind,
+    /// The category of the log, where it is a log's message.
+    pub category: Option<&'s [u8]>,
+    /// The text.
+    pub text: &'s [u8],
+}
+
+/// What a text of an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TextKind {
+    /// Why a goroutine stopped or the world was, of the runtime's few.
+    Reason,
+    /// A goroutine's label.
+    Label,
+    /// The name of a task.
+    TaskName,
+    /// The name of a region.
+    RegionName,
+    /// The category of a log.
+    LogCategory,
+    /// The message of a log.
+    LogMessage,
+    /// The path of an HTTP server's request (fork).
+    Path,
+    /// The URL of an HTTP client's request (fork).
+    Url,
+    /// How an HTTP client's request failed (fork).
+    ErrorMessage,
+    /// The query that is sent to a database (fork).
+    Query,
+    /// The name of the server that TLS is spoken with (fork).
+    ServerName,
+    /// The host whose address is looked up (fork).
+    Host,
+    /// The address that is connected to (fork).
+    Address,
+}
+
+impl TextKind {
+    /// What the `place`-th text of an event is, from 0: only a log has two.
+    #[must_use]
+    pub const fn of(event_type: EventType, place: usize) -> Self {
+        use EventType as E;
+        match event_type {
+            E::GoLabel => Self::Label,
+            E::UserTaskBegin => Self::TaskName,
+            E::UserRegionBegin | E::UserRegionEnd => Self::RegionName,
+            E::UserLog if place == 0 => Self::LogCategory,
+            E::UserLog => Self::LogMessage,
+            E::HttpServerRequestStart => Self::Path,
+            E::HttpClientRequestStart => Self::Url,
+            E::HttpClientError => Self::ErrorMessage,
+            E::SqlQueryStart => Self::Query,
+            E::TlsHandshakeStart => Self::ServerName,
+            E::DnsLookupStart => Self::Host,
+            E::ConnectStart => Self::Address,
+            _ => Self::Reason,
+        }
+    }
+}

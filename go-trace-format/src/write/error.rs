@@ -105,7 +105,7 @@ impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Io(ref error) => write!(f, "writing failed: {error}"),
-            Self::Read(error) => write!(f, "copying failed: {error}"),
+            Self::Read(ref error) => write!(f, "copying failed: {error}"),
             Self::UnknownDialect { version, dialect } => {
                 write!(f, "a trace of {version} cannot have the {dialect} dialect: write {}", Version::Go126)
             }

@@ -15,17 +15,13 @@ mod copier;
 mod error;
 mod generation;
 mod record;
-#[cfg(feature = "arbitrary")]
-mod scenario;
 mod sync;
 mod tables;
 mod writer;
 
-pub use copier::Copier;
+pub use copier::{CopiedEvent, CopiedText, Copier, TextKind};
 pub use error::WriteError;
 pub use generation::GenerationWriter;
 pub use record::{Body, RawRecord};
-#[cfg(feature = "arbitrary")]
-pub use scenario::{Action, ClockUnit, Fault, Scenario, Step};
 pub use sync::SyncBatch;
 pub use writer::Writer;

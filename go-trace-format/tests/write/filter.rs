@@ -1,11 +1,14 @@
 //! Traces that are written again, whole or filtered.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use go_trace_format::{
     Category, Dialect, EventType, ReaderOptions, Version,
     wire::{BatchKind, Batches},
-    write::{Copier, SyncBatch, WriteError, Writer},
+    write::{CopiedEvent, CopiedText, Copier, SyncBatch, WriteError, Writer},
 };
 
 use crate::{oracle::Oracle, strict, support};
@@ -14,8 +17,8 @@ use crate::{oracle::Oracle, strict, support};
 fn filter(
     trace: &[u8],
     dialect: Dialect,
-    keeps: impl Fn(EventType) -> bool,
-    rewrite: impl for<'s> Fn(EventType, Option<&[u8]>, &'s [u8]) -> Cow<'s, [u8]>,
+    keeps: impl Fn(&CopiedEvent<'_>) -> bool,
+    rewrite: impl for<'s> Fn(&CopiedText<'s>) -> Cow<'s, [u8]>,
 ) -> Result<Vec<u8>, WriteError> {
     let mut generations = ReaderOptions::new().generations(trace).unwrap();
     let (version, from) = (generations.version(), generations.dialect());
@@ -34,8 +37,8 @@ fn filter(
     Ok(filtered.into_inner())
 }
 
-fn as_it_is<'s>(_: EventType, _: Option<&[u8]>, text: &'s [u8]) -> Cow<'s, [u8]> {
-    text.into()
+fn as_it_is<'s>(text: &CopiedText<'s>) -> Cow<'s, [u8]> {
+    text.text.into()
 }
 
 #[test]
@@ -52,7 +55,7 @@ fn recordings_written_again_read_the_same() {
 
 #[test]
 fn go_reads_recordings_without_what_the_program_says() {
-    let keeps = |event_type: EventType| event_type.spec().category != Category::Custom;
+    let keeps = |event: &CopiedEvent<'_>| event.event_type.spec().category != Category::Custom;
     let oracle = Oracle::find("filtered recordings");
     for recording in support::stock_testdata().into_iter().step_by(4) {
         let (name, trace) = (recording.name(), recording.bytes);
@@ -85,24 +88,67 @@ fn texts_are_rewritten_and_the_old_ones_left_behind() {
     let holds_secret = |trace: &[u8]| trace.windows(secret.len()).any(|window| window == secret);
     assert!(holds_secret(&trace));
 
-    fn hide<'s>(event_type: EventType, before: Option<&[u8]>, _: &'s [u8]) -> Cow<'s, [u8]> {
-        [before.unwrap_or_default(), event_type.spec().name.as_bytes()].concat().into()
+    fn hide<'s>(text: &CopiedText<'s>) -> Cow<'s, [u8]> {
+        [text.category.unwrap_or_default(), format!("{:?}", text.kind).as_bytes()].concat().into()
     }
     let rewritten = filter(&trace, Dialect::Stock, |_| true, hide).unwrap();
     assert!(!holds_secret(&rewritten));
     let (dump, error) = strict::read(&rewritten);
     assert_eq!(error, None);
-    assert!(dump.contains(r#"Category="UserLog" Message="sqlUserLog""#), "{dump}");
-    assert!(dump.contains(r#"Label="GoLabel""#), "{dump}");
+    assert!(dump.contains(r#"Category="LogCategory" Message="sqlLogMessage""#), "{dump}");
+    assert!(dump.contains(r#"Label="Label""#), "{dump}");
 
-    let is_log = |event_type| event_type == EventType::UserLog;
-    let without = filter(&trace, Dialect::Stock, |event_type| !is_log(event_type), as_it_is).unwrap();
+    let is_log = |event: &CopiedEvent<'_>| event.event_type == EventType::UserLog;
+    let without = filter(&trace, Dialect::Stock, |event| !is_log(event), as_it_is).unwrap();
     let times = |dump: String| {
         dump.lines().filter_map(|line| line.split("Time=").nth(1)?.split(' ').next()?.parse().ok()).collect()
     };
     let (all, some): (Vec<u64>, Vec<u64>) = (times(strict::read(&trace).0), times(strict::read(&without).0));
     assert_eq!(all.len(), some.len() + 1);
     assert!(some.iter().all(|time| all.contains(time)), "{all:?} {some:?}");
+}
+
+/// A window of time, and one goroutine, whose events are known by their places.
+#[test]
+fn windows_and_goroutines_are_cut_out() {
+    let recordings = support::stock_testdata();
+    let recording = recordings.iter().find(|recording| recording.name() == "go1.26/tasks").unwrap();
+    let (mut times, mut regions) = (Vec::new(), BTreeMap::<_, BTreeSet<_>>::new());
+    let mut reader = ReaderOptions::new().read_slice(&recording.bytes).unwrap();
+    while let Some(event) = reader.next_event().unwrap() {
+        times.push(event.raw_time());
+        if event.category() == Category::Custom {
+            regions.entry(event.goroutine().unwrap()).or_default().insert(event.offset());
+        }
+    }
+    let (first, last) = (times[times.len() / 3], times[times.len() * 2 / 3]);
+    let is_core = |event: &CopiedEvent<'_>| event.event_type.spec().category == Category::Core;
+    let within = |event: &CopiedEvent<'_>| (first..=last).contains(&event.time);
+    let custom = |trace: &[u8]| {
+        let mut reader = ReaderOptions::new().read_slice(trace).unwrap();
+        let mut found = Vec::new();
+        while let Some(event) = reader.next_event().unwrap() {
+            if event.category() == Category::Custom {
+                found.push((event.raw_time(), event.goroutine().unwrap()));
+            }
+        }
+        found
+    };
+    let all = custom(&recording.bytes);
+    let window =
+        filter(&recording.bytes, Dialect::Stock, |event| is_core(event) || within(event), as_it_is).unwrap();
+    let expected: Vec<_> = all.iter().copied().filter(|(time, _)| (first..=last).contains(time)).collect();
+    assert!(!expected.is_empty() && expected.len() < all.len());
+    assert_eq!(custom(&window), expected);
+    for (goroutine, offsets) in &regions {
+        let is_of_it = |event: &CopiedEvent<'_>| offsets.contains(&event.offset);
+        let alone =
+            filter(&recording.bytes, Dialect::Stock, |event| is_core(event) || is_of_it(event), as_it_is)
+                .unwrap();
+        let expected: Vec<_> = all.iter().copied().filter(|(_, of)| of == goroutine).collect();
+        assert_eq!(custom(&alone), expected, "goroutine {goroutine}");
+    }
+    assert!(regions.len() > 1, "several goroutines have something to say");
 }
 
 #[test]
@@ -150,7 +196,7 @@ fn recordings_of_the_fork_become_stock_ones_without_its_events() {
             Err(WriteError::UnknownEvent { event_type, .. }) => refused += usize::from(!is_stock(event_type)),
             other => drop(other.unwrap()),
         }
-        let stock = filter(&trace, Dialect::Stock, is_stock, as_it_is).unwrap();
+        let stock = filter(&trace, Dialect::Stock, |event| is_stock(event.event_type), as_it_is).unwrap();
         assert_eq!(Batches::new(&stock).unwrap().dialect(), Dialect::Stock, "{name}");
         let (dump, error) = strict::read(&stock);
         if let Some(oracle) = &oracle {
@@ -172,8 +218,9 @@ fn recordings_of_the_fork_with_one_category_are_read_whole() {
     for recording in support::fork_testdata() {
         let (name, trace) = (recording.name(), recording.bytes);
         for category in [Category::Http, Category::Sql, Category::Tls, Category::Net, Category::Custom] {
-            let keeps =
-                |event_type: EventType| is_status(event_type) || event_type.spec().category == category;
+            let keeps = |event: &CopiedEvent<'_>| {
+                is_status(event.event_type) || event.event_type.spec().category == category
+            };
             let filtered = filter(&trace, Dialect::Fork, keeps, as_it_is).unwrap();
             let written = Batches::new(&filtered).unwrap().map(Result::unwrap).map(|batch| {
                 let is_events = batch.kind(Version::Go126, Dialect::Fork) == BatchKind::Events;

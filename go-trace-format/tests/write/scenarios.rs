@@ -7,9 +7,9 @@ use arbitrary::{Arbitrary, Unstructured};
 use go_trace_format::{
     Dialect, EventType, Mode, ReaderOptions, Version,
     wire::{BatchKind, Batches},
-    write::{Action, Scenario, Step},
 };
 use proptest::prelude::*;
+use trace_scenario::{Action, Scenario, Step};
 
 use crate::{FORMATS, oracle::Oracle, strict};
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{Action, Entry, PROCS, Recorded, STACKS, Step, TEXTS, THREADS, thread_id};
-use crate::spec::{Dialect, EventType as E, MAX_ARGUMENTS, Version};
+use go_trace_format::{Dialect, EventType as E, Version, spec::MAX_ARGUMENTS};
 
 /// What happens in a scenario, as it is recorded: a list that opens with a generation.
 pub(super) fn run(version: Version, dialect: Dialect, steps: &[Step]) -> Vec<Entry> {

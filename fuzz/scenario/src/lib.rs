@@ -11,10 +11,10 @@ pub use fault::Fault;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 
-use crate::{
-    id::ThreadId,
-    spec::{Dialect, EventType, Experiment, MAX_ARGUMENTS, Version},
-    tables::{Frame, WallTime},
+use go_trace_format::{
+    Clock, Dialect, EventType, Frame, Version, WallTime,
+    event::{GoroutineId, ProcId, StackId, ThreadId},
+    spec::{Experiment, MAX_ARGUMENTS, MAX_STRING_SIZE},
     write::{GenerationWriter, SyncBatch, WriteError, Writer},
 };
 
@@ -22,7 +22,8 @@ use crate::{
 ///
 /// ```
 /// use arbitrary::{Arbitrary, Unstructured};
-/// use go_trace_format::{Mode, ReaderOptions, write::Scenario};
+/// use go_trace_format::{Mode, ReaderOptions};
+/// use trace_scenario::Scenario;
 ///
 /// let bytes: Vec<u8> = (0..=255).cycle().take(2_000).collect();
 /// let mut scenario = Scenario::arbitrary(&mut Unstructured::new(&bytes))?;
@@ -63,7 +64,7 @@ pub enum ClockUnit {
 impl ClockUnit {
     const fn frequency(self) -> u64 {
         match self {
-            Self::Usual => crate::tables::Clock::USUAL_FREQUENCY,
+            Self::Usual => Clock::USUAL_FREQUENCY,
             Self::Nanosecond => 1_000_000_000,
             Self::Microsecond => 1_000_000,
         }
@@ -174,8 +175,8 @@ const MAX_STEPS: usize = 20_000;
 impl<'a> Arbitrary<'a> for Scenario {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let mut scenario = Self {
-            version: u.arbitrary()?,
-            dialect: u.arbitrary()?,
+            version: *u.choose(&Version::ALL)?,
+            dialect: *u.choose(&[Dialect::Stock, Dialect::Fork])?,
             clock: u.arbitrary()?,
             steps: Vec::new(),
             faults: Vec::new(),
@@ -188,18 +189,6 @@ impl<'a> Arbitrary<'a> for Scenario {
             scenario.steps.push(u.arbitrary()?);
         }
         Ok(scenario)
-    }
-}
-
-impl<'a> Arbitrary<'a> for Version {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        u.choose(&Self::ALL).copied()
-    }
-}
-
-impl<'a> Arbitrary<'a> for Dialect {
-    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
-        u.choose(&[Self::Stock, Self::Fork]).copied()
     }
 }
 
@@ -231,7 +220,7 @@ const TEXTS: &[&[u8]] = &[
     b"\xff\xfe no UTF-8 \xc3",
     "\u{1f600} \u{7f}".as_bytes(),
     b"https://user:secret@example.com/?token=1",
-    &[b'x'; crate::spec::MAX_STRING_SIZE],
+    &[b'x'; MAX_STRING_SIZE],
 ];
 
 /// How many stacks there are, with ids from 1; each has as many frames as its id says.
@@ -317,9 +306,9 @@ impl Entry {
             Self::Sample { time, thread, proc, goroutine, stack } => generation.cpu_sample(
                 time,
                 thread_id(thread),
-                proc.map(|proc| crate::event::ProcId(proc as i64)),
-                goroutine.map(|goroutine| crate::event::GoroutineId(goroutine as i64)),
-                crate::event::StackId(stack),
+                proc.map(|proc| ProcId(proc as i64)),
+                goroutine.map(|goroutine| GoroutineId(goroutine as i64)),
+                StackId(stack),
             ),
             Self::Experiment { time, thread, size } => {
                 let body = vec![size; size.into()];

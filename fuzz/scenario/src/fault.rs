@@ -1,9 +1,9 @@
 //! What is wrong with the recording of a scenario.
 
 use arbitrary::Arbitrary;
+use go_trace_format::spec::ArgumentKind;
 
 use super::{Entry, Recorded, STACKS, TEXTS, THREADS};
-use crate::spec::ArgumentKind;
 
 /// Something wrong with the recording of an event, which is told by its place among all.
 #[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Recorded {
         self.arguments[place] = match arguments[place].kind {
             K::String => value % TEXTS.len() as u64,
             K::Stack | K::OtherStack => value % (STACKS + 1),
-            K::TimeDelta | K::Value => value,
+            _ => value,
         };
     }
 }
