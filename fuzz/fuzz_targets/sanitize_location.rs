@@ -2,15 +2,16 @@
 //! stands around it.
 #![no_main]
 
-use go_trace_sanitize::{Sanitizer, UrlMode, UrlSanitizer};
+use go_trace_sanitize::{Sanitizer, UrlMode, UrlOptions};
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &str = "s3cr3tQx";
 
 fuzz_target!(|data: &[u8]| {
     let Some((options, data)) = data.split_first() else { return };
-    let mode = if options & 1 != 0 { UrlMode::Redact } else { UrlMode::Remove };
-    let url = UrlSanitizer::new().with_mode(mode).scrub_path(options & 2 != 0);
+    let mut url = UrlOptions::default();
+    url.mode = if options & 1 != 0 { UrlMode::Redact } else { UrlMode::Remove };
+    url.scrub_path = options & 2 != 0;
     let sanitizer = Sanitizer::new().with_url(url);
     let (url, dsn, text) = (sanitizer.url(data), sanitizer.dsn(data), sanitizer.text(data));
     assert_eq!(sanitizer.url(&*url), url);

@@ -5,10 +5,11 @@ use alloc::string::String;
 
 use crate::edit::{Edit, REDACTED, settled};
 use crate::keys::in_name;
-use crate::url::is_special;
-use crate::{SensitiveKeys, UrlSanitizer, steps};
+use crate::rules::Rules;
+use crate::steps;
+use crate::url::{Url, is_special};
 
-/// Removes the secrets of a connection string, with the default keys of [`DsnSanitizer`].
+/// Removes the secrets of a connection string, with the default keys.
 ///
 /// ```
 /// assert_eq!(go_trace_sanitize::dsn("bob:hunter2@tcp(db:3306)/shop?timeout=1s"), "tcp(db:3306)/shop");
@@ -16,59 +17,51 @@ use crate::{SensitiveKeys, UrlSanitizer, steps};
 /// ```
 #[must_use]
 pub fn dsn(text: &str) -> Cow<'_, str> {
-    DsnSanitizer::new().sanitize(text)
+    Dsn(Rules::DEFAULT).sanitize(text)
 }
 
-/// The sanitizer of connection strings.
+/// The sanitizer of connection strings, with the rules of one run.
 ///
-/// It knows URLs (as [`UrlSanitizer`] reads them), the form `user:password@net(address)/name` of Go's MySQL driver, pairs
-/// `key=value` separated by blanks or semicolons, and Oracle's `user/password@host`. What has no known form becomes `REDACTED`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DsnSanitizer {
-    keys: SensitiveKeys,
-    url: UrlSanitizer,
-}
+/// It knows URLs, the form `user:password@net(address)/name` of Go's MySQL driver, pairs `key=value` separated by blanks or
+/// semicolons or each in parentheses, and Oracle's `user/password@host`. What has no known form becomes `REDACTED`.
+#[derive(Clone, Copy)]
+pub(crate) struct Dsn<'r>(pub(crate) Rules<'r>);
 
-impl DsnSanitizer {
-    /// The sanitizer with the default keys.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the keys whose values are replaced.
-    #[must_use]
-    pub fn with_keys(mut self, keys: SensitiveKeys) -> Self {
-        self.url = self.url.with_keys(keys.clone());
-        self.keys = keys;
-        self
-    }
-
-    /// Sets how connection strings that are URLs are sanitized.
-    #[must_use]
-    pub fn with_url(mut self, url: UrlSanitizer) -> Self {
-        self.url = url;
-        self
-    }
-
+impl Dsn<'_> {
     /// Sanitizes one connection string. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where
     /// nothing had to change.
-    #[must_use]
-    pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
+    pub(crate) fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
         settled(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text.trim()))
     }
 
     fn sanitize_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         steps::count(text.len());
         if is_url(text) {
-            return self.url.sanitize(text);
+            return Url(self.0).sanitize(text);
         }
         if is_pairs(text) && !is_of_mysql_driver(text) {
             let clean = self.pairs(text);
             return if is_pairs(&clean) { clean } else { REDACTED.into() };
         }
         let address = address(text);
-        if is_url(address) { self.url.sanitize(address) } else { address.into() }
+        if is_url(address) { Url(self.0).sanitize(address) } else { self.descriptor(address) }
+    }
+
+    /// Replaces the values of sensitive keys in pairs that stand each in parentheses, as in Oracle's connect descriptors.
+    fn descriptor<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut edit = Edit::new(text);
+        let mut place = 0;
+        while let Some(open) = text[place..].find('(').map(|found| place + found + 1) {
+            steps::count(open - place);
+            place = open;
+            let key = text[open..].find(['=', '(', ')']).map_or(text.len(), |found| open + found);
+            if text[key..].starts_with('=') && self.0.keys.contains(text[open..key].trim().as_bytes()) {
+                let end = closing_parenthesis(text, key + 1);
+                edit.replace(key + 1, end, REDACTED);
+                place = end;
+            }
+        }
+        edit.finish()
     }
 
     /// Replaces the values of sensitive keys in `key=value` pairs.
@@ -84,7 +77,7 @@ impl DsnSanitizer {
                 // Not a pair: perhaps the rest of a value.
                 edit.replace(pair.start, pair.end, if redacted { "" } else { REDACTED });
             } else if self.is_secret(pair.key, value) {
-                let is_key = self.keys.contains(pair.key.as_bytes());
+                let is_key = self.0.keys.contains(pair.key.as_bytes());
                 if style == Style::Mixed || !pair.closed || !is_key && !value.contains('@') {
                     edit.replace(pair.value, text.len(), REDACTED);
                     break;
@@ -101,7 +94,7 @@ impl DsnSanitizer {
 
     /// Whether a value is secret for its key, or holds credentials or further pairs with a sensitive key.
     fn is_secret(&self, key: &str, value: &str) -> bool {
-        self.keys.contains(key.as_bytes()) || value.contains('@') || self.keys.value_in(value).is_some()
+        self.0.keys.contains(key.as_bytes()) || value.contains('@') || self.0.keys.value_in(value).is_some()
     }
 }
 
@@ -221,6 +214,24 @@ fn quoted_end(bytes: &[u8], start: usize) -> (usize, bool) {
         }
     }
     (bytes.len(), false)
+}
+
+/// The place of the parenthesis that closes before a text does, or its end. Parentheses in double quotes do not count.
+fn closing_parenthesis(text: &str, start: usize) -> usize {
+    let mut open = 0_usize;
+    let mut quoted = false;
+    let end = text.bytes().skip(start).position(|byte| {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'(' if !quoted => open += 1,
+            b')' if !quoted && open == 0 => return true,
+            b')' if !quoted => open -= 1,
+            _ => {}
+        }
+        false
+    });
+    steps::count(end.unwrap_or(text.len() - start));
+    end.map_or(text.len(), |length| start + length)
 }
 
 /// Sanitizes what is neither a URL nor pairs: credentials before an address, or an address alone.

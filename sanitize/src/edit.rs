@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What stands in the place of a secret in URLs, connection strings and free text, as OpenTelemetry's conventions have it.
 pub(crate) const REDACTED: &str = "REDACTED";
@@ -70,4 +71,9 @@ pub(crate) fn settled<'a>(text: Cow<'a, str>, read: impl Fn(&str) -> Cow<'_, str
         text = Cow::Owned(changed);
     }
     REDACTED.into()
+}
+
+/// Text of bytes that nearly always are valid UTF-8 already.
+pub(crate) fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -1,4 +1,4 @@
-//! Names whose values are secret: rule U2.
+//! Names whose values are secret: rules U2 and L3.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ const OPENTELEMETRY: [&str; 7] = [
 ];
 
 /// The patterns added to them by default, folded.
-const RECOMMENDED: [&str; 37] = [
+const RECOMMENDED: [&str; 46] = [
     "*password*",
     "*passwd*",
     "*passphrase*",
@@ -33,6 +33,15 @@ const RECOMMENDED: [&str; 37] = [
     "*instrumentationkey*",
     "*masterkey*",
     "*privatekey*",
+    "*privkey*",
+    "*licensekey*",
+    "*licencekey*",
+    "*sshkey*",
+    "*hmac*",
+    "*mnemonic*",
+    "*seedphrase*",
+    "*recoverycode*",
+    "*backupcode*",
     "*sharedkey*",
     "*signingkey*",
     "*subscriptionkey*",
@@ -80,10 +89,170 @@ const ORDINARY: [&str; 21] = [
     "tokentype",
 ];
 
+/// Last words of a name that make its value secret: `app_datadog_key`, `connect.sid`, `temp_url_sig`.
+const LAST_WORDS: &[&str] = &["key", "sid", "sig", "psk", "cvv", "cvc"];
+
+/// Words before a last `key` that make it a name for something rather than a secret.
+const KEYS_OF_DATA: &[&str] = &[
+    "aggregation",
+    "alias",
+    "alternate",
+    "any",
+    "bind",
+    "binding",
+    "blob",
+    "bucket",
+    "cache",
+    "candidate",
+    "child",
+    "cluster",
+    "clustering",
+    "column",
+    "composite",
+    "config",
+    "context",
+    "correlation",
+    "dedup",
+    "dict",
+    "dist",
+    "distribution",
+    "document",
+    "duplicate",
+    "end",
+    "entity",
+    "entry",
+    "event",
+    "feature",
+    "field",
+    "first",
+    "flag",
+    "foreign",
+    "group",
+    "grouping",
+    "has",
+    "hash",
+    "idempotency",
+    "image",
+    "index",
+    "invalid",
+    "item",
+    "join",
+    "json",
+    "label",
+    "last",
+    "limit",
+    "lock",
+    "lookup",
+    "map",
+    "max",
+    "message",
+    "metric",
+    "min",
+    "missing",
+    "natural",
+    "new",
+    "next",
+    "object",
+    "old",
+    "order",
+    "parent",
+    "partition",
+    "prefix",
+    "prev",
+    "previous",
+    "primary",
+    "project",
+    "pub",
+    "public",
+    "range",
+    "rank",
+    "record",
+    "redis",
+    "resource",
+    "routing",
+    "row",
+    "s3",
+    "shard",
+    "sort",
+    "start",
+    "state",
+    "surrogate",
+    "unique",
+];
+
+/// Last words that make a name tell something of a secret, and not the secret: `max_password_length`, `token_expires_in`.
+const LAST_WORDS_OF_FACTS: &[&str] = &[
+    "age",
+    "alg",
+    "algorithm",
+    "arn",
+    "at",
+    "attempts",
+    "bucket",
+    "bytes",
+    "changed",
+    "count",
+    "created",
+    "dir",
+    "domain",
+    "duration",
+    "enabled",
+    "endpoint",
+    "error",
+    "errors",
+    "exists",
+    "expiration",
+    "expires",
+    "expiry",
+    "failures",
+    "field",
+    "file",
+    "format",
+    "header",
+    "in",
+    "interval",
+    "issuer",
+    "kind",
+    "latency",
+    "len",
+    "length",
+    "lifetime",
+    "limit",
+    "max",
+    "mechanism",
+    "method",
+    "min",
+    "mode",
+    "name",
+    "on",
+    "path",
+    "policy",
+    "prefix",
+    "provider",
+    "ref",
+    "required",
+    "retries",
+    "secure",
+    "size",
+    "status",
+    "strength",
+    "time",
+    "timeout",
+    "ttl",
+    "type",
+    "uri",
+    "url",
+    "version",
+];
+
 /// The keys whose values are secret, in the query of a URL, a connection string or a log message: rule U2.
 ///
 /// A name is matched exactly as written. A pattern is matched without regard to ASCII case and to the characters `_`, `-`, `.` and
 /// blank, so `apikey` also means `api_key`, `API-Key` and `apiKey`; a `*` at its begin or end stands for any characters.
+///
+/// By default a name is secret, too, whose last word is `key`, `sid`, `sig`, `psk`, `cvv` or `cvc` (`app_datadog_key`,
+/// `connect.sid`), but for keys of data (`sort_key`, `idempotency_key`), and none is whose last word tells a fact
+/// (`max_password_length`, `token_expires_in`): rule L3.
 ///
 /// ```
 /// use go_trace_sanitize::SensitiveKeys;
@@ -120,8 +289,14 @@ fn fits(pattern: &str, key: &[u8]) -> bool {
         (None, None) => key == text,
         (None, Some(_)) => key.starts_with(text),
         (Some(_), None) => key.ends_with(text),
-        (Some(_), Some(_)) => memchr::memmem::find(key, text).is_some(),
+        (Some(_), Some(_)) => holds(key, text),
     }
+}
+
+/// Whether a key has a piece in it: keys are so short that nothing is gained by setting up a search.
+fn holds(key: &[u8], piece: &[u8]) -> bool {
+    let Some(first) = piece.first() else { return true };
+    (0..key.len()).any(|place| key[place] == *first && key[place..].starts_with(piece))
 }
 
 /// Whether patterns regard a byte of a key.
@@ -132,11 +307,19 @@ fn is_regarded(byte: u8) -> bool {
 impl Default for SensitiveKeys {
     /// OpenTelemetry's names and the recommended patterns: passwords, secrets, tokens, keys, sessions and the like.
     fn default() -> Self {
-        Self { built_in_patterns: &RECOMMENDED, ordinary: &ORDINARY, ..Self::opentelemetry() }
+        Self::RECOMMENDED
     }
 }
 
 impl SensitiveKeys {
+    pub(crate) const RECOMMENDED: Self = Self {
+        built_in_names: &OPENTELEMETRY,
+        built_in_patterns: &RECOMMENDED,
+        ordinary: &ORDINARY,
+        names: Vec::new(),
+        patterns: Vec::new(),
+    };
+
     /// No key at all, to build a list of one's own on.
     #[must_use]
     pub const fn none() -> Self {
@@ -181,29 +364,54 @@ impl SensitiveKeys {
             return true;
         }
         let folded = folded(key);
+        if self.patterns.iter().any(|pattern| fits(pattern, &folded)) {
+            return true;
+        }
+        if self.built_in_patterns.is_empty() {
+            return false;
+        }
         let fits_any = |patterns: &[&str]| patterns.iter().any(|pattern| fits(pattern, &folded));
-        self.patterns.iter().any(|pattern| fits(pattern, &folded))
-            || fits_any(self.built_in_patterns) && !fits_any(self.ordinary)
+        let last = LastWord::of(key);
+        (last.is_secret() || fits_any(self.built_in_patterns)) && !last.is_fact() && !fits_any(self.ordinary)
     }
 
     /// Whether a value in free text is none that a built-in pattern means: the count of a plural, as in `total_tokens=512`, a `code`
-    /// that is a plain word or number, as in `exit code: 1` and `code = Unavailable`, a line of a source, as in `auth.go:55`, or
-    /// what passed in Go's tests.
+    /// that is a plain word or number, as in `exit code: 1` and `code = Unavailable`, a line of a source, as in `auth.go:55`, a
+    /// status of HTTP, as in `token: 401 Unauthorized`, a placeholder, or what passed in Go's tests.
     pub(crate) fn is_ordinary(&self, name: &[u8], value: &str) -> bool {
         let key = folded(name);
         let word = value.split_whitespace().next().unwrap_or_default();
+        if is_placeholder(word) {
+            return true;
+        }
         let word = word.trim_end_matches(|last: char| last.is_ascii_punctuation());
         if word.is_empty() || self.patterns.iter().any(|pattern| fits(pattern, &key)) {
             return false;
         }
         let has = |kind: fn(&u8) -> bool| word.bytes().any(|byte| kind(&byte));
-        let plural = key.ends_with(b"s") || memchr::memmem::find(&key, b"tokens").is_some();
+        let plural = key.ends_with(b"s") || holds(&key, b"tokens");
         let count = plural && word.len() <= LONGEST_COUNT && !has(|byte| !byte.is_ascii_digit());
         let random = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && word.len() >= SHORTEST_CODE;
         let code = key == b"code" && word.len() <= LONGEST_CODE && !random;
         let source = SOURCES.iter().any(|source| name.ends_with(source));
+        let status = word.len() == 3
+            && (b'1'..=b'5').contains(&word.as_bytes()[0])
+            && !has(|byte| !byte.is_ascii_digit());
         let line = source && word.starts_with(|first: char| first.is_ascii_digit());
-        count || code || line || name == b"PASS" && word.starts_with("Test")
+        count
+            || code
+            || line
+            || status && key.ends_with(b"token")
+            || name == b"PASS" && word.starts_with("Test")
+    }
+
+    /// Whether the value of a sensitive key may be a password, of which nobody knows what it looks like.
+    pub(crate) fn may_be_password(&self, key: &[u8]) -> bool {
+        const PARTS: [&[u8]; 6] = [b"pass", b"pwd", b"pw", b"secret", b"phrase", b"key"];
+        let folded = folded(key);
+        PARTS.iter().any(|part| holds(&folded, part))
+            || self.patterns.iter().any(|pattern| fits(pattern, &folded))
+            || self.names.iter().any(|name| name.as_bytes() == key)
     }
 
     /// Where the value of the first sensitive `key=value` starts in a text.
@@ -222,6 +430,62 @@ impl SensitiveKeys {
         None
     }
 }
+
+/// Whether a word stands for a value that is not told: `?`, `$1`, `%s`.
+fn is_placeholder(word: &str) -> bool {
+    let word = word.trim_end_matches([',', ';', ')', '.']);
+    let number = word.strip_prefix('$').unwrap_or_default();
+    matches!(word, "?" | "%s" | "%v" | "%q" | "NULL")
+        || (1..=2).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The last word of a name, in any letter case, and the one before it.
+struct LastWord<'a> {
+    word: &'a [u8],
+    before: &'a [u8],
+    /// The name has more than one word.
+    joined: bool,
+}
+
+impl<'a> LastWord<'a> {
+    fn of(name: &'a [u8]) -> Self {
+        // A number may count several of one name.
+        let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let (before, word) = split_last(&name[..name.len() - digits]);
+        Self { word, before: split_last(before).1, joined: !before.is_empty() }
+    }
+
+    fn is(&self, words: &[&str]) -> bool {
+        words.iter().any(|known| self.word.eq_ignore_ascii_case(known.as_bytes()))
+    }
+
+    fn is_secret(&self) -> bool {
+        // Alone, a key is one of a map, and OpenTelemetry has `sig` in small letters.
+        let part = self.is(&["key", "sig"]);
+        let of_data = KEYS_OF_DATA.iter().any(|known| self.before.eq_ignore_ascii_case(known.as_bytes()));
+        self.is(LAST_WORDS) && (!part || self.joined && !of_data)
+    }
+
+    fn is_fact(&self) -> bool {
+        self.joined && self.is(LAST_WORDS_OF_FACTS)
+    }
+}
+
+/// A name without its last word, and the last word: behind a separator, or from a capital letter behind a small one on.
+fn split_last(name: &[u8]) -> (&[u8], &[u8]) {
+    let separated = |place: usize| matches!(name[place], b'_' | b'-' | b'.');
+    let hump =
+        |place: usize| name[place].is_ascii_uppercase() && place > 0 && name[place - 1].is_ascii_lowercase();
+    let start = (0..name.len()).rev().take(LONGEST_LAST_WORD).find(|&place| separated(place) || hump(place));
+    match start {
+        Some(start) if separated(start) => (&name[..start], &name[start + 1..]),
+        Some(start) => name.split_at(start),
+        None => (&[], name),
+    }
+}
+
+/// No word that is looked for is as long.
+const LONGEST_LAST_WORD: usize = 24;
 
 /// Whether a character belongs to the name of a key.
 pub(crate) fn in_name(character: char) -> bool {

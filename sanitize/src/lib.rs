@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+mod credentials;
 mod dsn;
 mod edit;
 mod filter;
@@ -11,18 +12,21 @@ mod godebug;
 mod keys;
 #[cfg(test)]
 mod linear;
+mod options;
+mod rules;
 mod sanitizer;
+mod shapes;
 mod sql;
 mod steps;
 mod text;
-mod token;
 mod url;
 
-pub use dsn::{DsnSanitizer, dsn};
+pub use dsn::dsn;
 pub use filter::{Filter, ParseFilterError};
 pub use keys::SensitiveKeys;
+pub use options::{UrlMode, UrlOptions};
 pub use sanitizer::{Sanitizer, Stage, TextKind};
-pub use sql::{Dialect, ParseDialectError, SqlSanitizer, sql, sql_bytes, sql_summary};
-pub use text::{TextSanitizer, text};
-pub use token::TokenPrefixes;
-pub use url::{UrlMode, UrlSanitizer, url};
+pub use shapes::{Alphabet, TokenShape, TokenShapes};
+pub use sql::{Dialect, ParseDialectError, SqlOptions, sql, sql_bytes, sql_summary};
+pub use text::text;
+pub use url::url;

@@ -6,8 +6,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::dsn::Dsn;
 use crate::edit::then;
-use crate::{Dialect, DsnSanitizer, SensitiveKeys, SqlSanitizer, TextSanitizer, TokenPrefixes, UrlSanitizer};
+use crate::keys::SensitiveKeys;
+use crate::options::UrlOptions;
+use crate::rules::Rules;
+use crate::shapes::TokenShapes;
+use crate::sql::{self, Dialect, SqlOptions};
+use crate::text::Text;
+use crate::url::Url;
 
 /// What a text is, and so which rules sanitize it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +26,7 @@ pub enum TextKind {
     Url,
     /// A connection string: rule U6.
     Dsn,
-    /// Free text, such as a log message or a name: rule L1.
+    /// Free text, such as a log message or a name: rules L1–L6.
     Text,
 }
 
@@ -52,27 +59,34 @@ type Rule = Arc<dyn for<'a> Fn(&'a str) -> Cow<'a, str> + Send + Sync>;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Sanitizer {
-    rules: Arc<Rules>,
+    shared: Arc<Shared>,
 }
 
-/// What the clones of a sanitizer share.
+/// What the clones of a sanitizer share. Keys and shapes are here once: whatever the order in which options are set, each kind of
+/// text is read by the same ones.
 #[derive(Clone, Default)]
-struct Rules {
-    sql: SqlSanitizer,
-    url: UrlSanitizer,
-    dsn: DsnSanitizer,
-    text: TextSanitizer,
+struct Shared {
+    sql: SqlOptions,
+    url: UrlOptions,
+    keys: SensitiveKeys,
+    tokens: TokenShapes,
     custom: Vec<(TextKind, Stage, Rule)>,
 }
 
-impl fmt::Debug for Rules {
+impl Shared {
+    fn rules(&self) -> Rules<'_> {
+        Rules { keys: &self.keys, tokens: &self.tokens, url: self.url, sql: self.sql }
+    }
+}
+
+impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let custom: Vec<_> = self.custom.iter().map(|(kind, stage, _)| (kind, stage)).collect();
-        f.debug_struct("Rules")
+        f.debug_struct("Sanitizer")
             .field("sql", &self.sql)
             .field("url", &self.url)
-            .field("dsn", &self.dsn)
-            .field("text", &self.text)
+            .field("keys", &self.keys)
+            .field("tokens", &self.tokens)
             .field("custom", &custom)
             .finish()
     }
@@ -85,45 +99,34 @@ impl Sanitizer {
         Self::default()
     }
 
-    /// Changes the rules of this value; other clones keep theirs.
-    fn map(mut self, change: impl FnOnce(&mut Rules)) -> Self {
-        change(Arc::make_mut(&mut self.rules));
+    /// Changes what is shared by this value; other clones keep theirs.
+    fn map(mut self, change: impl FnOnce(&mut Shared)) -> Self {
+        change(Arc::make_mut(&mut self.shared));
         self
     }
 
-    /// Sets the options for SQL, the default dialect among them.
+    /// Sets the options for SQL, the default dialect among them. SQL in free text is read by them, too, without a limit.
     #[must_use]
-    pub fn with_sql(self, sql: SqlSanitizer) -> Self {
-        self.map(|rules| rules.sql = sql)
+    pub fn with_sql(self, sql: SqlOptions) -> Self {
+        self.map(|shared| shared.sql = sql)
     }
 
     /// Sets the options for URLs, also for those in connection strings and in free text.
     #[must_use]
-    pub fn with_url(self, url: UrlSanitizer) -> Self {
-        self.map(|rules| {
-            rules.dsn = rules.dsn.clone().with_url(url.clone());
-            rules.text = rules.text.clone().with_url(url.clone()).with_dsn(rules.dsn.clone());
-            rules.url = url;
-        })
+    pub fn with_url(self, url: UrlOptions) -> Self {
+        self.map(|shared| shared.url = url)
     }
 
-    /// Sets the keys whose values are secret, for URLs, connection strings and free text alike.
+    /// Sets the keys whose values are secret, for every kind of text: in SQL, the names of settings.
     #[must_use]
     pub fn with_keys(self, keys: SensitiveKeys) -> Self {
-        self.map(|rules| {
-            rules.url = rules.url.clone().with_keys(keys.clone());
-            rules.dsn = rules.dsn.clone().with_keys(keys.clone());
-            rules.text = rules.text.clone().with_keys(keys);
-        })
+        self.map(|shared| shared.keys = keys)
     }
 
-    /// Sets the prefixes by which secret tokens are known, in free text and in paths that are scrubbed.
+    /// Sets the shapes by which secret tokens are known, in free text, in the paths of URLs and in the values of their queries.
     #[must_use]
-    pub fn with_token_prefixes(self, prefixes: TokenPrefixes) -> Self {
-        self.map(|rules| {
-            rules.url = rules.url.clone().with_token_prefixes(prefixes.clone());
-            rules.text = rules.text.clone().with_token_prefixes(prefixes);
-        })
+    pub fn with_token_shapes(self, shapes: TokenShapes) -> Self {
+        self.map(|shared| shared.tokens = shapes)
     }
 
     /// Adds a rule of the user's own for one kind of text. Rules of one stage run in the order in which they were added.
@@ -132,54 +135,64 @@ impl Sanitizer {
     where
         F: for<'a> Fn(&'a str) -> Cow<'a, str> + Send + Sync + 'static,
     {
-        self.map(|rules| rules.custom.push((kind, stage, Arc::new(rule))))
+        self.map(|shared| shared.custom.push((kind, stage, Arc::new(rule))))
     }
 
     /// Sanitizes SQL of the default dialect.
     #[must_use]
     pub fn sql<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        self.sql_in(text, self.rules.sql.dialect())
+        self.sql_in(text, self.shared.sql.dialect)
     }
 
     /// Sanitizes SQL of a dialect.
     #[must_use]
     pub fn sql_in<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized), dialect: Dialect) -> Cow<'a, str> {
-        let sql = self.rules.sql.clone().with_dialect(dialect);
-        self.run(TextKind::Sql, text.as_ref(), |text| lossy(sql.sanitize_bytes(text)))
+        let options = SqlOptions { dialect, ..self.shared.sql };
+        self.run(TextKind::Sql, text.as_ref(), |text| lossy(sql::sanitize(text, options, &self.shared.keys)))
     }
 
     /// The summary of SQL of a dialect for `db.query.summary` (rule S15), made of what [`sql_in`](Self::sql_in) lets through.
     #[must_use]
     pub fn sql_summary(&self, text: &(impl AsRef<[u8]> + ?Sized), dialect: Dialect) -> String {
-        self.rules.sql.clone().with_dialect(dialect).summary(&self.sql_in(text, dialect))
+        let options = SqlOptions { dialect, ..self.shared.sql };
+        sql::summary_of(&self.sql_in(text, dialect), options, &self.shared.keys)
     }
 
     /// Sanitizes a URL.
     #[must_use]
     pub fn url<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        self.run(TextKind::Url, text.as_ref(), |text| self.rules.url.sanitize(text))
+        self.run(TextKind::Url, text.as_ref(), |text| Url(self.shared.rules()).sanitize(text))
     }
 
     /// Sanitizes a connection string.
     #[must_use]
     pub fn dsn<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        self.run(TextKind::Dsn, text.as_ref(), |text| self.rules.dsn.sanitize(text))
+        self.run(TextKind::Dsn, text.as_ref(), |text| Dsn(self.shared.rules()).sanitize(text))
     }
 
     /// Sanitizes free text.
     #[must_use]
     pub fn text<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        self.run(TextKind::Text, text.as_ref(), |text| self.rules.text.sanitize(text))
+        self.run(TextKind::Text, text.as_ref(), |text| Text(self.shared.rules()).sanitize(text))
     }
 
-    /// Sanitizes a free text that stands apart from its name, as [`TextSanitizer::sanitize_named`] does.
+    /// Sanitizes a free text that stands apart from its name, such as the message of a log and the log's category, the value of a
+    /// label and its key: the text of a sensitive name is a secret as a whole.
+    ///
+    /// ```
+    /// let sanitizer = go_trace_sanitize::Sanitizer::new();
+    /// assert_eq!(sanitizer.named_text("password", "correct horse"), "REDACTED");
+    /// assert_eq!(sanitizer.named_text("order", "correct horse"), "correct horse");
+    /// ```
     #[must_use]
     pub fn named_text<'a>(
         &self,
         name: &(impl AsRef<[u8]> + ?Sized),
         text: &'a (impl AsRef<[u8]> + ?Sized),
     ) -> Cow<'a, str> {
-        self.run(TextKind::Text, text.as_ref(), |text| self.rules.text.sanitize_named(name, text))
+        self.run(TextKind::Text, text.as_ref(), |text| {
+            Text(self.shared.rules()).sanitize_named(name.as_ref(), text)
+        })
     }
 
     /// Runs the custom rules of a kind around the built-in ones.
@@ -189,14 +202,14 @@ impl Sanitizer {
         text: &'a [u8],
         built_in: impl Fn(&[u8]) -> Cow<'_, str>,
     ) -> Cow<'a, str> {
-        if self.rules.custom.iter().all(|(of, ..)| *of != kind) {
+        if self.shared.custom.iter().all(|(of, ..)| *of != kind) {
             return built_in(text);
         }
         let apply = |stage: Stage, text: Cow<'a, str>| {
-            let rules = self.rules.custom.iter().filter(|(of, when, _)| *of == kind && *when == stage);
+            let rules = self.shared.custom.iter().filter(|(of, when, _)| *of == kind && *when == stage);
             rules.fold(text, |text, (.., rule)| then(text, |text| rule(text)))
         };
-        let replaced = self.rules.custom.iter().any(|(of, when, _)| *of == kind && *when == Stage::Instead);
+        let replaced = self.shared.custom.iter().any(|(of, when, _)| *of == kind && *when == Stage::Instead);
         let text = apply(Stage::Before, String::from_utf8_lossy(text));
         let text =
             if replaced { apply(Stage::Instead, text) } else { then(text, |text| built_in(text.as_bytes())) };

@@ -4,51 +4,20 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::SensitiveKeys;
-use crate::TokenPrefixes;
-use crate::edit::{Edit, REDACTED, settled};
-use crate::sql::into_text;
+use crate::credentials::{is_oracle, is_version, oracle_address};
+use crate::edit::{Edit, REDACTED, into_text, settled};
+use crate::options::UrlMode;
+use crate::rules::Rules;
 use crate::steps;
 
-/// Removes user information, parameters, query and fragment of a URL, with the default options of [`UrlSanitizer`].
+/// Removes user information, parameters, query and fragment of a URL, with the default [`UrlOptions`](crate::UrlOptions).
 ///
 /// ```
 /// assert_eq!(go_trace_sanitize::url("https://bob:hunter2@example.com/cart;id=7?token=x#y"), "https://example.com/cart");
 /// ```
 #[must_use]
 pub fn url(text: &str) -> Cow<'_, str> {
-    UrlSanitizer::new().sanitize(text)
-}
-
-/// The URL sanitizer with its options.
-///
-/// ```
-/// use go_trace_sanitize::{UrlMode, UrlSanitizer};
-///
-/// let redact = UrlSanitizer::new().with_mode(UrlMode::Redact);
-/// assert_eq!(
-///     redact.sanitize("https://bob:hunter2@example.com/cart?page=2&sig=abc"),
-///     "https://REDACTED:REDACTED@example.com/cart?page=2&sig=REDACTED",
-/// );
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct UrlSanitizer {
-    mode: UrlMode,
-    keys: SensitiveKeys,
-    tokens: TokenPrefixes,
-    scrub_path: bool,
-}
-
-/// What becomes of the parts of a URL that can hold secrets: rule U1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum UrlMode {
-    /// User information, `;` parameters, query and fragment are removed.
-    #[default]
-    Remove,
-    /// OpenTelemetry's convention for `url.full`: user information becomes `REDACTED:REDACTED`, and the values of sensitive keys
-    /// become `REDACTED`.
-    Redact,
+    Url(Rules::DEFAULT).sanitize(text)
 }
 
 /// What stands in the place of user information in [`UrlMode::Redact`].
@@ -61,45 +30,29 @@ const WRAPPERS: [&str; 4] = ["jdbc", "view-source", "feed", "blob"];
 const OPAQUE: [&str; 11] =
     ["mailto", "data", "javascript", "tel", "sip", "sips", "sms", "acct", "xmpp", "urn", "news"];
 
-impl UrlSanitizer {
-    /// Remove mode, the default keys, paths kept.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
+/// Services whose URLs are secrets behind such a path: who knows one may post.
+const WEBHOOKS: [(&str, &str); 12] = [
+    ("hooks.slack.com", "/services/"),
+    ("hooks.slack.com", "/workflows/"),
+    ("hooks.slack.com", "/triggers/"),
+    ("discord.com", "/api/webhooks/"),
+    ("discordapp.com", "/api/webhooks/"),
+    ("webhook.office.com", "/webhookb2/"),
+    ("outlook.office.com", "/webhook/"),
+    ("outlook.office365.com", "/webhook/"),
+    ("hooks.zapier.com", "/hooks/"),
+    ("maker.ifttt.com", "/trigger/"),
+    ("webhook.site", "/"),
+    ("events.pagerduty.com", "/integration/"),
+];
 
-    /// Sets what becomes of the parts that can hold secrets.
-    #[must_use]
-    pub fn with_mode(mut self, mode: UrlMode) -> Self {
-        self.mode = mode;
-        self
-    }
+/// The sanitizer of URLs, with the rules of one run.
+#[derive(Clone, Copy)]
+pub(crate) struct Url<'r>(pub(crate) Rules<'r>);
 
-    /// Sets the keys whose values are replaced in [`UrlMode::Redact`] (rule U2).
-    #[must_use]
-    pub fn with_keys(mut self, keys: SensitiveKeys) -> Self {
-        self.keys = keys;
-        self
-    }
-
-    /// Sets the prefixes by which tokens are known in a path that is scrubbed (rule U7).
-    #[must_use]
-    pub fn with_token_prefixes(mut self, prefixes: TokenPrefixes) -> Self {
-        self.tokens = prefixes;
-        self
-    }
-
-    /// Whether segments of the path that are values, such as ids, e-mail addresses and tokens, are replaced (rule U7). Off by
-    /// default.
-    #[must_use]
-    pub fn scrub_path(mut self, on: bool) -> Self {
-        self.scrub_path = on;
-        self
-    }
-
+impl Url<'_> {
     /// Sanitizes one URL. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where nothing had to change.
-    #[must_use]
-    pub fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
+    pub(crate) fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
         settled(readable(text.as_ref()), |text| self.sanitize_readable(trimmed(text)))
     }
 
@@ -128,7 +81,9 @@ impl UrlSanitizer {
                     self.authority(&mut edit, text, start + length, is_special(&text[start..]));
                     break;
                 }
-                Shape::Bare if self.mode == UrlMode::Redact && text[start..].starts_with(CREDENTIALS) => {
+                Shape::Bare
+                    if self.0.url.mode == UrlMode::Redact && text[start..].starts_with(CREDENTIALS) =>
+                {
                     start += CREDENTIALS.len();
                 }
                 Shape::Bare => match self.bare(&mut edit, text, start) {
@@ -142,6 +97,11 @@ impl UrlSanitizer {
 
     /// Sanitizes what has no scheme, or gives where the URL starts that follows its user information.
     fn bare(&self, edit: &mut Edit<'_>, text: &str, start: usize) -> Option<usize> {
+        if let Some(address) = oracle_address(&text[start..]) {
+            steps::count(address);
+            edit.remove(start, start + address);
+            return Some(start + address);
+        }
         let (mut host, end) = host(text, start);
         // Blanks at its begin are trimmed in the end.
         host += text[host..end].bytes().take_while(|byte| *byte <= b' ').count();
@@ -181,8 +141,11 @@ impl UrlSanitizer {
         if in_parameter || in_password || is_empty || no_port && rest.contains('@') {
             return edit.replace(start, text.len(), REDACTED);
         }
+        if host == start && rest.starts_with('/') && has_password(&text[host..], special) {
+            return edit.replace(start, text.len(), REDACTED);
+        }
         if host > start {
-            edit.replace(start, host, if self.mode == UrlMode::Redact { CREDENTIALS } else { "" });
+            edit.replace(start, host, if self.0.url.mode == UrlMode::Redact { CREDENTIALS } else { "" });
         }
         let parameters = text[host..end].find(';').map_or(end, |semicolon| host + semicolon);
         let (name, valid_port) = split_port(&text[host..parameters]);
@@ -194,7 +157,13 @@ impl UrlSanitizer {
             // May be the begin of a password, of which the `@` is cut off.
             return edit.remove(host + name.len(), text.len());
         }
-        self.path(edit, text, parameters);
+        let webhook = WEBHOOKS
+            .iter()
+            .find(|(service, path)| is_host_of(name, service) && text[parameters..].starts_with(path));
+        match webhook {
+            Some((_, path)) => edit.replace(parameters + path.len(), text.len(), REDACTED),
+            None => self.path(edit, text, parameters),
+        }
     }
 
     /// Sanitizes path, query and fragment: rules U1, U2 and U7.
@@ -202,7 +171,7 @@ impl UrlSanitizer {
         let end = text[start..].find(['?', '#']).map_or(text.len(), |found| start + found);
         steps::count(text.len() - start);
         self.segments(edit, text, start, end);
-        match self.mode {
+        match self.0.url.mode {
             UrlMode::Remove => edit.remove(end, text.len()),
             UrlMode::Redact => {
                 let fragment = text[end..].find('#').map_or(text.len(), |found| end + found);
@@ -216,6 +185,7 @@ impl UrlSanitizer {
     fn segments(&self, edit: &mut Edit<'_>, text: &str, start: usize, end: usize) {
         let last_at = text[start..end].rfind('@').map_or(start, |at| start + at);
         let mut place = start;
+        let mut token = self.0.tokens.find_in_path(&text[..end], start);
         for segment in text[start..end].split_inclusive(['/', '\\']) {
             let whole = segment.strip_suffix(['/', '\\']).unwrap_or(segment);
             let name = &whole[..whole.find(';').unwrap_or(whole.len())];
@@ -224,13 +194,21 @@ impl UrlSanitizer {
                 (next < last_at && holds_url(name, &text[next..=last_at])).then_some(slashes_end(text, next))
             };
             let secret = self.secret_in(name).map(|secret| place + secret).or_else(other_url);
+            // What the segment has before its secret may be a token.
+            while let Some((token_start, token_end)) = token.filter(|token| token.0 < next) {
+                edit.replace(token_start, token_end, REDACTED);
+                token = self.0.tokens.find_in_path(&text[..end], token_end.max(token_start + 1));
+            }
             if let Some(secret) = secret {
                 return edit.replace(secret, end, REDACTED);
             }
-            if self.scrub_path && self.is_value(name) {
+            if name.contains('%') && self.hides_secret(name) {
                 edit.replace(place, place + name.len(), REDACTED);
             }
-            match self.mode {
+            if self.0.url.scrub_path && self.is_value(name) {
+                edit.replace(place, place + name.len(), REDACTED);
+            }
+            match self.0.url.mode {
                 UrlMode::Remove => edit.remove(place + name.len(), place + whole.len()),
                 UrlMode::Redact => self.pairs(edit, text, place + name.len(), place + whole.len()),
             }
@@ -241,7 +219,24 @@ impl UrlSanitizer {
     /// Where a secret starts in a segment of a path: the value of a sensitive key, or what follows a user's name.
     fn secret_in(&self, segment: &str) -> Option<usize> {
         let credentials = segment.find(':').filter(|&colon| segment[colon..].contains('@'));
-        credentials.map(|colon| colon + 1).or_else(|| self.keys.value_in(segment))
+        credentials.map(|colon| colon + 1).or_else(|| self.0.keys.value_in(segment))
+    }
+
+    /// Whether an escaped text has credentials or a token in it.
+    pub(crate) fn hides_credentials(&self, escaped: &str) -> bool {
+        self.has_credentials(escaped, &percent_decoded(escaped))
+    }
+
+    fn has_credentials(&self, escaped: &str, decoded: &str) -> bool {
+        let credentials = decoded.find(':').is_some_and(|colon| decoded[colon..].contains('@'));
+        decoded != escaped && (credentials || self.0.tokens.find(decoded, 0, decoded.len()).is_some())
+    }
+
+    /// The same, or the value of a sensitive key.
+    fn hides_secret(&self, escaped: &str) -> bool {
+        let decoded = percent_decoded(escaped);
+        self.has_credentials(escaped, &decoded)
+            || decoded != escaped && self.0.keys.value_in(&decoded).is_some()
     }
 
     /// Redacts the values of sensitive keys in the pairs of a query, a fragment or a path segment.
@@ -273,11 +268,11 @@ impl UrlSanitizer {
             let name = name.trim_end_matches(['"', '\'', ' ', '[', ']']);
             let last =
                 name.rfind(|character| "?&;#/ {,\"'[".contains(character)).map_or(0, |found| found + 1);
-            self.keys.contains(&name.as_bytes()[last..])
+            self.0.keys.contains(&name.as_bytes()[last..])
         };
         let credentials =
             value.contains('@') && (value.contains("//") || decoded.matches([':', '=']).count() > 1);
-        credentials || self.tokens.start(value) || names.any(is_secret)
+        credentials || self.0.tokens.find(&decoded, 0, decoded.len()).is_some() || names.any(is_secret)
     }
 
     /// Whether a segment of a path is a value rather than a name: rule U7.
@@ -287,7 +282,7 @@ impl UrlSanitizer {
         let hexadecimal =
             bytes.len() >= 16 && bytes.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
         let address = segment.contains('@') || segment.contains("%40");
-        digits || hexadecimal || address || self.tokens.start(segment)
+        digits || hexadecimal || address
     }
 }
 
@@ -346,6 +341,22 @@ fn holds_url(segment: &str, rest: &str) -> bool {
     let rest = rest.trim_start_matches(['/', '\\']);
     let before_at = rest.find([':', '@', '/', '\\']).and_then(|found| rest.as_bytes().get(found));
     segment.ends_with(':') && matches!(before_at, Some(b':' | b'@'))
+}
+
+/// Whether an authority is a user's name, and a password and an `@` follow in the path: `oracle://user/password@host`. On the web,
+/// a path may have an `@` for other reasons.
+fn has_password(text: &str, special: bool) -> bool {
+    let user = &text[..authority_end(text)];
+    let Some(at) = text.rfind('@').filter(|_| !user.contains(['.', ':', '[', ','])) else { return false };
+    !is_version(&text[at + 1..]) && (!special && !text[..at].ends_with('/') || is_oracle(&text[..at]))
+}
+
+/// Whether a host is that of a service.
+fn is_host_of(host: &str, service: &str) -> bool {
+    host.len().checked_sub(service.len()).and_then(|start| host.get(start..)).is_some_and(|end| {
+        end.eq_ignore_ascii_case(service)
+            && matches!(host.as_bytes()[..host.len() - end.len()].last(), None | Some(b'.'))
+    })
 }
 
 /// The place behind slashes.
@@ -445,7 +456,7 @@ fn readable(bytes: &[u8]) -> Cow<'_, str> {
 const ESCAPES: usize = 4;
 
 /// The text that another one stands for where `%` and two hexadecimal digits, and `+`, are escapes, however often it is escaped.
-fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut decoded = text.as_bytes().to_vec();
     for _ in 0..ESCAPES {
         if memchr::memchr2(b'%', b'+', &decoded).is_none() {

@@ -1,6 +1,6 @@
 //! What holds for every text: nothing secret leaves, a second pass changes nothing, names survive, nothing panics.
 
-use go_trace_sanitize::{Dialect, Sanitizer, SqlSanitizer, UrlMode, UrlSanitizer};
+use go_trace_sanitize::{Dialect, Sanitizer, SqlOptions, UrlMode, UrlOptions};
 use proptest::prelude::*;
 
 /// Stands at the place of a literal, and must not leave.
@@ -245,16 +245,24 @@ fn location() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
 }
 
+fn url_options(mode: UrlMode, scrub_path: bool) -> UrlOptions {
+    let mut options = UrlOptions::default();
+    options.mode = mode;
+    options.scrub_path = scrub_path;
+    options
+}
+
 fn once_is_enough(text: &str, dialect: Dialect) -> Result<(), TestCaseError> {
     for options in 0..16_u8 {
         let is_set = |bit: u8| options & bit != 0;
-        let sanitizer = SqlSanitizer::new(dialect)
-            .collapse_in_lists(is_set(1))
-            .collapse_values_rows(is_set(2))
-            .keep_comments(is_set(4))
-            .max_output(if is_set(8) { 20 } else { usize::MAX });
-        let once = sanitizer.sanitize(text);
-        let twice = sanitizer.sanitize(&once);
+        let mut sql = SqlOptions::new(dialect);
+        sql.collapse_in_lists = is_set(1);
+        sql.collapse_values_rows = is_set(2);
+        sql.keep_comments = is_set(4);
+        sql.max_output = if is_set(8) { 20 } else { usize::MAX };
+        let sanitizer = Sanitizer::new().with_sql(sql);
+        let once = sanitizer.sql(text);
+        let twice = sanitizer.sql(&*once);
         prop_assert_eq!(&twice, &once, "dialect {}, options {:04b}", dialect, options);
         prop_assert!(once.len() <= text.len());
     }
@@ -298,7 +306,10 @@ proptest! {
     #[test]
     fn s14_limit_holds(text in prop_oneof![pieces(), spaced_pieces(), query()], dialect in dialect(), limit in 0_usize..60) {
         let whole = go_trace_sanitize::sql(&text, dialect);
-        let cut = SqlSanitizer::new(dialect).max_output(limit).sanitize(&text);
+        let mut sql = SqlOptions::new(dialect);
+        sql.max_output = limit;
+        let sanitizer = Sanitizer::new().with_sql(sql);
+        let cut = sanitizer.sql(&text);
         prop_assert!(cut.len() <= limit);
         prop_assert!(whole.starts_with(&*cut), "{cut:?} of {whole:?}");
     }
@@ -314,9 +325,9 @@ proptest! {
     fn u_twice_changes_nothing(text in prop_oneof![location(), any::<String>()]) {
         for mode in [UrlMode::Remove, UrlMode::Redact] {
             for scrub in [false, true] {
-                let url = UrlSanitizer::new().with_mode(mode).scrub_path(scrub);
-                let once = url.sanitize(&text);
-                prop_assert_eq!(&url.sanitize(&*once), &once, "url {:?} {}", mode, scrub);
+                let sanitizer = Sanitizer::new().with_url(url_options(mode, scrub));
+                let once = sanitizer.url(&text);
+                prop_assert_eq!(&sanitizer.url(&*once), &once, "url {:?} {}", mode, scrub);
             }
         }
         let once = go_trace_sanitize::dsn(&text);
@@ -343,7 +354,8 @@ proptest! {
             prop_assert!(!clean.contains(SECRET), "{url} became {clean}");
         }
         let credentials = format!("{scheme}{user}:{before}{SECRET}@{host}");
-        let redacted = UrlSanitizer::new().with_mode(UrlMode::Redact).sanitize(&credentials);
+        let sanitizer = Sanitizer::new().with_url(url_options(UrlMode::Redact, false));
+        let redacted = sanitizer.url(&credentials);
         prop_assert!(!redacted.contains(SECRET), "{url} became {redacted}");
     }
 

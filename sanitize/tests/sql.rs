@@ -2,7 +2,13 @@
 
 use std::borrow::Cow;
 
-use go_trace_sanitize::{Dialect, SqlSanitizer, sql, sql_bytes, sql_summary};
+use go_trace_sanitize::{Dialect, Sanitizer, SqlOptions, sql, sql_bytes, sql_summary};
+
+fn with(dialect: Dialect, change: impl FnOnce(&mut SqlOptions)) -> Sanitizer {
+    let mut options = SqlOptions::new(dialect);
+    change(&mut options);
+    Sanitizer::new().with_sql(options)
+}
 
 /// One test per line: its name, the dialects it holds in, a text and the sanitized text. `same` means that nothing changes.
 macro_rules! table {
@@ -149,8 +155,8 @@ mod s7_comments {
 
     #[test]
     fn kept_on_request() {
-        let sanitizer = SqlSanitizer::new(Dialect::Postgres).keep_comments(true);
-        assert_eq!(sanitizer.sanitize("SELECT 1 /* a */ -- b"), "SELECT ? /* a */ -- b");
+        let sanitizer = with(Dialect::Postgres, |options| options.keep_comments = true);
+        assert_eq!(sanitizer.sql("SELECT 1 /* a */ -- b"), "SELECT ? /* a */ -- b");
     }
 }
 
@@ -294,9 +300,9 @@ mod s13_lists {
 
     #[test]
     fn options() {
-        let lists = SqlSanitizer::new(Dialect::Generic).collapse_in_lists(false);
-        assert_eq!(lists.sanitize("a IN (1, 2)"), "a IN (?, ?)");
-        let rows = SqlSanitizer::new(Dialect::Generic).collapse_values_rows(true);
+        let lists = with(Dialect::Generic, |options| options.collapse_in_lists = false);
+        assert_eq!(lists.sql("a IN (1, 2)"), "a IN (?, ?)");
+        let rows = with(Dialect::Generic, |options| options.collapse_values_rows = true);
         for (text, expected) in [
             ("VALUES (1, 2), (3, 4), (5, NULL) RETURNING a", "VALUES (?, ?) RETURNING a"),
             ("VALUES (1, f(2)), (3, 4)", "VALUES (?, f(?))"),
@@ -306,8 +312,8 @@ mod s13_lists {
                 "ON DUPLICATE KEY UPDATE a = VALUES(a), b = VALUES(b)",
             ),
         ] {
-            assert_eq!(rows.sanitize(text), expected);
-            assert_eq!(rows.sanitize(expected), expected);
+            assert_eq!(rows.sql(text), expected);
+            assert_eq!(rows.sql(expected), expected);
         }
     }
 }
@@ -327,7 +333,8 @@ mod s14_bytes_and_limits {
     #[test]
     fn the_limit_cuts_at_tokens() {
         let text = "SELECT abc, 'secret', \"d e\" FROM t";
-        let cut = |bytes| SqlSanitizer::new(Dialect::Postgres).max_output(bytes).sanitize(text);
+        let cut =
+            |bytes| with(Dialect::Postgres, |options| options.max_output = bytes).sql(text).into_owned();
         assert_eq!(cut(100), "SELECT abc, ?, \"d e\" FROM t");
         assert_eq!(cut(8), "SELECT ");
         assert_eq!(cut(13), "SELECT abc, ?");
@@ -337,14 +344,14 @@ mod s14_bytes_and_limits {
 
     #[test]
     fn the_limit_sees_what_lists_become() {
-        let cut = SqlSanitizer::new(Dialect::Postgres).max_output(12);
-        assert_eq!(cut.sanitize("a IN (1, 2, 3, 4, 5, 6, 7, 8)"), "a IN (?)");
+        let cut = with(Dialect::Postgres, |options| options.max_output = 12);
+        assert_eq!(cut.sql("a IN (1, 2, 3, 4, 5, 6, 7, 8)"), "a IN (?)");
     }
 
     #[test]
     fn the_limit_does_not_undo_s9() {
-        let cut = SqlSanitizer::new(Dialect::Postgres).max_output(20);
-        assert_eq!(cut.sanitize(r"SELECT 'a\', secret, more_columns, 'b"), "SELECT ?");
+        let cut = with(Dialect::Postgres, |options| options.max_output = 20);
+        assert_eq!(cut.sql(r"SELECT 'a\', secret, more_columns, 'b"), "SELECT ?");
     }
 
     #[test]

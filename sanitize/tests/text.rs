@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use go_trace_sanitize::{
-    Dialect, Sanitizer, SensitiveKeys, SqlSanitizer, Stage, TextKind, TextSanitizer, TokenPrefixes, UrlMode,
-    UrlSanitizer, text,
+    Dialect, Sanitizer, SensitiveKeys, SqlOptions, Stage, TextKind, TokenShapes, UrlMode, UrlOptions, text,
 };
 
 /// One test per line. `same` means that nothing changes.
@@ -89,17 +88,17 @@ mod l1 {
 
     #[test]
     fn bytes_become_text() {
-        assert_eq!(TextSanitizer::new().sanitize(b"a \xff password=\xfe"), "a \u{fffd} password=REDACTED");
+        assert_eq!(Sanitizer::new().text(b"a \xff password=\xfe"), "a \u{fffd} password=REDACTED");
         assert!(matches!(text("nothing to do"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn lists_can_be_extended() {
-        let own = TextSanitizer::new()
+        let own = Sanitizer::new()
             .with_keys(SensitiveKeys::default().with_pattern("tenant"))
-            .with_token_prefixes(TokenPrefixes::default().with_prefix("acme-"));
+            .with_token_shapes(TokenShapes::default().with_prefix("acme-"));
         assert_eq!(
-            own.sanitize("tenant=a token=b acme-0123 ghp_abcdef"),
+            own.text("tenant=a token=b acme-0123 ghp_abcdef"),
             "tenant=REDACTED token=REDACTED REDACTED REDACTED"
         );
     }
@@ -119,11 +118,15 @@ fn sanitizer_applies_the_rules_of_each_kind() {
 
 #[test]
 fn sanitizer_options_reach_every_kind() {
+    let mut sql = SqlOptions::new(Dialect::MySql);
+    sql.collapse_in_lists = false;
+    let mut url = UrlOptions::default();
+    url.mode = UrlMode::Redact;
     let sanitizer = Sanitizer::new()
-        .with_sql(SqlSanitizer::new(Dialect::MySql).collapse_in_lists(false))
-        .with_url(UrlSanitizer::new().with_mode(UrlMode::Redact))
+        .with_sql(sql)
+        .with_url(url)
         .with_keys(SensitiveKeys::default().with_pattern("tenant"))
-        .with_token_prefixes(TokenPrefixes::default().with_prefix("acme-"));
+        .with_token_shapes(TokenShapes::default().with_prefix("acme-"));
     assert_eq!(sanitizer.sql("a IN (\"b\", 1)"), "a IN (?, ?)");
     assert_eq!(sanitizer.url("http://u:p@h?tenant=a&b=1"), "http://REDACTED:REDACTED@h?tenant=REDACTED&b=1");
     assert_eq!(sanitizer.dsn("host=h tenant=a"), "host=h tenant=REDACTED");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use go_trace_sanitize::{DsnSanitizer, SensitiveKeys, UrlMode, UrlSanitizer, dsn, url};
+use go_trace_sanitize::{Sanitizer, SensitiveKeys, UrlMode, UrlOptions, dsn, url};
 
 /// One test per line. `same` means that nothing changes.
 macro_rules! table {
@@ -20,8 +20,14 @@ macro_rules! table {
     (@expected $expected:expr, $text:ident) => { $expected };
 }
 
+fn redacting() -> Sanitizer {
+    let mut options = UrlOptions::default();
+    options.mode = UrlMode::Redact;
+    Sanitizer::new().with_url(options)
+}
+
 fn redact(text: &str) -> Cow<'_, str> {
-    UrlSanitizer::new().with_mode(UrlMode::Redact).sanitize(text)
+    redacting().url(text)
 }
 
 mod u1_remove {
@@ -77,10 +83,10 @@ mod u2_keys {
     #[test]
     fn the_list_can_be_replaced() {
         let keys = SensitiveKeys::none().with_name("page").with_pattern("my*");
-        let own = UrlSanitizer::new().with_mode(UrlMode::Redact).with_keys(keys);
-        assert_eq!(own.sanitize("?page=1&sig=2&My_Key=3"), "?page=REDACTED&sig=2&My_Key=REDACTED");
-        let only = UrlSanitizer::new().with_mode(UrlMode::Redact).with_keys(SensitiveKeys::opentelemetry());
-        assert_eq!(only.sanitize("?sig=1&token=2"), "?sig=REDACTED&token=2");
+        let own = redacting().with_keys(keys);
+        assert_eq!(own.url("?page=1&sig=2&My_Key=3"), "?page=REDACTED&sig=2&My_Key=REDACTED");
+        let only = redacting().with_keys(SensitiveKeys::opentelemetry());
+        assert_eq!(only.url("?sig=1&token=2"), "?sig=REDACTED&token=2");
     }
 }
 
@@ -211,8 +217,8 @@ mod u6_dsn {
 
     #[test]
     fn keys_can_be_added() {
-        let own = DsnSanitizer::new().with_keys(SensitiveKeys::default().with_pattern("dbname"));
-        assert_eq!(own.sanitize("host=h password=p dbname=d"), "host=h password=REDACTED dbname=REDACTED");
+        let own = Sanitizer::new().with_keys(SensitiveKeys::default().with_pattern("dbname"));
+        assert_eq!(own.dsn("host=h password=p dbname=d"), "host=h password=REDACTED dbname=REDACTED");
     }
 }
 
@@ -220,7 +226,9 @@ mod u7_paths {
     use super::*;
 
     fn scrub(text: &str) -> Cow<'_, str> {
-        UrlSanitizer::new().scrub_path(true).sanitize(text)
+        let mut options = UrlOptions::default();
+        options.scrub_path = true;
+        Sanitizer::new().with_url(options).url(text)
     }
 
     table! { scrub;
@@ -243,8 +251,8 @@ mod u8_bytes {
 
     #[test]
     fn invalid_utf8_becomes_text() {
-        assert_eq!(UrlSanitizer::new().sanitize(b"http://u:\xff@h/\xfe"), "http://h/\u{fffd}");
-        assert_eq!(DsnSanitizer::new().sanitize(b"u:\xff@tcp(h)/d"), "tcp(h)/d");
-        assert_eq!(DsnSanitizer::new().sanitize(b"\xff\xfe/"), "REDACTED");
+        assert_eq!(Sanitizer::new().url(b"http://u:\xff@h/\xfe"), "http://h/\u{fffd}");
+        assert_eq!(Sanitizer::new().dsn(b"u:\xff@tcp(h)/d"), "tcp(h)/d");
+        assert_eq!(Sanitizer::new().dsn(b"\xff\xfe/"), "REDACTED");
     }
 }

@@ -15,7 +15,7 @@ use go_trace_format::{
     wire::{Batch, BatchKind},
     write::{CopiedEvent, CopiedText, Copier, GenerationWriter, SyncBatch, WriteError, Writer},
 };
-use go_trace_sanitize::{Filter, Sanitizer, SqlSanitizer};
+use go_trace_sanitize::{Filter, Sanitizer, SqlOptions};
 
 use crate::{
     cli::FilterArguments,
@@ -104,7 +104,7 @@ impl Plan {
         let is_stock = !keep.intersects(OF_FORK) && keep.contains(Filter::CORE) && survey.is_scheduled();
         let to = if is_stock { Dialect::Stock } else { from };
         let keep = if to == Dialect::Stock { keep | Filter::CORE } else { keep };
-        let sanitizer = Sanitizer::new().with_sql(SqlSanitizer::new(arguments.sql_dialect));
+        let sanitizer = Sanitizer::new().with_sql(SqlOptions::new(arguments.sql_dialect));
         let is_damaged = is_damaged(trace.reader.losses());
         Self { version: trace.reader.version(), from, to, keep, sanitizer, is_damaged }
     }

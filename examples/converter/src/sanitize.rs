@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use go_trace_sanitize::{Sanitizer, SqlSanitizer};
+use go_trace_sanitize::{Sanitizer, SqlOptions};
 
 use crate::cli::{SanitizeArguments, TextKind};
 
@@ -55,7 +55,7 @@ fn sanitize(
 
 fn sanitizer(kind: TextKind) -> Sanitizer {
     match kind {
-        TextKind::Sql { dialect } => Sanitizer::new().with_sql(SqlSanitizer::new(dialect)),
+        TextKind::Sql { dialect } => Sanitizer::new().with_sql(SqlOptions::new(dialect)),
         TextKind::Url | TextKind::Dsn | TextKind::Text => Sanitizer::new(),
     }
 }

@@ -8,7 +8,7 @@ use super::grammar::{Dashes, Has, Hash};
 use super::lexer::{Flow, Lexer};
 use super::scan;
 
-impl Lexer<'_> {
+impl Lexer<'_, '_> {
     /// Reads the comment that starts here, if one does.
     pub(super) fn comment(&mut self) -> ControlFlow<(), bool> {
         let rest = &self.text()[self.pos..];

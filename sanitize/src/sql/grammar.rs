@@ -99,6 +99,8 @@ pub(super) struct Grammar {
     pub(super) durations: bool,
     /// Data may follow `INSERT … FORMAT name` (rule S11).
     pub(super) inline_formats: bool,
+    /// Words without quotes among the arguments of EXECUTE are strings (rule S10).
+    pub(super) bare_arguments: bool,
 }
 
 const STANDARD_PREFIXES: &[Prefix] = &[
@@ -158,6 +160,7 @@ const ANSI: Grammar = Grammar {
     dashed_names: false,
     durations: false,
     inline_formats: false,
+    bare_arguments: false,
 };
 
 const GENERIC: Grammar = Grammar {
@@ -176,6 +179,7 @@ const GENERIC: Grammar = Grammar {
     q_quotes: Has::Unsure,
     triple_quotes: Has::Unsure,
     inline_formats: true,
+    bare_arguments: true,
     ..ANSI
 };
 const POSTGRES: Grammar = Grammar { dollar: Dollar::Tags, prefixes: POSTGRES_PREFIXES, ..ANSI };
@@ -199,6 +203,7 @@ const MSSQL: Grammar = Grammar {
     money: true,
     bracket: Bracket::IdentifierDoubled,
     prefixes: PLAIN_PREFIXES,
+    bare_arguments: true,
     ..ANSI
 };
 const ORACLE: Grammar = Grammar {

@@ -25,12 +25,16 @@ pub(super) enum Keyword {
     Format,
     /// NULL and DEFAULT: may stand in a row of VALUES.
     Null,
+    /// CREATE and ALTER: may start a statement wherever they stand, as behind IF.
+    Create,
+    /// EXEC and EXECUTE: likewise.
+    Execute,
     /// THEN, BEGIN, EXPLAIN and the like: another statement may follow.
     Block,
 }
 
 /// The keywords by length, each shorter than a word of 16 bytes.
-const KEYWORDS: [(&[u8], Keyword); 31] = [
+const KEYWORDS: [(&[u8], Keyword); 35] = [
     (b"in", Keyword::In),
     (b"by", Keyword::By),
     (b"is", Keyword::Is),
@@ -43,6 +47,7 @@ const KEYWORDS: [(&[u8], Keyword); 31] = [
     (b"join", Keyword::Target),
     (b"with", Keyword::With),
     (b"copy", Keyword::Copy),
+    (b"exec", Keyword::Execute),
     (b"then", Keyword::Block),
     (b"else", Keyword::Block),
     (b"loop", Keyword::Block),
@@ -50,13 +55,16 @@ const KEYWORDS: [(&[u8], Keyword); 31] = [
     (b"table", Keyword::Target),
     (b"stdin", Keyword::Stdin),
     (b"begin", Keyword::Block),
+    (b"alter", Keyword::Create),
     (b"values", Keyword::Values),
     (b"select", Keyword::Select),
     (b"delete", Keyword::Delete),
     (b"insert", Keyword::Insert),
     (b"update", Keyword::Target),
     (b"format", Keyword::Format),
+    (b"create", Keyword::Create),
     (b"default", Keyword::Null),
+    (b"execute", Keyword::Execute),
     (b"explain", Keyword::Block),
     (b"analyze", Keyword::Block),
     (b"distinct", Keyword::Distinct),
@@ -185,14 +193,23 @@ pub(super) fn holds_names(word: &[u8]) -> bool {
     is_among(word, &HOLDERS_OF_NAMES)
 }
 
+/// Whether an object of this kind has a password or a secret.
+pub(super) fn has_password(word: &[u8]) -> bool {
+    is_among(
+        word,
+        &[b"user", b"login", b"role", b"credential", b"secret", b"server", b"subscription", b"application"],
+    )
+}
+
 /// The words between CREATE or ALTER and the kind of the object.
-const MODIFIERS: [&[u8]; 21] = [
+const MODIFIERS: [&[u8]; 22] = [
     b"or",
     b"replace",
     b"alter",
     b"unique",
     b"global",
     b"local",
+    b"persistent",
     b"private",
     b"temp",
     b"temporary",
@@ -228,6 +245,81 @@ pub(super) fn names_pragma_secret(word: &[u8]) -> bool {
 /// Whether the name of what is set is still to come after this word of a SET statement.
 pub(super) fn is_scope(word: &[u8]) -> bool {
     is_among(word, &[b"session", b"local", b"global", b"persist"])
+}
+
+/// What EXECUTE does other than to call a procedure with arguments, in which words without quotes are strings.
+const NO_PROCEDURES: [&[u8]; 8] =
+    [b"as", b"on", b"immediate", b"function", b"procedure", b"block", b"at", b"using"];
+
+/// Whether no procedure is called where this word follows EXECUTE.
+pub(super) fn is_no_procedure(word: &[u8]) -> bool {
+    is_among(word, &NO_PROCEDURES)
+}
+
+/// Whether a word among the arguments of a procedure is none of them.
+pub(super) fn is_no_argument(word: &[u8]) -> bool {
+    const WORDS: [&[u8]; 12] = [
+        b"output",
+        b"out",
+        b"readonly",
+        b"with",
+        b"recompile",
+        b"result",
+        b"sets",
+        b"using",
+        b"into",
+        b"as",
+        b"at",
+        b"go",
+    ];
+    is_among(word, &WORDS)
+}
+
+/// The settings whose values are names of the schema or of the standard, or words of a closed list.
+const OPEN_SETTINGS: [&[u8]; 28] = [
+    b"search_path",
+    b"schema",
+    b"current_schema",
+    b"database",
+    b"catalog",
+    b"keyspace",
+    b"warehouse",
+    b"role",
+    b"names",
+    b"charset",
+    b"client_encoding",
+    b"character_set_client",
+    b"character_set_connection",
+    b"character_set_database",
+    b"character_set_results",
+    b"collation_connection",
+    b"collation_database",
+    b"timezone",
+    b"time_zone",
+    b"datestyle",
+    b"intervalstyle",
+    b"dateformat",
+    b"language",
+    b"sql_mode",
+    b"transaction_isolation",
+    b"tx_isolation",
+    b"default_transaction_isolation",
+    b"session_replication_role",
+];
+/// Values that every program has.
+const OPEN_VALUES: [&[u8]; 12] = [
+    b"on", b"off", b"yes", b"no", b"default", b"none", b"null", b"auto", b"all", b"local", b"minimal",
+    b"full",
+];
+
+/// Whether a word may leave as the value of a setting.
+pub(super) fn is_open_setting(name: &[u8], value: &[u8]) -> bool {
+    is_among(name, &OPEN_SETTINGS) || is_among(value, &OPEN_VALUES)
+}
+
+/// Whether a text that starts with this word is a command of Redis which may hold a password further on.
+pub(super) fn starts_redis_command(word: &[u8]) -> bool {
+    is_among(word, &[b"hello", b"acl", b"config", b"migrate", b"sentinel"])
 }
 
 fn is_among(word: &[u8], words: &[&[u8]]) -> bool {

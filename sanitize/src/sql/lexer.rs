@@ -1,15 +1,15 @@
-//! The one pass over a text: which byte starts which token, and what the token before it says.
+//! Where the pass over a text is, and what the token before that place says.
 
-use alloc::borrow::Cow;
-use core::ops::ControlFlow::{self, Break, Continue};
+use core::ops::ControlFlow::{self, Break};
 
-use super::SqlSanitizer;
-use super::collapse::Group;
-use super::context::Context;
-use super::grammar::{Class, Classes, Dashes, Grammar};
+use super::grammar::{Class, Classes, Grammar};
+use super::group::Group;
 use super::keyword::{Keyword, precedes_operand};
+use super::options::SqlOptions;
 use super::output::{Checkpoint, Output};
+use super::statement::Context;
 use super::unicode::Kind;
+use crate::keys::SensitiveKeys;
 use crate::steps;
 
 /// Whether to read on. A break leaves the output as it is to be.
@@ -30,12 +30,16 @@ pub(super) enum Previous {
     Dot,
 }
 
-pub(super) struct Lexer<'a> {
+/// What is read, what was read of it, and what is kept. The arms of the pass that `pass` chooses among are in the files above this
+/// one: words, passwords, literals, comments and lists.
+pub(super) struct Lexer<'a, 'r> {
     pub(super) out: Output<'a>,
     pub(super) pos: usize,
     pub(super) grammar: &'static Grammar,
     pub(super) classes: &'static Classes,
-    pub(super) options: SqlSanitizer,
+    pub(super) options: SqlOptions,
+    /// The names of settings whose values are secret.
+    pub(super) keys: &'r SensitiveKeys,
     pub(super) previous: Previous,
     /// The last bare word: not next to a dot, not a variable.
     pub(super) word: &'a [u8],
@@ -54,19 +58,20 @@ pub(super) struct Lexer<'a> {
     /// The end of the last string with escapes in a dialect that has none in others, until the next string.
     pub(super) escapes_end: Option<usize>,
     /// The last place up to which the output fits its limit.
-    fits: Checkpoint,
+    pub(super) fits: Checkpoint,
 }
 
-impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a [u8], options: SqlSanitizer) -> Self {
+impl<'a, 'r> Lexer<'a, 'r> {
+    pub(super) fn new(text: &'a [u8], options: SqlOptions, keys: &'r SensitiveKeys) -> Self {
         let out = Output::new(text);
         let fits = out.checkpoint(0);
         Self {
             out,
             pos: 0,
-            grammar: options.dialect().grammar(),
-            classes: options.dialect().classes(),
+            grammar: options.dialect.grammar(),
+            classes: options.dialect.classes(),
             options,
+            keys,
             previous: Previous::Operator,
             word: &[],
             keyword: None,
@@ -79,71 +84,6 @@ impl<'a> Lexer<'a> {
             escapes_end: None,
             fits,
         }
-    }
-
-    /// The sanitized text, and whether it was cut at the limit.
-    pub(super) fn run(mut self) -> (Cow<'a, [u8]>, bool) {
-        let _ = self.read();
-        let end = self.out.text().len();
-        let too_long = self.out.length(end) > self.options.max_output;
-        if too_long {
-            self.out.go_back(self.fits);
-            self.out.stop_at(self.fits.at);
-        }
-        (self.out.finish(), too_long)
-    }
-
-    /// Reads token by token. Each arm moves on by at least one byte.
-    fn read(&mut self) -> Flow {
-        while let Some(&byte) = self.text().get(self.pos) {
-            if self.options.max_output != usize::MAX {
-                self.check_limit();
-            }
-            self.token(byte)?;
-        }
-        Continue(())
-    }
-
-    /// Reads the token that starts here with a byte.
-    #[inline(always)]
-    fn token(&mut self, byte: u8) -> Flow {
-        steps::count(1);
-        match self.class(byte) {
-            Class::Blank => self.pos += 1,
-            Class::Word => self.word()?,
-            Class::Comma => self.comma(),
-            Class::Digit => self.digits(),
-            Class::SingleQuote => self.single_quote()?,
-            Class::DoubleQuote => self.double_quote()?,
-            Class::Dot => self.dot(),
-            Class::Open => self.open_parenthesis(),
-            Class::Close => self.close_parenthesis(),
-            Class::Operator => self.operator(1),
-            Class::Question => self.question_mark(),
-            Class::Sign => self.sign()?,
-            Class::Dollar => self.dollar()?,
-            Class::Colon => self.colon(),
-            Class::Semicolon => self.semicolon(),
-            Class::NonAscii => self.beyond_ascii()?,
-            Class::Backtick => self.identifier(b'`')?,
-            Class::OpenBracket => self.open_bracket()?,
-            Class::CloseBracket => self.close_bracket(),
-            Class::CloseBrace => self.operand(1),
-            Class::Star if self.executable && self.next_is(b'/') => self.end_executable_comment(),
-            Class::Star => self.operator(1),
-            Class::Slash | Class::Hash => {
-                if !self.comment()? {
-                    self.slash()?;
-                }
-            }
-        }
-        Continue(())
-    }
-
-    /// Reads one token: a copy of the code, so that the one in the loop stays in place there.
-    #[cold]
-    pub(super) fn single_token(&mut self, byte: u8) -> Flow {
-        self.token(byte)
     }
 
     #[inline]
@@ -159,15 +99,6 @@ impl<'a> Lexer<'a> {
     /// Whether a byte follows the one at the current place.
     pub(super) fn next_is(&self, byte: u8) -> bool {
         self.text().get(self.pos + 1) == Some(&byte)
-    }
-
-    /// Rule S14: remembers the last place up to which the output fits. Reading goes on, as what follows may make an earlier string
-    /// doubtful.
-    fn check_limit(&mut self) {
-        // A list may still shrink; it is looked at again behind its end.
-        if !self.group.may_collapse() && self.out.length(self.pos) <= self.options.max_output {
-            self.fits = self.out.checkpoint(self.pos);
-        }
     }
 
     /// Replaces a literal.
@@ -253,77 +184,6 @@ impl<'a> Lexer<'a> {
             Previous::Operator => true,
             Previous::Word => precedes_operand(self.word),
             _ => false,
-        }
-    }
-
-    fn comma(&mut self) {
-        self.group.comma();
-        self.pos += 1;
-        self.previous = Previous::Operator;
-    }
-
-    fn semicolon(&mut self) {
-        self.operator(1);
-        self.context = Context::default();
-    }
-
-    fn dot(&mut self) {
-        if self.text().get(self.pos + 1).is_some_and(u8::is_ascii_digit) && !self.joins_words() {
-            return self.number(self.pos, self.pos);
-        }
-        if self.previous == Previous::Operand && self.next_is(b'.') {
-            return self.operator(2);
-        }
-        self.group.other();
-        self.pos += 1;
-        self.previous = match self.previous {
-            Previous::Word | Previous::Identifier | Previous::Dot => Previous::Dot,
-            Previous::Operator | Previous::Operand => Previous::Operator,
-        };
-    }
-
-    /// Whether the dot here stands right behind an operand.
-    fn joins_words(&self) -> bool {
-        let adjacent = self.pos > 0 && self.class(self.text()[self.pos - 1]) != Class::Blank;
-        adjacent && !self.operand_follows()
-    }
-
-    fn sign(&mut self) -> Flow {
-        if self.comment()? {
-            return Continue(());
-        }
-        if self.grammar.dashes == Dashes::BeforeBlank && self.text()[self.pos..].starts_with(b"--") {
-            return self.minus_signs();
-        }
-        let number = self.pos + 1;
-        if self.operand_follows() && self.starts_number(number) {
-            self.number(self.pos, number);
-        } else {
-            self.operator(1);
-        }
-        Continue(())
-    }
-
-    fn beyond_ascii(&mut self) -> Flow {
-        match Kind::at(self.text(), self.pos) {
-            (Kind::Blank, length) => self.pos += length,
-            (Kind::Letter, _) => return self.word(),
-            (Kind::Digit, _) => self.digits(),
-            (Kind::Quote, _) => return self.typographic_quote(),
-            (Kind::Symbol, length) => self.operator(length),
-        }
-        Continue(())
-    }
-
-    fn close_bracket(&mut self) {
-        self.brackets = self.brackets.saturating_sub(1);
-        self.operand(1);
-        // `]]` may stand for a `]` within an identifier, which then goes on.
-        if self.bracketed && self.text().get(self.pos) == Some(&b']') {
-            self.brackets = self.brackets.saturating_sub(1);
-            self.operand(1);
-        } else {
-            self.bracketed = false;
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct PrefixedString {
     pub(super) single: bool,
 }
 
-impl Lexer<'_> {
+impl Lexer<'_, '_> {
     pub(super) fn word(&mut self) -> Flow {
         let text = self.text();
         let start = self.pos;
@@ -70,15 +70,16 @@ impl Lexer<'_> {
         } else {
             self.group.other();
         }
-        let after_word = self.previous == Previous::Word;
+        let after = self.previous;
+        let after_word = after == Previous::Word && !self.word.is_empty();
         self.pos = end;
         self.previous = Previous::Word;
         self.word = if bare { &text[start..end] } else { &[] };
         self.keyword = keyword.filter(|_| before != b':');
         if bare && before != b':' {
-            return self.note_word(keyword, after_word);
+            return self.note_word(keyword, after, after_word);
         }
-        Continue(())
+        self.note_qualified(start)
     }
 
     /// The end of a name with dashes in it, as the projects of BigQuery have.
@@ -298,7 +299,7 @@ impl Lexer<'_> {
     }
 
     /// The place of the next byte that is no blank.
-    fn after_blanks(&self, from: usize) -> Option<usize> {
+    pub(super) fn after_blanks(&self, from: usize) -> Option<usize> {
         let length = self.text()[from..].iter().position(|&byte| self.class(byte) != Class::Blank)?;
         steps::count(length);
         Some(from + length)

@@ -1,27 +1,34 @@
 //! SQL text: rules S1–S15.
 
-mod collapse;
 mod comments;
-mod context;
 mod dialect;
 mod grammar;
+mod group;
 mod keyword;
 mod lexer;
+mod lists;
 mod literals;
+mod options;
 mod output;
+mod pass;
+mod passwords;
 mod scan;
+mod statement;
 mod summary;
 mod unicode;
+mod words;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 
+use crate::edit::into_text;
+use crate::keys::SensitiveKeys;
 use lexer::Lexer;
 
 pub use dialect::{Dialect, ParseDialectError};
+pub use options::SqlOptions;
 
-/// Replaces every literal of an SQL text by `?` and removes its comments, with the default options of [`SqlSanitizer`].
+/// Replaces every literal of an SQL text by `?` and removes its comments, with the default [`SqlOptions`].
 ///
 /// Any text is accepted, valid or not, whole or cut off. The work is linear in its length, and the result is never longer. What
 /// cannot be told for sure is dropped: an unterminated string, or a string whose end depends on a dialect that is not known, becomes
@@ -37,7 +44,7 @@ pub use dialect::{Dialect, ParseDialectError};
 /// ```
 #[must_use]
 pub fn sql(text: &str, dialect: Dialect) -> Cow<'_, str> {
-    SqlSanitizer::new(dialect).sanitize(text)
+    sanitize_text(text, SqlOptions::new(dialect), &SensitiveKeys::RECOMMENDED)
 }
 
 /// [`sql`] for bytes that need not be UTF-8: bytes that are not are ordinary characters.
@@ -49,7 +56,7 @@ pub fn sql(text: &str, dialect: Dialect) -> Cow<'_, str> {
 /// ```
 #[must_use]
 pub fn sql_bytes(text: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
-    SqlSanitizer::new(dialect).sanitize_bytes(text)
+    sanitize(text, SqlOptions::new(dialect), &SensitiveKeys::RECOMMENDED)
 }
 
 /// The summary of an SQL text for OpenTelemetry's attribute `db.query.summary` (rule S15): its operations and their targets, in
@@ -62,137 +69,50 @@ pub fn sql_bytes(text: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
 /// ```
 #[must_use]
 pub fn sql_summary(text: &str, dialect: Dialect) -> String {
-    SqlSanitizer::new(dialect).summary(text)
+    summary_of(text, SqlOptions::new(dialect), &SensitiveKeys::RECOMMENDED)
 }
 
 /// How often a text is cut at most; what still reads differently then is dropped as a whole.
 const CUTS: usize = 4;
 
-/// The SQL sanitizer with its options. Building one costs nothing; it holds no state.
-///
-/// ```
-/// use go_trace_sanitize::{Dialect, SqlSanitizer};
-///
-/// let sanitizer = SqlSanitizer::new(Dialect::Postgres).collapse_in_lists(false).max_output(30);
-/// assert_eq!(sanitizer.sanitize("SELECT a FROM t WHERE b IN (1, 2, 3)"), "SELECT a FROM t WHERE b IN (?,");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SqlSanitizer {
-    dialect: Dialect,
-    collapse_in_lists: bool,
-    collapse_values_rows: bool,
-    keep_comments: bool,
-    max_output: usize,
-}
-
-impl Default for SqlSanitizer {
-    fn default() -> Self {
-        Self::new(Dialect::Generic)
+/// Sanitizes the bytes of one SQL text. Borrowed where nothing had to change.
+pub(crate) fn sanitize<'a>(text: &'a [u8], options: SqlOptions, keys: &SensitiveKeys) -> Cow<'a, [u8]> {
+    match Lexer::new(text, options, keys).run() {
+        (clean, false) => clean,
+        (cut, true) => settled(cut, options, keys),
     }
 }
 
-impl SqlSanitizer {
-    /// The sanitizer of a dialect: IN lists collapse, VALUES rows do not, comments are removed, the output has no limit.
-    #[must_use]
-    pub const fn new(dialect: Dialect) -> Self {
-        Self {
-            dialect,
-            collapse_in_lists: true,
-            collapse_values_rows: false,
-            keep_comments: false,
-            max_output: usize::MAX,
-        }
-    }
-
-    /// The dialect.
-    #[must_use]
-    pub const fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// Sets the dialect and keeps the options.
-    #[must_use]
-    pub const fn with_dialect(mut self, dialect: Dialect) -> Self {
-        self.dialect = dialect;
-        self
-    }
-
-    /// Whether `IN (1, 2, 3)` becomes `IN (?)` rather than `IN (?, ?, ?)` (rule S13). On by default.
-    #[must_use]
-    pub const fn collapse_in_lists(mut self, on: bool) -> Self {
-        self.collapse_in_lists = on;
-        self
-    }
-
-    /// Whether of the rows of `VALUES (?, ?), (?, ?)` only the first is kept (rule S13). Off by default.
-    #[must_use]
-    pub const fn collapse_values_rows(mut self, on: bool) -> Self {
-        self.collapse_values_rows = on;
-        self
-    }
-
-    /// Whether comments stay, as they are: their text is not looked at, so whatever it holds leaves. Off by default: comments carry
-    /// values, tags and personal data (rule S7).
-    #[must_use]
-    pub const fn keep_comments(mut self, on: bool) -> Self {
-        self.keep_comments = on;
-        self
-    }
-
-    /// The largest number of bytes of an output; what is longer is cut at the end of a token (rule S14). No limit by default.
-    #[must_use]
-    pub const fn max_output(mut self, bytes: usize) -> Self {
-        self.max_output = bytes;
-        self
-    }
-
-    /// Sanitizes one SQL text. Borrowed where nothing had to change.
-    #[must_use]
-    pub fn sanitize<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.sanitize_bytes(text.as_bytes()) {
-            // Tokens of valid text are valid text: nothing is replaced by U+FFFD here.
-            Cow::Borrowed(kept) => String::from_utf8_lossy(kept),
-            Cow::Owned(changed) => Cow::Owned(into_text(changed)),
-        }
-    }
-
-    /// Sanitizes the bytes of one SQL text. Borrowed where nothing had to change.
-    #[must_use]
-    pub fn sanitize_bytes<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        match Lexer::new(text, self.clone()).run() {
-            (clean, false) => clean,
-            (cut, true) => self.settled(cut),
-        }
-    }
-
-    /// A text that was cut, cut further where its end reads differently than it did with what followed, as `--` does in MySQL.
-    fn settled<'a>(&self, cut: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
-        let mut cut = cut;
-        for _ in 0..CUTS {
-            let same = {
-                let (again, _) = Lexer::new(&cut, self.clone()).run();
-                again.iter().zip(&*cut).take_while(|(one, other)| one == other).count()
-            };
-            if same == cut.len() {
-                return cut;
-            }
-            match &mut cut {
-                Cow::Borrowed(text) => *text = &text[..same],
-                Cow::Owned(text) => text.truncate(same),
-            }
-        }
-        Cow::Borrowed(&[])
-    }
-
-    /// The operations and targets of an SQL text, in order and as written, in at most 255 characters (rule S15).
-    #[must_use]
-    pub fn summary(&self, text: &str) -> String {
-        let whole = self.clone().keep_comments(false).max_output(usize::MAX);
-        summary::summary(&whole.sanitize(text), self.dialect)
+/// The same of text.
+pub(crate) fn sanitize_text<'a>(text: &'a str, options: SqlOptions, keys: &SensitiveKeys) -> Cow<'a, str> {
+    match sanitize(text.as_bytes(), options, keys) {
+        // Tokens of valid text are valid text: nothing is replaced by U+FFFD here.
+        Cow::Borrowed(kept) => String::from_utf8_lossy(kept),
+        Cow::Owned(changed) => Cow::Owned(into_text(changed)),
     }
 }
 
-/// Text of bytes that nearly always are valid UTF-8 already.
-pub(crate) fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+/// A text that was cut, cut further where its end reads differently than it did with what followed, as `--` does in MySQL.
+fn settled<'a>(cut: Cow<'a, [u8]>, options: SqlOptions, keys: &SensitiveKeys) -> Cow<'a, [u8]> {
+    let mut cut = cut;
+    for _ in 0..CUTS {
+        let same = {
+            let (again, _) = Lexer::new(&cut, options, keys).run();
+            again.iter().zip(&*cut).take_while(|(one, other)| one == other).count()
+        };
+        if same == cut.len() {
+            return cut;
+        }
+        match &mut cut {
+            Cow::Borrowed(text) => *text = &text[..same],
+            Cow::Owned(text) => text.truncate(same),
+        }
+    }
+    Cow::Borrowed(&[])
+}
+
+/// The operations and targets of an SQL text, in order and as written, in at most 255 characters (rule S15).
+pub(crate) fn summary_of(text: &str, options: SqlOptions, keys: &SensitiveKeys) -> String {
+    let whole = SqlOptions { keep_comments: false, max_output: usize::MAX, ..options };
+    summary::summary(&sanitize_text(text, whole, keys), options.dialect)
 }

@@ -2,20 +2,21 @@
 
 use alloc::borrow::Cow;
 
-use super::TextSanitizer;
+use super::prose::is_prose;
 use super::value::{
-    Assignment, credentials_after, is_mark, is_scheme, name_end, private_key_end, starts_private_key,
-    word_end,
+    Assignment, credentials_after, is_mark, is_scheme, name_end, password_of_user, private_key_end,
+    starts_private_key, word_end,
 };
+use crate::credentials::{is_oracle, is_version};
 use crate::edit::{Edit, REDACTED};
 use crate::keys::in_name;
+use crate::rules::Rules;
 use crate::steps;
-use crate::token::token_end;
-use crate::url::{has_port, is_special};
+use crate::url::{Url, has_port, is_special};
 
 /// One pass over a text, segment by segment: what stands between blanks, quotes and angle brackets.
 pub(super) struct Scan<'a, 'r> {
-    rules: &'r TextSanitizer,
+    rules: Rules<'r>,
     text: &'a str,
     edit: Edit<'a>,
     place: usize,
@@ -31,7 +32,7 @@ struct Word {
 }
 
 impl<'a, 'r> Scan<'a, 'r> {
-    pub(super) fn new(rules: &'r TextSanitizer, text: &'a str) -> Self {
+    pub(super) fn new(rules: Rules<'r>, text: &'a str) -> Self {
         Self { rules, text, edit: Edit::new(text), place: 0, word: Word::default() }
     }
 
@@ -54,10 +55,10 @@ impl<'a, 'r> Scan<'a, 'r> {
         let text = &self.text[start..];
         let mut end = text.len();
         let mut before = ':';
-        let mut url = Url::None;
+        let mut url = Part::None;
         for (place, character) in text.char_indices() {
             let ends =
-                is_mark(character) && (closes(&text[place + 1..]) || opens(before) && url != Url::Query);
+                is_mark(character) && (closes(&text[place + 1..]) || opens(before) && url != Part::Query);
             if character.is_whitespace() || ends {
                 end = place;
                 break;
@@ -124,9 +125,10 @@ impl<'a, 'r> Scan<'a, 'r> {
             self.edit.remove(start + credentials, start + address);
             self.place = start + address;
         }
+        self.escaped(url.unwrap_or(end));
         self.names(url.unwrap_or(end));
         if let Some(url) = url.filter(|&url| self.place <= url) {
-            let clean = self.rules.url.sanitize(&self.text[url..end]);
+            let clean = Url(self.rules).sanitize(&self.text[url..end]);
             // A path may go on where the writer thought that the URL had ended.
             let mut rest = Scan::new(self.rules, &clean);
             rest.names(clean.len());
@@ -152,19 +154,45 @@ impl<'a, 'r> Scan<'a, 'r> {
         false
     }
 
+    /// Replaces the pieces of a path that hide a secret behind escapes.
+    fn escaped(&mut self, end: usize) {
+        let mut place = self.place;
+        while let Some(percent) = self.text[place..end].find('%').map(|found| place + found) {
+            let slash = |piece: &str| piece.find('/').unwrap_or(piece.len());
+            let start = self.text[place..percent].rfind('/').map_or(place, |found| place + found + 1);
+            let piece_end = percent + slash(&self.text[percent..end]);
+            steps::count(piece_end - place);
+            if Url(self.rules).hides_credentials(&self.text[start..piece_end]) {
+                self.names(start);
+                if self.place <= start {
+                    self.redact(start, piece_end);
+                }
+            }
+            place = piece_end;
+        }
+    }
+
     /// Replaces the values of sensitive keys, and tokens, from the current place up to an end.
     fn names(&mut self, end: usize) {
+        let mut token = self.token(end);
         while self.place < end {
             let start = self.place;
+            if token.is_some_and(|(token, _)| token < start) {
+                token = self.token(end);
+            }
             let name_end = name_end(self.text, start, end);
             let name = &self.text[start..name_end];
-            if name.is_empty() {
-                self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
-            } else if starts_private_key(name, &self.text[name_end..]) {
+            if starts_private_key(name, &self.text[name_end..]) {
                 self.redact(start, private_key_end(self.text, start));
-            } else if let Some(token) = self.token_in(start, name_end, end) {
-                self.redact(token, token + token_end(&self.text[token..end]));
+            } else if let Some((token, token_end)) =
+                token.filter(|(token, _)| *token < name_end.max(start + 1))
+            {
+                self.redact(token, token_end);
+            } else if name.is_empty() {
+                self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
             } else if let Some((value, value_end)) = self.secret_of(start, name_end) {
+                self.redact(value, value_end);
+            } else if let Some((value, value_end)) = password_of_user(self.text, start, name_end) {
                 self.redact(value, value_end);
             } else {
                 self.place = name_end;
@@ -177,16 +205,29 @@ impl<'a, 'r> Scan<'a, 'r> {
         }
     }
 
+    /// The next token that starts before an end.
+    fn token(&self, end: usize) -> Option<(usize, usize)> {
+        self.rules.tokens.find(self.text, self.place, end)
+    }
+
     /// The value that a sensitive name has.
     fn secret_of(&self, start: usize, name_end: usize) -> Option<(usize, usize)> {
         let assignment = Assignment::of(self.text, start, name_end)?;
-        let keys = &self.rules.keys;
-        if !keys.contains(assignment.key().as_bytes()) {
+        let (key, keys) = (assignment.key(), self.rules.keys);
+        if !keys.contains(key.as_bytes()) {
+            return None;
+        }
+        let may_be_password = keys.may_be_password(key.as_bytes());
+        if assignment.said().is_some_and(|said| is_prose(said, may_be_password)) {
             return None;
         }
         let (value, end) = assignment.range();
-        (value < end && !keys.is_ordinary(assignment.key().as_bytes(), &self.text[value..end]))
-            .then_some((value, end))
+        let text = &self.text[value..end];
+        let ordinary = text.is_empty()
+            || keys.is_ordinary(key.as_bytes(), text)
+            || assignment.is_mapping() && !may_be_password
+            || assignment.is_beside() && !is_quoted_secret(self.text, start, key, text);
+        (!ordinary).then_some((value, end))
     }
 
     /// Replaces a piece of the text and reads on behind it.
@@ -194,25 +235,29 @@ impl<'a, 'r> Scan<'a, 'r> {
         self.edit.replace(start, end, REDACTED);
         self.place = end;
     }
+}
 
-    /// Where a token starts in a name: at its begin, or behind a separator.
-    fn token_in(&self, start: usize, name_end: usize, end: usize) -> Option<usize> {
-        let name = &self.text[start..name_end];
-        let behind = name.match_indices(['-', '_', '.']).map(|(place, _)| start + place + 1);
-        core::iter::once(start).chain(behind).find(|&place| self.rules.tokens.start(&self.text[place..end]))
-    }
+/// Whether the quoted text beside a sensitive name is its value, and not what a parser met: `unexpected token "x"`.
+fn is_quoted_secret(text: &str, start: usize, key: &str, value: &str) -> bool {
+    let before = text[..start].trim_end();
+    let met = ["unexpected", "illegal", "unknown", "invalid", "bad", "expected"]
+        .iter()
+        .any(|word| before.ends_with(word));
+    let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
+    let random = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+    !met && !value.contains([',', '{', '}']) && (random || !key.to_ascii_lowercase().ends_with("token"))
 }
 
 /// How much of a URL a segment has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Url {
+enum Part {
     None,
     Start,
     /// A query or a fragment, in which quotes are no marks.
     Query,
 }
 
-impl Url {
+impl Part {
     /// With one more character, which a text starts with.
     fn after(self, character: char, text: &str) -> Self {
         match (self, character) {
@@ -281,22 +326,4 @@ fn credentials(segment: &str) -> Option<(usize, usize)> {
 fn is_mail(scheme: &str, user: &str) -> bool {
     ["mailto", "sip", "sips", "xmpp", "acct"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
         && !user.contains(':')
-}
-
-/// Whether a text is `user/password`, as Oracle has it, and no path.
-fn is_oracle(text: &str) -> bool {
-    let in_user = |character: char| character.is_alphanumeric() || "_$#".contains(character);
-    text.split_once('/').is_some_and(|(user, password)| {
-        let name = user.trim_start_matches(|character: char| !character.is_alphanumeric());
-        let whole = name.chars().all(in_user) && !name.is_empty() && !user.contains(['@', '.']);
-        whole && !password.is_empty() && !password.contains('/')
-    })
-}
-
-/// Whether a text is the version of a package: `v1.2.3`, `1.2.3`.
-fn is_version(text: &str) -> bool {
-    let numbered = text.strip_prefix('v').unwrap_or(text);
-    let numbers = numbered.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
-    let dots = numbered[..numbers].matches('.').count();
-    numbered.starts_with(|first: char| first.is_ascii_digit()) && (text.starts_with('v') || dots == 2)
 }

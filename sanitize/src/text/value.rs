@@ -26,6 +26,10 @@ enum Joint {
     Field,
     /// `<key>value</key>`
     Element,
+    /// `key "value"`
+    Beside,
+    /// The value is on the lines behind that of its key, as YAML has it. It ends here.
+    Block(usize),
 }
 
 /// A key that a value follows.
@@ -52,12 +56,47 @@ impl<'a> Assignment<'a> {
             let upper = name.starts_with(|first: char| first.is_ascii_uppercase());
             let field = upper && rest.strip_prefix(':') == Some(value);
             let joint = if field { Joint::Field } else { Joint::Sign };
-            return Some(Self { start: whole_key(text, start, end), ..assignment(joint, value) });
+            let assignment = Self { start: whole_key(text, start, end), ..assignment(joint, value) };
+            return Some(assignment.with_block());
         }
         let argument = trim_blanks(rest);
         let flag = name.starts_with('-') && argument.len() < rest.len() && !argument.starts_with('-');
         let value = if flag { Some(argument) } else { value_named_by(rest) };
-        value.map(|value| assignment(Joint::Sign, value))
+        if let Some(value) = value {
+            return Some(assignment(Joint::Sign, value));
+        }
+        let beside = argument.len() < rest.len() && argument.starts_with('"');
+        beside.then(|| assignment(Joint::Beside, argument))
+    }
+
+    /// With the value on the next lines, where that of the key has none.
+    fn with_block(self) -> Self {
+        match block(self.text, self.start, self.value) {
+            Some((value, _)) if self.text[value..].starts_with(['"', '\'']) => Self { value, ..self },
+            Some((value, end)) if self.text[..self.value].trim_end_matches([' ', '\t']).ends_with(':') => {
+                Self { value, joint: Joint::Block(end), ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// The text from the value on, if it is joined by a colon and a blank, as what is said of a thing is, or is on other lines.
+    pub(super) fn said(&self) -> Option<&'a str> {
+        let before = &self.text[self.end..self.value];
+        let said = self.joint != Joint::Element && before.starts_with(':') && before.len() > 1;
+        said.then(|| self.text[self.value..].trim_start_matches('"'))
+    }
+
+    /// Whether the value is a mapping with keys of its own.
+    pub(super) fn is_mapping(&self) -> bool {
+        let Joint::Block(end) = self.joint else { return false };
+        let line = self.text[self.value..end].lines().next().unwrap_or_default();
+        line.ends_with(':') || line.contains(": ")
+    }
+
+    /// Whether nothing but a blank joins the value to its name.
+    pub(super) fn is_beside(&self) -> bool {
+        self.joint == Joint::Beside
     }
 
     pub(super) fn key(&self) -> &'a str {
@@ -67,6 +106,9 @@ impl<'a> Assignment<'a> {
     /// The piece of the text that is the value: a quoted text without its quotes, a header's line, or a word. What looks like
     /// a value may be a key, and the value follow it.
     pub(super) fn range(&self) -> (usize, usize) {
+        if let Joint::Block(end) = self.joint {
+            return (self.value, end);
+        }
         let (value, mut end) = self.first_range(self.value);
         while let Some(next) = after_name(&self.text[end..]) {
             end = self.first_range(self.text.len() - next.len()).1;
@@ -134,6 +176,45 @@ impl<'a> Assignment<'a> {
 fn after_name(rest: &str) -> Option<&str> {
     let value = after_sign(trim_blanks(after_closing(rest)))?;
     Some(value.trim_start_matches([' ', '\t', '*']))
+}
+
+/// The lines behind that of a key that are indented more than it is, from their first character to their end, if the key's own
+/// has no value, or a sign that says that they are one.
+fn block(text: &str, key: usize, value: usize) -> Option<(usize, usize)> {
+    let mark = text[value..].trim_start_matches(['|', '>']);
+    let mark = if mark.len() < text.len() - value {
+        mark.trim_start_matches(['-', '+', '1', '2', '4', '8'])
+    } else {
+        mark
+    };
+    let rest = trim_blanks(mark);
+    if let Some(rest) = rest.strip_prefix("\\n") {
+        // In a text with escapes.
+        let start = text.len() - rest.trim_start_matches([' ', '\t']).len();
+        let length = text[start..].find(['\\', '"', '\n']).unwrap_or(text.len() - start);
+        steps::count(length);
+        return (rest.starts_with([' ', '\t']) && length > 0).then_some((start, start + length));
+    }
+    let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))?;
+    let line = text[..key].rfind('\n').map_or(0, |end| end + 1);
+    steps::count(key - line);
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let outer = indent(&text[line..key]);
+    let mut end = text.len() - rest.len();
+    let mut start = None;
+    for next in rest.split_inclusive('\n') {
+        steps::count(next.len());
+        let whole = next.trim_end();
+        if !whole.is_empty() {
+            if indent(whole) <= outer {
+                break;
+            }
+            start = start.or(Some(end + indent(whole)));
+        }
+        end += next.len();
+    }
+    let start = start?;
+    Some((start, start + text[start..end].trim_end().len()))
 }
 
 /// What follows the quotes and brackets that close behind a name: `"name"`, `a["name"]`, `name[0]`, `**name**`, `%22name%22`.
@@ -300,15 +381,43 @@ pub(super) fn is_scheme(name: &str) -> bool {
     SCHEMES.iter().any(|scheme| name.eq_ignore_ascii_case(scheme))
 }
 
-/// Whether a name, and what follows it, start a private key in PEM form.
-pub(super) fn starts_private_key(name: &str, rest: &str) -> bool {
-    name.ends_with(PRIVATE_KEY) && rest.starts_with(' ')
+/// The password of `user:password` behind the flag that curl and its like have for it. Two numbers are those of a user and a
+/// group.
+pub(super) fn password_of_user(text: &str, start: usize, name_end: usize) -> Option<(usize, usize)> {
+    if !["-u", "-U", "--user", "--proxy-user"].contains(&&text[start..name_end]) {
+        return None;
+    }
+    let rest = &text[name_end..];
+    let argument = rest.strip_prefix('=').unwrap_or(trim_blanks(rest));
+    let quote = argument.chars().next().filter(|&first| matches!(first, '"' | '\''));
+    let word = text.len() - argument.len() + quote.map_or(0, char::len_utf8);
+    let end = match quote {
+        Some(quote) => text[word..].find(quote).map_or(text.len(), |length| word + length),
+        None => word_end(text, word),
+    };
+    steps::count(end - word);
+    let (user, password) = text[word..end].split_once(':').filter(|_| argument.len() < rest.len())?;
+    let number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_none = password.is_empty() || password.starts_with("//") || number(user) && number(password);
+    (!is_none).then_some((end - password.len(), end))
 }
 
-/// The end of a private key in PEM form.
+/// What private keys of other forms than PEM start with, and what their last line has.
+const OTHER_PRIVATE_KEYS: [(&str, &str); 2] =
+    [("---- BEGIN", "---- END"), ("PuTTY-User-Key-File", "Private-MAC")];
+
+/// Whether a name, and what follows it, start a private key, in PEM form or in that of SSH2 or PuTTY.
+pub(super) fn starts_private_key(name: &str, rest: &str) -> bool {
+    name.ends_with(PRIVATE_KEY) && rest.starts_with(' ')
+        || name == "----" && rest.starts_with(" BEGIN")
+        || name.starts_with("PuTTY-User-Key-File") && rest.starts_with(':')
+}
+
+/// The end of a private key.
 pub(super) fn private_key_end(text: &str, start: usize) -> usize {
-    let last_line = text[start..].find(PRIVATE_KEY_END);
-    let end = last_line.map_or(text.len(), |found| line_end(text, start + found));
+    let other = OTHER_PRIVATE_KEYS.iter().find(|(begin, _)| text[start..].starts_with(begin));
+    let last = other.map_or(PRIVATE_KEY_END, |(_, last)| last);
+    let end = text[start..].find(last).map_or(text.len(), |found| line_end(text, start + found));
     steps::count(end - start);
     end
 }

@@ -1,0 +1,27 @@
+//! Credentials without a scheme before them, as Oracle writes them: rule U6.
+
+/// Where the address starts behind `user/password@`, if a text starts with that.
+pub(crate) fn oracle_address(text: &str) -> Option<usize> {
+    let at = text.find('@')?;
+    (is_oracle(&text[..at]) && !is_version(&text[at + 1..])).then_some(at + 1)
+}
+
+/// Whether a text is `user/password`, as Oracle has it, and no path.
+pub(crate) fn is_oracle(text: &str) -> bool {
+    let in_user = |character: char| character.is_alphanumeric() || "_$#".contains(character);
+    text.split_once('/').is_some_and(|(user, password)| {
+        let name = user.trim_start_matches(|character: char| !character.is_alphanumeric());
+        let whole = name.chars().all(in_user) && !name.is_empty() && !user.contains(['@', '.']);
+        whole && !password.is_empty() && !password.contains('/')
+    })
+}
+
+/// Whether a text is the version of a package: `v1.2.3`, `1.2.3`, `sha256:…`.
+pub(crate) fn is_version(text: &str) -> bool {
+    let numbered = text.strip_prefix('v').unwrap_or(text);
+    let numbers = numbered.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+    let dots = numbered[..numbers].matches('.').count();
+    let number =
+        numbered.starts_with(|first: char| first.is_ascii_digit()) && (text.starts_with('v') || dots == 2);
+    number || text.starts_with("sha256:") || text == "latest"
+}

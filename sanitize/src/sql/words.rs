@@ -1,0 +1,144 @@
+//! What the words of a statement say of what follows them: rules S6 and S11, and where rule S10 begins.
+
+use core::ops::ControlFlow::Continue;
+
+use memchr::memchr3;
+
+use super::group::Group;
+use super::keyword::{
+    Keyword, has_password, is_no_procedure, names_login_secret, names_pragma_secret, precedes_operand,
+};
+use super::lexer::{Flow, Lexer, Previous};
+use super::statement::{Statement, statement_after};
+
+impl Lexer<'_, '_> {
+    /// Takes note of a bare word that was read, and reads what it announces. `after` is what stands before it.
+    pub(super) fn note_word(&mut self, keyword: Option<Keyword>, after: Previous, after_word: bool) -> Flow {
+        let context = &mut self.context;
+        let before = if after_word { context.trail } else { [None; 3] };
+        context.trail = [keyword, before[0], before[1]];
+        if matches!(context.statement, Statement::Start | Statement::Create | Statement::Set | Statement::If)
+        {
+            let was = context.statement;
+            context.statement = statement_after(was, self.word, keyword);
+            if was == Statement::Create && self.word.eq_ignore_ascii_case(b"secret") {
+                return self.stored_secret();
+            }
+        }
+        let statement = context.statement;
+        match keyword {
+            Some(Keyword::Block) => self.context.statement = Statement::Start,
+            Some(Keyword::Create) if statement != Statement::Definition || self.account_follows() => {
+                self.context.statement = Statement::Create;
+            }
+            Some(Keyword::Execute) => self.context.statement = Statement::Execute,
+            Some(Keyword::Select | Keyword::Delete) => self.context.selects |= 1,
+            Some(Keyword::From) => {
+                self.context.from_table = self.context.selects & 1 != 0 && !self.context.compares();
+            }
+            Some(Keyword::Values) if self.options.collapse_values_rows => self.group = Group::BeforeRows,
+            Some(Keyword::Identified) => self.context.identified = true,
+            Some(Keyword::By)
+                if before[0] == Some(Keyword::Identified)
+                    || self.context.identified
+                        && matches!(statement, Statement::Secret | Statement::Create) =>
+            {
+                return self.secret();
+            }
+            Some(Keyword::Password) if matches!(statement, Statement::Secret | Statement::Connect) => {
+                return self.secret();
+            }
+            Some(Keyword::Stdin) if statement == Statement::Copy && before[0] == Some(Keyword::From) => {
+                self.inline_data();
+            }
+            Some(Keyword::Format) if statement == Statement::Insert && self.grammar.inline_formats => {
+                return self.format();
+            }
+            None => return self.note_name(statement, after, before[0] == Some(Keyword::Execute)),
+            _ => {}
+        }
+        Continue(())
+    }
+
+    /// Whether what CREATE or ALTER is about next is no part of a table, but has a password of its own.
+    #[cold]
+    fn account_follows(&self) -> bool {
+        let Some(start) = self.after_blanks(self.pos) else { return false };
+        has_password(&self.text()[start..self.word_end(start)])
+    }
+
+    /// Takes note of a bare word that is no keyword.
+    fn note_name(&mut self, statement: Statement, after: Previous, after_execute: bool) -> Flow {
+        match statement {
+            Statement::Connect if names_login_secret(self.word) => self.secret(),
+            Statement::Secret if self.word.eq_ignore_ascii_case(b"secret") => self.secret(),
+            Statement::Pragma if names_pragma_secret(self.word) => self.secret(),
+            Statement::Set => self.settings(),
+            Statement::Redis => self.redis_argument(),
+            Statement::Execute if is_no_procedure(self.word) => {
+                self.context.statement = Statement::Other;
+                Continue(())
+            }
+            Statement::Execute => {
+                self.context.statement = Statement::Arguments;
+                if after_execute || after == Previous::Operator { Continue(()) } else { self.argument() }
+            }
+            Statement::Arguments => self.argument(),
+            _ if self.starts_redis_password() => self.drop_rest_of_command(),
+            _ => Continue(()),
+        }
+    }
+
+    /// Takes note of a word next to a dot, where that matters.
+    #[inline]
+    pub(super) fn note_qualified(&mut self, start: usize) -> Flow {
+        match self.context.statement {
+            Statement::Pragma | Statement::Arguments => self.qualified(start),
+            _ => Continue(()),
+        }
+    }
+
+    #[cold]
+    fn qualified(&mut self, start: usize) -> Flow {
+        let word = &self.text()[start..self.pos];
+        match self.context.statement {
+            Statement::Pragma if names_pragma_secret(word) && self.text().get(self.pos) != Some(&b'.') => {
+                self.secret()
+            }
+            Statement::Arguments if self.text()[..start].last() != Some(&b'.') => {
+                self.word = word;
+                self.argument()
+            }
+            _ => Continue(()),
+        }
+    }
+
+    /// Rule S6: whether a double-quoted text right here is the name of a table.
+    pub(super) fn table_follows(&self) -> bool {
+        self.previous == Previous::Word
+            && match self.keyword {
+                Some(Keyword::Target) => true,
+                Some(Keyword::From) => self.context.from_table,
+                _ => false,
+            }
+    }
+
+    /// Rule S11: data follows the end of the statement or of the line.
+    fn inline_data(&mut self) {
+        if let Some(length) = memchr3(b';', b'\n', b'\r', &self.text()[self.pos..]) {
+            let end = self.pos + length;
+            self.stop_at(end + usize::from(self.text()[end] == b';'));
+        }
+    }
+
+    /// Rule S11: data follows the name of the format.
+    fn format(&mut self) -> Flow {
+        self.skip_blanks_and_comments()?;
+        let end = self.word_end(self.pos);
+        let name = &self.text()[self.pos..end];
+        if end > self.pos && (name.eq_ignore_ascii_case(b"values") || !precedes_operand(name)) {
+            self.stop_at(end);
+        }
+        Continue(())
+    }
+}

@@ -1,0 +1,221 @@
+//! The words in a free text after which values stand that no key tells: statements of SQL (rule L5) and what databases quote in
+//! their errors (rule L6).
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+
+use super::database::Searched;
+use super::statement::{Froms, Verb};
+use crate::edit::{Edit, REDACTED};
+use crate::rules::Rules;
+use crate::sql::{self, SqlOptions};
+use crate::steps;
+
+/// A text without the literals of its statements and the values of its database errors.
+pub(super) fn without_values<'a>(rules: Rules<'_>, text: &'a str) -> Cow<'a, str> {
+    let mut edit = Edit::new(text);
+    let mut quoted = Quoted::default();
+    let mut froms = Froms::default();
+    let mut searched = Searched::default();
+    let bytes = text.as_bytes();
+    let mut place = 0;
+    while place < bytes.len() {
+        if !bytes[place].is_ascii_alphanumeric() {
+            quoted.after(bytes, place);
+            place += 1;
+            continue;
+        }
+        let end = word_end(bytes, place);
+        let word = &bytes[place..end];
+        let next = match Opening::of(word) {
+            Some(Opening::Statement(verb)) if verb.starts_statement(bytes, place, end, &mut froms) => {
+                let statement_end = quoted.end(bytes, end);
+                statement(rules, &mut edit, &text[place..statement_end], place, quoted.open);
+                statement_end
+            }
+            Some(Opening::Error) => match searched.value(text, place, end) {
+                Some((value, value_end)) => {
+                    edit.replace(value, value_end, REDACTED);
+                    value_end
+                }
+                None => end,
+            },
+            _ => end,
+        };
+        steps::count(end - place);
+        place = next;
+    }
+    edit.finish()
+}
+
+/// The end of the word that starts at a place.
+pub(super) fn word_end(text: &[u8], start: usize) -> usize {
+    let in_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_' || !byte.is_ascii();
+    start + text[start..].iter().take_while(in_word).count()
+}
+
+/// Sanitizes a statement. One in a quoted text has its quotes escaped.
+fn statement(rules: Rules<'_>, edit: &mut Edit<'_>, text: &str, start: usize, is_quoted: bool) {
+    let options = SqlOptions { max_output: usize::MAX, ..rules.sql };
+    if is_quoted && text.contains('\\') {
+        let plain = without_escapes(text);
+        let clean = sql::sanitize_text(&plain, options, rules.keys);
+        if clean != plain {
+            edit.replace(start, start + text.len(), &with_escapes(&clean));
+        }
+    } else {
+        edit.replace(start, start + text.len(), &sql::sanitize_text(text, options, rules.keys));
+    }
+}
+
+/// A text as it was before it was put in double quotes.
+fn without_escapes(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some('n') => plain.push('\n'),
+                Some('t') => plain.push('\t'),
+                Some('r') => plain.push('\r'),
+                Some(escaped @ ('"' | '\\' | '/' | '\'')) => plain.push(escaped),
+                other => {
+                    plain.push('\\');
+                    plain.extend(other);
+                }
+            },
+            _ => plain.push(character),
+        }
+    }
+    plain
+}
+
+/// A text as it stands in double quotes.
+fn with_escapes(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' => escaped.push_str("\\\""),
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\t' => escaped.push_str("\\t"),
+            '\r' => escaped.push_str("\\r"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// Whether a place is in a text in double quotes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Quoted {
+    open: bool,
+}
+
+impl Quoted {
+    /// Goes on by a byte that is in no word.
+    fn after(&mut self, text: &[u8], place: usize) {
+        if text[place] != b'"' || place > 0 && text[place - 1] == b'\\' {
+            return;
+        }
+        let opens =
+            place == 0 || text[place - 1].is_ascii_whitespace() || b":=([{,".contains(&text[place - 1]);
+        if self.open {
+            self.open = !closes(text, place);
+        } else {
+            self.open = opens;
+        }
+    }
+
+    /// The end of a statement whose first word ends at a place: that of the quoted text that it is in, or of the whole text.
+    fn end(&self, text: &[u8], from: usize) -> usize {
+        if !self.open {
+            return text.len();
+        }
+        let mut place = from;
+        while let Some(found) = memchr::memchr2(b'"', b'\\', &text[place..]) {
+            place += found;
+            match text[place] {
+                b'\\' => place += 1,
+                _ if closes(text, place) => break,
+                _ => {}
+            }
+            place = (place + 1).min(text.len());
+        }
+        let end = if text.get(place) == Some(&b'"') { place } else { text.len() };
+        steps::count(end - from);
+        end
+    }
+}
+
+/// Whether what follows a double quote lets it be a closing one.
+fn closes(text: &[u8], place: usize) -> bool {
+    text.get(place + 1).is_none_or(|next| next.is_ascii_whitespace() || b",:;.)]}'`".contains(next))
+}
+
+/// What a word may be the first one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    Statement(Verb),
+    Error,
+}
+
+/// The words, by length.
+const WORDS: [(&[u8], Opening); 33] = [
+    (b"or", Opening::Error),
+    (b"key", Opening::Error),
+    (b"dup", Opening::Error),
+    (b"set", Opening::Statement(Verb::Set)),
+    (b"with", Opening::Statement(Verb::With)),
+    (b"exec", Opening::Statement(Verb::Execute)),
+    (b"call", Opening::Statement(Verb::Execute)),
+    (b"copy", Opening::Statement(Verb::Copy)),
+    (b"near", Opening::Error),
+    (b"merge", Opening::Statement(Verb::Insert)),
+    (b"alter", Opening::Statement(Verb::Create)),
+    (b"where", Opening::Statement(Verb::Where)),
+    (b"value", Opening::Error),
+    (b"range", Opening::Error),
+    (b"select", Opening::Statement(Verb::Select)),
+    (b"insert", Opening::Statement(Verb::Insert)),
+    (b"update", Opening::Statement(Verb::Update)),
+    (b"delete", Opening::Statement(Verb::Delete)),
+    (b"upsert", Opening::Statement(Verb::Insert)),
+    (b"create", Opening::Statement(Verb::Create)),
+    (b"having", Opening::Statement(Verb::Where)),
+    (b"values", Opening::Statement(Verb::Values)),
+    (b"pragma", Opening::Statement(Verb::Pragma)),
+    (b"string", Opening::Error),
+    (b"replace", Opening::Statement(Verb::Insert)),
+    (b"execute", Opening::Statement(Verb::Execute)),
+    (b"failing", Opening::Error),
+    (b"invalid", Opening::Error),
+    (b"literal", Opening::Error),
+    (b"duplicate", Opening::Error),
+    (b"incorrect", Opening::Error),
+    (b"truncated", Opening::Error),
+    (b"identified", Opening::Statement(Verb::Identified)),
+];
+const LONGEST: usize = 10;
+
+/// For each length, the first letters of the words that have it.
+const LETTERS: [u32; LONGEST + 1] = {
+    let mut letters = [0; LONGEST + 1];
+    let mut word = 0;
+    while word < WORDS.len() {
+        letters[WORDS[word].0.len()] |= 1 << (WORDS[word].0[0] & 31);
+        word += 1;
+    }
+    letters
+};
+
+impl Opening {
+    #[inline]
+    fn of(word: &[u8]) -> Option<Self> {
+        let letters = LETTERS.get(word.len())?;
+        if letters >> (word[0] & 31) & 1 == 0 {
+            return None;
+        }
+        WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|&(_, opening)| opening)
+    }
+}

@@ -1,0 +1,404 @@
+//! Whether a word in a free text starts a statement of SQL, or a part of one that has literals, rather than a sentence: rule L5.
+//!
+//! What is asked for is what no sentence has: `INSERT` with INTO, a name and VALUES, `UPDATE` with a name, SET, a name and `=`, and so
+//! on. A sentence that is taken for a statement loses its numbers and what it has in quotes, and nothing else.
+
+use super::phrase::word_end;
+use crate::steps;
+
+/// The first word of a statement, or of a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Select,
+    /// INSERT, REPLACE, MERGE and UPSERT
+    Insert,
+    Update,
+    Delete,
+    With,
+    /// CREATE and ALTER
+    Create,
+    /// EXECUTE and CALL
+    Execute,
+    Set,
+    Copy,
+    Pragma,
+    Values,
+    /// WHERE and HAVING
+    Where,
+    Identified,
+}
+
+/// Names are looked at no further than this.
+const LONGEST_NAME: usize = 128;
+/// Words between that are looked over for the one that tells.
+const MOST_WORDS: usize = 3;
+
+/// Where the next FROM is, looked for once.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Froms {
+    /// Up to here, no FROM is at or behind `from` but the one at `next`.
+    looked: usize,
+    next: Option<usize>,
+}
+
+impl Froms {
+    fn has_one_behind(&mut self, text: &[u8], place: usize) -> bool {
+        if self.next.is_some_and(|next| next >= place) {
+            return true;
+        }
+        let mut from = place.max(self.looked);
+        self.next = None;
+        while let Some(found) = memchr::memchr2(b'f', b'F', &text[from..]) {
+            let start = from + found;
+            from = start + 1;
+            let is_word =
+                start > 0 && !text[start - 1].is_ascii_alphanumeric() && word_end(text, start) == start + 4;
+            if is_word && text[start..start + 4].eq_ignore_ascii_case(b"from") {
+                self.next = Some(start);
+                break;
+            }
+        }
+        if self.next.is_none() {
+            from = text.len();
+        }
+        steps::count(from - place.max(self.looked).min(from));
+        self.looked = from;
+        self.next.is_some()
+    }
+}
+
+impl Verb {
+    /// Whether a statement starts with this word, which stands between two places of a text.
+    pub(super) fn starts_statement(self, text: &[u8], start: usize, end: usize, froms: &mut Froms) -> bool {
+        let upper = text[start..end].iter().all(u8::is_ascii_uppercase);
+        let mut words = Words { text, place: end };
+        let starts = match self {
+            Self::Select => words.select(upper) && (upper || froms.has_one_behind(text, end)),
+            Self::Insert => words.insert(),
+            Self::Update => words.update(),
+            Self::Delete => words.delete(),
+            Self::With => words.with(),
+            Self::Create => words.create(upper),
+            Self::Execute => words.execute(upper),
+            Self::Set => upper && words.set(),
+            Self::Copy => words.copy(),
+            Self::Pragma => words.name() && (upper || words.sign("=") || words.sign("(")),
+            Self::Values => words.sign("(") && words.literal(upper),
+            Self::Where => words.condition(upper),
+            Self::Identified => words.word(&["by"]),
+        };
+        steps::count(words.place.saturating_sub(end));
+        starts
+    }
+}
+
+/// The tokens behind a place.
+#[derive(Clone, Copy)]
+struct Words<'t> {
+    text: &'t [u8],
+    place: usize,
+}
+
+impl Words<'_> {
+    /// Moves on over blanks, and over those that are escaped.
+    fn skip_blanks(&mut self) {
+        loop {
+            match &self.text[self.place..] {
+                [b'\\', b'n' | b't' | b'r', ..] => self.place += 2,
+                [byte, ..] if byte.is_ascii_whitespace() => self.place += 1,
+                _ => return,
+            }
+        }
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        self.skip_blanks();
+        self.text.get(self.place).copied()
+    }
+
+    /// Moves on over a sign, if it comes next.
+    fn sign(&mut self, sign: &str) -> bool {
+        self.skip_blanks();
+        let comes = self.text[self.place..].starts_with(sign.as_bytes());
+        self.place += if comes { sign.len() } else { 0 };
+        comes
+    }
+
+    /// Moves on over one of these words, if it comes next.
+    fn word(&mut self, words: &[&str]) -> bool {
+        self.skip_blanks();
+        let rest = &self.text[self.place..];
+        let length =
+            rest.iter().take(LONGEST_NAME).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_');
+        let word = &rest[..length.count()];
+        let comes = words.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()));
+        self.place += if comes { word.len() } else { 0 };
+        comes
+    }
+
+    /// Moves on over any word.
+    fn any_word(&mut self) -> bool {
+        self.skip_blanks();
+        let start = self.place;
+        let starts = self
+            .text
+            .get(start)
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || b"_#@".contains(byte) || !byte.is_ascii());
+        if starts {
+            self.place = word_end(self.text, start + 1);
+        }
+        starts
+    }
+
+    /// Moves on over a name, which may have several parts and quotes.
+    fn name(&mut self) -> bool {
+        loop {
+            self.skip_blanks();
+            while self.text.get(self.place) == Some(&b'\\') {
+                self.place += 1;
+            }
+            let closing = match self.text.get(self.place) {
+                Some(&quote @ (b'"' | b'`')) => quote,
+                Some(b'[') => b']',
+                _ => {
+                    if !self.any_word() {
+                        return false;
+                    }
+                    if self.text.get(self.place) != Some(&b'.') {
+                        return true;
+                    }
+                    self.place += 1;
+                    continue;
+                }
+            };
+            let rest = &self.text[self.place + 1..];
+            let Some(length) = rest.iter().take(LONGEST_NAME).position(|&byte| byte == closing) else {
+                return false;
+            };
+            self.place += length + 2;
+            if self.text.get(self.place) != Some(&b'.') {
+                return true;
+            }
+            self.place += 1;
+        }
+    }
+
+    /// Whether a literal comes next: in quotes, or a number where the statement is told by capital letters.
+    fn literal(&mut self, with_numbers: bool) -> bool {
+        match self.peek() {
+            Some(b'\'' | b'"' | b'$') => true,
+            Some(b'\\') => matches!(self.text.get(self.place + 1), Some(b'\'' | b'"' | b'\\')),
+            Some(b'0'..=b'9' | b'-' | b'?' | b'(') => with_numbers,
+            Some(_) => {
+                let mut after = *self;
+                after.any_word() && after.text.get(after.place) == Some(&b'\'')
+            }
+            None => false,
+        }
+    }
+
+    fn select(&mut self, upper: bool) -> bool {
+        if self.word(&["distinct", "all", "top", "sql_calc_found_rows", "straight_join"]) {
+            return true;
+        }
+        match self.peek() {
+            Some(
+                b'*'
+                | b'\''
+                | b'"'
+                | b'`'
+                | b'('
+                | b'['
+                | b'@'
+                | b'$'
+                | b'?'
+                | b'0'..=b'9'
+                | b'\\'
+                | b':'
+                | b'-',
+            ) => {
+                return true;
+            }
+            _ if !self.name() => return false,
+            _ => {}
+        }
+        if self.is_followed() {
+            return true;
+        }
+        // An alias.
+        self.any_word() && (self.word(&["from"]) || self.sign(",")) || upper && self.word(&["as"])
+    }
+
+    /// Whether what follows the first name of a list of columns goes on with it.
+    fn is_followed(&mut self) -> bool {
+        let signs = [",", "(", "*", "=", "||", "::", "+", "->", "/"];
+        signs.iter().any(|sign| self.sign(sign)) || self.word(&["from", "as", "into", "case"])
+    }
+
+    fn insert(&mut self) -> bool {
+        if self.word(&["or"]) && !self.any_word() {
+            return false;
+        }
+        self.word(&["ignore", "low_priority", "high_priority", "delayed"]);
+        let into = self.word(&["into", "overwrite"]);
+        self.word(&["table"]);
+        if !self.name() {
+            return false;
+        }
+        let goes_on = [
+            "values",
+            "value",
+            "select",
+            "set",
+            "default",
+            "overriding",
+            "using",
+            "partition",
+            "exec",
+            "with",
+        ];
+        if into {
+            let mut aliased = *self;
+            return self.sign("(")
+                || self.word(&goes_on)
+                || aliased.word(&["as"]) && aliased.any_word()
+                || aliased.any_word() && aliased.word(&goes_on);
+        }
+        self.word(&["values", "value"])
+            || self.sign("(") && self.columns() && self.word(&["values", "value", "select"])
+    }
+
+    /// Moves on behind the parenthesis that closes a list of columns.
+    fn columns(&mut self) -> bool {
+        let rest = &self.text[self.place..];
+        let length = rest.iter().take(LONGEST_NAME).position(|byte| b"()".contains(byte));
+        self.place += length.map_or(0, |length| length + 1);
+        length.is_some() && self.text[self.place - 1] == b')'
+    }
+
+    fn update(&mut self) -> bool {
+        if self.word(&["or"]) && !self.any_word() {
+            return false;
+        }
+        self.word(&["only", "ignore", "low_priority"]);
+        if !self.name() {
+            return false;
+        }
+        for _ in 0..MOST_WORDS {
+            if self.word(&["set"]) {
+                return self.name() && (self.sign("=") || self.sign("(") || self.sign("["));
+            }
+            self.sign(",");
+            if !self.name() {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn delete(&mut self) -> bool {
+        self.word(&["ignore", "low_priority", "quick"]);
+        if !self.word(&["from"]) {
+            return false;
+        }
+        self.word(&["only"]);
+        const NEXT: [&str; 9] =
+            ["where", "using", "returning", "limit", "order", "join", "inner", "left", "partition"];
+        self.name() && (self.word(&NEXT) || { self.word(&["as"]) | self.any_word() } && self.word(&NEXT))
+    }
+
+    fn with(&mut self) -> bool {
+        self.word(&["recursive"]);
+        if !self.name() || self.sign("(") && !self.columns() || !self.word(&["as"]) {
+            return false;
+        }
+        self.word(&["not"]);
+        self.word(&["materialized"]);
+        self.sign("(")
+    }
+
+    fn create(&mut self, upper: bool) -> bool {
+        self.word(&["or"]);
+        self.word(&["replace"]);
+        self.word(&[
+            "temp",
+            "temporary",
+            "persistent",
+            "unique",
+            "materialized",
+            "external",
+            "global",
+            "database",
+        ]);
+        let account = ["user", "role", "login", "secret", "credential", "server", "subscription", "group"];
+        if self.word(&account) {
+            return upper
+                || (0..2 * MOST_WORDS).any(|_| {
+                    self.word(&["identified", "password", "with"]) || {
+                        self.place += usize::from(self.peek().is_some());
+                        self.place = word_end(self.text, self.place);
+                        false
+                    }
+                });
+        }
+        const OBJECTS: [&str; 12] = [
+            "table",
+            "view",
+            "index",
+            "function",
+            "procedure",
+            "trigger",
+            "type",
+            "domain",
+            "schema",
+            "policy",
+            "event",
+            "sequence",
+        ];
+        upper && self.word(&OBJECTS)
+    }
+
+    fn execute(&mut self, upper: bool) -> bool {
+        if !self.name() {
+            return false;
+        }
+        let next = self.peek();
+        if upper {
+            return matches!(next, Some(b'\'' | b'"' | b'@' | b'(' | b'0'..=b'9'))
+                || self.literal(false)
+                || self.any_word();
+        }
+        matches!(next, Some(b'@'))
+            || self.sign("(") && self.literal(false)
+            || next == Some(b'\'')
+            || self.literal(false)
+    }
+
+    fn set(&mut self) -> bool {
+        self.word(&["local", "session", "global", "persist"]);
+        self.name() && (self.sign("=") || self.sign(":=") || self.word(&["to"])) && self.literal(true)
+    }
+
+    fn copy(&mut self) -> bool {
+        self.name()
+            && (!self.sign("(") || self.columns())
+            && self.word(&["from"])
+            && (self.word(&["stdin"]) || self.literal(false))
+    }
+
+    fn condition(&mut self, upper: bool) -> bool {
+        self.word(&["not"]);
+        while self.sign("(") {}
+        if !self.name() {
+            return false;
+        }
+        self.word(&["not"]);
+        let compares = ["=", "<>", "!=", "<=", ">=", "<", ">", "~"].iter().any(|sign| self.sign(sign))
+            || self.word(&["like", "ilike", "in", "between", "similar", "rlike", "regexp", "is"]);
+        compares && {
+            self.word(&["any", "all"]);
+            while self.sign("(") {}
+            self.literal(upper)
+        }
+    }
+}
