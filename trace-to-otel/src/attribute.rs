@@ -4,6 +4,10 @@
 pub(crate) const CLOCK: &str = "gotrace.clock";
 /// How many addresses a look-up found.
 pub(crate) const DNS_ANSWER_COUNT: &str = "gotrace.dns.answer_count";
+/// How far apart the bounds of a span's end are, in seconds, where it is only known to be between two events.
+pub(crate) const END_UNCERTAINTY: &str = "gotrace.end.uncertainty";
+/// `stacks` on a span of which nothing but the stacks of its goroutine's events tells.
+pub(crate) const EVIDENCE: &str = "gotrace.evidence";
 /// The trace id that an operation of the fork has on the wire, folded to 64 bits: 16 hexadecimal digits.
 pub(crate) const FORK_TRACE_ID: &str = "gotrace.fork.trace_id";
 /// The goroutine that a span began on.
@@ -23,6 +27,8 @@ pub(crate) const PROC_ID: &str = "gotrace.proc.id";
 pub(crate) const RANGE_SCOPE: &str = "gotrace.range.scope";
 /// How many rows a query has changed.
 pub(crate) const SQL_ROWS_AFFECTED: &str = "gotrace.sql.rows_affected";
+/// How far apart the bounds of a span's start are, in seconds, where it is only known to be between two events.
+pub(crate) const START_UNCERTAINTY: &str = "gotrace.start.uncertainty";
 /// The state that a goroutine leaves.
 pub(crate) const STATE_FROM: &str = "gotrace.state.from";
 /// Why a goroutine leaves its state, in the runtime's words.

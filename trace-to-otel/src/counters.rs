@@ -1,5 +1,7 @@
 //! What was made, and what was lost.
 
+use crate::stacks::Kind;
+
 /// What a [`Mapper`](crate::Mapper) has made, and what it could not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,6 +40,83 @@ pub struct Counters {
     pub dropped_links: u64,
     /// Goroutines created inside of spans, of which that is not remembered, because of a limit.
     pub unknown_creations: u64,
+    /// Operations of which nothing but stacks told.
+    pub stacks: StackCounters,
+}
+
+/// Operations that have ended and of which nothing but the stacks of events told, by their kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StackCounters {
+    /// HTTP requests that were served.
+    pub requests: u64,
+    /// Those of them whose handler is not known.
+    pub unnamed_requests: u64,
+    /// Those of them that began before the recording.
+    pub earlier_requests: u64,
+    /// HTTP requests that were made.
+    pub outgoing_requests: u64,
+    /// Queries of relational databases.
+    pub queries: u64,
+    /// What other databases were asked.
+    pub database_calls: u64,
+    /// Remote calls that were answered.
+    pub served_calls: u64,
+    /// Remote calls that were made.
+    pub calls: u64,
+    /// Messages, or batches of them, that were handed to a broker or waited for.
+    pub messages: u64,
+    /// TLS handshakes.
+    pub handshakes: u64,
+    /// Look-ups of names.
+    pub look_ups: u64,
+    /// Connections that were opened.
+    pub connects: u64,
+    /// Calls of functions that the user has named.
+    pub functions: u64,
+}
+
+impl StackCounters {
+    /// One more has ended.
+    pub(crate) fn count(&mut self, kind: Kind, was_there: bool, is_named: bool) {
+        let count = match kind {
+            Kind::HttpServer => {
+                self.unnamed_requests += u64::from(!is_named);
+                self.earlier_requests += u64::from(was_there);
+                &mut self.requests
+            }
+            Kind::HttpClient => &mut self.outgoing_requests,
+            Kind::Sql => &mut self.queries,
+            Kind::Redis | Kind::Mongo => &mut self.database_calls,
+            Kind::RpcServer => &mut self.served_calls,
+            Kind::RpcClient => &mut self.calls,
+            Kind::KafkaSend | Kind::KafkaReceive => &mut self.messages,
+            Kind::Tls => &mut self.handshakes,
+            Kind::Dns => &mut self.look_ups,
+            Kind::Connect => &mut self.connects,
+            Kind::Function => &mut self.functions,
+        };
+        *count += 1;
+    }
+
+    /// What was found, in words, each with how often: nothing that is 0.
+    pub fn found(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        [
+            (self.requests, "requests"),
+            (self.outgoing_requests, "outgoing requests"),
+            (self.queries, "queries"),
+            (self.database_calls, "database calls"),
+            (self.served_calls, "served calls"),
+            (self.calls, "remote calls"),
+            (self.messages, "messages"),
+            (self.handshakes, "handshakes"),
+            (self.look_ups, "look-ups"),
+            (self.connects, "connects"),
+            (self.functions, "calls of named functions"),
+        ]
+        .into_iter()
+        .filter(|&(count, _)| count > 0)
+    }
 }
 
 impl Counters {
@@ -80,4 +159,20 @@ crate::saved::saved!(Counters {
     late_ends,
     dropped_links,
     unknown_creations,
+    stacks,
+});
+crate::saved::saved!(StackCounters {
+    requests,
+    unnamed_requests,
+    earlier_requests,
+    outgoing_requests,
+    queries,
+    database_calls,
+    served_calls,
+    calls,
+    messages,
+    handshakes,
+    look_ups,
+    connects,
+    functions
 });

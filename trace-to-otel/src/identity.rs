@@ -4,7 +4,8 @@
 //! An id is the XXH3 hash (128 bits, seed 0) of 13 numbers of 64 bits, little-endian: what is made (a trace or a
 //! span), which scope, the generation's number, 1 or 0 for with or without clock snapshot, the snapshot's trace,
 //! monotonic and wall time (the latter as two numbers, low half first), the event's raw time, thread, goroutine
-//! and task, and 1 or 0 for whether the event is the span's begin. Thread and goroutine are −1 where unknown. A
+//! and task, and 1 or 0 for whether the event is the span's begin, to which a span that stands by its goroutine's stacks
+//! inside of others adds 2 for each of them. Thread and goroutine are −1 where unknown. A
 //! trace id is the whole hash, a span id its lower half, 1 stands for 0.
 //!
 //! Two events of one thread never have the same time, and a thread's id is unique on its machine, so that the
@@ -53,6 +54,12 @@ impl Facts {
             task.0,
             u64::from(is_begin),
         ])
+    }
+
+    /// The same of a span that begins with the same event as others, inside of so many of them.
+    pub(crate) fn at_depth(mut self, depth: usize) -> Self {
+        self.0[NUMBERS - 2] += 2 * depth as u64;
+        self
     }
 
     fn hash(&self, made: u64) -> u128 {

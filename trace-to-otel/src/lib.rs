@@ -7,11 +7,12 @@
 //! | module | does |
 //! |---|---|
 //! | `mapper` | the public face: takes events, goes from generation to generation, saves and loads |
-//! | `rules` | what becomes of events, one file per kind: `goroutine`, `task`, `region`, `log`, `range`, `operation`, `handshake` |
+//! | `rules` | what becomes of events, one file per kind: `goroutine`, `task`, `region`, `log`, `range`, `operation`, `handshake`, `stacks` |
 //! | `mapping` | the one struct that holds all that is known: opens spans, binds them to goroutines, ends them, hands them on |
 //! | `known` | what is known of the trace: goroutines, tasks, regions, operations, ranges, and what is open on what. Data with small methods: no event, no sink |
 //! | `options`, `counters`, `form` | how to map, what was made and lost, how a span is over and what it looks like then |
 //! | `operations` | says what the fork's operations are called and what is told of them |
+//! | `stacks` | says which requests, calls and queries of an unmodified program the stacks of its goroutines tell of |
 //! | `timeline`, `clock` | know how far the trace is, and what the wall clock said |
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
@@ -31,9 +32,7 @@
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //! | `render` | trees, pages and timelines that people look at |
 //!
-//! A new kind of span is one file in `rules`, with a line in its dispatch, and one in `known` if it has state of its own. Which
-//! request, query or handshake a goroutine of an unmodified Go program was in can be read off its stacks, for one: that would be
-//! `rules::stacks`, described by `operations` as the fork's are.
+//! A new kind of span is one file in `rules`, with a line in its dispatch, and one in `known` if it has state of its own.
 #![forbid(unsafe_code)]
 
 mod anatomy;
@@ -62,6 +61,7 @@ mod saved;
 #[cfg(feature = "sdk")]
 mod sdk;
 mod span;
+mod stacks;
 mod text;
 mod timeline;
 mod volume;
@@ -70,7 +70,7 @@ pub use anatomy::{Anatomy, Waiting};
 pub use correlate::{
     ClockOffset, Correlation, CorrelationReport, Correlator, OffsetEstimate, ProcessIndex, correlate,
 };
-pub use counters::Counters;
+pub use counters::{Counters, StackCounters};
 pub use log::LogRecord;
 pub use mapper::Mapper;
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};

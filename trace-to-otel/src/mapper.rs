@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmap\0\x03";
+const MAGIC: [u8; 8] = *b"gtrmap\0\x04";
 
 /// Turns the events of a trace into spans.
 ///
@@ -102,7 +102,7 @@ impl Mapper {
                 latest = self.mapping.timeline.latest_in_generation();
             } else {
                 latest = latest.max(event.raw_time());
-                rules::goroutine_moves(&mut self.mapping, &event, whose);
+                rules::goroutine_moves(&mut self.mapping, &event, whose, sink)?;
             }
         }
         self.mapping.timeline.note(latest);
@@ -121,8 +121,7 @@ impl Mapper {
             return self.event_with_more(event, sink);
         }
         self.mapping.timeline.note(event.raw_time());
-        rules::goroutine_moves(&mut self.mapping, event, whose);
-        Ok(())
+        rules::goroutine_moves(&mut self.mapping, event, whose, sink)
     }
 
     /// An event that says more than what a goroutine does.

@@ -27,6 +27,13 @@ pub struct MapperOptions {
     /// Which database the program asks, as the attribute `db.system.name` has it: `postgresql`, `mysql`,
     /// `microsoft.sql_server`. It says by which rules its queries are read; `other_sql`, the default, reads them by all.
     pub db_system_name: Arc<str>,
+    /// Whether requests, calls and queries become spans of which nothing but the stacks of events tells, as in an
+    /// unmodified program. Where the trace holds something that tells of them better, that speaks alone.
+    pub stack_operations: bool,
+    /// Functions, by their whole names such as `example.com/shop.(*Client).Order`, whose calls become spans too, by the
+    /// stacks of events within them. Experimental. They should be calls that wait for something and call no other of them:
+    /// one that loops inside and one that is called in a loop have the same stacks.
+    pub span_functions: Vec<Arc<str>>,
     /// Whether garbage collections, stopped worlds, sweeps and mark assists become spans.
     pub ranges: bool,
     /// Whether a goroutine that wakes another one is told by a link, from the span that it woke to its own.
@@ -53,6 +60,8 @@ impl Default for MapperOptions {
             written_contexts: true,
             unsampled: false,
             db_system_name: "other_sql".into(),
+            stack_operations: true,
+            span_functions: Vec::new(),
             ranges: true,
             wake_links: true,
             state_events: false,

@@ -166,12 +166,31 @@ pub enum Scope {
     Net,
     /// A handshake.
     Tls,
+    /// A call of another process, as client or server.
+    Rpc,
+    /// Something asked of a database that is not asked in SQL.
+    Database,
+    /// Messages handed to a broker, or taken from it.
+    Messaging,
+    /// A function that the user has named.
+    Function,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 7] =
-        [Self::Task, Self::Region, Self::Range, Self::Http, Self::Sql, Self::Net, Self::Tls];
+    pub const ALL: [Self; 11] = [
+        Self::Task,
+        Self::Region,
+        Self::Range,
+        Self::Http,
+        Self::Sql,
+        Self::Net,
+        Self::Tls,
+        Self::Rpc,
+        Self::Database,
+        Self::Messaging,
+        Self::Function,
+    ];
 
     /// The name of the instrumentation scope.
     #[must_use]
@@ -184,6 +203,10 @@ impl Scope {
             Self::Sql => "gotrace.sql",
             Self::Net => "gotrace.net",
             Self::Tls => "gotrace.tls",
+            Self::Rpc => "gotrace.rpc",
+            Self::Database => "gotrace.db",
+            Self::Messaging => "gotrace.messaging",
+            Self::Function => "gotrace.function",
         }
     }
 }
@@ -404,4 +427,4 @@ crate::saved::saved!(SpanEvent { time, name, attributes });
 crate::saved::saved!(Attribute { key, value });
 crate::saved::saved_enum!(Value { 0 => Text(text), 1 => Integer(number), 2 => Float(number), 3 => Boolean(yes) });
 crate::saved::saved_enum!(SpanKind { 0 => Internal, 1 => Server, 2 => Client });
-crate::saved::saved_enum!(Scope { 0 => Task, 1 => Region, 2 => Range, 3 => Http, 4 => Sql, 5 => Net, 6 => Tls });
+crate::saved::saved_enum!(Scope { 0 => Task, 1 => Region, 2 => Range, 3 => Http, 4 => Sql, 5 => Net, 6 => Tls, 7 => Rpc, 8 => Database, 9 => Messaging, 10 => Function });

@@ -206,7 +206,7 @@ impl CodeLocations {
 }
 
 impl CodeLocation {
-    fn of(frame: &Frame<'_>) -> Self {
+    pub(crate) fn of(frame: &Frame<'_>) -> Self {
         Self {
             function: frame.function.to_string_lossy().into(),
             file: frame.file.to_string_lossy().into(),

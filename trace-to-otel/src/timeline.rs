@@ -53,6 +53,8 @@ pub(crate) struct Timeline {
     latest_in_generation: Time,
     /// The latest moment of the generations before.
     latest: UnixTime,
+    /// Whether the generation is the first since the beginning or the last gap.
+    is_first: bool,
 }
 
 impl Timeline {
@@ -63,6 +65,7 @@ impl Timeline {
             begin: UnixTime(0),
             latest_in_generation: Time(i64::MIN),
             latest: UnixTime(0),
+            is_first: false,
         }
     }
 
@@ -105,7 +108,7 @@ impl Timeline {
 
     /// Goes over to the generation that `event` opens.
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
-        let is_first = self.origin.is_none();
+        self.is_first = self.origin.is_none() || continuity != Continuity::Next;
         self.latest = self.latest();
         self.clock.begin_generation(event);
         self.origin = Some(Origin {
@@ -113,10 +116,15 @@ impl Timeline {
             snapshot: event.tables().clock().snapshot().map(Snapshot::from),
         });
         self.latest_in_generation = event.raw_time();
-        if is_first || continuity != Continuity::Next {
+        if self.is_first {
             self.begin = self.time(event);
             self.latest = self.begin;
         }
+    }
+
+    /// Whether nothing is known of what was before the generation under way.
+    pub(crate) fn is_in_first_generation(&self) -> bool {
+        self.is_first
     }
 
     pub(crate) fn generation(&self) -> Option<u64> {
@@ -135,6 +143,11 @@ impl Timeline {
         self.latest.max(self.clock.unix_time(self.latest_in_generation))
     }
 
+    /// A moment of the generation under way, on the wall clock.
+    pub(crate) fn at(&self, time: Time) -> UnixTime {
+        self.clock.unix_time(time)
+    }
+
     /// When an event of the generation under way happened.
     pub(crate) fn time(&self, event: &Event<'_>) -> UnixTime {
         self.clock.unix_time(event.raw_time())
@@ -147,4 +160,4 @@ impl Timeline {
 
 crate::saved::saved!(Origin { generation, snapshot });
 crate::saved::saved!(Snapshot { trace, monotonic, wall });
-crate::saved::saved!(Timeline { clock, origin, begin, latest_in_generation, latest });
+crate::saved::saved!(Timeline { clock, origin, begin, latest_in_generation, latest, is_first });

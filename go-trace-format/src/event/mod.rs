@@ -252,9 +252,16 @@ impl<'t> Event<'t> {
     /// The stack of the goroutine that the event happened on, if it has one.
     #[must_use]
     pub fn stack(&self) -> Option<Stack<'t>> {
+        self.tables.stack(self.stack_id()?)
+    }
+
+    /// The id of that stack in the tables of the event's generation, which need not have it.
+    #[inline]
+    #[must_use]
+    pub fn stack_id(&self) -> Option<StackId> {
         match STACK_ARGUMENT[self.record.event_type as usize] {
             NO_STACK => None,
-            argument => self.tables.stack(StackId(self.record.arguments[argument as usize])),
+            argument => Some(StackId(self.record.arguments[argument as usize])).filter(|id| id.0 != 0),
         }
     }
 

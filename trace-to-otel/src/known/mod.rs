@@ -8,4 +8,5 @@ pub(crate) mod ranges;
 pub(crate) mod regions;
 pub(crate) mod sections;
 pub(crate) mod span;
+pub(crate) mod stacks;
 pub(crate) mod tasks;

@@ -182,13 +182,17 @@ impl OpenSpans {
     pub(crate) fn operations(&self) -> impl Iterator<Item = &OpenOperation> {
         self.sections.values().filter_map(|section| match &section.what {
             What::Operation(operation) => Some(&**operation),
-            What::Region => None,
+            What::Region | What::Call(_) => None,
         })
     }
 
-    /// How many regions and operations are open.
-    pub(crate) fn section_count(&self) -> usize {
-        self.sections.len()
+    /// How many regions are open, and how many operations of which only stacks tell.
+    pub(crate) fn region_and_call_counts(&self) -> (usize, usize) {
+        self.sections.values().fold((0, 0), |(regions, calls), section| match section.what {
+            What::Region => (regions + 1, calls),
+            What::Operation(_) => (regions, calls),
+            What::Call(_) => (regions, calls + 1),
+        })
     }
 
     /// How many events all spans hold.

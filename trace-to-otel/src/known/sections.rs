@@ -7,6 +7,7 @@ use crate::{
     known::{
         operations::OpenOperation,
         span::{OpenSpan, SectionKey},
+        stacks::OpenCall,
     },
     near::Near,
     saved::{Input, Saved},
@@ -24,6 +25,8 @@ pub(crate) struct Section {
 pub(crate) enum What {
     Region,
     Operation(Box<OpenOperation>),
+    /// An operation of which only stacks tell.
+    Call(Box<OpenCall>),
 }
 
 impl What {
@@ -32,6 +35,7 @@ impl What {
         match self {
             Self::Region => Some(Form::plain(Scope::Region)),
             Self::Operation(operation) => operation.form(),
+            Self::Call(call) => Some(call.form()),
         }
     }
 }
@@ -108,4 +112,4 @@ impl Saved for Sections {
 }
 
 crate::saved::saved!(Section { span, what });
-crate::saved::saved_enum!(What { 0 => Region, 1 => Operation(operation) });
+crate::saved::saved_enum!(What { 0 => Region, 1 => Operation(operation), 2 => Call(call) });

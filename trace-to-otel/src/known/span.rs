@@ -8,7 +8,7 @@ use crate::{
     anatomy::{Anatomy, Totals},
     identity::{Facts, Identity, Placed, SpanContext},
     near::Number,
-    span::{Link, SpanEvent, UnixTime},
+    span::{Link, SpanEvent, SpanKind, UnixTime},
     text::CodeLocation,
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub(crate) struct OpenSpan {
     pub(crate) identity: Identity,
     pub(crate) name: Arc<str>,
+    /// Which side of a call a task stands for, as far as stacks tell.
+    pub(crate) kind: SpanKind,
     pub(crate) start: UnixTime,
     /// The task that it is, or that the program has put it into.
     pub(crate) task: TaskId,
@@ -127,6 +129,7 @@ impl OpenSpan {
         Self {
             identity,
             name,
+            kind: SpanKind::Internal,
             start,
             task,
             place,
@@ -169,6 +172,7 @@ impl LocalParent {
 crate::saved::saved!(OpenSpan {
     identity,
     name,
+    kind,
     start,
     task,
     place,

@@ -22,12 +22,13 @@ use crate::{
         ranges::Ranges,
         regions::Regions,
         span::{OpenSpan, Place},
+        stacks::Stacks,
     },
     mapping::spare::Spare,
     operations::Describer,
     options::MapperOptions,
     saved::{Input, Saved},
-    span::Scope,
+    span::{Scope, UnixTime},
     text::{CodeLocations, Texts},
     timeline::{Continuity, Timeline},
 };
@@ -48,6 +49,7 @@ pub(crate) struct Mapping {
     pub(crate) regions: Regions,
     pub(crate) operations: Operations,
     pub(crate) ranges: Ranges,
+    pub(crate) stacks: Stacks,
     /// Whether the trace tells which goroutine runs where.
     pub(crate) has_scheduling: bool,
     /// Events that open spans hold.
@@ -70,6 +72,7 @@ impl Mapping {
             regions: Regions::default(),
             operations: Operations::default(),
             ranges: Ranges::default(),
+            stacks: Stacks::new(&options.span_functions),
             has_scheduling: false,
             pending_events: 0,
             counters: Counters::default(),
@@ -91,6 +94,7 @@ impl Mapping {
         self.regions.save(out);
         self.operations.save(out);
         self.ranges.save(out);
+        self.stacks.save(out);
         self.has_scheduling.save(out);
         self.counters.save(out);
     }
@@ -104,11 +108,12 @@ impl Mapping {
         loaded.regions = Saved::load(input)?;
         loaded.operations = Saved::load(input)?;
         loaded.ranges = Saved::load(input)?;
+        loaded.stacks = Stacks::new(&loaded.options.span_functions).load(input)?;
         loaded.has_scheduling = Saved::load(input)?;
         loaded.counters = Saved::load(input)?;
         // What can be counted is not believed.
         loaded.operations.recount(loaded.open.operations());
-        loaded.regions.count = loaded.open.section_count() - loaded.operations.count;
+        (loaded.regions.count, loaded.stacks.count) = loaded.open.region_and_call_counts();
         loaded.pending_events = loaded.open.pending_events();
         Some(loaded)
     }
@@ -119,6 +124,7 @@ impl Mapping {
         self.code.begin_generation();
         self.texts.begin_generation();
         self.block_reasons = BlockReasons::NONE;
+        self.stacks.classes.begin_generation();
     }
 
     pub(crate) fn facts(&self, scope: Scope, event: &Event<'_>, task: TaskId, is_begin: bool) -> Facts {
@@ -140,6 +146,18 @@ impl Mapping {
             stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
         };
         self.spare.begin(identity, name, self.timeline.time(event), task, place)
+    }
+
+    /// A span that begins at some time, of which everything else is known already.
+    pub(crate) fn begin_span(
+        &mut self,
+        identity: Identity,
+        name: Arc<str>,
+        start: UnixTime,
+        task: TaskId,
+        place: Place,
+    ) -> Box<OpenSpan> {
+        self.spare.begin(identity, name, start, task, place)
     }
 
     /// The span of which an event is all that was seen: it began before the trace, who knows where.

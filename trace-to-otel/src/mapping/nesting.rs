@@ -14,6 +14,7 @@ use crate::{
         regions::MOST_LOOSE,
         sections::What,
         span::{LocalParent, Meanwhile, Notes, Open, OpenSpan, SectionKey},
+        stacks::OpenCall,
         tasks::Mentioned,
     },
     mapping::Mapping,
@@ -92,10 +93,39 @@ impl Mapping {
         match &section.what {
             What::Region => self.regions.closed(),
             What::Operation(operation) => self.operations.closed(key, operation),
+            What::Call(call) => self.call_closed(key, call, &section.span, &mut ending),
         }
         match form(&section.what) {
             Some(form) => self.emit(form, section.span, anatomy, ending, sink),
             None => Ok(()),
+        }
+    }
+
+    /// Takes note that an operation is over of which only stacks tell.
+    fn call_closed(&mut self, key: SectionKey, call: &OpenCall, span: &OpenSpan, ending: &mut Ending) {
+        self.stacks.count -= 1;
+        self.counters.stacks.count(call.kind, call.was_there, span.place.code.is_some());
+        if !call.was_there {
+            return;
+        }
+        // What its goroutine has done is not known, so that it has not been taken from there.
+        if let Some(goroutine) = span.place.goroutine {
+            self.goroutines.close(goroutine, Open::Section(key));
+        }
+        ending.missing = Some(if ending.missing.is_some() { Missing::Both } else { Missing::Start });
+    }
+
+    /// Takes a section away as if it had never been, because something else tells of the same.
+    pub(crate) fn drop_section(&mut self, key: SectionKey) {
+        let Some(section) = self.open.remove(key) else { return };
+        if let Some(goroutine) = section.span.place.goroutine {
+            self.goroutines.close(goroutine, Open::Section(key));
+        }
+        self.pending_events -= section.span.notes.events.len();
+        match &section.what {
+            What::Region => self.regions.closed(),
+            What::Operation(operation) => self.operations.closed(key, operation),
+            What::Call(_) => self.stacks.count -= 1,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     form::{Ending, Form},
     identity::{Identity, Placed},
     known::span::{LocalParent, Meanwhile, OpenSpan, Place},
-    span::{Scope, Span, SpanSink, UnixTime},
+    span::{Scope, Span, SpanKind, SpanSink, UnixTime},
 };
 
 /// How many open spans' memory is kept.
@@ -49,6 +49,7 @@ impl Spare {
         // Its events and links are none, and stay.
         span.identity = identity;
         span.name = name;
+        span.kind = SpanKind::Internal;
         span.start = start;
         span.task = task;
         span.place = place;

@@ -27,7 +27,7 @@ impl Side {
 
     /// Only the innermost handshake counts, and who asked for it: further out, a server may be serving the request for
     /// which a client connects to a database.
-    fn of_functions<'f>(functions: impl Iterator<Item = &'f [u8]>) -> Option<Self> {
+    pub(crate) fn of_functions<'f>(functions: impl Iterator<Item = &'f [u8]>) -> Option<Self> {
         let is_of_handshake = |function: &[u8]| function.starts_with(b"crypto/tls.");
         for function in functions.skip_while(|function| !is_of_handshake(function)) {
             let side = Self::of_function(function);

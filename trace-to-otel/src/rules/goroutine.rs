@@ -254,7 +254,7 @@ pub(crate) fn ends<S: SpanSink>(
         match section.what {
             What::Region => mapping.loosen(key, sink)?,
             // Go starts and ends an operation on one goroutine: a handler has panicked, its request is over.
-            What::Operation(_) => mapping.end_unfinished(key, Ending::unseen(time), sink)?,
+            What::Operation(_) | What::Call(_) => mapping.end_unfinished(key, Ending::unseen(time), sink)?,
         }
     }
     Ok(())

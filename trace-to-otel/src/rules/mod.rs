@@ -7,6 +7,7 @@ mod log;
 mod operation;
 mod range;
 mod region;
+mod stacks;
 mod task;
 
 pub(crate) use goroutine::Whose;
@@ -17,12 +18,23 @@ use crate::{form::Ending, mapping::Mapping, span::SpanSink};
 
 /// An event that says nothing more than what a goroutine does.
 #[inline]
-pub(crate) fn goroutine_moves(mapping: &mut Mapping, event: &Event<'_>, whose: Whose) {
+pub(crate) fn goroutine_moves<S: SpanSink>(
+    mapping: &mut Mapping,
+    event: &Event<'_>,
+    whose: Whose,
+    sink: &mut S,
+) -> Result<(), S::Error> {
     mapping.has_scheduling = true;
+    if stacks::are_concerned(mapping, event) {
+        // Before the goroutine moves on: the stack tells where it was until then.
+        mapping.timeline.note(event.raw_time());
+        stacks::goroutine_moves(mapping, event, sink)?;
+    }
     let id = whose.goroutine(event);
     if mapping.goroutines.may_know(id) {
         goroutine::moves(mapping, event, id);
     }
+    Ok(())
 }
 
 /// An event that says more than what a goroutine does.
@@ -35,9 +47,19 @@ pub(crate) fn event_with_more<S: SpanSink>(
     let event_type = event.event_type();
     mapping.has_scheduling = mapping.has_scheduling || is_of_scheduling(event_type);
     match event_type {
-        E::GoCreate | E::GoCreateBlocked => goroutine::is_created(mapping, event),
-        E::GoDestroy | E::GoDestroySyscall => goroutine::ends(mapping, event, sink)?,
-        E::GoStatus | E::GoStatusStack => goroutine::status(mapping, event),
+        E::GoCreate | E::GoCreateBlocked => {
+            stacks::see(mapping, event, sink)?;
+            stacks::is_created(mapping, event);
+            goroutine::is_created(mapping, event);
+        }
+        E::GoDestroy | E::GoDestroySyscall => {
+            stacks::ends(mapping, event, sink)?;
+            goroutine::ends(mapping, event, sink)?;
+        }
+        E::GoStatus | E::GoStatusStack => {
+            stacks::status(mapping, event, sink)?;
+            goroutine::status(mapping, event);
+        }
         _ => return event_with_content(mapping, event, sink),
     }
     Ok(())
@@ -50,6 +72,7 @@ fn event_with_content<S: SpanSink>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     handshake::see_innermost(mapping, event, sink)?;
+    stacks::see(mapping, event, sink)?;
     match event.kind() {
         EventKind::TaskBegin(task) => task::begin(mapping, event, task, sink),
         EventKind::TaskEnd(task) => task::end(mapping, event, task, sink),
@@ -73,6 +96,7 @@ pub(crate) fn end_all<S: SpanSink>(mapping: &mut Mapping, sink: &mut S) -> Resul
     task::end_all(mapping, ending, sink)?;
     range::end_all(mapping, ending, sink)?;
     mapping.goroutines.clear();
+    mapping.stacks.clear();
     Ok(())
 }
 

@@ -24,6 +24,7 @@ use crate::{
     },
     mapping::Mapping,
     operations::{self, Side},
+    rules::stacks,
     span::{Scope, SpanSink},
 };
 
@@ -43,6 +44,7 @@ pub(crate) fn begin<S: SpanSink>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     make_room(mapping, sink)?;
+    stacks::are_told(mapping, start.operation);
     let OperationStart { operation, trace_id_fold, span_id, .. } = start;
     let described = mapping.describer.begin(operation, start.text);
     let scope = scope_of(operation);
@@ -78,6 +80,7 @@ pub(crate) fn end<S: SpanSink>(
     end: OperationEnd<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
+    stacks::are_told(mapping, end.operation);
     let goroutine = mapping.goroutine(event);
     let wire = (end.operation, end.span_id);
     let open = &mapping.open;

@@ -13,6 +13,7 @@ use crate::{
         tasks::Mentioned,
     },
     mapping::Mapping,
+    rules::stacks,
     span::{Scope, SpanSink},
 };
 
@@ -27,6 +28,7 @@ pub(crate) fn begin<S: SpanSink>(
     if let Some(parent) = parent {
         mapping.mention(event, parent);
     }
+    let kind = stacks::task_stands_for(mapping, event);
     let parent = parent_of(mapping, parent, mapping.goroutine(event));
     let mentioned = mapping.open.tasks.mentioned.remove(&task.id);
     let identity = match &mentioned {
@@ -39,6 +41,7 @@ pub(crate) fn begin<S: SpanSink>(
         span.notes = notes;
     }
     span.parent = parent;
+    span.kind = kind;
     mapping.goroutines.bind(&mut span, Open::Task(task.id));
     mapping.note_overlap(&span);
     mapping.open.tasks.open.insert(task.id, span);
@@ -105,7 +108,8 @@ fn finish<S: SpanSink>(
     let anatomy = mapping.unbind(&span, Open::Task(id), &mut ending);
     let parent = mapping.open.final_parent_context(&span.parent);
     remember_ended(mapping, id, span.placed(parent).context);
-    mapping.emit(Form::plain(Scope::Task), span, anatomy, ending, sink)
+    let form = Form { kind: span.kind, ..Form::plain(Scope::Task) };
+    mapping.emit(form, span, anatomy, ending, sink)
 }
 
 /// Ends a task that begins a second time, and the oldest one where there are too many.

@@ -344,11 +344,11 @@ impl VolumeOptions {
 /// The filter's category that spans of a scope belong to.
 fn category(scope: Scope) -> Filter {
     match scope {
-        Scope::Task | Scope::Region => Filter::CUSTOM,
+        Scope::Task | Scope::Region | Scope::Function => Filter::CUSTOM,
         Scope::Range => Filter::CORE,
-        Scope::Http => Filter::HTTP,
-        Scope::Sql => Filter::SQL,
-        Scope::Net => Filter::NET,
+        Scope::Http | Scope::Rpc => Filter::HTTP,
+        Scope::Sql | Scope::Database => Filter::SQL,
+        Scope::Net | Scope::Messaging => Filter::NET,
         Scope::Tls => Filter::TLS,
     }
 }

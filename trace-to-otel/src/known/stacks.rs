@@ -1,0 +1,252 @@
+//! The goroutines whose stacks tell of operations, and the operations that they are in.
+
+use std::sync::Arc;
+
+use go_trace_format::{
+    Event, EventType, Time,
+    event::{GoroutineId, ThreadId},
+};
+
+use crate::{
+    attribute,
+    form::Form,
+    known::span::SectionKey,
+    near::Near,
+    operations::Side,
+    saved::{Input, Saved},
+    span::{Attribute, Status, UnixTime},
+    stacks::{Bounds, Classes, Kind, Progress, Shown, Step, named},
+};
+
+/// How many goroutines are followed.
+const MOST_FOLLOWED: usize = 1 << 17;
+/// How many threads' latest events are remembered: threads are numbered one after the other.
+const MOST_THREADS: usize = 1 << 8;
+
+/// What stacks tell.
+#[derive(Debug)]
+pub(crate) struct Stacks {
+    pub(crate) classes: Classes,
+    followed: Near<GoroutineId, Followed>,
+    latest: Latest,
+    /// Kinds of operations that the trace tells of itself.
+    silent: [bool; Kind::COUNT],
+    /// How many operations are open.
+    pub(crate) count: usize,
+    /// What the next stack changes.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// A goroutine that has been in an operation, or in the connection of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    pub(crate) progress: Progress,
+    /// The spans of what is open on it, as far as there are such.
+    pub(crate) spans: Vec<Option<SectionKey>>,
+}
+
+/// An operation that is open.
+#[derive(Debug)]
+pub(crate) struct OpenCall {
+    pub(crate) kind: Kind,
+    /// Whether it began before the trace.
+    pub(crate) was_there: bool,
+    earliest_start: UnixTime,
+    start_width: u64,
+    pub(crate) end_width: Option<u64>,
+    database: Arc<str>,
+    /// The method of a remote call, or a function that the user has named.
+    called: Option<Arc<str>>,
+    side: Option<Side>,
+}
+
+/// The latest event of each thread that tells where its goroutine was: there has been none of the goroutine since.
+#[derive(Debug)]
+struct Latest(Box<[(ThreadId, Time); MOST_THREADS]>);
+
+const NO_THREAD: ThreadId = ThreadId(i64::MIN);
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self(Box::new([(NO_THREAD, Time(0)); MOST_THREADS]))
+    }
+}
+
+impl Latest {
+    #[inline]
+    fn note(&mut self, thread: ThreadId, time: Time) {
+        self.0[thread.0 as usize % MOST_THREADS] = (thread, time);
+    }
+
+    fn of(&self, thread: ThreadId) -> Option<Time> {
+        let (noted, time) = self.0[thread.0 as usize % MOST_THREADS];
+        (noted == thread).then_some(time)
+    }
+}
+
+impl Stacks {
+    pub(crate) fn new(functions: &[Arc<str>]) -> Self {
+        Self {
+            classes: Classes::new(functions),
+            followed: Near::default(),
+            latest: Latest::default(),
+            silent: [false; Kind::COUNT],
+            count: 0,
+            steps: Vec::new(),
+        }
+    }
+
+    /// Whether an event of a goroutine's state changes what is known. For nearly all, nothing but a table is looked at.
+    #[inline]
+    pub(crate) fn concerns(&mut self, event: &Event<'_>) -> bool {
+        let is_followed = match event.event_type() {
+            // Where it goes on, it is where it was.
+            EventType::GoSyscallEnd | EventType::GoSyscallEndBlocked => false,
+            EventType::GoStart | EventType::GoSwitch => {
+                self.followed.may_have(GoroutineId(event.arguments()[0] as i64))
+            }
+            EventType::GoSwitchDestroy => true,
+            _ => {
+                let Some(stack) = event.stack_id() else { return false };
+                !self.classes.is_nothing(stack)
+                    || event.goroutine().is_some_and(|goroutine| self.followed.may_have(goroutine))
+            }
+        };
+        if !is_followed {
+            self.note(event);
+        }
+        is_followed
+    }
+
+    /// Notes that a goroutine did something, or went on.
+    #[inline]
+    pub(crate) fn note(&mut self, event: &Event<'_>) {
+        if let Some(thread) = event.thread() {
+            self.latest.note(thread, event.raw_time());
+        }
+    }
+
+    /// When the goroutine of an event was seen before the event, if it was.
+    pub(crate) fn latest(&self, event: &Event<'_>) -> Option<Time> {
+        self.latest.of(event.thread()?)
+    }
+
+    pub(crate) fn follows(&self, goroutine: GoroutineId) -> bool {
+        self.followed.has(goroutine)
+    }
+
+    pub(crate) fn get_mut(&mut self, goroutine: GoroutineId) -> Option<&mut Followed> {
+        self.followed.get_mut(goroutine)
+    }
+
+    /// The goroutine, followed from now on if it is not yet: none where there are too many.
+    pub(crate) fn follow(&mut self, goroutine: GoroutineId) -> Option<&mut Followed> {
+        if self.followed.len() >= MOST_FOLLOWED && !self.followed.has(goroutine) {
+            return None;
+        }
+        Some(self.followed.get_or_insert_with(goroutine, Followed::default))
+    }
+
+    /// Follows a goroutine of which something is known before it has shown a stack.
+    pub(crate) fn expect(&mut self, goroutine: GoroutineId, progress: Progress) {
+        if let Some(followed) = self.follow(goroutine) {
+            *followed = Followed { progress, spans: Vec::new() };
+        }
+    }
+
+    pub(crate) fn forget(&mut self, goroutine: GoroutineId) {
+        self.followed.remove(goroutine);
+    }
+
+    /// Forgets what all goroutines were in.
+    pub(crate) fn clear(&mut self) {
+        self.followed = Near::default();
+        self.latest = Latest::default();
+    }
+
+    pub(crate) fn is_silent(&self, kind: Kind) -> bool {
+        self.silent[kind as usize]
+    }
+
+    /// Says nothing of a kind any more. Says whether that is new.
+    pub(crate) fn silence(&mut self, kind: Kind) -> bool {
+        !core::mem::replace(&mut self.silent[kind as usize], true)
+    }
+
+    pub(crate) fn save(&self, out: &mut Vec<u8>) {
+        self.followed.save(out);
+        self.silent.save(out);
+    }
+
+    /// Of the threads' latest events nothing is kept: none of a goroutine goes from one generation to the next without a
+    /// new one.
+    pub(crate) fn load(self, input: &mut Input<'_>) -> Option<Self> {
+        Some(Self { followed: Saved::load(input)?, silent: Saved::load(input)?, ..self })
+    }
+}
+
+impl OpenCall {
+    pub(crate) fn new(kind: Kind, was_there: bool, start: Bounds, database: Arc<str>) -> Self {
+        Self {
+            kind,
+            was_there,
+            earliest_start: start.earliest,
+            start_width: start.width(),
+            end_width: None,
+            database,
+            called: None,
+            side: None,
+        }
+    }
+
+    /// It had begun at this time.
+    pub(crate) fn settle(&mut self, latest: UnixTime) {
+        self.start_width = latest.0.saturating_sub(self.earliest_start.0);
+    }
+
+    /// Takes what a stack tells of it. What the user says of the database is believed more.
+    pub(crate) fn show(&mut self, shown: &Shown, is_database_given: bool) {
+        if let Some(database) = shown.database.as_ref().filter(|_| !is_database_given) {
+            self.database = Arc::clone(database);
+        }
+        if self.kind == Kind::Function {
+            self.called = shown.code.as_ref().map(|code| Arc::clone(&code.function));
+        } else if shown.method.is_some() {
+            self.called.clone_from(&shown.method);
+        }
+        self.side = self.side.or(shown.side);
+    }
+
+    /// What it looks like in the end.
+    pub(crate) fn form(&self) -> Form {
+        let named = named(self.kind, &self.database, self.called.as_ref(), self.side);
+        let mut attributes = named.attributes;
+        attributes.push(Attribute::new(attribute::EVIDENCE, "stacks"));
+        let seconds = |width: u64| width as f64 / 1e9;
+        if !self.was_there {
+            attributes.push(Attribute::new(attribute::START_UNCERTAINTY, seconds(self.start_width)));
+        }
+        if let Some(width) = self.end_width {
+            attributes.push(Attribute::new(attribute::END_UNCERTAINTY, seconds(width)));
+        }
+        Form {
+            scope: named.scope,
+            kind: named.kind,
+            status: Status::Unset,
+            name: Some(named.name),
+            attributes,
+        }
+    }
+}
+
+crate::saved::saved!(Followed { progress, spans });
+crate::saved::saved!(OpenCall {
+    kind,
+    was_there,
+    earliest_start,
+    start_width,
+    end_width,
+    database,
+    called,
+    side
+});

@@ -1,0 +1,668 @@
+//! What one goroutine was in, from one of its stacks to the next.
+//!
+//! Nothing here knows of spans or of events: classes of stacks and moments come in, and steps go out.
+
+use crate::{
+    span::UnixTime,
+    stacks::{
+        class::{Class, Found, Phase},
+        entries::Kind,
+    },
+};
+
+/// What is known of a goroutine that has been in an operation, or in the connection of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The outermost first.
+    open: Vec<Open>,
+    phase: Phase,
+    standing: Standing,
+}
+
+/// How a goroutine came to be what it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    /// Its stacks tell everything.
+    #[default]
+    Usual,
+    /// It was there before the recording, and has shown no stack since.
+    Unseen,
+    /// It serves one request of HTTP/2, and has not started to run.
+    WillServe,
+    /// It serves one request of HTTP/2 until it ends.
+    Serves,
+    /// It has served it.
+    HasServed,
+}
+
+/// An operation that the goroutine is in.
+#[derive(Debug)]
+struct Open {
+    kind: Kind,
+    key: u64,
+    /// The stack of the first thing that it did.
+    first: Option<u64>,
+    /// The stack of the last thing that it did.
+    latest: u64,
+    /// Whether it did something else than the first thing.
+    has_moved_on: bool,
+    /// The stacks by which it has sent something, as far as there is room.
+    sends: [u64; MOST_SENDS],
+    /// Whether what comes next is another operation, as a query whose rows are being read.
+    is_over: bool,
+    /// Whether the next event will tell by when it had begun at the latest.
+    is_unsettled: bool,
+    /// How much has been told of it.
+    rank: u32,
+    /// Whether it has done anything by itself.
+    is_active: bool,
+}
+
+const MOST_SENDS: usize = 4;
+
+/// When something happened, as far as the trace tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) earliest: UnixTime,
+    pub(crate) estimate: UnixTime,
+    pub(crate) latest: UnixTime,
+}
+
+/// What a stack changes. Steps come in the order of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// An operation, the outermost of which has depth 0, had begun at this time.
+    Settle { depth: usize, latest: UnixTime },
+    /// The innermost operation has ended.
+    Close { end: Bounds },
+    /// An operation has begun inside of those that are open.
+    Open {
+        kind: Kind,
+        /// Which of the class it is; of a request whose handler has shown nothing, none.
+        found: Option<usize>,
+        start: Bounds,
+        /// Whether it was there before the recording.
+        was_there: bool,
+    },
+    /// The stack tells more of an operation than others did.
+    Show { depth: usize, found: usize },
+}
+
+/// An event of a goroutine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// The goroutine's event before.
+    pub(crate) last: UnixTime,
+    pub(crate) now: UnixTime,
+    /// Whether the goroutine did something by itself, and did not merely have to stop or to help the garbage collector.
+    pub(crate) is_own_doing: bool,
+}
+
+/// Where between its bounds a moment most likely is.
+#[derive(Clone, Copy)]
+enum Likely {
+    Earliest,
+    Middle,
+    Latest,
+}
+
+impl Bounds {
+    fn new(earliest: UnixTime, latest: UnixTime, likely: Likely) -> Self {
+        let earliest = earliest.min(latest);
+        let estimate = match likely {
+            Likely::Earliest => earliest,
+            Likely::Middle => UnixTime(earliest.0 + (latest.0 - earliest.0) / 2),
+            Likely::Latest => latest,
+        };
+        Self { earliest, estimate, latest }
+    }
+
+    fn at(time: UnixTime) -> Self {
+        Self { earliest: time, estimate: time, latest: time }
+    }
+
+    /// The same, but most likely not before something else that cannot have been later.
+    fn not_before(self, other: UnixTime) -> Self {
+        Self { estimate: self.estimate.max(other).min(self.latest), ..self }
+    }
+
+    /// How far apart the bounds are, in nanoseconds.
+    pub(crate) fn width(&self) -> u64 {
+        self.latest.0.saturating_sub(self.earliest.0)
+    }
+}
+
+/// By what recordings with the truth beside them have shown.
+impl Kind {
+    fn likely_start(self) -> Likely {
+        match self {
+            Self::HttpServer | Self::RpcClient | Self::RpcServer | Self::Tls | Self::Connect => {
+                Likely::Earliest
+            }
+            Self::Dns => Likely::Latest,
+            _ => Likely::Middle,
+        }
+    }
+
+    fn likely_end(self) -> Likely {
+        match self {
+            Self::HttpClient | Self::Connect | Self::Dns => Likely::Earliest,
+            _ => Likely::Middle,
+        }
+    }
+}
+
+impl Open {
+    fn new(kind: Kind, key: u64) -> Self {
+        Self {
+            kind,
+            key,
+            first: None,
+            latest: 0,
+            has_moved_on: false,
+            sends: [0; MOST_SENDS],
+            is_over: false,
+            is_unsettled: false,
+            rank: 0,
+            is_active: false,
+        }
+    }
+
+    fn is(&self, found: &Found) -> bool {
+        // A goroutine serves one request at a time, whatever its connection was called from.
+        self.kind == found.kind && (self.kind == Kind::HttpServer || self.key == found.key)
+    }
+
+    /// Whether the same call has come again: it does what it began with, or it sends once more.
+    fn is_repeated_by(&self, class: &Class) -> bool {
+        let begins_anew = self.has_moved_on && self.first == Some(class.hash);
+        let sends_anew = class.is_send && self.latest != class.hash && self.sends.contains(&class.hash);
+        self.kind != Kind::HttpServer && (self.is_over || begins_anew || sends_anew)
+    }
+
+    /// Takes note of something that the goroutine did in it.
+    fn does(&mut self, class: &Class, is_innermost: bool) {
+        let first = *self.first.get_or_insert(class.hash);
+        self.has_moved_on |= first != class.hash;
+        self.latest = class.hash;
+        self.is_active = true;
+        if !is_innermost {
+            return;
+        }
+        if class.is_send && !self.sends.contains(&class.hash) {
+            if let Some(free) = self.sends.iter_mut().find(|send| **send == 0) {
+                *free = class.hash;
+            }
+        }
+        self.is_over |= class.is_query_over && self.kind == Kind::Sql;
+    }
+}
+
+impl Progress {
+    /// A goroutine that was there before the recording, of which nothing is known.
+    pub(crate) fn unseen() -> Self {
+        Self { standing: Standing::Unseen, ..Self::default() }
+    }
+
+    /// A goroutine that was created to serve one request of HTTP/2.
+    pub(crate) fn of_handler() -> Self {
+        Self { standing: Standing::WillServe, ..Self::default() }
+    }
+
+    /// Whether it can be forgotten: another stack would tell as much without it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.phase == Phase::None && self.standing == Standing::Usual
+    }
+
+    /// Whether the outermost operation is a request that the goroutine serves, in which it has done nothing so far.
+    pub(crate) fn is_at_begin_of_request(&self) -> bool {
+        matches!(&self.open[..], [open] if open.kind == Kind::HttpServer && !open.is_active)
+    }
+
+    /// It starts or goes on to run.
+    pub(crate) fn starts(&mut self, now: UnixTime, steps: &mut Vec<Step>) {
+        if self.standing == Standing::WillServe {
+            self.standing = Standing::Serves;
+            self.open_request(Bounds::at(now), false, true, steps);
+        }
+    }
+
+    /// It ends.
+    pub(crate) fn ends(&mut self, moment: Moment, steps: &mut Vec<Step>) {
+        self.settle(moment.now, steps);
+        let mut floor = moment.last;
+        while let Some(open) = self.open.last() {
+            let likely = match self.standing {
+                // Its request is what it was for.
+                Standing::Serves if self.open.len() == 1 => Likely::Latest,
+                _ => open.kind.likely_end(),
+            };
+            self.close(Bounds::new(moment.last, moment.now, likely), &mut floor, steps);
+        }
+    }
+
+    /// It has shown a stack that is of no operation.
+    pub(crate) fn sees_nothing(&mut self, moment: Moment, steps: &mut Vec<Step>) {
+        self.sees(&Class::default(), moment, steps);
+    }
+
+    /// It has shown a stack.
+    pub(crate) fn sees(&mut self, class: &Class, moment: Moment, steps: &mut Vec<Step>) {
+        if self.standing == Standing::HasServed {
+            return;
+        }
+        let was_unseen = self.standing == Standing::Unseen;
+        if was_unseen {
+            self.standing = Standing::Usual;
+        }
+        self.settle(moment.now, steps);
+        let former = self.phase;
+        if class.phase != Phase::None && (class.phase != Phase::Elsewhere || former == Phase::None) {
+            self.phase = class.phase;
+        }
+        match class.phase {
+            Phase::Begin => {
+                self.leave(0, Likely::Middle, moment, steps);
+                self.open_request(Bounds::at(moment.now), false, true, steps);
+            }
+            Phase::Read | Phase::Finish => {
+                if class.phase == Phase::Finish && self.open.is_empty() {
+                    self.has_served_unseen(former, moment, steps);
+                }
+                self.leave(0, Likely::Latest, moment, steps);
+            }
+            Phase::HandlerDone => {
+                self.standing = Standing::HasServed;
+                self.leave(0, Likely::Latest, moment, steps);
+            }
+            // Where nothing is said of the request, it goes on.
+            Phase::Elsewhere if class.operations.is_empty() && self.serves() => {
+                self.leave(1, Likely::Middle, moment, steps);
+            }
+            _ => self.compare(class, was_unseen, former, moment, steps),
+        }
+    }
+
+    fn serves(&self) -> bool {
+        self.open.first().is_some_and(|open| open.kind == Kind::HttpServer)
+    }
+
+    /// The response of a request is being finished of which nothing has been seen.
+    fn has_served_unseen(&mut self, former: Phase, moment: Moment, steps: &mut Vec<Step>) {
+        match former {
+            // The handler has shown nothing.
+            Phase::Read => {
+                let start = Bounds::new(moment.last, moment.now, Likely::Earliest);
+                self.open_request(start, false, false, steps);
+            }
+            Phase::None => self.open_request(Bounds::at(moment.last), true, false, steps),
+            _ => {}
+        }
+    }
+
+    fn open_request(&mut self, start: Bounds, was_there: bool, is_unsettled: bool, steps: &mut Vec<Step>) {
+        self.open.push(Open { is_unsettled, ..Open::new(Kind::HttpServer, 0) });
+        steps.push(Step::Open { kind: Kind::HttpServer, found: None, start, was_there });
+    }
+
+    /// Compares what is open with what the stack has: leaves what it has not, and enters what it has more.
+    fn compare(
+        &mut self,
+        class: &Class,
+        was_unseen: bool,
+        former: Phase,
+        moment: Moment,
+        steps: &mut Vec<Step>,
+    ) {
+        let mut kept = self.kept(class, moment.is_own_doing);
+        if kept == 0 && class.operations.is_empty() && self.standing == Standing::Serves {
+            // Its request is what it is for.
+            kept = self.open.len().min(1);
+        }
+        let floor = self.leave(kept, Likely::Middle, moment, steps);
+        self.enter(class, was_unseen, former, Moment { last: floor, ..moment }, moment.last, steps);
+        self.take_note(class, moment, steps);
+    }
+
+    /// How many of the operations that are open go on.
+    fn kept(&self, class: &Class, is_own_doing: bool) -> usize {
+        let is_anew = is_own_doing && !class.is_send_waiting;
+        let innermost = class.operations.len();
+        let pairs = self.open.iter().zip(&class.operations).enumerate();
+        pairs
+            .take_while(|(depth, (open, found))| {
+                let is_repeated = is_anew && depth + 1 == innermost && open.is_repeated_by(class);
+                open.is(found) && !is_repeated
+            })
+            .count()
+    }
+
+    /// Opens what the stack has inside of what is open. `floor` is when what was there before has ended.
+    fn enter(
+        &mut self,
+        class: &Class,
+        was_unseen: bool,
+        former: Phase,
+        floored: Moment,
+        last: UnixTime,
+        steps: &mut Vec<Step>,
+    ) {
+        let mut floor = floored.last;
+        for (index, found) in class.operations.iter().enumerate().skip(self.open.len()) {
+            let is_server = found.kind == Kind::HttpServer;
+            if is_server && class.phase == Phase::None {
+                self.standing = Standing::Serves;
+            }
+            // A connection is seen to read a request before its handler is called.
+            let was_there = was_unseen || (is_server && former == Phase::None);
+            let start = Bounds::new(last, floored.now, found.kind.likely_start()).not_before(floor);
+            floor = start.estimate;
+            self.open.push(Open::new(found.kind, found.key));
+            steps.push(Step::Open { kind: found.kind, found: Some(index), start, was_there });
+        }
+    }
+
+    /// Takes note of what the stack tells of the operations that go on.
+    fn take_note(&mut self, class: &Class, moment: Moment, steps: &mut Vec<Step>) {
+        let innermost = self.open.len();
+        for (depth, open) in self.open.iter_mut().enumerate() {
+            if moment.is_own_doing && !class.is_send_waiting {
+                open.does(class, depth + 1 == innermost);
+            }
+            let rank = class.operations.get(depth).map_or(0, |found| found.shown.rank);
+            if rank > open.rank {
+                open.rank = rank;
+                steps.push(Step::Show { depth, found: depth });
+            }
+        }
+    }
+
+    fn settle(&mut self, latest: UnixTime, steps: &mut Vec<Step>) {
+        for (depth, open) in self.open.iter_mut().enumerate() {
+            if core::mem::take(&mut open.is_unsettled) {
+                steps.push(Step::Settle { depth, latest });
+            }
+        }
+    }
+
+    /// Closes what is open but for so many, and gives the time by which that is over. Of requests it is said when in
+    /// between they most likely ended.
+    fn leave(&mut self, kept: usize, of_request: Likely, moment: Moment, steps: &mut Vec<Step>) -> UnixTime {
+        let mut floor = moment.last;
+        while self.open.len() > kept {
+            let kind = self.open.last().map_or(Kind::HttpServer, |open| open.kind);
+            let likely = if kind == Kind::HttpServer { of_request } else { kind.likely_end() };
+            self.close(Bounds::new(moment.last, moment.now, likely), &mut floor, steps);
+        }
+        floor
+    }
+
+    fn close(&mut self, end: Bounds, floor: &mut UnixTime, steps: &mut Vec<Step>) {
+        let end = end.not_before(*floor);
+        *floor = end.estimate;
+        self.open.pop();
+        steps.push(Step::Close { end });
+    }
+}
+
+crate::saved::saved!(Progress { open, phase, standing });
+crate::saved::saved!(Open {
+    kind,
+    key,
+    first,
+    latest,
+    has_moved_on,
+    sends,
+    is_over,
+    is_unsettled,
+    rank,
+    is_active
+});
+crate::saved::saved_enum!(Standing {
+    0 => Usual,
+    1 => Unseen,
+    2 => WillServe,
+    3 => Serves,
+    4 => HasServed,
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stacks::class::tests::class;
+
+    /// A goroutine whose stacks come one unit of time after the other, and the operations that it has been in.
+    #[derive(Default)]
+    struct Goroutine {
+        progress: Progress,
+        now: u64,
+        open: Vec<(Kind, u64, bool)>,
+        /// Kind, start and end as estimated, whether it was there before.
+        ended: Vec<(Kind, u64, u64, bool)>,
+        widths: Vec<u64>,
+    }
+
+    impl Goroutine {
+        fn moment(&mut self, is_own_doing: bool) -> Moment {
+            self.now += 10;
+            Moment { last: UnixTime(self.now - 10), now: UnixTime(self.now), is_own_doing }
+        }
+
+        fn take(&mut self, steps: Vec<Step>) {
+            for step in steps {
+                match step {
+                    Step::Open { kind, start, was_there, .. } => {
+                        assert!(start.earliest <= start.estimate && start.estimate <= start.latest);
+                        self.open.push((kind, start.estimate.0, was_there));
+                    }
+                    Step::Close { end } => {
+                        assert!(end.earliest <= end.estimate && end.estimate <= end.latest);
+                        let (kind, start, was_there) = self.open.pop().expect("something is open");
+                        assert!(start <= end.estimate.0, "{kind:?}");
+                        self.widths.push(end.width());
+                        self.ended.push((kind, start, end.estimate.0, was_there));
+                    }
+                    Step::Settle { depth, latest } => {
+                        assert!(self.open[depth].1 <= latest.0);
+                    }
+                    Step::Show { depth, .. } => assert!(depth < self.open.len()),
+                }
+            }
+            let kinds: Vec<_> = self.progress.open.iter().map(|open| open.kind).collect();
+            assert_eq!(self.open.iter().map(|&(kind, ..)| kind).collect::<Vec<_>>(), kinds);
+        }
+
+        fn sees_as(&mut self, functions: &[&str], is_own_doing: bool) -> &mut Self {
+            let (moment, mut steps) = (self.moment(is_own_doing), Vec::new());
+            match functions {
+                [] => self.progress.sees_nothing(moment, &mut steps),
+                _ => self.progress.sees(&class(functions), moment, &mut steps),
+            }
+            self.take(steps);
+            self
+        }
+
+        fn sees(&mut self, functions: &[&str]) -> &mut Self {
+            self.sees_as(functions, true)
+        }
+
+        fn ends(&mut self) -> &mut Self {
+            let (moment, mut steps) = (self.moment(true), Vec::new());
+            self.progress.ends(moment, &mut steps);
+            self.take(steps);
+            assert!(self.open.is_empty());
+            self
+        }
+
+        fn kinds(&self) -> Vec<Kind> {
+            self.ended.iter().map(|&(kind, ..)| kind).collect()
+        }
+    }
+
+    const SERVE: &str = "net/http.(*conn).serve";
+    const READ: &[&str] = &["syscall.read", "net/http.(*conn).readRequest", SERVE];
+    const BEGIN: &[&str] = &["net/http.(*connReader).startBackgroundRead", SERVE];
+    const FINISH: &[&str] = &["syscall.write", "net/http.(*response).finishRequest", SERVE];
+    const HANDLER: &[&str] = &[
+        "runtime.gopark",
+        "main.hello",
+        "net/http.HandlerFunc.ServeHTTP",
+        "net/http.serverHandler.ServeHTTP",
+        SERVE,
+    ];
+    const ELSEWHERE: &[&str] = &["runtime.gcAssistAlloc", SERVE];
+    const WRITE: &[&str] = &["syscall.write", "main.(*conn).send", "database/sql.(*DB).Query", "main.hello"];
+    const WRITE_MORE: &[&str] =
+        &["syscall.write", "main.(*conn).flush", "database/sql.(*DB).Query", "main.hello"];
+    const WAIT: &[&str] =
+        &["internal/poll.(*FD).Read", "main.(*conn).receive", "database/sql.(*DB).Query", "main.hello"];
+
+    #[test]
+    fn a_request_without_a_body_begins_before_its_handler() {
+        let mut connection = Goroutine::default();
+        connection.sees(READ).sees(BEGIN).sees(HANDLER).sees(FINISH).sees(FINISH).sees(READ);
+        assert_eq!(connection.ended, [(Kind::HttpServer, 20, 40, false)]);
+        assert_eq!(connection.widths, [10]);
+    }
+
+    #[test]
+    fn a_request_with_a_body_begins_after_it_was_read() {
+        let mut connection = Goroutine::default();
+        connection.sees(READ).sees(HANDLER).sees(ELSEWHERE).sees(HANDLER).sees(FINISH);
+        assert_eq!(connection.ended, [(Kind::HttpServer, 10, 50, false)]);
+    }
+
+    #[test]
+    fn a_request_whose_handler_shows_nothing_is_one() {
+        let mut connection = Goroutine::default();
+        connection.sees(READ).sees(ELSEWHERE).sees(FINISH).sees(FINISH);
+        assert_eq!(connection.ended, [(Kind::HttpServer, 20, 30, false)]);
+    }
+
+    #[test]
+    fn what_is_elsewhere_ends_nothing() {
+        let mut connection = Goroutine::default();
+        connection.sees(READ).sees(BEGIN);
+        for _ in 0..5 {
+            connection.sees(ELSEWHERE).sees(HANDLER);
+        }
+        connection.sees(&["context.(*cancelCtx).cancel", SERVE]).sees(READ);
+        assert_eq!(connection.ended, [(Kind::HttpServer, 20, 125, false)]);
+    }
+
+    #[test]
+    fn requests_of_a_connection_follow_on_each_other() {
+        let mut connection = Goroutine::default();
+        for _ in 0..3 {
+            connection.sees(READ).sees(BEGIN).sees(FINISH);
+        }
+        // Pipelined, with bodies: nothing is read in between.
+        connection.sees(HANDLER).sees(FINISH).sees(HANDLER).sees(FINISH).ends();
+        assert_eq!(connection.kinds(), [Kind::HttpServer; 5]);
+        assert!(connection.ended.iter().all(|&(.., was_there)| !was_there));
+    }
+
+    #[test]
+    fn a_recording_begins_in_the_midst_of_a_request() {
+        for stack in [HANDLER, FINISH] {
+            let mut connection = Goroutine { progress: Progress::unseen(), ..Goroutine::default() };
+            connection.sees(stack).sees(FINISH).sees(READ).sees(BEGIN).sees(FINISH).ends();
+            let were_there: Vec<_> = connection.ended.iter().map(|&(.., was_there)| was_there).collect();
+            assert_eq!(were_there, [true, false]);
+        }
+        let mut query = Goroutine { progress: Progress::unseen(), ..Goroutine::default() };
+        query.sees(WAIT).sees(WRITE).sees(&[]).ends();
+        assert_eq!(query.kinds(), [Kind::Sql], "where it began is not known, and it goes on");
+        assert!(query.ended[0].3);
+    }
+
+    #[test]
+    fn a_handler_that_panics_or_takes_the_connection_ends_with_its_goroutine() {
+        let mut connection = Goroutine::default();
+        connection.sees(READ).sees(BEGIN).sees(HANDLER).ends();
+        assert_eq!(connection.ended, [(Kind::HttpServer, 20, 35, false)]);
+    }
+
+    #[test]
+    fn a_request_of_http2_is_what_its_goroutine_is_for() {
+        const RUNS: &[&str] = &["runtime.gopark", "main.hello", "net/http.(*http2serverConn).runHandler"];
+        const DONE: &[&str] = &[
+            "sync.(*Mutex).Lock",
+            "net/http.(*http2responseWriter).handlerDone",
+            "net/http.(*http2serverConn).runHandler",
+        ];
+        for shows_end in [true, false] {
+            let mut handler = Goroutine { progress: Progress::of_handler(), ..Goroutine::default() };
+            let mut steps = Vec::new();
+            handler.progress.starts(UnixTime(5), &mut steps);
+            handler.progress.starts(UnixTime(6), &mut steps);
+            handler.take(steps);
+            handler.sees(RUNS).sees(&[]);
+            if shows_end {
+                handler.sees(DONE).sees(RUNS);
+            }
+            handler.ends();
+            assert_eq!(handler.ended, [(Kind::HttpServer, 5, 30, false)]);
+        }
+    }
+
+    #[test]
+    fn calls_in_a_loop_are_told_apart_by_what_they_begin_with() {
+        let mut loops = Goroutine::default();
+        for _ in 0..3 {
+            loops.sees(WRITE).sees(WAIT).sees(WRITE_MORE).sees(WAIT);
+        }
+        loops.sees(&[]);
+        assert_eq!(loops.kinds(), [Kind::Sql; 3]);
+        assert!(
+            loops.ended.windows(2).all(|calls| calls[0].2 == calls[1].1),
+            "one begins where another ends"
+        );
+    }
+
+    #[test]
+    fn a_call_first_seen_in_its_midst_ends_where_the_next_one_sends() {
+        let mut loops = Goroutine::default();
+        loops.sees(WAIT).sees(WRITE_MORE).sees(WRITE).sees(WRITE_MORE);
+        loops.sees(&[]);
+        assert_eq!(loops.kinds(), [Kind::Sql; 2]);
+    }
+
+    #[test]
+    fn sending_in_pieces_is_one_call() {
+        const BLOCKED: &[&str] = &[
+            "internal/poll.(*pollDesc).waitWrite",
+            "internal/poll.(*FD).Write",
+            "database/sql.(*DB).Query",
+            "main.hello",
+        ];
+        let mut call = Goroutine::default();
+        call.sees(WRITE).sees(BLOCKED).sees(WRITE).sees(BLOCKED).sees(WRITE).sees(WAIT).sees(&[]);
+        assert_eq!(call.kinds(), [Kind::Sql]);
+    }
+
+    #[test]
+    fn having_to_stop_is_nothing_that_a_call_does() {
+        let mut call = Goroutine::default();
+        call.sees(WRITE).sees_as(WAIT, false).sees(WRITE).sees_as(WAIT, false).sees(&[]);
+        assert_eq!(call.kinds(), [Kind::Sql]);
+    }
+
+    #[test]
+    fn a_query_is_over_when_its_rows_are_read() {
+        const ROWS: &[&str] =
+            &["database/sql.(*Rows).initContextClose", "database/sql.(*DB).Query", "main.hello"];
+        let mut loops = Goroutine::default();
+        loops.sees(ROWS).sees(ROWS).sees(&[]);
+        assert_eq!(loops.kinds(), [Kind::Sql; 2]);
+    }
+
+    #[test]
+    fn inner_operations_stay_within_outer_ones() {
+        let dial = [&["syscall.connect", "net.(*sysDialer).dialSingle", "main.(*driver).Open"], &WRITE[2..]]
+            .concat();
+        let mut call = Goroutine::default();
+        call.sees(&dial).sees(WRITE).sees(WAIT).sees(&[]);
+        assert_eq!(call.ended, [(Kind::Connect, 5, 10, false), (Kind::Sql, 5, 35, false)]);
+    }
+}
