@@ -120,7 +120,7 @@ impl MetricsCollector {
     pub fn event(&mut self, event: &Event<'_>) -> Option<Vec<Metric>> {
         use EventType as E;
         let time = event.raw_time();
-        let [first, ..] = *event.arguments();
+        let first = event.arguments().first().copied().unwrap_or_default();
         match event.event_type() {
             E::Sync => return self.sync(event),
             E::GoStart => {

@@ -41,9 +41,9 @@ impl Theme {
     pub(super) fn scope(self, scope: Scope) -> Style {
         let style = match scope {
             Scope::Task => AnsiColor::Cyan.on_default().bold(),
-            Scope::Region => AnsiColor::Green.on_default(),
-            Scope::Http => AnsiColor::Blue.on_default().bold(),
-            Scope::Sql => AnsiColor::Magenta.on_default(),
+            Scope::Region | Scope::Function => AnsiColor::Green.on_default(),
+            Scope::Http | Scope::Rpc => AnsiColor::Blue.on_default().bold(),
+            Scope::Sql | Scope::Database | Scope::Messaging => AnsiColor::Magenta.on_default(),
             Scope::Net | Scope::Tls => AnsiColor::Cyan.on_default(),
             // What the runtime does for its own sake.
             Scope::Range => self.dim,

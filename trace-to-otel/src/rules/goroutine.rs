@@ -179,7 +179,7 @@ fn add_state_event(
 
 /// A generation says what a goroutine does. That is news only where something is missing between.
 pub(crate) fn status(mapping: &mut Mapping, event: &Event<'_>) {
-    let [id, _, status, _] = *event.arguments();
+    let &[id, _, status, ..] = event.arguments() else { return };
     let Some(goroutine) = mapping.goroutines.get_mut(GoroutineId(id as i64)) else { return };
     // Go: `tracev2.GoStatus`. The reader keeps the state before in the upper half.
     let doing = match status & 0xffff_ffff {

@@ -53,7 +53,7 @@ pub(crate) fn log<S: SpanSink>(
     let message = mapping.texts.message(log.category, log.message);
     notes.events.push(SpanEvent {
         time: mapping.timeline.time(event),
-        name: mapping.texts.name_by_id(event.arguments()[1], log.category, NO_CATEGORY),
+        name: mapping.texts.name_by_id(log.category_id.0, log.category, NO_CATEGORY),
         attributes: vec![Attribute::new(attribute::LOG_MESSAGE, message)],
     });
     Ok(())

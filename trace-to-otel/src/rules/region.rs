@@ -54,7 +54,7 @@ pub(crate) fn begin<S: SpanSink>(
         None => mapping.task_as_parent(region.task),
     };
     let identity = parent.child(&mapping.facts(Scope::Region, event, region.task, true));
-    let name = mapping.texts.name_by_id(event.arguments()[1], region.name, UNNAMED);
+    let name = mapping.texts.name_by_id(region.name_id.0, region.name, UNNAMED);
     let mut span = mapping.open_span(identity, name, event, region.task);
     span.parent = parent;
     mapping.regions.count += 1;
@@ -73,7 +73,7 @@ pub(crate) fn end<S: SpanSink>(
         return Ok(());
     }
     let end = Ending::seen(mapping.timeline.time(event), goroutine);
-    let name_id = event.arguments()[1];
+    let name_id = region.name_id.0;
     let (task, thread) = (region.task, event.thread());
     // Nearly always it is the innermost one, of a name that is known.
     if let (Some(goroutine), Some(name)) = (goroutine, mapping.texts.known_by_id(name_id)) {

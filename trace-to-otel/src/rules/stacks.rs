@@ -127,7 +127,7 @@ pub(crate) fn status<S: SpanSink>(
     event: &Event<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    let [id, _, _, stack] = *event.arguments();
+    let &[id, .., stack] = event.arguments() else { return Ok(()) };
     let goroutine = GoroutineId(id as i64);
     if !mapping.options.stack_operations || mapping.stacks.follows(goroutine) {
         return Ok(());
@@ -151,7 +151,7 @@ pub(crate) fn status<S: SpanSink>(
 
 /// A goroutine is created: perhaps to serve a request.
 pub(crate) fn is_created(mapping: &mut Mapping, event: &Event<'_>) {
-    let [id, stack, ..] = *event.arguments();
+    let &[id, stack, ..] = event.arguments() else { return };
     let Some(stack) = event.tables().stack(StackId(stack)) else { return };
     if mapping.options.stack_operations && starts_handler(mapping, stack) {
         mapping.stacks.expect(GoroutineId(id as i64), Progress::of_handler());

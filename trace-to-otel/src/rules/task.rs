@@ -35,7 +35,7 @@ pub(crate) fn begin<S: SpanSink>(
         Some(mentioned) => mentioned.identity,
         None => parent.child(&mapping.facts(Scope::Task, event, task.id, true)),
     };
-    let name = mapping.texts.name_by_id(event.arguments()[2], task.name, "(unnamed task)");
+    let name = mapping.texts.name_by_id(task.name_id.map_or(0, |id| id.0), task.name, "(unnamed task)");
     let mut span = mapping.open_span(identity, name, event, task.id);
     if let Some(Mentioned { notes, .. }) = mentioned {
         span.notes = notes;

@@ -180,7 +180,7 @@ impl<'a> Job<'a> {
                     tracing::warn!(file = self.name, "the stream breaks off");
                     return Ok(());
                 }
-                Err(Error::Io { kind: io::ErrorKind::WouldBlock, .. }) => return Ok(()),
+                Err(Error::Io { error, .. }) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(self.refuse(error)),
             }
         }
@@ -200,7 +200,7 @@ impl<'a> Job<'a> {
             let event = match reader.next_event() {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
-                Err(Error::Io { kind: io::ErrorKind::WouldBlock, .. }) => break,
+                Err(Error::Io { error, .. }) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(self.refuse(error)),
             };
             if event.event_type() == EventType::Sync {
@@ -288,17 +288,19 @@ impl<'a> Job<'a> {
 
     /// Why a trace cannot be read.
     fn refuse(&self, error: Error) -> Trouble {
-        match error {
-            Error::Io { kind: io::ErrorKind::WouldBlock | io::ErrorKind::UnexpectedEof, .. }
-                if !self.arrival.is_whole =>
-            {
+        let kind = match &error {
+            Error::Io { error, .. } => Some(error.kind()),
+            _ => None,
+        };
+        match kind {
+            Some(io::ErrorKind::WouldBlock | io::ErrorKind::UnexpectedEof) if !self.arrival.is_whole => {
                 Trouble::Nothing
             }
-            Error::Io { kind: io::ErrorKind::FileTooLarge, .. } if self.arrival.is_whole => {
+            Some(io::ErrorKind::FileTooLarge) if self.arrival.is_whole => {
                 let most = self.config.file.limits.max_generation_bytes;
                 Trouble::Poison(format!("a generation is larger than [limits] max_generation_bytes = {most}"))
             }
-            Error::Io { kind, .. } if kind != io::ErrorKind::FileTooLarge => {
+            Some(kind) if kind != io::ErrorKind::FileTooLarge => {
                 Trouble::Later(format!("it cannot be read: {error}"))
             }
             // Of what is still being written, the end is awaited before it is judged.
