@@ -1,6 +1,7 @@
 //! The `traceparent` header: W3C Trace Context level 2, section "Traceparent Header" (rule T1).
 
 use core::fmt;
+use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
 use core::str::FromStr;
 
 use crate::blanks::{count_leading, trim};
@@ -22,6 +23,8 @@ const LENGTH: usize = 55;
 /// assert!(flags.is_sampled() && flags.is_random());
 /// assert_eq!(flags.to_string(), "03");
 /// assert_eq!(flags.with_sampled(false), TraceFlags::RANDOM);
+/// assert_eq!(flags, TraceFlags::SAMPLED | TraceFlags::RANDOM);
+/// assert_eq!(flags & !TraceFlags::SAMPLED, TraceFlags::RANDOM);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceFlags(u8);
@@ -64,6 +67,45 @@ impl TraceFlags {
     #[must_use]
     pub const fn with_random(self, random: bool) -> Self {
         if random { Self(self.0 | Self::RANDOM.0) } else { Self(self.0 & !Self::RANDOM.0) }
+    }
+}
+
+/// The flags that either has.
+impl BitOr for TraceFlags {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for TraceFlags {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = *self | other;
+    }
+}
+
+/// The flags that both have.
+impl BitAnd for TraceFlags {
+    type Output = Self;
+
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl BitAndAssign for TraceFlags {
+    fn bitand_assign(&mut self, other: Self) {
+        *self = *self & other;
+    }
+}
+
+/// The known flags that are not set.
+impl Not for TraceFlags {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self::from_byte(!self.0)
     }
 }
 
