@@ -13,16 +13,7 @@ every_library=("${libraries[@]/#/--package=}")
 
 # The oldest Rust that the libraries promise.
 # shellcheck disable=SC2034
-msrv=$(sed --quiet 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
-
-# The features of a crate, one on each line.
-features_of() {
-    cargo metadata --locked --no-deps --format-version 1 \
-        | python3 -c 'import json, sys
-for package in json.load(sys.stdin)["packages"]:
-    if package["name"] == sys.argv[1]:
-        print(*package["features"], sep="\n")' "$1"
-}
+msrv=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 
 # Prints a command, then runs it.
 run() {
@@ -35,6 +26,18 @@ cargo_tool() {
     local name=$1 version=$2
     if [[ "$("cargo-$name" "$name" --version 2>/dev/null || true) " != *" $version "* ]]; then
         run env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug --root "$tools" "cargo-$name@$version"
+    fi
+}
+
+# The target that programs are built for where nobody says otherwise.
+host() { rustc --version --verbose | sed -n 's/^host: //p'; }
+
+# standard_library TARGET: what is needed to build for a target, C included.
+standard_library() {
+    [[ -d $(rustc --print target-libdir --target "$1" 2>/dev/null) ]] || run rustup target add "$1"
+    # ring and Zstandard are C, and musl has a compiler of its own.
+    if [[ $1 == *-linux-musl && $(host) != *-musl ]] && ! command -v musl-gcc >/dev/null; then
+        debian_packages musl-tools
     fi
 }
 

@@ -19,7 +19,7 @@ use trace_to_otel::{
 /// What a damaged trace has lost is told on standard error, and is no failure unless --strict is given. The exit
 /// status is 0 when all was done, 1 when something failed, 2 for a wrong command line.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
@@ -47,8 +47,10 @@ pub(crate) enum Verb {
     /// Prints every event, byte for byte as `TZ=UTC go tool trace -d=parsed` does.
     ///
     /// As Go's own reader it stops at the first inconsistency, with exit status 1, after all events before it.
+    #[command(after_long_help = DUMP_EXAMPLES)]
     Dump(DumpArguments),
     /// Reads the whole trace and tells what is in it.
+    #[command(after_long_help = INFO_EXAMPLES)]
     Info(InfoArguments),
     /// Writes a trace again with some categories only, and without the secrets of its texts.
     ///
@@ -59,13 +61,27 @@ pub(crate) enum Verb {
     ///
     /// The trace is read twice, with one generation of it in memory at a time; what comes through a pipe is kept in a
     /// temporary file meanwhile.
+    #[command(after_long_help = FILTER_EXAMPLES)]
     Filter(FilterArguments),
     /// Sanitizes texts: one on each line of standard input, or between NUL bytes.
     ///
     /// Each goes to standard output with the end that it had, as soon as it is complete, and in UTF-8. A text of more
     /// than 16 MiB is an error. A text that may itself hold line breaks, as SQL does, needs --null.
+    #[command(after_long_help = SANITIZE_EXAMPLES)]
     Sanitize(SanitizeArguments),
+    /// Writes manual pages and the completions of shells into a folder.
+    #[cfg(feature = "manual")]
+    #[command(hide = true)]
+    Manual { folder: PathBuf },
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  trace-converter app.trace
+  trace-converter spans --format html --out app.html app.trace
+  trace-converter otlp --endpoint http://localhost:4318 app.trace
+
+Each verb has more: trace-converter help VERB.";
 
 const SPANS_EXAMPLES: &str = "\
 Examples:
@@ -81,6 +97,29 @@ Examples:
   trace-converter otlp --endpoint localhost:4317 --protocol grpc --compression zstd --signals traces,metrics app.trace
   OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20… trace-converter otlp --send *.trace
   trace-converter otlp --correlate --out spans.jsonl front.trace back.trace";
+
+const DUMP_EXAMPLES: &str = "\
+Examples:
+  trace-converter dump app.trace | less
+  trace-converter dump app.trace | grep --count GoBlock
+  TZ=UTC go tool trace -d=parsed app.trace | diff - <(trace-converter dump app.trace)";
+
+const INFO_EXAMPLES: &str = "\
+Examples:
+  trace-converter info app.trace
+  trace-converter info --json app.trace | python3 -m json.tool
+  trace-converter info --strict app.trace.gz || echo damaged";
+
+const FILTER_EXAMPLES: &str = "\
+Examples:
+  trace-converter filter app.trace --keep core,custom --out stock.trace
+  trace-converter filter app.trace --sql-dialect postgres --out without-secrets.trace";
+
+const SANITIZE_EXAMPLES: &str = "\
+Examples:
+  trace-converter sanitize sql --dialect postgres < queries
+  printf 'SELECT 1\\0SELECT 2\\0' | trace-converter sanitize sql --null
+  echo https://bob:hunter2@example.com/?key=1 | trace-converter sanitize url";
 
 #[derive(Debug, Args)]
 pub(crate) struct SpansArguments {

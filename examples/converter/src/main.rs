@@ -7,6 +7,8 @@ mod dump;
 mod filter;
 mod info;
 mod input;
+#[cfg(feature = "manual")]
+mod manual;
 mod map;
 mod otlp;
 mod output;
@@ -43,6 +45,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Info(arguments) => info::run(&arguments),
         Verb::Filter(arguments) => filter::run(&arguments),
         Verb::Sanitize(arguments) => sanitize::run(&arguments),
+        #[cfg(feature = "manual")]
+        Verb::Manual { folder } => Ok(manual::write(&folder)?),
     }
 }
 

@@ -16,7 +16,7 @@ use trace_to_otel::otlp::{Compression, Protocol};
 /// TRACE_OUTPUT_DIR), then the file. Signals: TERM and INT end it after what is at hand is delivered, within
 /// drain_timeout; HUP reads the file again.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
@@ -27,10 +27,28 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Takes and delivers traces until it is told to end.
+    #[command(after_long_help = EXAMPLES)]
     Run(RunArguments),
     /// Checks the settings, whether the directories can be used, and whether the receiver answers.
+    #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Settings),
+    /// Writes manual pages and the completions of shells into a folder.
+    #[cfg(feature = "manual")]
+    #[command(hide = true)]
+    Manual { folder: PathBuf },
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  trace-sidecar --watch '/tmp/traces/{service}/*.trace'
+  trace-sidecar --pull http://localhost:6060/debug/pprof/trace --service-name orders
+  trace-sidecar run --once --stdin --service-name orders < stream.bin
+  trace-sidecar --config trace-sidecar.toml --dry-run";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  trace-sidecar check --endpoint http://localhost:4318
+  trace-sidecar check --config trace-sidecar.toml";
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {

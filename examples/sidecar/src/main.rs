@@ -6,6 +6,8 @@ mod cli;
 mod config;
 mod deliver;
 mod inbox;
+#[cfg(feature = "manual")]
+mod manual;
 mod premises;
 mod quarantine;
 mod run;
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
             match cli.verb.unwrap_or(Verb::Run(cli.run)) {
                 Verb::Run(arguments) => run::run(&arguments).await,
                 Verb::Check(settings) => run::check(&settings).await,
+                #[cfg(feature = "manual")]
+                Verb::Manual { folder } => Ok(manual::write(&folder)?),
             }
         });
         // Standard input may never end.
