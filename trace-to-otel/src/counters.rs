@@ -40,8 +40,6 @@ pub struct Counters {
     pub dropped_links: u64,
     /// Goroutines created inside of spans, of which that is not remembered, because of a limit.
     pub unknown_creations: u64,
-    /// Operations of which nothing but stacks told.
-    pub stacks: StackCounters,
 }
 
 /// Operations that have ended and of which nothing but the stacks of events told, by their kinds.
@@ -159,7 +157,6 @@ crate::saved::saved!(Counters {
     late_ends,
     dropped_links,
     unknown_creations,
-    stacks,
 });
 crate::saved::saved!(StackCounters {
     requests,

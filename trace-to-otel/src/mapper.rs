@@ -3,7 +3,7 @@
 use go_trace_format::{Event, EventKind, EventType, ReadyEvents};
 
 use crate::{
-    counters::Counters,
+    counters::{Counters, StackCounters},
     mapping::Mapping,
     options::MapperOptions,
     rules::{self, Whose},
@@ -58,6 +58,12 @@ impl Mapper {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.mapping.counters
+    }
+
+    /// Which operations have ended of which nothing but stacks told.
+    #[must_use]
+    pub fn stack_counters(&self) -> &StackCounters {
+        &self.mapping.stack_counters
     }
 
     /// The number of the latest generation that events were taken of.

@@ -102,9 +102,9 @@ impl Stacks {
         let is_followed = match event.event_type() {
             // Where it goes on, it is where it was.
             EventType::GoSyscallEnd | EventType::GoSyscallEndBlocked => false,
-            EventType::GoStart | EventType::GoSwitch => {
-                self.followed.may_have(GoroutineId(event.arguments()[0] as i64))
-            }
+            EventType::GoStart | EventType::GoSwitch => self
+                .followed
+                .may_have(GoroutineId(event.arguments().first().copied().unwrap_or_default() as i64)),
             EventType::GoSwitchDestroy => true,
             _ => {
                 let Some(stack) = event.stack_id() else { return false };
@@ -168,9 +168,9 @@ impl Stacks {
         self.silent[kind as usize]
     }
 
-    /// Says nothing of a kind any more. Says whether that is new.
-    pub(crate) fn silence(&mut self, kind: Kind) -> bool {
-        !core::mem::replace(&mut self.silent[kind as usize], true)
+    /// Says nothing of a kind any more.
+    pub(crate) fn silence(&mut self, kind: Kind) {
+        self.silent[kind as usize] = true;
     }
 
     pub(crate) fn save(&self, out: &mut Vec<u8>) {

@@ -13,7 +13,7 @@ use go_trace_format::{
 };
 
 use crate::{
-    counters::Counters,
+    counters::{Counters, StackCounters},
     identity::{Facts, Identity},
     known::{
         goroutines::{BlockReasons, Goroutines},
@@ -55,6 +55,7 @@ pub(crate) struct Mapping {
     /// Events that open spans hold.
     pub(crate) pending_events: usize,
     pub(crate) counters: Counters,
+    pub(crate) stack_counters: StackCounters,
 }
 
 impl Mapping {
@@ -76,15 +77,16 @@ impl Mapping {
             has_scheduling: false,
             pending_events: 0,
             counters: Counters::default(),
+            stack_counters: StackCounters::default(),
             options,
         }
     }
 
     /// Forgets everything but options and counts.
     pub(crate) fn forget(&mut self) {
-        let counters = self.counters;
+        let (counters, stack_counters) = (self.counters, self.stack_counters);
         let options = core::mem::take(&mut self.options);
-        *self = Self { counters, ..Self::new(options) };
+        *self = Self { counters, stack_counters, ..Self::new(options) };
     }
 
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
@@ -97,6 +99,7 @@ impl Mapping {
         self.stacks.save(out);
         self.has_scheduling.save(out);
         self.counters.save(out);
+        self.stack_counters.save(out);
     }
 
     /// What was saved, with these options. None where the input is not what saving gives.
@@ -111,6 +114,7 @@ impl Mapping {
         loaded.stacks = Stacks::new(&loaded.options.span_functions).load(input)?;
         loaded.has_scheduling = Saved::load(input)?;
         loaded.counters = Saved::load(input)?;
+        loaded.stack_counters = Saved::load(input)?;
         // What can be counted is not believed.
         loaded.operations.recount(loaded.open.operations());
         (loaded.regions.count, loaded.stacks.count) = loaded.open.region_and_call_counts();

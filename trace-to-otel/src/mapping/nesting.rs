@@ -104,7 +104,7 @@ impl Mapping {
     /// Takes note that an operation is over of which only stacks tell.
     fn call_closed(&mut self, key: SectionKey, call: &OpenCall, span: &OpenSpan, ending: &mut Ending) {
         self.stacks.count -= 1;
-        self.counters.stacks.count(call.kind, call.was_there, span.place.code.is_some());
+        self.stack_counters.count(call.kind, call.was_there, span.place.code.is_some());
         if !call.was_there {
             return;
         }

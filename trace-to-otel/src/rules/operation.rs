@@ -44,7 +44,7 @@ pub(crate) fn begin<S: SpanSink>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     make_room(mapping, sink)?;
-    stacks::are_told(mapping, start.operation);
+    stacks::are_told(mapping);
     let OperationStart { operation, trace_id_fold, span_id, .. } = start;
     let described = mapping.describer.begin(operation, start.text);
     let scope = scope_of(operation);
@@ -80,7 +80,7 @@ pub(crate) fn end<S: SpanSink>(
     end: OperationEnd<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    stacks::are_told(mapping, end.operation);
+    stacks::are_told(mapping);
     let goroutine = mapping.goroutine(event);
     let wire = (end.operation, end.span_id);
     let open = &mapping.open;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use go_trace_format::{
     Event, EventType, Stack,
-    event::{GoroutineId, Operation, StackId, TaskId},
+    event::{GoroutineId, StackId, TaskId},
 };
 
 use crate::{
@@ -37,7 +37,7 @@ pub(crate) fn goroutine_moves<S: SpanSink>(
     event: &Event<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    let named = GoroutineId(event.arguments()[0] as i64);
+    let named = GoroutineId(event.arguments().first().copied().unwrap_or_default() as i64);
     match event.event_type() {
         EventType::GoStart | EventType::GoSwitch => starts(mapping, event, named, sink),
         EventType::GoSwitchDestroy => {
@@ -162,23 +162,17 @@ fn starts_handler(mapping: &mut Mapping, stack: Stack<'_>) -> bool {
     mapping.stacks.classes.starts_handler(stack)
 }
 
-/// The trace tells of operations of a kind by itself: from now on, it alone does.
-pub(crate) fn are_told(mapping: &mut Mapping, operation: Operation) {
-    let kind = match operation {
-        Operation::HttpServer => Kind::HttpServer,
-        Operation::HttpClient => Kind::HttpClient,
-        Operation::Sql => Kind::Sql,
-        Operation::Tls => Kind::Tls,
-        Operation::Dns => Kind::Dns,
-        Operation::Connect => Kind::Connect,
-        _ => return,
-    };
-    if !mapping.stacks.silence(kind) {
+/// The trace tells of network operations by itself: from now on, it alone does.
+pub(crate) fn are_told(mapping: &mut Mapping) {
+    const TOLD: [Kind; 6] =
+        [Kind::HttpServer, Kind::HttpClient, Kind::Sql, Kind::Tls, Kind::Dns, Kind::Connect];
+    if mapping.stacks.is_silent(Kind::HttpServer) {
         return;
     }
+    TOLD.into_iter().for_each(|kind| mapping.stacks.silence(kind));
     for key in mapping.open.sections_from_latest() {
         let what = mapping.open.section(key).map(|section| &section.what);
-        if matches!(what, Some(What::Call(call)) if call.kind == kind) {
+        if matches!(what, Some(What::Call(call)) if TOLD.contains(&call.kind)) {
             mapping.drop_section(key);
         }
     }
