@@ -28,7 +28,7 @@ use crate::{
 /// ```
 /// use go_trace_format::{Dumper, ReaderOptions, Mode};
 ///
-/// let trace = std::fs::read("../testdata/go1.26/tasks.trace")?;
+/// let trace = std::fs::read("examples/tasks.trace")?;
 /// let mut reader = ReaderOptions::new().mode(Mode::Strict).read_slice(&trace)?;
 /// let mut dumper = Dumper::new(Vec::new(), |_, text| text.into());
 /// while let Some(event) = reader.next_event()? {

@@ -66,7 +66,7 @@ impl<'a> RawEvents<'a> {
         }
         let mut cursor = Cursor::new(self.data, self.position);
         let byte = cursor.byte().unwrap_or_default();
-        let event_type = self.events[byte as usize].ok_or_else(|| Error::InvalidEvent { offset, byte })?;
+        let event_type = self.events[byte as usize].ok_or(Error::InvalidEvent { offset, byte })?;
         let invalid = || Error::InvalidVarint { offset };
         let time_delta = cursor.varint().ok_or_else(invalid)?;
         let arguments = decode_arguments(&mut cursor, argument_count(event_type)).ok_or_else(invalid)?;

@@ -26,7 +26,7 @@ use crate::{
 /// };
 ///
 /// // A trace without what the program says: tasks, regions, logs and labels.
-/// let trace = std::fs::read("../testdata/go1.26/tasks.trace")?;
+/// let trace = std::fs::read("examples/tasks.trace")?;
 /// let generations = ReaderOptions::new().generations(&trace)?;
 /// let (version, dialect) = (generations.version(), generations.dialect());
 /// let mut filtered = Writer::new(Vec::new(), version, dialect)?;

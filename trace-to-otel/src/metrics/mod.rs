@@ -47,7 +47,7 @@ const OTHER_PAUSE_DURATION: &str = "gotrace.pause.other.duration";
 /// use trace_to_otel::{MetricsCollector, UnixTime};
 ///
 /// # fn main() -> Result<(), go_trace_format::Error> {
-/// # let trace = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/go1.27/generations.trace"));
+/// # let trace = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generations.trace"));
 /// let mut reader = go_trace_format::Reader::from_slice(trace)?;
 /// let mut collector = MetricsCollector::new(UnixTime(0));
 /// let mut metrics = Vec::new();
