@@ -84,7 +84,8 @@ fn unescaped(text: &str) -> Option<String> {
                 place += ESCAPE.len() + 2;
             }
             None => {
-                let next = text[place + 1..].find('\\').map_or(text.len(), |next| place + 1 + next);
+                let from = place + usize::from(text[place..].starts_with('\\'));
+                let next = text[from..].find('\\').map_or(text.len(), |next| from + next);
                 plain.push_str(&text[place..next]);
                 place = next;
             }
