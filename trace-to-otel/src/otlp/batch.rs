@@ -45,6 +45,26 @@ impl Batch {
         Ok(Self { signal, encoding, bytes, records })
     }
 
+    /// One request with the records of several, of one resource or of many, in their order: for a sender of many small
+    /// batches. It cannot be [split](Self::split): who is told that it is too large sends the parts.
+    ///
+    /// `None` where there is no batch, or where they are not of one signal and encoding.
+    #[must_use]
+    pub fn join(parts: &[Self]) -> Option<Self> {
+        let Self { signal, encoding, .. } = *parts.first()?;
+        if parts.iter().any(|part| (part.signal, part.encoding) != (signal, encoding)) {
+            return None;
+        }
+        let bytes = match encoding {
+            // The fields of a message may stand in several rows of bytes, one after the other.
+            #[cfg(feature = "protobuf")]
+            Encoding::Protobuf => parts.iter().flat_map(|part| &part.bytes).copied().collect(),
+            #[cfg(feature = "json")]
+            Encoding::Json => super::json::envelope::join(parts.iter().map(|part| &*part.bytes))?,
+        };
+        Some(Self { signal, encoding, bytes, records: parts.iter().map(|part| part.records).sum() })
+    }
+
     /// What kind of records it has.
     #[must_use]
     pub const fn signal(&self) -> Signal {

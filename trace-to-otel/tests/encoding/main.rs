@@ -65,6 +65,29 @@ fn check_json<T: Expected>(resource: &Resource, records: &[T], max_bytes: usize)
     }
 }
 
+/// Joined batches are one request with the resources of all of them, in order, in either encoding.
+fn check_joined<T: Expected>(resources: &[Resource], records: &[T]) {
+    let of = |encoding| {
+        let each = resources.iter().flat_map(|resource| encode(encoding, resource, records, usize::MAX));
+        let parts: Vec<_> = each.map(|(batch, _)| batch).collect();
+        (Batch::join(&parts), parts)
+    };
+    let (Some(joined), parts) = of(Encoding::Protobuf) else {
+        assert!(records.is_empty() || resources.is_empty());
+        return;
+    };
+    assert_eq!(joined.records(), parts.iter().map(Batch::records).sum::<usize>());
+    let expected = T::Request::decode(joined.bytes()).expect("a request");
+    for resource in resources {
+        let alone = T::request(resource, records).encode_to_vec();
+        assert!(parts.iter().any(|part| part.bytes() == alone));
+    }
+    let (of_json, json_parts) = of(Encoding::Json);
+    let decoded: T::Request = serde_json::from_slice(of_json.expect("as many").bytes()).expect("JSON");
+    assert!(decoded == expected, "{decoded:#?}\n{expected:#?}");
+    assert_eq!(Batch::join(&[parts[0].clone(), json_parts[0].clone()]), None, "two encodings");
+}
+
 /// A batch is read back from its bytes, and its halves are the requests of one half of the records each.
 fn check_parts<T: Expected>(batch: &Batch, resource: &Resource, records: &[T]) {
     let again = Batch::from_bytes(batch.signal(), batch.encoding(), batch.bytes().to_vec());
@@ -108,6 +131,14 @@ macro_rules! properties {
                     max_bytes in 0_usize..60_000,
                 ) {
                     check_json(&resource, &records, max_bytes);
+                }
+
+                #[test]
+                fn joined_batches_are_one_request(
+                    resources in vec(arbitrary::resource(), 0..4),
+                    records in vec(arbitrary::$record(), 0..5),
+                ) {
+                    check_joined(&resources, &records);
                 }
 
                 #[test]

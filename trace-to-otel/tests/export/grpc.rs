@@ -79,12 +79,15 @@ async fn the_connection_is_kept_until_no_answer_comes() {
 
 #[tokio::test]
 async fn successes() {
+    let cut = "x".repeat(500) + "…";
     let cases = [
         (GrpcReply::AcceptAll, (0, "")),
         (GrpcReply::Accept(0, ""), (0, "")),
         (GrpcReply::Accept(0, "use the new name"), (0, "use the new name")),
         (GrpcReply::Accept(3, "too\nold"), (3, "too old")),
         (GrpcReply::Accept(3, SECRET), (3, "[redacted]")),
+        // However much it says.
+        (GrpcReply::Accept(3, "x".repeat(1 << 20).leak()), (3, cut.as_str())),
     ];
     for (reply, expected) in cases {
         let accepted = call(reply).await.unwrap();

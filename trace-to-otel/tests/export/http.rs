@@ -147,6 +147,16 @@ async fn successes() {
         (Answer::new(200, "", ""), (0, "", false)),
         (Answer::new(204, "", ""), (0, "", false)),
         (Answer::new(200, JSON, ""), (0, "", false)),
+        (Answer::new(201, "text/plain", "created"), (0, "", false)),
+        (Answer::new(207, "", "ok"), (0, "", false)),
+        (Answer::new(200, "text/html", "<html>Welcome to nginx!</html>"), (0, "", false)),
+        (Answer::new(200, "text/html", ""), (0, "", false)),
+        (Answer::new(200, "application/octet-stream", vec![0; 1 << 20]), (0, "", false)),
+        // OTLP's words under another name, or none.
+        (Answer::new(200, "text/plain", r#"{"partialSuccess":{"rejectedSpans":"2"}}"#), (2, "", true)),
+        (Answer::new(200, "", response(Some((2, "too old")))), (2, "too old", true)),
+        (Answer::new(200, "text/plain", "{}"), (0, "", false)),
+        (json(r#"{"error":null,"code":0,"message":""}"#), (0, "", true)),
     ];
     for (answer, expected) in cases {
         let receiver = HttpReceiver::start([Reply::Answer(answer.clone())]).await;
@@ -158,24 +168,43 @@ async fn successes() {
 }
 
 #[tokio::test]
-async fn a_success_that_no_otlp_receiver_sends_is_an_error() {
+async fn a_success_whose_content_says_otherwise_is_an_error() {
+    use ExportErrorKind as Kind;
     let cases = [
-        Answer::new(200, "text/html", "<html>Welcome to nginx!</html>"),
-        Answer::new(200, "text/html", ""),
-        Answer::new(200, "text/plain", "ok"),
-        Answer::new(200, "", "ok"),
-        Answer::new(200, PROTOBUF, "<html>Welcome</html>"),
-        Answer::new(200, JSON, "<html>Welcome</html>"),
-        Answer::new(200, JSON, "[]"),
-        Answer::new(200, JSON, "{} {}"),
-        Answer::new(200, PROTOBUF, vec![0; 1 << 20]),
+        (Answer::new(200, PROTOBUF, "<html>Welcome</html>"), Kind::NotOtlp),
+        (Answer::new(200, JSON, "<html>Welcome</html>"), Kind::NotOtlp),
+        (Answer::new(200, JSON, "[]"), Kind::NotOtlp),
+        (Answer::new(200, JSON, "{} {}"), Kind::NotOtlp),
+        (Answer::new(200, PROTOBUF, vec![0; 1 << 20]), Kind::NotOtlp),
+        (Answer::new(200, JSON, r#"{"code":13,"message":"no room"}"#), Kind::ServerError),
+        (Answer::new(202, "text/plain", r#"{"error":"no room"}"#), Kind::ServerError),
+        (Answer::new(200, "", r#"{"error":{"reason":"no room"}}"#), Kind::ServerError),
     ];
-    for answer in cases {
+    for (answer, kind) in cases {
         let receiver = HttpReceiver::start([Reply::Answer(answer)]).await;
         let outcome =
             exporter(Protocol::HttpProtobuf, &receiver.endpoint).export(&batch(Encoding::Protobuf, 1)).await;
-        let error = failed(outcome, ExportErrorKind::NotOtlp);
+        let error = failed(outcome, kind);
         assert!(!error.is_retryable(), "{error}");
+    }
+}
+
+/// However much a receiver says of a success, it is one: sending again would store it twice.
+#[tokio::test]
+async fn long_words_about_a_success_are_cut() {
+    let long = "very long ".repeat(1 << 17);
+    let answers = [
+        (Answer::new(200, PROTOBUF, response(Some((3, &long)))), 3),
+        (Answer::new(200, JSON, format!(r#"{{"partialSuccess":{{"errorMessage":"{long}"}}}}"#)), 0),
+        (Answer::new(200, "text/plain", long.clone()), 0),
+    ];
+    for (answer, rejected) in answers {
+        let receiver = HttpReceiver::start([Reply::Answer(answer)]).await;
+        let outcome =
+            exporter(Protocol::HttpProtobuf, &receiver.endpoint).export(&batch(Encoding::Protobuf, 9)).await;
+        let accepted = outcome.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(accepted.rejected, rejected);
+        assert!(accepted.message.len() < 600, "{}", accepted.message.len());
     }
 }
 

@@ -15,8 +15,8 @@ pub struct Accepted {
     pub rejected: u64,
     /// Why, or what the receiver warns of although it took all; on one line, often empty.
     pub message: String,
-    /// Whether the receiver answered as OTLP demands. Some that are good receivers nevertheless send no more than an
-    /// HTTP 200 or 204 without content, and so does many a web server that is none: look whether the data arrived.
+    /// Whether the receiver answered as OTLP demands. Some that are good receivers nevertheless answer with any status
+    /// of HTTP's 2xx and any content or none, and so does many a web server that is none: look whether the data arrived.
     pub is_acknowledged: bool,
 }
 
@@ -41,6 +41,70 @@ struct PartialSuccess {
     rejected: i64,
     #[prost(string, tag = "2")]
     error_message: String,
+}
+
+impl ExportResponse {
+    /// Whether it says anything.
+    #[cfg(feature = "http")]
+    pub(super) fn has_partial_success(&self) -> bool {
+        self.partial_success.is_some()
+    }
+
+    /// What the first bytes of a response tell whose end is missing, as that of one with a very long message; `None`
+    /// where it is none.
+    #[cfg(feature = "http")]
+    pub(super) fn from_beginning(bytes: &[u8]) -> Option<Self> {
+        let mut response = Self::default();
+        for_each_field(bytes, |field| match field {
+            Field::Bytes(1, inner) => {
+                let partial = response.partial_success.get_or_insert_default();
+                for_each_field(inner, |field| {
+                    match field {
+                        Field::Integer(1, rejected) => {
+                            partial.rejected = i64::try_from(rejected).unwrap_or(0);
+                        }
+                        Field::Bytes(2, text) => {
+                            partial.error_message = String::from_utf8_lossy(text).into_owned();
+                        }
+                        _ => {}
+                    }
+                    Some(())
+                })
+            }
+            _ => Some(()),
+        })?;
+        Some(response)
+    }
+}
+
+/// A field of a message: its number, and what it holds.
+#[cfg(feature = "http")]
+enum Field<'b> {
+    Integer(u32, u64),
+    /// As far as there are bytes.
+    Bytes(u32, &'b [u8]),
+}
+
+/// Goes through the fields of a message that may be cut off within one. `None` where it is no message.
+#[cfg(feature = "http")]
+fn for_each_field<'b>(mut bytes: &'b [u8], mut see: impl FnMut(Field<'b>) -> Option<()>) -> Option<()> {
+    use prost::encoding::{WireType, decode_key, decode_varint};
+    while !bytes.is_empty() {
+        let (number, wire_type) = decode_key(&mut bytes).ok()?;
+        match wire_type {
+            WireType::Varint => see(Field::Integer(number, decode_varint(&mut bytes).ok()?))?,
+            WireType::LengthDelimited => {
+                let length = usize::try_from(decode_varint(&mut bytes).ok()?).unwrap_or(usize::MAX);
+                let (content, rest) = bytes.split_at(length.min(bytes.len()));
+                bytes = rest;
+                see(Field::Bytes(number, content))?;
+            }
+            WireType::SixtyFourBit => bytes = bytes.get(8..).unwrap_or_default(),
+            WireType::ThirtyTwoBit => bytes = bytes.get(4..).unwrap_or_default(),
+            WireType::StartGroup | WireType::EndGroup => return None,
+        }
+    }
+    Some(())
 }
 
 /// An empty partial success is a success.
@@ -122,6 +186,21 @@ pub(super) mod json {
         Ok(ExportResponse { partial_success })
     }
 
+    /// What an answer to a request says that failed, whatever its status: a `google.rpc.Status` that is not 0, or an
+    /// `error`, as many an API has it.
+    pub(in crate::otlp::export) fn failure(body: &[u8]) -> Option<String> {
+        let said: JsonFailure = serde_json::from_slice(body).ok()?;
+        let words = |value: serde_json::Value| match value {
+            serde_json::Value::Null | serde_json::Value::Bool(false) => None,
+            serde_json::Value::String(text) if text.is_empty() => None,
+            serde_json::Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        };
+        let error = said.error.and_then(words);
+        let status = said.code.filter(|&code| code != 0).and(said.message);
+        error.or(status)
+    }
+
     /// The message of a `google.rpc.Status`.
     pub(in crate::otlp::export) fn status_message(body: &[u8]) -> Option<String> {
         serde_json::from_slice(body).ok().and_then(|status: JsonRpcStatus| status.message)
@@ -146,6 +225,13 @@ pub(super) mod json {
         rejected: Option<Integer>,
         #[serde(rename = "errorMessage", alias = "error_message")]
         error_message: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct JsonFailure {
+        error: Option<serde_json::Value>,
+        code: Option<i64>,
+        message: Option<String>,
     }
 
     #[derive(Deserialize)]

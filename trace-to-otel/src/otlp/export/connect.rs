@@ -19,7 +19,12 @@ use super::{
 pub(super) const USER_AGENT: &str = concat!("trace-to-otel/", env!("CARGO_PKG_VERSION"), " (Rust)");
 
 /// Answers are short; of longer ones this much is read, in bytes.
+#[cfg(feature = "http")]
 pub(super) const LONGEST_ANSWER: usize = 64 << 10;
+
+/// A message of gRPC is read whole or not at all, in bytes: what gRPC's implementations take unless told otherwise.
+#[cfg(feature = "grpc")]
+pub(super) const LONGEST_MESSAGE: usize = 4 << 20;
 
 /// Makes connections.
 pub(super) type Connector = HttpsConnector<HttpConnector>;

@@ -112,7 +112,8 @@ impl fmt::Display for ReceiverStatus {
 /// | `Rejected`, `InvalidBatch` | puts this request aside and goes on with the next |
 /// | all others | keeps the request, raises an alarm and tries again slowly, not before [`retry_after`](Self::retry_after) |
 ///
-/// No value of a header is in it.
+/// No value of a header is in it. Written with `{:#}`, it leaves out the [advice](ExportErrorKind::advice): for programs
+/// that know better where their settings come from.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExportError(Box<Details>);
 
@@ -221,9 +222,25 @@ impl fmt::Display for ExportError {
             write!(f, "; tried {attempts} times")?;
         }
         if let Some(wait) = retry_after {
-            write!(f, "; it wants to be left alone for {} s", wait.as_secs_f64())?;
+            write!(f, "; it wants to be left alone for {}", Spoken(*wait))?;
         }
-        write!(f, "; {}", kind.advice())
+        if f.alternate() { Ok(()) } else { write!(f, "; {}", kind.advice()) }
+    }
+}
+
+/// A duration as a person would say it.
+struct Spoken(Duration);
+
+impl fmt::Display for Spoken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 4] =
+            [(365 * 86_400, "years"), (86_400, "days"), (3_600, "h"), (60, "min")];
+        let seconds = self.0.as_secs();
+        // Below two of a unit, the next smaller one tells more.
+        match UNITS.iter().find(|(length, _)| seconds >= 2 * length) {
+            Some((length, unit)) => write!(f, "{} {unit}", seconds / length),
+            None => write!(f, "{} s", self.0.as_secs_f64()),
+        }
     }
 }
 

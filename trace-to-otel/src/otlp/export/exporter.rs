@@ -21,7 +21,7 @@ use crate::otlp::{Batch, Encoding};
 /// shared, and batches may be under way side by side: each call is one request, and the connections are kept. Dropping
 /// the future of a call cancels it; whether the receiver has the batch then is not known.
 ///
-/// A receiver may answer whatever it likes: no more than 64 KiB of an answer are read.
+/// A receiver may answer whatever it likes: no more than 64 KiB of an answer are read, or 4 MiB by gRPC.
 ///
 /// ```no_run
 /// use trace_to_otel::otlp::{Batch, Config, ExportErrorKind, Exporter, Signal};

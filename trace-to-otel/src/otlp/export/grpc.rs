@@ -30,7 +30,7 @@ use tonic::{
 use super::{
     answer::{Accepted, ExportResponse, RpcStatus},
     config::{Compression, Config, ConfigError, Endpoint},
-    connect::{Connector, HttpVersion, LONGEST_ANSWER, USER_AGENT, causes, connector, no_answer},
+    connect::{Connector, HttpVersion, LONGEST_MESSAGE, USER_AGENT, causes, connector, no_answer},
     error::{ExportError, ExportErrorKind, ReceiverStatus, classify_http, is_about_size},
 };
 use crate::otlp::{Batch, Signal};
@@ -139,7 +139,7 @@ type Answer = WithTrailers<Full<Bytes>, Ready<Option<Result<HeaderMap, Infallibl
 async fn read(response: http::Response<Incoming>) -> Result<http::Response<Answer>, BoxError> {
     let not_otlp = |message| ExportError::new(ExportErrorKind::NotOtlp, message);
     let (mut head, body) = response.into_parts();
-    let body = match Limited::new(body, LONGEST_ANSWER).collect().await {
+    let body = match Limited::new(body, LONGEST_MESSAGE).collect().await {
         Err(error) if error.is::<LengthLimitError>() => return Err(not_otlp("its answer is too long").into()),
         body => body?,
     };
@@ -171,7 +171,7 @@ fn plain_frame(frame: &Bytes, encoding: Option<&HeaderValue>) -> Result<Bytes, &
     let compression = encoding.and_then(|encoding| encoding.to_str().ok()?.parse::<Compression>().ok());
     let compression = compression.ok_or("its answer is compressed in an unknown way")?;
     let message = compression
-        .decompress(message, LONGEST_ANSWER)
+        .decompress(message, LONGEST_MESSAGE)
         .map_err(|_| "its answer is compressed in a wrong way")?;
     let length = u32::try_from(message.len()).map_err(|_| "its answer is too long")?;
     Ok([&[0], &length.to_be_bytes()[..], &message].concat().into())

@@ -75,25 +75,32 @@ impl HttpMessage {
 /// What was read of an answer's content.
 struct Body {
     bytes: Bytes,
-    /// Why there is no more.
-    cut: Option<ExportError>,
+    end: BodyEnd,
+}
+
+/// Why there is no more of a content.
+enum BodyEnd {
+    Whole,
+    /// There may be more than anybody wants to read.
+    Long,
+    Broken(ExportError),
 }
 
 impl Body {
     async fn read(mut body: Incoming) -> Self {
         let mut bytes = BytesMut::new();
-        let cut = loop {
+        let end = loop {
             match body.frame().await {
-                None => break None,
-                Some(Err(error)) => break Some(no_answer(&error)),
+                None => break BodyEnd::Whole,
+                Some(Err(error)) => break BodyEnd::Broken(no_answer(&error)),
                 Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
             }
             if bytes.len() > LONGEST_ANSWER {
                 bytes.truncate(LONGEST_ANSWER);
-                break Some(ExportError::new(ExportErrorKind::NotOtlp, "its answer is too long"));
+                break BodyEnd::Long;
             }
         };
-        Self { bytes: bytes.freeze(), cut }
+        Self { bytes: bytes.freeze(), end }
     }
 }
 
@@ -103,24 +110,41 @@ fn media_type(head: &http::response::Parts) -> String {
     value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
-/// An answer that says that all is well.
+/// An answer whose status says that all is well: it is so unless its content says otherwise, as for OpenTelemetry's
+/// Collector and SDKs.
 fn success(head: &http::response::Parts, body: Body) -> Result<Accepted, ExportError> {
     let status = ReceiverStatus::Http(head.status.as_u16());
     let not_otlp = |message: &str| ExportError::answered(ExportErrorKind::NotOtlp, status, message, false);
-    if let Some(cut) = body.cut {
-        return Err(cut);
-    }
-    let media_type = media_type(head);
-    let response = if media_type == Encoding::Protobuf.content_type() {
-        ExportResponse::decode(body.bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?
-    } else if media_type == Encoding::Json.content_type() && !body.bytes.is_empty() {
-        json::export_response(&body.bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?
-    } else if body.bytes.is_empty() && ["", Encoding::Json.content_type()].contains(&&*media_type) {
-        return Ok(Accepted::default());
-    } else {
-        return Err(not_otlp(&format!("its answer is of the content type {media_type:?}")));
+    let Body { bytes, end } = body;
+    let is_long = match end {
+        BodyEnd::Broken(error) => return Err(error),
+        BodyEnd::Long => true,
+        BodyEnd::Whole => false,
     };
-    Ok(response.into())
+    let media_type = media_type(head);
+    if media_type == Encoding::Protobuf.content_type() {
+        let response = match is_long {
+            true => {
+                ExportResponse::from_beginning(&bytes).ok_or_else(|| not_otlp("its answer is too long"))?
+            }
+            false => ExportResponse::decode(bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?,
+        };
+        return Ok(response.into());
+    }
+    if let Some(message) = json::failure(&bytes) {
+        return Err(ExportError::answered(ExportErrorKind::ServerError, status, &message, false));
+    }
+    if media_type == Encoding::Json.content_type() && !bytes.is_empty() && !is_long {
+        let response = json::export_response(&bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?;
+        return Ok(response.into());
+    }
+    Ok(unlabelled(&bytes).map_or_else(Accepted::default, Accepted::from))
+}
+
+/// OTLP's own words under another content type, or none.
+fn unlabelled(bytes: &[u8]) -> Option<ExportResponse> {
+    let response = json::export_response(bytes).ok().or_else(|| ExportResponse::decode(bytes).ok())?;
+    response.has_partial_success().then_some(response)
 }
 
 /// Any other answer. OTLP, section "OTLP/HTTP Response".

@@ -22,6 +22,20 @@ pub(in super::super) fn write(envelope: &Envelope<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(envelope.after);
 }
 
+/// One request of the resources of several of one signal: `{"resourceSpans":[…,…]}`.
+pub(in super::super) fn join<'b>(mut parts: impl Iterator<Item = &'b [u8]>) -> Option<Vec<u8>> {
+    const END: &[u8] = b"]}";
+    let first = parts.next()?;
+    let start = first.iter().position(|&byte| byte == b'[')? + 1;
+    let mut out = first.strip_suffix(END)?.to_vec();
+    for part in parts {
+        out.push(b',');
+        out.extend_from_slice(part.get(start..)?.strip_suffix(END)?);
+    }
+    out.extend_from_slice(END);
+    Some(out)
+}
+
 /// How deep the array of scopes is, and the array of records in one: `{"resourceSpans":[{"scopeSpans":[{"spans":[`.
 const SECTIONS: usize = 4;
 const RECORDS: usize = 6;
