@@ -75,7 +75,7 @@ impl Configuration {
         let state = state.to_string_lossy();
         format!(
             "state_dir = {state:?}\n{}\n[otlp]\nendpoint = {endpoint:?}\nmax_backoff = \"1s\"\n{}\n\
-             [telemetry]\nlisten = \"{telemetry}\"\n[log]\nlevel = \"info\"\n{}",
+             [defaults]\nranges = true\n[telemetry]\nlisten = \"{telemetry}\"\n[log]\nlevel = \"info\"\n{}",
             general.join("\n"),
             otlp.join("\n"),
             tables.join("\n"),

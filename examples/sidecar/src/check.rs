@@ -1,19 +1,23 @@
 //! `check`: whether the directories can be used, and whether the receiver answers.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
+use rustix::fs::{Access, access};
 use trace_to_otel::otlp::{Config as ReceiverConfig, ExportErrorKind, Exporter, RetryOptions};
 
-use crate::{config::Config, premises::create_private};
+use crate::config::Config;
 
-/// Whether the state can be written, and what is watched can be read.
+/// Whether the state can be written, and what is watched can be read. Nothing is made.
 pub(crate) fn directories(config: &Config) -> Result<()> {
     let state = &config.file.state_dir;
-    create_private(state)?;
-    tempfile::NamedTempFile::new_in(state)
-        .with_context(|| format!("{} cannot be written", state.display()))?;
-    println!("state_dir {}: can be written", state.display());
+    match writable(state)? {
+        None => println!("state_dir {}: can be written", state.display()),
+        Some(above) => println!("state_dir {}: can be made in {}", state.display(), above.display()),
+    }
     for watch in &config.file.watch {
         let root = watch.root();
         match fs::read_dir(&root) {
@@ -29,11 +33,15 @@ pub(crate) fn directories(config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn writable(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    tempfile::NamedTempFile::new_in(folder)
-        .with_context(|| format!("{} cannot be written", folder.display()))?;
-    Ok(())
+/// Whether files can be made in a folder; or where it can be made, which is given then.
+fn writable(folder: &Path) -> Result<Option<PathBuf>> {
+    let there = folder.ancestors().find(|above| above.symlink_metadata().is_ok());
+    let there = there.filter(|there| !there.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(there.is_dir(), "{} cannot be written: {} is no folder", folder.display(), there.display());
+    if let Err(error) = access(there, Access::WRITE_OK | Access::EXEC_OK) {
+        bail!("{} cannot be written: {}: {error}", folder.display(), there.display());
+    }
+    Ok((there != folder).then(|| there.to_owned()))
 }
 
 /// Whether the receiver takes a request. It has no span: nothing is stored.
@@ -56,6 +64,6 @@ pub(crate) async fn receiver(config: &Config) -> Result<()> {
             println!("{}: answers, and rejects an empty request: {}", receiver.endpoint, error.message());
             Ok(())
         }
-        Err(error) => bail!("{error}"),
+        Err(error) => bail!("{error:#}; {}", config.advice.of(error.kind())),
     }
 }

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trace_to_otel::otlp::{Compression, Protocol};
 
+use crate::config::{SignalName, parse_address};
+
 /// Takes the execution traces of Go services as they appear, and delivers their spans to an OpenTelemetry receiver: each
 /// at least once, whatever happens meanwhile.
 ///
@@ -77,7 +79,7 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "URL")]
     pub(crate) pull: Vec<String>,
     /// Takes traces that are posted to this address, such as 127.0.0.1:4320.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub(crate) push_listen: Option<SocketAddr>,
     /// Takes a trace, or the fork's stream of traces, from standard input.
     #[arg(long)]
@@ -91,11 +93,14 @@ pub(crate) struct Settings {
     /// gzip, zstd or none.
     #[arg(long, value_name = "COMPRESSION")]
     pub(crate) compression: Option<Compression>,
+    /// What is delivered: traces, logs, metrics, separated by commas; traces unless something else is said.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SIGNALS")]
+    pub(crate) signals: Vec<SignalName>,
     /// The service.name of all traces.
     #[arg(long, value_name = "NAME")]
     pub(crate) service_name: Option<String>,
     /// Where /metrics, /healthz and /readyz are served.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub(crate) telemetry_listen: Option<SocketAddr>,
     /// How much is told: error, warn, info, debug, trace, or as tracing's filters say.
     #[arg(long, value_name = "LEVEL", env = "TRACE_SIDECAR_LOG")]

@@ -1,7 +1,8 @@
 //! Batches out, until the receiver has them.
 //!
-//! Several requests are under way side by side; what has been accepted is told in the order of sending.
+//! Several requests are under way side by side; what has become of them is told in the order of sending.
 
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::{
     collections::VecDeque,
     io,
@@ -18,11 +19,12 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 use trace_to_otel::otlp::{
-    Batch, ExportError, ExportErrorKind, Exporter, Pace, RetryOptions, Signal, SystemPace,
+    Accepted, Batch, ExportError, ExportErrorKind, Exporter, Pace, RetryOptions, Signal, SystemPace,
 };
 
 use crate::{
-    config::Config,
+    config::{Advice, Config},
+    inbox::Inbox,
     premises::Premises,
     quarantine::Quarantine,
     session::Stop,
@@ -38,12 +40,24 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Longer than this no receiver is left alone, whatever it says.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// What goes out as one request, as long as the receiver does not find it too large: batches, each with its records.
+pub(crate) type Parcel = Vec<Batch>;
+
+/// What has become of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// How many of its records were put aside, since the receiver does not want them.
+    pub(crate) refused: u64,
+}
+
 /// The worker's end: it hands batches out, and learns how many are done with.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     /// None where nothing is sent.
-    batches: Option<(Handle, mpsc::Sender<Batch>)>,
-    done: std_mpsc::Receiver<()>,
+    parcels: Option<(Handle, mpsc::Sender<Parcel>)>,
+    told: std_mpsc::Receiver<Done>,
+    /// What is done with, and was not [taken](Self::take_done) yet.
+    done: VecDeque<Done>,
     sent_count: u64,
     done_count: u64,
 }
@@ -53,18 +67,23 @@ pub(crate) struct Outgoing {
 pub(crate) struct Stopped;
 
 impl Outgoing {
-    /// Hands a batch out. Where too many are under way it waits, and calls `meanwhile` now and then.
-    pub(crate) fn send(&mut self, batch: Batch, mut meanwhile: impl FnMut()) -> Result<(), Stopped> {
-        self.sent_count += 1;
-        let Some((runtime, batches)) = &self.batches else {
-            self.done_count += 1;
+    fn new(parcels: Option<(Handle, mpsc::Sender<Parcel>)>, told: std_mpsc::Receiver<Done>) -> Self {
+        Self { parcels, told, done: VecDeque::new(), sent_count: 0, done_count: 0 }
+    }
+
+    /// Hands batches out. Where too many are under way it waits, and calls `meanwhile` now and then.
+    pub(crate) fn send(&mut self, parcel: Parcel, mut meanwhile: impl FnMut()) -> Result<(), Stopped> {
+        self.sent_count += parcel.len() as u64;
+        let Some((runtime, parcels)) = &self.parcels else {
+            self.done_count = self.sent_count;
+            self.done.extend(parcel.iter().map(|_| Done::default()));
             return Ok(());
         };
         loop {
             // The timer needs the runtime around it.
-            match runtime.block_on(async { timeout(PATIENCE, batches.reserve()).await }) {
+            match runtime.block_on(async { timeout(PATIENCE, parcels.reserve()).await }) {
                 Ok(Ok(room)) => {
-                    room.send(batch);
+                    room.send(parcel);
                     return Ok(());
                 }
                 Ok(Err(_)) => return Err(Stopped),
@@ -73,23 +92,36 @@ impl Outgoing {
         }
     }
 
-    /// How many were handed out.
+    /// How many batches were handed out.
     pub(crate) fn sent(&self) -> u64 {
         self.sent_count
     }
 
     /// How many of them, from the first, are done with by now.
     pub(crate) fn done(&mut self) -> u64 {
-        self.done_count += self.done.try_iter().count() as u64;
+        while let Ok(done) = self.told.try_recv() {
+            self.note(done);
+        }
         self.done_count
     }
 
-    /// Waits until all are done with, and calls `meanwhile` now and then.
+    fn note(&mut self, done: Done) {
+        self.done_count += 1;
+        self.done.push_back(done);
+    }
+
+    /// What has become of the first so many of those that nobody has asked for.
+    pub(crate) fn take_done(&mut self, count: usize) -> impl Iterator<Item = Done> {
+        self.done.drain(..count.min(self.done.len()))
+    }
+
+    /// Waits until one more is done with, if any is under way, and calls `meanwhile` now and then.
     pub(crate) fn wait(&mut self, mut meanwhile: impl FnMut()) -> Result<(), Stopped> {
-        while self.done_count < self.sent_count {
+        let before = self.done();
+        while self.done_count == before && self.done_count < self.sent_count {
             meanwhile();
-            match self.done.recv_timeout(PATIENCE) {
-                Ok(()) => self.done_count += 1,
+            match self.told.recv_timeout(PATIENCE) {
+                Ok(done) => self.note(done),
                 Err(std_mpsc::RecvTimeoutError::Timeout) => {}
                 Err(std_mpsc::RecvTimeoutError::Disconnected) => return Err(Stopped),
             }
@@ -100,38 +132,39 @@ impl Outgoing {
 
 /// For who only wants to know what would be sent.
 pub(crate) fn pretend() -> Outgoing {
-    Outgoing { batches: None, done: std_mpsc::channel().1, sent_count: 0, done_count: 0 }
+    Outgoing::new(None, std_mpsc::channel().1)
 }
 
-/// Begins to deliver.
-pub(crate) fn start(courier: Courier, config: &Config, stop: &Stop) -> Outgoing {
+/// Begins to deliver. Whoever takes from `inbox` is woken by what is done with.
+pub(crate) fn start(courier: Courier, config: &Config, inbox: Arc<Inbox>, stop: &Stop) -> Outgoing {
     let concurrency = config.file.otlp.concurrency;
-    let (batches, incoming) = mpsc::channel(1);
-    let (tell, done) = std_mpsc::channel();
+    let (parcels, incoming) = mpsc::channel(1);
+    let (tell, told) = std_mpsc::channel();
     let (courier, stop) = (Arc::new(courier), stop.clone());
     tokio::spawn(async move {
         tokio::select! {
-            () = deliver_all(courier, concurrency, incoming, tell) => {}
+            () = deliver_all(courier, concurrency, incoming, tell, inbox) => {}
             () = stop.stopped() => {}
         }
     });
-    Outgoing { batches: Some((Handle::current(), batches)), done, sent_count: 0, done_count: 0 }
+    Outgoing::new(Some((Handle::current(), parcels)), told)
 }
 
 async fn deliver_all(
     courier: Arc<Courier>,
     concurrency: usize,
-    mut incoming: mpsc::Receiver<Batch>,
-    tell: std_mpsc::Sender<()>,
+    mut incoming: mpsc::Receiver<Parcel>,
+    tell: std_mpsc::Sender<Done>,
+    inbox: Arc<Inbox>,
 ) {
     let mut under_way: VecDeque<UnderWay> = VecDeque::new();
     let mut is_open = true;
     while is_open || !under_way.is_empty() {
         tokio::select! {
-            batch = incoming.recv(), if is_open && under_way.len() < concurrency => match batch {
-                Some(batch) => {
+            parcel = incoming.recv(), if is_open && under_way.len() < concurrency => match parcel {
+                Some(parcel) => {
                     let courier = Arc::clone(&courier);
-                    let delivery = tokio::spawn(async move { courier.deliver(batch).await });
+                    let delivery = tokio::spawn(async move { courier.deliver(parcel).await });
                     under_way.push_back(AbortOnDropHandle::new(delivery));
                 }
                 None => is_open = false,
@@ -139,18 +172,20 @@ async fn deliver_all(
             Some(outcome) = first(&mut under_way), if !under_way.is_empty() => {
                 under_way.pop_front();
                 // A batch that was not delivered is never told to be; the worker waits for it until it is stopped.
-                if outcome.is_err() || tell.send(()).is_err() {
+                let Ok(done) = outcome else { return };
+                if done.into_iter().try_for_each(|done| tell.send(done)).is_err() {
                     return;
                 }
+                inbox.wake();
             }
         }
     }
 }
 
 /// A delivery, which ends when nobody waits for it any more.
-type UnderWay = AbortOnDropHandle<()>;
+type UnderWay = AbortOnDropHandle<Vec<Done>>;
 
-async fn first(under_way: &mut VecDeque<UnderWay>) -> Option<Result<(), JoinError>> {
+async fn first(under_way: &mut VecDeque<UnderWay>) -> Option<Result<Vec<Done>, JoinError>> {
     match under_way.front_mut() {
         Some(first) => Some(first.await),
         None => None,
@@ -162,11 +197,26 @@ async fn first(under_way: &mut VecDeque<UnderWay>) -> Option<Result<(), JoinErro
 pub(crate) struct Courier {
     traces: Exporter,
     logs: Exporter,
+    metrics: Exporter,
     backoff: RetryOptions,
     slow_retry: Duration,
+    advice: Advice,
+    /// How many requests in a row the receiver did not want, whatever was in them.
+    unwanted: AtomicU32,
     quarantine: Arc<Quarantine>,
     telemetry: Telemetry,
     stop: Stop,
+}
+
+/// What is known of a delivery under way.
+#[derive(Debug, Default)]
+struct Attempts {
+    /// In a row.
+    failures: u32,
+    refused: u64,
+    /// Records that the receiver does not even take alone.
+    alone: Vec<(Batch, ExportError)>,
+    is_partly_accepted: bool,
 }
 
 impl Courier {
@@ -176,50 +226,139 @@ impl Courier {
         Ok(Self {
             traces: exporter(config.traces.clone())?,
             logs: exporter(config.logs.clone())?,
+            metrics: exporter(config.metrics.clone())?,
             backoff: config.file.otlp.retry(),
             slow_retry: config.file.otlp.slow_retry,
+            advice: config.advice.clone(),
+            unwanted: AtomicU32::new(0),
             quarantine: Arc::clone(&premises.quarantine),
             telemetry: premises.telemetry.clone(),
             stop,
         })
     }
 
-    /// Returns when the batch is done with: accepted, or put aside because the receiver does not want it.
-    async fn deliver(&self, batch: Batch) {
-        let mut waiting = vec![batch];
+    /// Returns when all batches are done with: accepted, or put aside because the receiver does not want them.
+    async fn deliver(&self, parcel: Parcel) -> Vec<Done> {
+        if parcel.len() > 1 && self.deliver_joined(&parcel).await {
+            return vec![Done::default(); parcel.len()];
+        }
+        let mut done = Vec::new();
+        for batch in parcel {
+            done.push(Done { refused: self.deliver_one(batch).await });
+        }
+        done
+    }
+
+    /// Sends batches as one request. Whether the receiver has taken it; otherwise they have to go one by one.
+    async fn deliver_joined(&self, parcel: &[Batch]) -> bool {
+        let Some(joined) = Batch::join(parcel) else { return false };
         let mut failures = 0;
-        while let Some(batch) = waiting.pop() {
-            let exporter = if batch.signal() == Signal::Logs { &self.logs } else { &self.traces };
-            let delivery = exporter.export_splitting(batch).await;
-            if let Some(accepted) = delivery.accepted {
-                self.telemetry.accepted(accepted.rejected, accepted.is_acknowledged);
-                self.telemetry.clear(Concern::Receiver);
-                failures = 0;
-                if accepted.rejected > 0 || !accepted.message.is_empty() {
-                    tracing::warn!(rejected = accepted.rejected, "the receiver says: {}", accepted.message);
+        loop {
+            match self.exporter(&joined).export(&joined).await {
+                Ok(accepted) => {
+                    self.note_accepted(&accepted);
+                    return true;
+                }
+                Err(error) if is_hopeless(&error) => return false,
+                Err(error) => {
+                    failures += 1;
+                    self.wait(&error, failures).await;
                 }
             }
-            let mut failure = None;
-            for (part, error) in delivery.undelivered.into_iter().rev() {
-                if is_hopeless(&error) {
-                    self.put_aside(&part, &error).await;
-                } else {
+        }
+    }
+
+    /// How many of the batch's records were put aside.
+    async fn deliver_one(&self, whole: Batch) -> u64 {
+        let mut waiting = vec![whole.clone()];
+        let mut attempts = Attempts::default();
+        while let Some(part) = waiting.pop() {
+            match self.exporter(&part).export(&part).await {
+                Ok(accepted) => {
+                    self.note_accepted(&accepted);
+                    (attempts.failures, attempts.is_partly_accepted) = (0, true);
+                }
+                Err(error) if is_hopeless(&error) => {
+                    if let Some((unwanted, error)) = self.refuse(part, error, &mut waiting, &mut attempts) {
+                        if self.wants_nothing() && !attempts.is_partly_accepted {
+                            self.put_aside(&whole, &error).await;
+                            return whole.records() as u64;
+                        }
+                        attempts.alone.push((unwanted, error));
+                    }
+                }
+                Err(error) => {
                     waiting.push(part);
-                    failure = Some(error);
+                    attempts.failures += 1;
+                    self.wait(&error, attempts.failures).await;
                 }
             }
-            if let Some(error) = failure {
-                failures += 1;
-                self.wait(&error, failures).await;
-            }
+        }
+        for (part, error) in attempts.alone {
+            attempts.refused += part.records() as u64;
+            self.put_aside(&part, &error).await;
+        }
+        attempts.refused
+    }
+
+    /// The receiver does not want a part: its halves are tried instead, where that may help. Otherwise gives it back.
+    fn refuse(
+        &self,
+        part: Batch,
+        error: ExportError,
+        waiting: &mut Vec<Batch>,
+        attempts: &mut Attempts,
+    ) -> Option<(Batch, ExportError)> {
+        attempts.failures = 0;
+        let part = match error.kind() {
+            ExportErrorKind::TooLarge => match part.split() {
+                Ok([first, second]) => {
+                    waiting.extend([second, first]);
+                    return None;
+                }
+                Err(part) => part,
+            },
+            _ => part,
+        };
+        let unwanted = self.unwanted.fetch_add(1, Ordering::Relaxed) + 1;
+        if unwanted >= ALARMING {
+            let message = format!("{error:#}; {unwanted} requests in a row were put aside");
+            self.telemetry.raise(Concern::Refusal, &message);
+        }
+        Some((part, error))
+    }
+
+    /// Whether the receiver has not wanted anything lately, not even single records.
+    fn wants_nothing(&self) -> bool {
+        self.unwanted.load(Ordering::Relaxed) >= ALARMING
+    }
+
+    fn exporter(&self, batch: &Batch) -> &Exporter {
+        match batch.signal() {
+            Signal::Logs => &self.logs,
+            Signal::Metrics => &self.metrics,
+            _ => &self.traces,
+        }
+    }
+
+    fn note_accepted(&self, accepted: &Accepted) {
+        self.unwanted.store(0, Ordering::Relaxed);
+        self.telemetry.accepted(accepted.rejected, accepted.is_acknowledged);
+        self.telemetry.clear(Concern::Receiver);
+        self.telemetry.clear(Concern::Refusal);
+        if accepted.rejected > 0 || !accepted.message.is_empty() {
+            tracing::warn!(rejected = accepted.rejected, "the receiver says: {}", accepted.message);
         }
     }
 
     /// Waits before the next attempt, and tells why where that is no accident.
     async fn wait(&self, error: &ExportError, failures: u32) {
         self.telemetry.retries(&format!("{:?}", error.kind()));
-        if failures >= ALARMING || !error.is_retryable() {
-            self.telemetry.raise(Concern::Receiver, &error.to_string());
+        let asked = error.retry_after().unwrap_or_default();
+        let is_long = asked > self.backoff.max_backoff;
+        if failures >= ALARMING || !error.is_retryable() || is_long {
+            let message = format!("{error:#}; {}", self.advice.of(error.kind()));
+            self.telemetry.raise(Concern::Receiver, &message);
         } else {
             tracing::debug!(%error, failures, "it will be sent again");
         }
@@ -227,8 +366,7 @@ impl Courier {
             true => self.backoff.wait(failures, SystemPace::default().chance()),
             false => self.slow_retry,
         };
-        let asked = error.retry_after().unwrap_or_default().min(LONGEST_WAIT);
-        sleep(usual.max(asked)).await;
+        sleep(usual.max(asked.min(LONGEST_WAIT))).await;
     }
 
     /// Puts aside what sending again does not help. While even that fails, as on a full disk, it is kept.
@@ -246,7 +384,7 @@ impl Courier {
     }
 
     fn put(&self, batch: &Batch, error: &ExportError) -> io::Result<()> {
-        self.quarantine.put_batch(batch, &error.to_string())?;
+        self.quarantine.put_batch(batch, &format!("{error:#}"))?;
         self.telemetry.clear(Concern::Quarantine);
         Ok(())
     }

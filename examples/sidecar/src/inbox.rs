@@ -1,7 +1,7 @@
 //! What waits for being taken: files, the earliest recording first.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
@@ -27,6 +27,9 @@ pub(crate) struct Arrival {
     pub(crate) afterwards: Afterwards,
 }
 
+/// How many files that have gone are remembered.
+const MOST_SEEN_GO: usize = 1024;
+
 /// Snapshots are taken in the order in which they were recorded: what is open in one goes on in the next.
 type Order = (i64, i64, PathBuf);
 
@@ -49,10 +52,12 @@ struct State {
     orders: HashMap<PathBuf, Order>,
     /// Those that were taken and are not done with.
     taken: HashMap<PathBuf, Arrival>,
+    /// Those that went last because they were done with: who looks through folders may have seen them just before.
+    seen_go: VecDeque<PathBuf>,
     bytes: u64,
     is_closed: bool,
-    /// How often it was called to look up.
-    calls: u64,
+    /// Whether somebody has something else to say to whoever takes.
+    is_called: bool,
 }
 
 impl Inbox {
@@ -83,7 +88,6 @@ impl Inbox {
     pub(crate) fn take(&self, patience: Duration) -> Option<Arrival> {
         let deadline = Instant::now() + patience;
         let mut state = self.state();
-        let calls = state.calls;
         loop {
             let next = state.waiting.values().find(|arrival| !state.taken.contains_key(&arrival.path));
             if let Some(path) = next.map(|arrival| arrival.path.clone()) {
@@ -92,7 +96,7 @@ impl Inbox {
                 return Some(arrival);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || state.is_closed || state.calls != calls {
+            if left.is_zero() || state.is_closed || core::mem::take(&mut state.is_called) {
                 return None;
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -105,6 +109,26 @@ impl Inbox {
         self.changed.notify_all();
     }
 
+    /// A file that was taken is done with, and has gone by that. Where it has been found again meanwhile, it does not wait.
+    pub(crate) fn gone(&self, arrival: &Arrival) {
+        let mut state = self.state();
+        let again = state.orders.get(&arrival.path).and_then(|order| state.waiting.get(order));
+        if again.is_some_and(|again| again.version == arrival.version) {
+            state.remove(&arrival.path);
+        }
+        state.seen_go.push_back(arrival.path.clone());
+        if state.seen_go.len() > MOST_SEEN_GO {
+            state.seen_go.pop_front();
+        }
+        drop(state);
+        self.done(&arrival.path);
+    }
+
+    /// Whether a file of this name has gone lately because it was done with.
+    pub(crate) fn has_seen_go(&self, path: &Path) -> bool {
+        self.state().seen_go.iter().any(|seen| seen == path)
+    }
+
     /// What was taken and not done with waits again.
     pub(crate) fn put_back(&self) {
         let taken = core::mem::take(&mut self.state().taken);
@@ -115,20 +139,16 @@ impl Inbox {
         }
     }
 
-    /// A file that waits is no more. Whether it waited.
-    pub(crate) fn withdraw(&self, path: &Path) -> bool {
-        self.state().remove(path).is_some()
+    /// A file that waits is no more, and was not taken. None where it does not wait.
+    pub(crate) fn withdraw(&self, path: &Path) -> Option<Arrival> {
+        let mut state = self.state();
+        if state.taken.contains_key(path) { None } else { state.remove(path) }
     }
 
-    /// Whether a file waits or is being worked on.
-    pub(crate) fn knows(&self, path: &Path) -> bool {
+    /// Since when the oldest of what is not done with has been there.
+    pub(crate) fn oldest(&self) -> Option<SystemTime> {
         let state = self.state();
-        state.orders.contains_key(path) || state.taken.contains_key(path)
-    }
-
-    /// Whether it is being worked on.
-    pub(crate) fn has_taken(&self, path: &Path) -> bool {
-        self.state().taken.contains_key(path)
+        state.waiting.values().chain(state.taken.values()).map(|arrival| arrival.since).min()
     }
 
     /// How many files and bytes wait.
@@ -137,9 +157,9 @@ impl Inbox {
         (state.waiting.len(), state.bytes)
     }
 
-    /// Whoever waits, waits no longer.
+    /// Whoever waits, or would wait next, does not.
     pub(crate) fn wake(&self) {
-        self.state().calls += 1;
+        self.state().is_called = true;
         self.changed.notify_all();
     }
 

@@ -5,7 +5,9 @@ mod check;
 mod cli;
 mod config;
 mod deliver;
+mod durable;
 mod inbox;
+mod listen;
 #[cfg(feature = "manual")]
 mod manual;
 mod premises;

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     config::Config, inbox::Inbox, quarantine::Quarantine, source, spool::Spool, store::Store,
-    telemetry::Telemetry,
+    telemetry::Telemetry, work::Heard,
 };
 
 /// Makes a folder, unless it is there, that only this user can look into.
@@ -31,6 +31,7 @@ pub(crate) struct Premises {
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) spool: Arc<Spool>,
     pub(crate) quarantine: Arc<Quarantine>,
+    pub(crate) heard: Arc<Heard>,
     pub(crate) telemetry: Telemetry,
     listeners: Mutex<HashMap<SocketAddr, TcpListener>>,
 }
@@ -42,10 +43,13 @@ impl Premises {
         // First of all: whoever finds it in use has to leave everything else alone.
         let store = Arc::new(Store::open(directory)?);
         let inbox = Arc::new(Inbox::default());
+        let most = config.file.quarantine.max_bytes.as_u64();
+        let quarantine = Arc::new(Quarantine::open(directory.join("quarantine"), most, telemetry.clone())?);
         let spool = Spool::open(
             directory.join("spool"),
             config.file.spool.clone(),
             Arc::clone(&inbox),
+            Arc::clone(&quarantine),
             telemetry.clone(),
         )?;
         Ok(Self {
@@ -53,7 +57,8 @@ impl Premises {
             store,
             inbox,
             spool: Arc::new(spool),
-            quarantine: Arc::new(Quarantine::open(directory.join("quarantine"), telemetry.clone())?),
+            quarantine,
+            heard: Arc::default(),
             telemetry,
             listeners: Mutex::default(),
         })

@@ -1,41 +1,55 @@
-//! What nobody wants: kept aside with the reason, for a person to look at.
+//! What nobody wants: kept aside with the reason, for a person to look at, within bounds.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Result;
-use tempfile::NamedTempFile;
 use trace_to_otel::otlp::{Batch, Encoding};
+use walkdir::WalkDir;
 
-use crate::{premises::create_private, telemetry::Telemetry};
+use crate::{
+    durable::{self, move_file, with_ending},
+    premises::create_private,
+    telemetry::{Loss, Telemetry},
+};
 
 /// A folder of files, each with a `.reason` beside it.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
     folder: PathBuf,
+    /// How many bytes may lie here. Held while something is put or given up.
+    most: Mutex<u64>,
     telemetry: Telemetry,
 }
 
 impl Quarantine {
-    pub(crate) fn open(folder: PathBuf, telemetry: Telemetry) -> Result<Self> {
+    pub(crate) fn open(folder: PathBuf, most: u64, telemetry: Telemetry) -> Result<Self> {
         create_private(&folder)?;
-        Ok(Self { folder, telemetry })
+        telemetry.quarantine(size_of(&folder));
+        Ok(Self { folder, most: Mutex::new(most), telemetry })
     }
 
-    /// Puts a file aside: moves it here where `moves`, else it stays where it is and only the reason is written down.
+    /// Goes on with another limit.
+    pub(crate) fn limit(&self, most: u64) {
+        *self.most.lock().unwrap_or_else(PoisonError::into_inner) = most;
+    }
+
+    /// Puts a file or a folder aside: moves it here where `moves`, else it stays where it is and only the reason is written
+    /// down.
     pub(crate) fn put_file(&self, path: &Path, reason: &str, moves: bool) -> io::Result<()> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let place = self.place(&name);
-        self.write(&reason_of(&place), format!("{}: {reason}\n", path.display()).as_bytes())?;
+        durable::write(&reason_of(&place), format!("{}: {reason}\n", path.display()).as_bytes())?;
         if moves {
             move_file(path, &place)?;
         }
         tracing::error!(file = %path.display(), aside = %self.folder.display(), "put aside: {reason}");
         self.telemetry.quarantined("files");
+        self.keep_within_bounds();
         Ok(())
     }
 
@@ -46,10 +60,11 @@ impl Quarantine {
             _ => "otlp",
         };
         let place = self.place(&format!("{}.{ending}", batch.signal().name()));
-        self.write(&place, batch.bytes())?;
-        self.write(&reason_of(&place), format!("{reason}\n").as_bytes())?;
+        durable::write(&place, batch.bytes())?;
+        durable::write(&reason_of(&place), format!("{reason}\n").as_bytes())?;
         tracing::error!(records = batch.records(), aside = %place.display(), "put aside: {reason}");
         self.telemetry.quarantined("batches");
+        self.keep_within_bounds();
         Ok(())
     }
 
@@ -59,48 +74,68 @@ impl Quarantine {
         self.folder.join(format!("{since:020}-{name}"))
     }
 
-    fn write(&self, place: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(&self.folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(place)?;
-        File::open(&self.folder)?.sync_all()
+    /// What was put aside first, goes first.
+    fn keep_within_bounds(&self) {
+        let most = self.most.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = WalkDir::new(&self.folder).min_depth(1).max_depth(1).sort_by_file_name();
+        let entries: Vec<_> =
+            entries.into_iter().flatten().map(|entry| (size_of(entry.path()), entry.into_path())).collect();
+        let mut used: u64 = entries.iter().map(|(bytes, _)| bytes).sum();
+        for (bytes, path) in entries {
+            if used <= *most {
+                break;
+            }
+            match remove(&path) {
+                Ok(()) => used -= bytes,
+                Err(error) => {
+                    tracing::error!(file = %path.display(), %error, "the quarantine is full, and this cannot be removed");
+                    continue;
+                }
+            }
+            // The reason takes hardly any room, and says nothing without what it is about.
+            if path.extension().is_none_or(|ending| ending != "reason") {
+                tracing::error!(file = %path.display(), bytes, "the quarantine is full: this is given up");
+                self.telemetry.lost(Loss::QuarantineFull, bytes);
+            }
+        }
+        self.telemetry.quarantine(used);
     }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if path.symlink_metadata()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}
+
+/// How many bytes a file has, or all files below a folder.
+fn size_of(path: &Path) -> u64 {
+    let files = WalkDir::new(path).into_iter().flatten().filter_map(|entry| entry.metadata().ok());
+    files.filter(|metadata| !metadata.is_dir()).map(|metadata| metadata.len()).sum()
 }
 
 fn reason_of(place: &Path) -> PathBuf {
     with_ending(place, ".reason")
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Moves a file, to another file system too. It is never missing in both places. What lies there already stays: the file
-/// gets another name then.
-pub(crate) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut free = to.to_owned();
-    let mut number = 1;
-    while free.exists() {
-        free = with_ending(to, &format!(".{number}"));
-        number += 1;
-    }
-    let to = &*free;
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            let folder = to.parent().unwrap_or(Path::new("."));
-            let mut copy = NamedTempFile::new_in(folder)?;
-            io::copy(&mut File::open(from)?, &mut copy)?;
-            copy.as_file().sync_all()?;
-            copy.persist(to)?;
-            File::open(folder)?.sync_all()?;
-            fs::remove_file(from)
+    #[test]
+    fn what_was_put_aside_first_goes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let telemetry = Telemetry::default();
+        let quarantine = Quarantine::open(folder.path().join("q"), 5_000, telemetry.clone()).unwrap();
+        for number in 0..8 {
+            let file = folder.path().join(format!("{number}.trace"));
+            fs::write(&file, [number; 1_000]).unwrap();
+            quarantine.put_file(&file, "it is no trace", true).unwrap();
+            assert!(size_of(&quarantine.folder) <= 5_000);
         }
-        outcome => outcome,
+        let left: Vec<_> = WalkDir::new(&quarantine.folder).min_depth(1).into_iter().flatten().collect();
+        let has = |name: &str| left.iter().any(|entry| entry.file_name().to_string_lossy().ends_with(name));
+        assert!(has("-7.trace") && has("-7.trace.reason") && !has("-0.trace") && !has("-0.trace.reason"));
+        let kept =
+            left.iter().filter(|entry| entry.file_name().to_string_lossy().ends_with(".trace")).count();
+        assert_eq!(telemetry.lost_count(Loss::QuarantineFull), (8 - kept as u64, (8 - kept as u64) * 1_000));
     }
 }

@@ -20,7 +20,9 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
     let mut config = Arc::new(Config::load(&arguments.settings, config::environment)?);
     if !config.has_source() {
         bail!(
-            "there is no source: name files (--watch), a program to ask (--pull), an address (--push-listen) or --stdin"
+            "there is no source, so there is nothing to do: name files (--watch '/var/lib/traces/{{service}}/*.trace'), a \
+             program to ask (--pull http://localhost:6060/debug/pprof/trace), an address (--push-listen 127.0.0.1:4320) or \
+             --stdin, or [[watch]], [[pull]] or [push] in the file of settings"
         );
     }
     let status = StatusLine::new();
@@ -44,6 +46,10 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
             Told::End => break signals.hasten(session, Ending::Final).await.0,
             Told::Reload => match Config::load(&arguments.settings, config::environment) {
                 Err(error) => tracing::error!("the settings stay as they are: {error:#}"),
+                // Nobody is cut off for nothing.
+                Ok(new) if new == *config => {
+                    tracing::info!("the settings are read again, and are what they were");
+                }
                 Ok(new) => {
                     let (outcome, is_to_end) = signals.hasten(session, Ending::HandOver).await;
                     if is_to_end || outcome.is_err() {

@@ -118,10 +118,15 @@ impl Session {
         }
         let outgoing = match extent {
             Extent::DryRun => deliver::pretend(),
-            _ => deliver::start(Courier::new(config, premises, stop.clone())?, config, &stop),
+            _ => {
+                let courier = Courier::new(config, premises, stop.clone())?;
+                deliver::start(courier, config, Arc::clone(&premises.inbox), &stop)
+            }
         };
         let office = Office::new(premises, outgoing, stop.clone(), extent == Extent::DryRun);
         premises.spool.configure(config.file.spool.clone());
+        premises.quarantine.limit(config.file.quarantine.max_bytes.as_u64());
+        premises.telemetry.keep_services(config.file.telemetry.max_services);
         premises.inbox.put_back();
         let unreadable = match extent {
             Extent::Forever => 0,

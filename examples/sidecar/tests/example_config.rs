@@ -38,21 +38,29 @@ fn in_use(line: &str) -> &str {
     let name = |line: &str| line.split_once(" = ").map(|(name, _)| name.to_owned());
     let is_name = |name: &String| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     match line.strip_prefix('#') {
-        Some(setting) if name(setting).is_some_and(|name| is_name(&name)) => setting,
+        Some(setting) if setting.starts_with('[') || name(setting).is_some_and(|name| is_name(&name)) => {
+            setting
+        }
         _ => line,
     }
 }
 
+/// Installed and not edited, it does nothing: it watches, asks and listens to nobody.
 #[test]
-fn it_is_accepted_as_it_is() {
-    let output = dry_run(&here(EXAMPLE));
-    assert!(output.status.success(), "{}", said(&output));
+fn it_is_accepted_as_it_is_and_does_nothing() {
+    let output = dry_run(EXAMPLE);
+    let said = said(&output);
+    assert!(!output.status.success() && said.contains("no source"), "{said}");
+    let with_a_source = format!("{EXAMPLE}\n[[watch]]\npaths = \"/var/lib/traces/*.trace\"\n");
+    let output = dry_run(&here(&with_a_source));
+    assert!(output.status.success(), "{}", self::said(&output));
 }
 
 #[test]
 fn it_is_accepted_with_every_setting_in_use() {
-    // It needs a file, and goes not together with `token`.
-    let all: Vec<_> = EXAMPLE.lines().filter(|line| !line.starts_with("#token_file")).map(in_use).collect();
+    // It needs a file, and goes not together with `token`. Where the state is, the test says.
+    let is_left_out = |line: &&str| line.starts_with("#token_file") || line.starts_with("#state_dir");
+    let all: Vec<_> = EXAMPLE.lines().filter(|line| !is_left_out(line)).map(in_use).collect();
     assert!(all.len() > 100 && all.join("\n").contains("\nclient_key"));
     let output = dry_run(&here(&all.join("\n")));
     assert!(output.status.success(), "{}", said(&output));
@@ -74,6 +82,7 @@ fn it_has_every_setting() {
         "",
         "[otlp]",
         "[spool]",
+        "[quarantine]",
         "[limits]",
         "[telemetry]",
         "[log]",

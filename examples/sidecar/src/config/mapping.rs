@@ -8,6 +8,8 @@ use go_trace_sanitize::Filter;
 use serde::Deserialize;
 use trace_to_otel::{Collapse, MapperOptions, SamplingRatio, UnixTime, VolumeOptions};
 
+use super::{otlp::SignalName, text};
+
 /// What is said of a service; what is not said, the defaults say.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,12 +23,12 @@ pub(crate) struct Mapping {
     sdk_exports: Option<bool>,
     db_system_name: Option<String>,
     keep: Option<Vec<String>>,
-    #[serde(with = "humantime_serde::option")]
+    #[serde(deserialize_with = "text::optional_duration")]
     minimum_duration: Option<Duration>,
     spare_errors: Option<bool>,
     sampling_ratio: Option<f64>,
     spans_per_second: Option<u32>,
-    #[serde(with = "humantime_serde::option")]
+    #[serde(deserialize_with = "text::optional_duration")]
     collapse: Option<Duration>,
     max_attributes: Option<usize>,
     max_events: Option<usize>,
@@ -76,6 +78,14 @@ impl Mapping {
         }
     }
 
+    /// Where log records are delivered, that is what becomes of logs of which nothing else is said.
+    pub(crate) fn for_signals(mut self, signals: &[SignalName]) -> Self {
+        if self.logs.is_none() && signals.contains(&SignalName::Logs) {
+            self.logs = Some(Logs::Records);
+        }
+        self
+    }
+
     pub(crate) fn logs(&self) -> Logs {
         self.logs.unwrap_or_default()
     }
@@ -90,7 +100,8 @@ impl Mapping {
         let mut options = MapperOptions::default();
         options.logs = self.logs() != Logs::Off;
         options.log_records = self.logs() == Logs::Records;
-        options.ranges = self.ranges.unwrap_or(options.ranges);
+        // They are most of what a busy program records, and seldom what somebody looks for.
+        options.ranges = self.ranges.unwrap_or(false);
         options.wake_links = self.wake_links.unwrap_or(options.wake_links);
         options.stacks = self.stacks.unwrap_or(options.stacks);
         options.state_events = self.state_events.unwrap_or(options.state_events);

@@ -4,6 +4,7 @@ mod mapping;
 mod otlp;
 mod secret;
 mod source;
+mod text;
 
 use std::{
     collections::BTreeMap,
@@ -13,19 +14,21 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytesize::ByteSize;
 use serde::Deserialize;
 use trace_to_otel::{
     Attribute, Resource, Value,
     otlp::{Config as ReceiverConfig, Signal},
 };
+use twox_hash::XxHash3_64;
 
 pub(crate) use self::{
     mapping::{Logs, Mapping},
-    otlp::Otlp,
+    otlp::{Advice, Otlp, SignalName},
     secret::Secret,
     source::{After, Pull, Push, Watch},
+    text::parse_address,
 };
 use crate::{
     cli::{self, LogFormat},
@@ -41,13 +44,19 @@ pub(crate) fn environment(name: &str) -> Option<String> {
 }
 
 /// All settings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     pub(crate) file: File,
     /// Where spans go.
     pub(crate) traces: ReceiverConfig,
     /// Where log records go.
     pub(crate) logs: ReceiverConfig,
+    /// Where metrics go.
+    pub(crate) metrics: ReceiverConfig,
+    /// Where to put right what the receiver does not like.
+    pub(crate) advice: Advice,
+    /// A hash of what is in each file that settings name, where it can be read: with another token these are other settings.
+    contents: Vec<Option<u64>>,
     /// Whether standard input is a source.
     pub(crate) stdin: bool,
     service_name: Option<String>,
@@ -61,13 +70,14 @@ pub(crate) struct Config {
 pub(crate) struct File {
     pub(crate) state_dir: PathBuf,
     /// How long ending may take.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "text::duration")]
     pub(crate) drain_timeout: Duration,
     /// Spans that are open go out as incomplete when nothing has come of their process for this long.
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "text::duration")]
     pub(crate) open_span_deadline: Duration,
     pub(crate) otlp: Otlp,
     pub(crate) spool: Spool,
+    pub(crate) quarantine: Quarantine,
     pub(crate) limits: Limits,
     pub(crate) telemetry: Telemetry,
     pub(crate) log: Log,
@@ -86,6 +96,7 @@ impl Default for File {
             open_span_deadline: Duration::from_secs(600),
             otlp: Otlp::default(),
             spool: Spool::default(),
+            quarantine: Quarantine::default(),
             limits: Limits::default(),
             telemetry: Telemetry::default(),
             log: Log::default(),
@@ -102,6 +113,7 @@ impl Default for File {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Spool {
+    #[serde(deserialize_with = "text::size")]
     pub(crate) max_bytes: ByteSize,
     pub(crate) when_full: WhenFull,
 }
@@ -109,6 +121,21 @@ pub(crate) struct Spool {
 impl Default for Spool {
     fn default() -> Self {
         Self { max_bytes: ByteSize::gib(1), when_full: WhenFull::default() }
+    }
+}
+
+/// What nobody can deliver.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Quarantine {
+    /// Beyond it, what was put aside first goes.
+    #[serde(deserialize_with = "text::size")]
+    pub(crate) max_bytes: ByteSize,
+}
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self { max_bytes: ByteSize::gib(1) }
     }
 }
 
@@ -128,6 +155,7 @@ pub(crate) enum WhenFull {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
     /// The largest generation, decompressed: memory is bounded by it. A trace with a larger one is put aside.
+    #[serde(deserialize_with = "text::size")]
     pub(crate) max_generation_bytes: ByteSize,
 }
 
@@ -143,11 +171,13 @@ impl Default for Limits {
 pub(crate) struct Telemetry {
     /// Empty for nowhere.
     listen: String,
+    /// How many services are counted by name.
+    pub(crate) max_services: usize,
 }
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:9464".to_owned() }
+        Self { listen: "127.0.0.1:9464".to_owned(), max_services: 100 }
     }
 }
 
@@ -155,7 +185,10 @@ impl Telemetry {
     pub(crate) fn address(&self) -> Result<Option<SocketAddr>> {
         match self.listen.as_str() {
             "" => Ok(None),
-            address => address.parse().map(Some).with_context(|| format!("[telemetry] listen = {address:?}")),
+            address => match parse_address(address) {
+                Ok(address) => Ok(Some(address)),
+                Err(problem) => bail!("[telemetry] listen: {problem}, or \"\" for none"),
+            },
         }
     }
 }
@@ -186,9 +219,20 @@ impl Config {
         file.state_dir = here.join(&file.state_dir);
         file.watch.iter_mut().for_each(|watch| watch.make_absolute(&here));
         file.validate()?;
+        let receiver = |signal| file.otlp.receiver(signal, flags, environment);
+        let [traces, logs, metrics] =
+            [receiver(Signal::Traces)?, receiver(Signal::Logs)?, receiver(Signal::Metrics)?];
+        let client = traces.client.iter().flat_map(|client| [&client.certificate, &client.key]);
+        let named = traces.certificate.iter().chain(client);
+        let named = named.chain(file.push.iter().filter_map(|push| push.token_file.as_ref()));
         Ok(Self {
-            traces: file.otlp.receiver(Signal::Traces, flags, environment)?,
-            logs: file.otlp.receiver(Signal::Logs, flags, environment)?,
+            contents: named
+                .map(|path| fs::read(path).ok().map(|bytes| XxHash3_64::oneshot(&bytes)))
+                .collect(),
+            advice: file.otlp.advice(flags, environment),
+            traces,
+            logs,
+            metrics,
             stdin: flags.stdin,
             service_name: flags.service_name.clone(),
             of_environment: Resource::empty().with_environment(environment)?.attributes().to_vec(),
@@ -234,7 +278,7 @@ impl Config {
             Some(Value::Text(name)) => name.to_string(),
             _ => Resource::DEFAULT_SERVICE_NAME.to_owned(),
         };
-        let mapping = self.mapping(&service);
+        let mapping = self.mapping(&service).for_signals(&self.file.otlp.signals);
         for (key, value) in mapping.resource() {
             resource = resource.with(key.clone(), value.as_str());
         }
@@ -271,23 +315,34 @@ impl File {
         if let Some(format) = flags.log_format {
             self.log.format = format;
         }
+        if !flags.signals.is_empty() {
+            self.otlp.signals.clone_from(&flags.signals);
+        }
     }
 
     fn validate(&self) -> Result<()> {
         self.otlp.validate()?;
         self.telemetry.address()?;
         filter_of(&self.log)?;
+        ensure!(self.telemetry.max_services > 0, "[telemetry] max_services: it cannot be 0");
         self.watch.iter().try_for_each(Watch::validate)?;
         self.pull.iter().try_for_each(Pull::validate)?;
         if let Some(push) = &self.push {
-            push.secret()?;
+            push.validate()?;
         }
         ensure!(self.state_dir.to_str().is_some(), "state_dir: it has to be Unicode");
         ensure!(!self.open_span_deadline.is_zero(), "open_span_deadline: it cannot be 0");
-        ensure!(self.spool.max_bytes.as_u64() > 0, "[spool] max_bytes: it cannot be 0");
+        ensure!(
+            self.spool.max_bytes.as_u64() > 0,
+            "[spool] max_bytes: it cannot be 0; write \"1 GiB\", for example"
+        );
+        ensure!(
+            self.quarantine.max_bytes.as_u64() > 0,
+            "[quarantine] max_bytes: it cannot be 0; write \"1 GiB\", for example"
+        );
         ensure!(
             self.limits.max_generation_bytes.as_u64() > 0,
-            "[limits] max_generation_bytes: it cannot be 0"
+            "[limits] max_generation_bytes: it cannot be 0; write \"256 MiB\", for example"
         );
         for (name, mapping) in &self.services {
             mapping.volume().with_context(|| format!("[services.{name}]"))?;

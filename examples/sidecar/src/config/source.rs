@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use trace_to_otel::PathTemplate;
 
-use super::secret::Secret;
+use super::{secret::Secret, text};
 use crate::{source, spool};
 
 /// A folder that services write files into.
@@ -27,10 +27,10 @@ pub(crate) struct Watch {
     pub(crate) after: After,
     pub(crate) move_to: Option<PathBuf>,
     /// A file of which nobody has said that it is whole, is so when it has not changed for this long.
-    #[serde(default = "default_settle", with = "humantime_serde")]
+    #[serde(default = "default_settle", deserialize_with = "text::duration")]
     pub(crate) settle: Duration,
     /// How often to look for files of which the system did not tell.
-    #[serde(default = "default_poll", with = "humantime_serde")]
+    #[serde(default = "default_poll", deserialize_with = "text::duration")]
     pub(crate) poll: Duration,
 }
 
@@ -110,18 +110,19 @@ pub(crate) struct Pull {
     #[serde(default = "default_seconds")]
     pub(crate) seconds: f64,
     /// From the begin of one recording to the begin of the next.
-    #[serde(default = "default_every", with = "humantime_serde")]
+    #[serde(default = "default_every", deserialize_with = "text::duration")]
     pub(crate) every: Duration,
     /// Whether it is a fork that streams snapshots (`docs/fork-dialect.md`, "Streaming endpoint").
     #[serde(default)]
     pub(crate) stream: bool,
     /// From one snapshot of a stream to the next.
-    #[serde(default = "default_interval", with = "humantime_serde")]
+    #[serde(default = "default_interval", deserialize_with = "text::duration")]
     pub(crate) interval: Duration,
     /// How far back snapshots of a stream reach at least.
-    #[serde(default, with = "humantime_serde::option")]
+    #[serde(default, deserialize_with = "text::optional_duration")]
     pub(crate) min_age: Option<Duration>,
     /// How large they may get.
+    #[serde(default, deserialize_with = "text::optional_size")]
     pub(crate) max_bytes: Option<ByteSize>,
     /// Which categories a stream has: names separated by commas.
     pub(crate) filter: Option<String>,
@@ -179,15 +180,22 @@ impl Pull {
         }
         let separator = if self.url.contains('?') { '&' } else { '?' };
         let url = format!("{}{separator}{asked}", self.url);
-        url.parse().with_context(|| format!("[[pull]] url = {:?}", go_trace_sanitize::url(&self.url)))
+        url.parse().with_context(|| self.no_url())
+    }
+
+    fn no_url(&self) -> String {
+        format!(
+            "[[pull]] url = {:?}: write http:// or https://, such as \"http://localhost:6060/debug/pprof/trace\"",
+            go_trace_sanitize::url(&self.url)
+        )
     }
 
     pub(crate) fn validate(&self) -> Result<()> {
         let url = self.uri()?;
         ensure!(
             url.scheme_str().is_some_and(|scheme| ["http", "https"].contains(&scheme)),
-            "[[pull]] url = {:?}: write http:// or https://",
-            self.url
+            "{}",
+            self.no_url()
         );
         let origin = source::origin_of(self.service.clone(), self.instance.clone());
         ensure!(spool::has_room_for(&origin), "[[pull]] service, instance: at most some 200 characters each");
@@ -202,13 +210,23 @@ impl Pull {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Push {
+    #[serde(deserialize_with = "text::address")]
     pub(crate) listen: SocketAddr,
     /// What clients have to send as bearer token, if anything.
     pub(crate) token: Option<Secret>,
     /// The file that holds it.
     pub(crate) token_file: Option<PathBuf>,
     /// The largest trace that is taken.
+    #[serde(deserialize_with = "text::size")]
     pub(crate) max_bytes: ByteSize,
+    /// How many connections there may be.
+    pub(crate) max_connections: usize,
+    /// How long the head of a request may take.
+    #[serde(deserialize_with = "text::duration")]
+    pub(crate) head_timeout: Duration,
+    /// How long nothing may come of a body.
+    #[serde(deserialize_with = "text::duration")]
+    pub(crate) body_timeout: Duration,
 }
 
 impl Default for Push {
@@ -218,11 +236,21 @@ impl Default for Push {
             token: None,
             token_file: None,
             max_bytes: ByteSize::mib(256),
+            max_connections: 256,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
         }
     }
 }
 
 impl Push {
+    pub(crate) fn validate(&self) -> Result<()> {
+        ensure!(self.max_connections > 0, "[push] max_connections: it cannot be 0");
+        ensure!(!self.head_timeout.is_zero(), "[push] head_timeout: it cannot be 0");
+        ensure!(!self.body_timeout.is_zero(), "[push] body_timeout: it cannot be 0");
+        self.secret().map(drop)
+    }
+
     /// The token, wherever it stands.
     pub(crate) fn secret(&self) -> Result<Option<Secret>> {
         match (&self.token, &self.token_file) {

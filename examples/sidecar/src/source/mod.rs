@@ -83,7 +83,7 @@ pub(crate) fn origin_of(service: Option<String>, instance: Option<String>) -> Or
 
 /// Takes a whole trace in.
 fn spool_frame(spool: &Arc<Spool>, origin: &Origin, frame: &[u8]) -> io::Result<()> {
-    let mut incoming = spool.patiently(|| spool.begin(origin.clone()))?;
+    let mut incoming = spool.patiently(|| spool.begin(origin.clone(), frame.len() as u64))?;
     spool.patiently(|| incoming.write(frame))?;
     spool.patiently(|| incoming.finish())
 }

@@ -31,7 +31,7 @@ use crate::{
     session::Stop,
     spool::Spool,
     store::{Origin, Store},
-    telemetry::Telemetry,
+    telemetry::{Concern, Telemetry},
 };
 
 /// How long connecting may take, and how long nothing may come of what should.
@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest wait after a failure.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// After so many failures in a row it is no accident any more.
+const ALARMING: u32 = 3;
 
 /// How often it is written down how far a stream has come.
 const NOTED: Duration = Duration::from_secs(10);
@@ -83,6 +86,13 @@ pub(crate) fn pull(
     })
 }
 
+/// Nobody asks any more.
+impl Drop for Puller {
+    fn drop(&mut self) {
+        self.telemetry.clear(self.concern());
+    }
+}
+
 impl Puller {
     async fn run(self) {
         let mut failures: u32 = 0;
@@ -96,6 +106,8 @@ impl Puller {
             match outcome {
                 Ok(()) => {
                     failures = 0;
+                    self.telemetry.pulled(&self.name, "taken");
+                    self.telemetry.clear(self.concern());
                     let next =
                         if self.pull.stream { Instant::now() + wait(1) } else { begin + self.pull.every };
                     tokio::time::sleep_until(next).await;
@@ -103,11 +115,20 @@ impl Puller {
                 Err(error) => {
                     failures += 1;
                     let wait = wait(failures);
+                    self.telemetry.pulled(&self.name, "failed");
+                    if failures >= ALARMING {
+                        let message = format!("no trace comes from {}: {error:#}", self.name);
+                        self.telemetry.raise(self.concern(), &message);
+                    }
                     tracing::warn!(url = self.name, again = wait.as_secs_f64(), "no trace: {error:#}");
                     tokio::time::sleep(wait).await;
                 }
             }
         }
+    }
+
+    fn concern(&self) -> Concern {
+        Concern::Pull(self.name.clone())
     }
 
     /// Asks. A program that is being traced already answers 500.
@@ -175,7 +196,7 @@ impl Puller {
         let begin = SystemTime::now();
         let mut body = self.ask().await?;
         self.tell_gap(begin);
-        let mut incoming = self.spool.begin(self.origin.clone())?;
+        let mut incoming = self.spool.begin(self.origin.clone(), 0)?;
         while let Some(bytes) = self.piece(&mut body).await? {
             incoming.write(&bytes)?;
         }

@@ -50,7 +50,7 @@ fn take_in(spool: &Arc<Spool>, most: u64) -> Result<u64> {
 
 fn one(spool: &Arc<Spool>, origin: &Origin, bytes: &mut Decompressed) -> Result<()> {
     const PIECE: usize = 256 << 10;
-    let mut incoming = spool.patiently(|| spool.begin(origin.clone()))?;
+    let mut incoming = spool.patiently(|| spool.begin(origin.clone(), 0))?;
     let mut piece = vec![0; PIECE];
     loop {
         let read = bytes.read(&mut piece).context("it cannot be read")?;

@@ -5,14 +5,16 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use notify::{
     Event, EventKind, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode, ModifyKind, RenameMode},
@@ -26,7 +28,7 @@ use crate::{
     inbox::{Arrival, Inbox},
     premises::Premises,
     session::Stop,
-    store::{Origin, Outcome, Store, Version},
+    store::{Origin, Outcome, Store, Version, name_of},
     telemetry::Telemetry,
 };
 
@@ -40,6 +42,15 @@ pub(crate) enum Eagerness {
     Patient,
     /// At once: whatever there is, is all that will be.
     Once,
+}
+
+/// Whom the system tells of changes, and in which folders: each is watched by itself, so that one which cannot be costs no
+/// other anything.
+#[derive(Debug)]
+struct Ears {
+    watcher: notify::RecommendedWatcher,
+    /// Those that are watched, with what tells that another one has taken their place.
+    folders: HashMap<PathBuf, (u64, u64)>,
 }
 
 /// Looks for files that fit a template.
@@ -60,6 +71,11 @@ pub(crate) struct Watcher {
     own: Vec<PathBuf>,
     /// Those of which it was told that they cannot be read, by hashes of their paths.
     unreadable: HashSet<u64>,
+    /// Folders of which it was told that the system does not tell of changes in them, likewise.
+    deaf: HashSet<u64>,
+    /// Those that could not be looked into when it was last tried.
+    unseen: HashSet<PathBuf>,
+    ears: Option<Ears>,
     /// What was found and is not offered yet.
     found: Vec<Arrival>,
 }
@@ -90,6 +106,8 @@ enum Notice {
     Changed(PathBuf),
     /// Its writer has closed it, or has moved it here.
     Whole(PathBuf),
+    /// It is not there any more.
+    Gone(PathBuf),
     /// Notices were lost.
     Lost,
 }
@@ -122,6 +140,9 @@ impl Watcher {
             settled: HashMap::new(),
             pending: HashMap::new(),
             unreadable: HashSet::new(),
+            deaf: HashSet::new(),
+            unseen: HashSet::new(),
+            ears: None,
             found: Vec::new(),
         })
     }
@@ -129,18 +150,10 @@ impl Watcher {
     /// Looks for files until it is told to stop.
     pub(crate) fn run(mut self, stop: &Stop) {
         let (sender, notices) = mpsc::sync_channel(MOST_EVENTS);
-        // Where the folder is not there yet, it may come; then only polling finds what is in it, until it is watched too.
-        let mut system = None;
+        self.listen(sender);
         let mut next_scan = Instant::now();
         while !stop.is_stopping() {
-            let is_there = self.root.is_dir();
-            if !is_there {
-                system = None;
-            } else if system.is_none() {
-                system = self.subscribe(sender.clone());
-                next_scan = Instant::now();
-            }
-            if Instant::now() >= next_scan {
+            if Instant::now() >= next_scan || self.has_root_come() {
                 self.look();
                 next_scan = Instant::now() + self.watch.poll;
             }
@@ -152,6 +165,7 @@ impl Watcher {
                         match notice {
                             Notice::Changed(path) => drop(changed.insert(path)),
                             Notice::Whole(path) => drop(whole.insert(path)),
+                            Notice::Gone(path) => self.forget_folder(&path),
                             Notice::Lost => next_scan = Instant::now(),
                         }
                     }
@@ -167,8 +181,8 @@ impl Watcher {
         }
     }
 
-    /// Asks the system to tell of changes. Where it does not, polling has to do.
-    fn subscribe(&self, sender: mpsc::SyncSender<Notice>) -> Option<notify::RecommendedWatcher> {
+    /// Makes ready to be told of changes. Where the system does not tell, polling has to do.
+    fn listen(&mut self, sender: mpsc::SyncSender<Notice>) {
         let lost = std::sync::atomic::AtomicBool::new(false);
         let tell = move |event: notify::Result<Event>| {
             use std::sync::atomic::Ordering::Relaxed;
@@ -181,15 +195,48 @@ impl Watcher {
                 }
             }
         };
-        let subscribed = notify::recommended_watcher(tell).and_then(|mut watcher| {
-            watcher.watch(&self.root, RecursiveMode::Recursive)?;
-            Ok(watcher)
+        let ears = notify::recommended_watcher(tell).inspect_err(|error| {
+            tracing::warn!(folder = %self.root.display(), %error, "the system does not tell of changes: polling only");
         });
-        subscribed
-            .inspect_err(|error| {
-                tracing::warn!(folder = %self.root.display(), %error, "the system does not tell of changes: polling only");
-            })
-            .ok()
+        self.ears = ears.ok().map(|watcher| Ears { watcher, folders: HashMap::new() });
+    }
+
+    /// Whether the folder is there, and nobody tells of what happens in it though that can be.
+    fn has_root_come(&self) -> bool {
+        let is_unheard = self.ears.as_ref().is_some_and(|ears| !ears.folders.contains_key(&self.root));
+        is_unheard && !self.deaf.contains(&hash(&self.root)) && self.root.is_dir()
+    }
+
+    /// Has the system tell of changes in a folder, before it is looked through.
+    fn hear(&mut self, folder: &Path, metadata: &Metadata) {
+        let Some(ears) = &mut self.ears else { return };
+        let identity = (metadata.dev(), metadata.ino());
+        if ears.folders.get(folder) == Some(&identity) {
+            return;
+        }
+        match ears.watcher.watch(folder, RecursiveMode::NonRecursive) {
+            Ok(()) => {
+                ears.folders.insert(folder.to_owned(), identity);
+                self.deaf.remove(&hash(folder));
+            }
+            Err(error) => self.tell_deaf(folder, &error),
+        }
+    }
+
+    /// Once for each folder.
+    fn tell_deaf(&mut self, folder: &Path, error: &dyn core::fmt::Display) {
+        if self.deaf.insert(hash(folder)) {
+            tracing::warn!(folder = %folder.display(), %error, "the system does not tell of changes here: polling only");
+        }
+    }
+
+    /// A folder has gone, with what was below it. One of the same name is another one.
+    fn forget_folder(&mut self, folder: &Path) {
+        let Some(ears) = self.ears.as_mut().filter(|ears| ears.folders.contains_key(folder)) else { return };
+        for (gone, _) in ears.folders.extract_if(|known, _| known.starts_with(folder)) {
+            // The system has forgotten it by itself.
+            let _ = ears.watcher.unwatch(&gone);
+        }
     }
 
     /// How long to wait for notices.
@@ -201,25 +248,53 @@ impl Watcher {
         next.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), LONGEST)
     }
 
-    /// How many files cannot be read.
+    /// How many files cannot be read, and folders.
     pub(crate) fn unreadable(&self) -> usize {
-        self.unreadable.len()
+        self.unreadable.len() + self.unseen.len()
     }
 
     /// Looks through the folder once.
     pub(crate) fn look(&mut self) {
-        let mut seen = HashSet::new();
+        let (mut seen, mut folders, mut unseen) = (HashSet::new(), HashSet::new(), HashSet::new());
         // Every folder is visited once, even where links make circles.
-        for entry in WalkDir::new(&self.root).follow_links(true).into_iter().filter_map(Result::ok) {
-            if entry.file_type().is_file() {
+        for entry in WalkDir::new(&self.root).follow_links(true) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    unseen.extend(self.tell_unseen(&error));
+                    continue;
+                }
+            };
+            if entry.file_type().is_dir() {
+                if let Ok(metadata) = entry.metadata() {
+                    folders.insert(entry.path().to_owned());
+                    self.hear(entry.path(), &metadata);
+                }
+            } else if entry.file_type().is_file() {
                 seen.insert(hash(entry.path()));
                 self.consider(entry.path(), false);
             }
         }
+        if let Some(ears) = &mut self.ears {
+            let gone = ears.folders.extract_if(|folder, _| !folders.contains(folder));
+            gone.for_each(|(folder, _)| drop(ears.watcher.unwatch(&folder)));
+        }
+        self.unseen = unseen;
         self.settled.retain(|path, _| seen.contains(path));
         self.unreadable.retain(|path| seen.contains(path));
         self.pending.retain(|path, _| seen.contains(&hash(path)));
         self.offer();
+    }
+
+    /// Something cannot be looked into, which is told once. What is not there is none of that: it may come.
+    fn tell_unseen(&self, error: &walkdir::Error) -> Option<PathBuf> {
+        let is_away = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let path = error.path().filter(|_| !is_away && error.loop_ancestor().is_none())?;
+        if !self.unseen.contains(path) {
+            tracing::warn!(folder = %path.display(), %error, "it cannot be looked into: what is in it is not delivered");
+            self.telemetry.unreadable_file();
+        }
+        Some(path.to_owned())
     }
 
     /// Looks at a file that may be new.
@@ -328,10 +403,9 @@ impl Watcher {
 
     /// What is to be done with a file; `None` where all of it is done with.
     fn arrival(&self, path: &Path, origin: Origin, is_whole: bool) -> Result<Option<Arrival>> {
-        let name = path.to_str().context("its path is not Unicode")?;
         let version = version_of(path)?;
         let afterwards = self.afterwards(path);
-        if let Some(record) = self.store.file(name)? {
+        if let Some(record) = self.store.file(&name_of(path))? {
             let is_same = version.is_same_as(&record.version);
             match record.outcome {
                 Outcome::Quarantined { .. } if is_same => return Ok(None),
@@ -374,6 +448,9 @@ fn notices_of(event: notify::Result<Event>) -> Vec<Notice> {
         }
         EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {
             event.paths.into_iter().skip(1).map(Notice::Whole).collect()
+        }
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => {
+            event.paths.into_iter().map(Notice::Gone).collect()
         }
         EventKind::Create(_) | EventKind::Modify(_) => event.paths.into_iter().map(Notice::Changed).collect(),
         _ => Vec::new(),

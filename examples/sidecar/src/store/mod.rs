@@ -3,7 +3,9 @@
 //! The store is redb: an embedded one, written in Rust, well kept, whose transactions survive a kill at any moment, and
 //! whose memory is bounded. It holds small things only. What was taken in but not delivered stays in its own files.
 
+mod encoding;
 mod record;
+mod salvage;
 
 use core::ops::RangeInclusive;
 use std::{
@@ -11,17 +13,22 @@ use std::{
     fs::{self, Permissions},
     io,
     os::unix::fs::PermissionsExt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
-pub(crate) use self::record::{
-    FileRecord, Origin, Outcome, ProcessRecord, Progress, Tail, Version, id_of, threads,
+use self::encoding::{decode, encode};
+
+pub(crate) use self::{
+    encoding::{name_of, path_of},
+    record::{FileRecord, Origin, Outcome, ProcessRecord, Progress, Tail, Version, id_of, threads},
 };
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -34,7 +41,7 @@ const PROCESSES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new(
 const GENERATIONS: TableDefinition<'_, (u128, u128), (u64, u64)> = TableDefinition::new("generations");
 
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 const PROGRESS: &str = "progress";
 
 /// How much of its file redb may keep in memory, in bytes.
@@ -46,11 +53,24 @@ const GROWS: u64 = 3600;
 /// How long generations are remembered, in seconds: longer than any flight recorder's ring buffer reaches back.
 const REMEMBERED: u64 = 86_400;
 
-/// The store. After a failure, as when the disk is full, it is opened anew with the next call.
+/// How long a store may be in use by another program that is about to end, as one that was killed.
+const IN_USE: Duration = Duration::from_secs(5);
+
+/// The store. After a failure, as when the disk is full, it is opened anew with the next call. What is damaged is left out,
+/// and told.
 #[derive(Debug)]
 pub(crate) struct Store {
     path: PathBuf,
-    database: Mutex<Option<Database>>,
+    opened: Mutex<Opened>,
+}
+
+#[derive(Debug)]
+enum Opened {
+    Database(Database),
+    /// A failure has closed it.
+    Closed,
+    /// Something in it cannot be read.
+    Damaged,
 }
 
 /// A process among those of its origin.
@@ -75,6 +95,14 @@ impl Commit {
             && self.processes.is_empty()
             && self.generations.is_empty()
     }
+
+    /// Adds what comes after it.
+    pub(crate) fn absorb(&mut self, later: Self) {
+        self.files.extend(later.files);
+        self.forgotten.extend(later.forgotten);
+        self.processes.extend(later.processes);
+        self.generations.extend(later.generations);
+    }
 }
 
 impl Store {
@@ -84,20 +112,54 @@ impl Store {
     /// Opens the store in a directory, or begins one there.
     pub(crate) fn open(directory: &Path) -> Result<Self> {
         let path = directory.join(Self::FILE_NAME);
-        let database = open(&path)?;
-        Ok(Self { path, database: Mutex::new(Some(database)) })
+        // Of what was delivered, an empty one knows nothing.
+        if path.metadata().is_ok_and(|there| there.len() == 0) {
+            tracing::error!(
+                file = %path.display(),
+                "the state is empty: all that lies there is delivered again, though it may have been before; where there is a \
+                 copy of the state, end this program and put it back"
+            );
+        }
+        let mut database = match open(&path) {
+            Ok(database) => Some(database),
+            Err(error) if is_damage(&error) => {
+                tracing::error!(file = %path.display(), "the state cannot be opened: {error:#}");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let is_whole = database.as_mut().is_some_and(|database| {
+            catch_unwind(AssertUnwindSafe(|| database.check_integrity())).is_ok_and(|checked| checked.is_ok())
+        });
+        let opened = match database {
+            Some(database) if is_whole => Opened::Database(database),
+            database => {
+                drop(database);
+                Opened::Database(salvage::salvage(&path)?)
+            }
+        };
+        Ok(Self { path, opened: Mutex::new(opened) })
     }
 
     /// Runs `act`, with the database opened anew where an earlier failure has closed it.
     fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T> {
-        let mut guard = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        if guard.is_none() {
-            *guard = Some(open(&self.path)?);
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*opened {
+            Opened::Database(_) => {}
+            Opened::Closed => *opened = Opened::Database(open(&self.path)?),
+            Opened::Damaged => *opened = Opened::Database(salvage::salvage(&self.path)?),
         }
-        let Some(database) = &*guard else { bail!("{} is not open", self.path.display()) };
-        act(database)
-            .inspect_err(|_| *guard = None)
-            .with_context(|| format!("the state in {}", self.path.display()))
+        let Opened::Database(database) = &*opened else { bail!("{} is not open", self.path.display()) };
+        // A damaged page may be one on which redb panics.
+        let outcome = catch_unwind(AssertUnwindSafe(|| act(database)));
+        let (after, error) = match outcome {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error @ redb::Error::Corrupted(_))) => (Opened::Damaged, anyhow::Error::from(error)),
+            Ok(Err(error)) => (Opened::Closed, error.into()),
+            Err(_) => (Opened::Damaged, anyhow!("it is damaged")),
+        };
+        *opened = after;
+        Err(error.context(format!("the state in {}", self.path.display())))
     }
 
     fn get<T: DeserializeOwned>(
@@ -109,7 +171,19 @@ impl Store {
             let table = database.begin_read()?.open_table(table)?;
             Ok(table.get(key)?.map(|value| value.value().to_vec()))
         })?;
-        bytes.map(|bytes| decode(&bytes)).transpose()
+        let Some(bytes) = bytes else { return Ok(None) };
+        let decoded = decode(&bytes);
+        if decoded.is_none() {
+            tracing::error!(
+                state = %self.path.display(), of = key,
+                "what was remembered of it is damaged, and forgotten: what was delivered of it is delivered again"
+            );
+            self.write(|transaction| {
+                transaction.open_table(table)?.remove(key)?;
+                Ok(())
+            })?;
+        }
+        Ok(decoded)
     }
 
     pub(crate) fn file(&self, path: &str) -> Result<Option<FileRecord>> {
@@ -129,7 +203,20 @@ impl Store {
             });
             entries.collect::<Result<Vec<_>, redb::Error>>()
         })?;
-        found.into_iter().map(|(id, bytes)| Ok((id, decode(&bytes)?))).collect()
+        let (whole, damaged): (Vec<_>, Vec<_>) =
+            found.into_iter().map(|(id, bytes)| (id, decode(&bytes))).partition(|(_, found)| found.is_some());
+        if !damaged.is_empty() {
+            tracing::error!(
+                state = %self.path.display(), processes = damaged.len(),
+                "what was open in them is damaged, and lost: spans that began in earlier traces are cut"
+            );
+            self.write(|transaction| {
+                let mut processes = transaction.open_table(PROCESSES)?;
+                damaged.iter().try_for_each(|(id, _)| processes.remove(id).map(drop))?;
+                Ok(())
+            })?;
+        }
+        Ok(whole.into_iter().filter_map(|(id, record)| Some((id, record?))).collect())
     }
 
     /// The number of the process of which a generation was delivered; none where it was not.
@@ -197,7 +284,7 @@ impl Store {
     pub(crate) fn prune(&self, now: u64) -> Result<()> {
         self.write(|transaction| {
             let mut files = transaction.open_table(FILES)?;
-            files.retain(|path, _| !is_gone(Path::new(path)))?;
+            files.retain(|name, _| !is_gone(&path_of(name)))?;
             let outlived = outlived_tails(&files, now)?;
             for (path, record) in outlived {
                 files.insert(&*path, &*encode(&record))?;
@@ -231,7 +318,7 @@ fn outlived_tails(
     let mut outlived = Vec::new();
     for entry in files.iter()? {
         let (path, record) = entry?;
-        let Ok(record) = postcard::from_bytes::<FileRecord>(record.value()) else { continue };
+        let Some(record) = decode::<FileRecord>(record.value()) else { continue };
         let modified = u64::try_from(record.version.modified).unwrap_or(0) / 1_000_000_000;
         if record.tail.is_some() && modified.saturating_add(GROWS) < now {
             outlived.push((path.value().to_owned(), FileRecord { tail: None, ..record }));
@@ -244,45 +331,94 @@ fn covered_key(url: &str) -> String {
     format!("covered {url}")
 }
 
+/// Opens a database. One that was killed just now may still have it.
 fn open(path: &Path) -> Result<Database> {
-    let opened = Database::builder().set_cache_size(CACHE).create(path);
-    let database = match opened {
-        Err(redb::DatabaseError::DatabaseAlreadyOpen) => {
-            bail!("{} is in use: does another trace-sidecar have this state_dir?", path.display())
+    let begin = Instant::now();
+    let database = loop {
+        // On damaged bytes redb may panic.
+        let opened = catch_unwind(|| Database::builder().set_cache_size(CACHE).create(path));
+        match opened {
+            Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) if begin.elapsed() < IN_USE => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            Ok(Err(redb::DatabaseError::DatabaseAlreadyOpen)) => bail!(
+                "{} is in use: does another trace-sidecar have this state_dir? Give each its own",
+                path.display()
+            ),
+            Ok(opened) => break opened.with_context(|| path.display().to_string())?,
+            Err(_) => return Err(Damage.into()),
         }
-        opened => opened.with_context(|| path.display().to_string())?,
     };
     // What is open in a mapper has the names that the program gave it.
     if let Err(error) = fs::set_permissions(path, Permissions::from_mode(0o600)) {
         tracing::warn!(file = %path.display(), %error, "others may be able to read it");
     }
-    prepare(&database).with_context(|| path.display().to_string())?;
+    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&database)));
+    prepared.unwrap_or_else(|_| Err(Damage.into())).with_context(|| path.display().to_string())?;
     Ok(database)
 }
 
+/// The file is none that can be read.
+#[derive(Debug)]
+struct Damage;
+
+impl core::fmt::Display for Damage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("it is damaged")
+    }
+}
+
+impl core::error::Error for Damage {}
+
+/// Whether a store cannot be opened for what is in it, and not for the disk or for somebody else.
+fn is_damage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let storage = match cause.downcast_ref() {
+            Some(redb::DatabaseError::Storage(storage)) => Some(storage),
+            Some(redb::DatabaseError::UpgradeRequired(_)) => return true,
+            _ => cause.downcast_ref::<redb::StorageError>(),
+        };
+        let is_no_database = |error: &io::Error| {
+            matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+        };
+        match storage {
+            Some(redb::StorageError::Corrupted(_)) => true,
+            Some(redb::StorageError::Io(error)) => is_no_database(error),
+            _ => {
+                cause.is::<Damage>()
+                    || cause.downcast_ref::<redb::Error>().is_some_and(|error| match error {
+                        redb::Error::Corrupted(_) | redb::Error::TableTypeMismatch { .. } => true,
+                        redb::Error::Io(error) => is_no_database(error),
+                        _ => false,
+                    })
+            }
+        }
+    })
+}
+
 /// Whether the file is one of this version. Opening it anew then needs no room on the disk.
-fn is_prepared(database: &Database) -> Result<bool> {
+fn is_prepared(database: &Database) -> Result<bool, redb::Error> {
     let transaction = database.begin_read()?;
     let Ok(meta) = transaction.open_table(META) else { return Ok(false) };
-    let format = meta.get(FORMAT)?.map(|format| decode::<u32>(format.value())).transpose()?;
-    Ok(format == Some(FORMAT_VERSION))
+    Ok(meta.get(FORMAT)?.and_then(|format| decode(format.value())) == Some(FORMAT_VERSION))
 }
 
 /// Makes the tables, and refuses a file of another version.
 fn prepare(database: &Database) -> Result<()> {
-    if is_prepared(database)? {
+    if is_prepared(database).map_err(anyhow::Error::from)? {
         return Ok(());
     }
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;
-        let format = meta.get(FORMAT)?.map(|format| decode::<u32>(format.value())).transpose()?;
+        let format = meta.get(FORMAT)?.map(|format| decode::<u32>(format.value()));
         match format {
             None => drop(meta.insert(FORMAT, &*encode(&FORMAT_VERSION))?),
-            Some(FORMAT_VERSION) => {}
-            Some(other) => bail!(
+            Some(Some(FORMAT_VERSION)) => {}
+            Some(Some(other)) => bail!(
                 "it is of version {other}, and this program reads {FORMAT_VERSION}: deliver what is open with the program that wrote it, then remove it"
             ),
+            Some(None) => return Err(Damage.into()),
         }
         transaction.open_table(FILES)?;
         transaction.open_table(PROCESSES)?;
@@ -292,11 +428,74 @@ fn prepare(database: &Database) -> Result<()> {
     Ok(())
 }
 
-fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // Only a type that cannot be written down fails, and these can.
-    postcard::to_allocvec(value).unwrap_or_default()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    postcard::from_bytes(bytes).map_err(io::Error::other).context("a record of the state cannot be read")
+    fn record(number: u64) -> FileRecord {
+        let version = Version { inode: number, length: 10, modified: 0, head: 0 };
+        FileRecord { version, last: number, tail: None, outcome: Outcome::Delivered }
+    }
+
+    fn filled(folder: &Path, files: u64) -> PathBuf {
+        let store = Store::open(folder).unwrap();
+        let files = (0..files).map(|number| (format!("/traces/{number}.trace"), record(number)));
+        let commit = Commit { files: files.collect(), ..Commit::default() };
+        store.commit(&commit, 1).unwrap();
+        folder.join(Store::FILE_NAME)
+    }
+
+    /// Whatever byte is another one: the store opens, what it tells is what was written down, and what it does not tell is
+    /// little.
+    #[test]
+    fn a_changed_byte_costs_what_it_concerns() {
+        const FILES: u64 = 200;
+        let folder = tempfile::tempdir().unwrap();
+        let path = filled(folder.path(), FILES);
+        let bytes = fs::read(&path).unwrap();
+        let used: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at] != 0).collect();
+        for at in used.iter().step_by(used.len() / 40) {
+            let mut damaged = bytes.clone();
+            damaged[*at] ^= 0x10;
+            fs::write(&path, damaged).unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            for number in 0..FILES {
+                let found = store.file(&format!("/traces/{number}.trace")).unwrap();
+                assert!(found.is_none_or(|found| found == record(number)), "byte {at}");
+            }
+            store
+                .commit(
+                    &Commit { files: BTreeMap::from([("x".to_owned(), record(7))]), ..Commit::default() },
+                    2,
+                )
+                .unwrap();
+            assert_eq!(store.file("x").unwrap(), Some(record(7)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_store_is_put_aside() {
+        for bytes in [&b"x"[..], &[0; 100_000], b"not a database at all, but a text of some length"] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(Store::FILE_NAME);
+            fs::write(&path, bytes).unwrap();
+            let store = Store::open(folder.path()).unwrap();
+            assert_eq!(store.file("a").unwrap(), None);
+            drop(store);
+            assert_eq!(fs::read(salvage::aside(&path)).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_store_without_its_end_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = filled(folder.path(), 100);
+        let length = fs::metadata(&path).unwrap().len();
+        for cut in [length - 1, length / 2, 4096, 64] {
+            let bytes = fs::read(filled(folder.path(), 100)).unwrap();
+            fs::write(&path, &bytes[..usize::try_from(cut).unwrap().min(bytes.len())]).unwrap();
+            Store::open(folder.path()).unwrap();
+            fs::remove_file(&path).unwrap();
+        }
+    }
 }

@@ -123,8 +123,6 @@ pub(crate) struct ProcessRecord {
     /// The state of its mapper, and of what stands behind it.
     pub(crate) mapper: Vec<u8>,
     pub(crate) volume: Vec<u8>,
-    /// When something came of it last, in seconds since 1970.
-    pub(crate) seen: u64,
     /// Whether its open spans are on their way out: that was decided, and is not decided again.
     pub(crate) is_closing: bool,
 }

@@ -1,7 +1,7 @@
 //! What this program tells.
 
-use anyhow::{Context, Result};
-use tracing_subscriber::EnvFilter;
+use anyhow::{Context, Result, ensure};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::StatusLine;
 use crate::{cli::LogFormat, config::Log};
@@ -23,5 +23,16 @@ pub(crate) fn start_logging(log: &Log, status: &StatusLine) -> Result<()> {
 
 /// What is told and what is not.
 pub(crate) fn filter_of(log: &Log) -> Result<EnvFilter> {
-    EnvFilter::try_new(&log.level).with_context(|| format!("[log] level = {:?}", log.level))
+    let level = &log.level;
+    let setting = || {
+        format!(
+            "[log] level, --log-level or TRACE_SIDECAR_LOG: {level:?} is no level: write error, warn, info, debug, trace, \
+             or a filter such as \"info,trace_sidecar=debug\""
+        )
+    };
+    // To tracing, a word that is no level is the name of a part of the program, of which everything is to be told.
+    let words = level.split(',').map(str::trim);
+    let mut plain = words.filter(|word| !word.contains(['=', '[', ':']));
+    ensure!(plain.all(|word| word.parse::<LevelFilter>().is_ok()), setting());
+    EnvFilter::try_new(level).with_context(setting)
 }

@@ -2,6 +2,7 @@
 
 mod log;
 mod serve;
+mod services;
 mod status;
 
 use std::{
@@ -10,15 +11,16 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 
+use self::services::Services;
 pub(crate) use self::{
     log::{filter_of, start_logging},
     serve::serve,
@@ -40,16 +42,51 @@ struct Inner {
 }
 
 /// What an alarm is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Concern {
     /// The receiver.
     Receiver,
+    /// The receiver, which wants nothing of what it is sent.
+    Refusal,
     /// The state, on its disk.
     State,
     /// What is taken in, on its disk.
     Spool,
     /// What is put aside, on its disk.
     Quarantine,
+    /// A program that is asked for its traces, by its URL.
+    Pull(String),
+}
+
+/// Why something was lost that had been taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It was given up for what came later.
+    SpoolFull,
+    /// Somebody has removed it.
+    Vanished,
+    /// It had been put aside, and was given up for what came later.
+    QuarantineFull,
+}
+
+impl Loss {
+    /// What is counted, each by itself and by its bytes.
+    const fn reasons(self) -> [&'static str; 2] {
+        match self {
+            Self::SpoolFull => [
+                "traces given up because the spool was full",
+                "bytes of traces given up because the spool was full",
+            ],
+            Self::Vanished => [
+                "traces that have vanished from the spool",
+                "bytes of traces that have vanished from the spool",
+            ],
+            Self::QuarantineFull => [
+                "what was put aside and given up because the quarantine was full",
+                "bytes of what was put aside and given up because the quarantine was full",
+            ],
+        }
+    }
 }
 
 /// Something that a person may have to look at.
@@ -85,17 +122,28 @@ struct Url {
     url: String,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pulled {
+    url: String,
+    outcome: &'static str,
+}
+
 #[derive(Debug)]
 struct Metrics {
+    /// The services that have numbers of their own.
+    services: Mutex<Services>,
     files: Family<Service, Counter>,
     bytes: Family<Service, Counter>,
     generations: Family<Service, Counter>,
     repeated_generations: Family<Service, Counter>,
     spans: Family<Kind, Counter>,
     log_records: Family<Service, Counter>,
+    metric_records: Family<Service, Counter>,
+    refused: Counter,
     dropped: Family<Reason, Counter>,
     lost_bytes: Family<Service, Counter>,
     quarantined: Family<Reason, Counter>,
+    quarantine_bytes: Gauge,
     unreadable: Counter,
     batches: Counter,
     unacknowledged: Counter,
@@ -107,6 +155,11 @@ struct Metrics {
     spool_limit: Gauge,
     alarms: Gauge,
     pushes: Family<Status, Counter>,
+    refused_connections: Family<Reason, Counter>,
+    pulls: Family<Pulled, Counter>,
+    overdue: Gauge,
+    oldest: Gauge<f64, AtomicU64>,
+    last_delivery: Gauge<f64, AtomicU64>,
     gaps: Family<Url, Counter<f64, AtomicU64>>,
     lag: Histogram,
 }
@@ -127,15 +180,19 @@ impl Default for Metrics {
         const LAGS: [f64; 13] =
             [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0];
         Self {
+            services: Mutex::default(),
             files: Family::default(),
             bytes: Family::default(),
             generations: Family::default(),
             repeated_generations: Family::default(),
             spans: Family::default(),
             log_records: Family::default(),
+            metric_records: Family::default(),
+            refused: Counter::default(),
             dropped: Family::default(),
             lost_bytes: Family::default(),
             quarantined: Family::default(),
+            quarantine_bytes: Gauge::default(),
             unreadable: Counter::default(),
             batches: Counter::default(),
             unacknowledged: Counter::default(),
@@ -147,6 +204,11 @@ impl Default for Metrics {
             spool_limit: Gauge::default(),
             alarms: Gauge::default(),
             pushes: Family::default(),
+            refused_connections: Family::default(),
+            pulls: Family::default(),
+            overdue: Gauge::default(),
+            oldest: Gauge::default(),
+            last_delivery: Gauge::default(),
             gaps: Family::default(),
             lag: Histogram::new(LAGS),
         }
@@ -162,6 +224,12 @@ impl Metrics {
         registry.register("repeated_generations", "Generations that an earlier file had held too", repeated);
         registry.register("spans", "Spans delivered", self.spans.clone());
         registry.register("log_records", "Log records delivered", self.log_records.clone());
+        registry.register("metric_records", "Metrics delivered", self.metric_records.clone());
+        registry.register(
+            "refused_records",
+            "Records put aside because the receiver does not want them",
+            self.refused.clone(),
+        );
         registry.register("dropped", "What was left out, and why", self.dropped.clone());
         registry.register(
             "lost_bytes",
@@ -169,6 +237,7 @@ impl Metrics {
             self.lost_bytes.clone(),
         );
         registry.register("quarantined", "Files and batches put aside", self.quarantined.clone());
+        registry.register("quarantine_bytes", "Bytes that are put aside", self.quarantine_bytes.clone());
         registry.register("unreadable_files", "Files that could not be opened", self.unreadable.clone());
         registry.register("batches", "Requests that the receiver has accepted", self.batches.clone());
         let unacknowledged = self.unacknowledged.clone();
@@ -185,6 +254,31 @@ impl Metrics {
         registry.register("spool_limit_bytes", "How many there may be", self.spool_limit.clone());
         registry.register("alarms", "What a person may have to look at", self.alarms.clone());
         registry.register("pushes", "Requests to the push endpoint, by the answer", self.pushes.clone());
+        registry.register(
+            "refused_connections",
+            "Connections that were not taken or cut off, since there are too many",
+            self.refused_connections.clone(),
+        );
+        registry.register("pulls", "Recordings that were asked for, by what came of it", self.pulls.clone());
+        registry.register(
+            "overdue_processes",
+            "Processes whose open spans are on their way out",
+            self.overdue.clone(),
+        );
+        registry.register_with_unit(
+            "oldest_undelivered",
+            "How long the oldest of what waits or is under way has been there",
+            Unit::Seconds,
+            self.oldest.clone(),
+        );
+        registry.register_with_unit(
+            "last_delivery_timestamp",
+            "When the receiver last accepted something, since 1970; 0 for never",
+            Unit::Seconds,
+            self.last_delivery.clone(),
+        );
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which program this is", build);
         registry.register_with_unit(
             "gap",
             "Time between the recordings that were pulled",
@@ -210,6 +304,9 @@ pub(crate) struct Tally {
     /// By the names of their scopes.
     pub(crate) spans: BTreeMap<&'static str, u64>,
     pub(crate) log_records: u64,
+    pub(crate) metrics: u64,
+    /// Records that the receiver does not want.
+    pub(crate) refused: u64,
     pub(crate) dropped: BTreeMap<&'static str, u64>,
     pub(crate) lost_bytes: u64,
 }
@@ -229,7 +326,7 @@ impl Telemetry {
     pub(crate) fn delivered(&self, tally: &Tally, is_whole: bool, lag: Duration) {
         let metrics = self.metrics();
         if is_whole {
-            metrics.files.get_or_create(&Service { service: tally.service.clone() }).inc();
+            metrics.files.get_or_create(&Service { service: self.label(&tally.service) }).inc();
             metrics.lag.observe(lag.as_secs_f64());
         }
         self.let_out(tally);
@@ -238,14 +335,16 @@ impl Telemetry {
     /// Spans went out of a process.
     pub(crate) fn let_out(&self, tally: &Tally) {
         let metrics = self.metrics();
-        let service = Service { service: tally.service.clone() };
+        let service = Service { service: self.label(&tally.service) };
         metrics.bytes.get_or_create(&service).inc_by(tally.bytes);
         metrics.generations.get_or_create(&service).inc_by(tally.generations);
         metrics.repeated_generations.get_or_create(&service).inc_by(tally.repeated_generations);
         metrics.log_records.get_or_create(&service).inc_by(tally.log_records);
+        metrics.metric_records.get_or_create(&service).inc_by(tally.metrics);
+        metrics.refused.inc_by(tally.refused);
         metrics.lost_bytes.get_or_create(&service).inc_by(tally.lost_bytes);
         for (&kind, &count) in &tally.spans {
-            metrics.spans.get_or_create(&Kind { service: tally.service.clone(), kind }).inc_by(count);
+            metrics.spans.get_or_create(&Kind { service: service.service.clone(), kind }).inc_by(count);
         }
         for (&reason, &count) in &tally.dropped {
             metrics.dropped.get_or_create(&Reason { reason: reason.to_owned() }).inc_by(count);
@@ -261,11 +360,76 @@ impl Telemetry {
         self.metrics().quarantined.get_or_create(&Reason { reason: what.to_owned() }).inc();
     }
 
-    pub(crate) fn dropped_from_spool(&self, bytes: u64) {
-        let dropped =
-            |reason: &str| self.metrics().dropped.get_or_create(&Reason { reason: reason.to_owned() });
-        dropped("traces given up because the spool was full").inc();
-        dropped("bytes of traces given up because the spool was full").inc_by(bytes);
+    /// The name by which a service is counted. What has been silent for long is forgotten, all its numbers with it.
+    fn label(&self, service: &str) -> String {
+        let metrics = self.metrics();
+        let mut services = metrics.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let (label, forgotten) = services.label(service, Instant::now());
+        for service in forgotten {
+            for kind in trace_to_otel::Scope::ALL.map(|scope| scope.name()) {
+                metrics.spans.remove(&Kind { service: service.clone(), kind });
+            }
+            let service = Service { service };
+            for family in [
+                &metrics.files,
+                &metrics.bytes,
+                &metrics.generations,
+                &metrics.repeated_generations,
+                &metrics.log_records,
+                &metrics.metric_records,
+                &metrics.lost_bytes,
+            ] {
+                family.remove(&service);
+            }
+        }
+        label
+    }
+
+    /// How many services have numbers of their own at most.
+    pub(crate) fn keep_services(&self, most: usize) {
+        self.metrics().services.lock().unwrap_or_else(PoisonError::into_inner).limit(most);
+    }
+
+    /// Something of so many bytes was lost.
+    pub(crate) fn lost(&self, loss: Loss, bytes: u64) {
+        for (reason, count) in loss.reasons().into_iter().zip([1, bytes]) {
+            self.metrics().dropped.get_or_create(&Reason { reason: reason.to_owned() }).inc_by(count);
+        }
+    }
+
+    /// How much was lost so far, and how many bytes.
+    #[cfg(test)]
+    pub(crate) fn lost_count(&self, loss: Loss) -> (u64, u64) {
+        let count =
+            |reason: &str| self.metrics().dropped.get_or_create(&Reason { reason: reason.to_owned() }).get();
+        let [count_of, bytes_of] = loss.reasons();
+        (count(count_of), count(bytes_of))
+    }
+
+    /// How many bytes are put aside.
+    pub(crate) fn quarantine(&self, bytes: u64) {
+        self.metrics().quarantine_bytes.set(signed(bytes));
+    }
+
+    /// Somebody was not let in, or cut off.
+    pub(crate) fn refused_connection(&self, reason: &str) {
+        self.metrics().refused_connections.get_or_create(&Reason { reason: reason.to_owned() }).inc();
+    }
+
+    /// A program was asked for a recording.
+    pub(crate) fn pulled(&self, url: &str, outcome: &'static str) {
+        self.metrics().pulls.get_or_create(&Pulled { url: url.to_owned(), outcome }).inc();
+    }
+
+    /// So many processes wait for their open spans to go out.
+    pub(crate) fn overdue(&self, processes: usize) {
+        self.metrics().overdue.set(signed(processes as u64));
+    }
+
+    /// Since when the oldest of what is not delivered has been there.
+    pub(crate) fn oldest(&self, since: Option<SystemTime>) {
+        let age = since.and_then(|since| SystemTime::now().duration_since(since).ok()).unwrap_or_default();
+        self.metrics().oldest.set(age.as_secs_f64());
     }
 
     pub(crate) fn spool(&self, used: u64, most: u64) {
@@ -290,6 +454,8 @@ impl Telemetry {
     /// The receiver has taken a batch, in OTLP's own words or by no more than a status of HTTP.
     pub(crate) fn accepted(&self, rejected: u64, is_acknowledged: bool) {
         self.metrics().batches.inc();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.metrics().last_delivery.set(now.as_secs_f64());
         if !is_acknowledged && self.metrics().unacknowledged.inc() == 0 {
             tracing::warn!(
                 "the receiver answers without OTLP's own words: look whether anything has arrived"

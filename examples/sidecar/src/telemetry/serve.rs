@@ -13,7 +13,11 @@ use prometheus_client::{encoding::text, registry::Registry};
 use tokio::net::TcpListener;
 
 use super::Telemetry;
-use crate::{inbox::Inbox, session::Stop};
+use crate::{
+    inbox::Inbox,
+    listen::{self, Bounds},
+    session::Stop,
+};
 
 /// A worker that has not gone on for this long, though nothing keeps it, hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -25,26 +29,25 @@ struct Served {
     registry: Arc<Registry>,
 }
 
+/// Whoever looks, looks now and then: there need not be many.
+const BOUNDS: Bounds = Bounds { connections: 64, head_timeout: Duration::from_secs(10) };
+
 /// Serves until it is told to stop.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    telemetry: Telemetry,
-    inbox: Arc<Inbox>,
-    stop: Stop,
-) -> std::io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, telemetry: Telemetry, inbox: Arc<Inbox>, stop: Stop) {
     let mut registry = Registry::with_prefix("trace_sidecar");
     telemetry.metrics().register(&mut registry);
-    let served = Served { telemetry, inbox, registry: Arc::new(registry) };
+    let served = Served { telemetry: telemetry.clone(), inbox, registry: Arc::new(registry) };
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .route("/readyz", get(readiness))
         .with_state(served);
-    axum::serve(listener, router).with_graceful_shutdown(async move { stop.stopped().await }).await
+    listen::serve(listener, router, BOUNDS, telemetry, async move { stop.stopped().await }).await;
 }
 
 async fn metrics(State(served): State<Served>) -> impl IntoResponse {
     served.telemetry.waiting(served.inbox.waiting());
+    served.telemetry.oldest(served.inbox.oldest());
     let mut encoded = String::new();
     let status = match text::encode(&mut encoded, &served.registry) {
         Ok(()) => StatusCode::OK,

@@ -126,20 +126,18 @@ impl Account {
         }
     }
 
-    /// The file under way, a trace of a process of this number, is done with, but for the commit.
-    pub(crate) fn keep(&self, process: u64) {
+    /// The file under way, a trace of a process of this number, is done with, but for the commit of what this gives.
+    pub(crate) fn keep(&self, process: u64) -> HashMap<(u128, u128), u64> {
         let mut inner = self.inner();
         let current = core::mem::take(&mut inner.current);
-        inner.pending.extend(current.into_iter().map(|generation| (generation, process)));
+        let delivered: HashMap<_, _> = current.into_iter().map(|generation| (generation, process)).collect();
+        inner.pending.extend(&delivered);
+        delivered
     }
 
-    /// What is to be committed.
-    pub(crate) fn pending(&self) -> HashMap<(u128, u128), u64> {
-        self.inner().pending.clone()
-    }
-
-    /// It was committed.
-    pub(crate) fn committed(&self) {
-        self.inner().pending.clear();
+    /// These were committed.
+    pub(crate) fn committed(&self, generations: &HashMap<(u128, u128), u64>) {
+        let mut inner = self.inner();
+        inner.pending.retain(|generation, _| !generations.contains_key(generation));
     }
 }

@@ -5,23 +5,23 @@ use std::{collections::BTreeMap, io};
 use go_trace_format::{
     Content, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions, TraceFrames, Version,
 };
-use trace_to_otel::{Counters, Mapper, Resource, UnixTime, Value, Volume};
+use trace_to_otel::{Counters, Mapper, MetricsCollector, Resource, UnixTime, Value, Volume};
 use twox_hash::XxHash3_128;
 
 use super::{
     account::{Account, Admitted},
-    office::{Office, unix_seconds},
-    outbox::{Making, Outbox},
+    office::Office,
+    outbox::{Hand, Made, Making, Outbox},
     process,
     trace::{self, Meter, Opened},
 };
 use crate::{
-    config::{Config, Logs, Mapping},
+    config::{Config, Logs, Mapping, SignalName},
     deliver::Stopped,
     inbox::Arrival,
     session::Stop,
     source::Afterwards,
-    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress, Tail, Version as FileVersion},
+    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress, Tail},
     telemetry::{Tally, Telemetry},
 };
 
@@ -130,6 +130,8 @@ struct Live<'a> {
     mapper: Mapper,
     before: Counters,
     volume: Volume<Outbox<'a>>,
+    /// None where metrics are not wanted.
+    metrics: Option<MetricsCollector>,
 }
 
 impl<'a> Job<'a> {
@@ -212,6 +214,11 @@ impl<'a> Job<'a> {
             }
             if let Some(live) = &mut self.live {
                 live.mapper.event(&event, &mut live.volume)?;
+                if let Some(metrics) = &mut live.metrics {
+                    for metric in metrics.event(&event).into_iter().flatten() {
+                        live.volume.sink_mut().add_metric(&metric)?;
+                    }
+                }
             }
         }
         self.may_be_cut = !version.has_end_of_generation() || !reader.losses().is_empty();
@@ -239,6 +246,8 @@ impl<'a> Job<'a> {
         let origin = &self.arrival.origin;
         let processes = office.processes_of(origin)?;
         let next = (origin.id(), processes.last().map_or(0, |((_, number), _)| number + 1));
+        let is_open = |(_, process): &(ProcessId, ProcessRecord)| !process.is_closing;
+        let processes = processes.into_iter().filter(is_open).collect::<Vec<_>>();
         let found = match &self.cut {
             None => process::of(&admitted, processes),
             // Where its process has gone on meanwhile, it can only be taken for another one's.
@@ -250,13 +259,15 @@ impl<'a> Job<'a> {
             (record.mapper, record.volume) = (mapper, volume);
         }
         let begun = Begun::new(self.config, &record, self.base_time());
-        let fingerprint = begun.fingerprint(&record, Some(&admitted), self.arrival.is_whole);
+        let fingerprint = begun.fingerprint(&record, &admitted, self.arrival.is_whole);
         let progress =
             Progress { path: self.name.to_owned(), version: self.arrival.version, fingerprint, accepted: 0 };
-        let (mapper, volume) = begun.open(office, progress, &record);
+        let passage = office.passage(progress);
+        let metrics = begun.making.metrics.map(|_| MetricsCollector::new(begun.base_time));
+        let (mapper, volume) = begun.open(Hand::Send(office, passage), &record);
         (record.last, record.threads) = (admitted.key, admitted.threads);
         let before = *mapper.counters();
-        self.live = Some(Live { id, record, mapper, before, volume });
+        self.live = Some(Live { id, record, mapper, before, volume, metrics });
         self.note_tail()
     }
 
@@ -318,10 +329,12 @@ impl<'a> Job<'a> {
         }
         let process = match self.live.take() {
             None => None,
-            Some(Live { id, mut record, mapper, before, mut volume }) => {
+            Some(Live { id, mut record, mapper, before, mut volume, metrics }) => {
                 record.volume = volume.save()?;
                 record.mapper = mapper.save();
-                record.seen = unix_seconds();
+                for metric in metrics.and_then(|mut metrics| metrics.finish()).into_iter().flatten() {
+                    volume.sink_mut().add_metric(&metric)?;
+                }
                 volume.sink_mut().finish()?;
                 count(&mut self.tally, &before, mapper.counters(), &volume);
                 Some((id, record))
@@ -360,7 +373,6 @@ fn new_process(origin: &Origin, admitted: &Admitted, version: Version, event: &E
         told: told.map(|attribute| (attribute.key.to_string(), attribute.value.to_string())).collect(),
         mapper: Vec::new(),
         volume: Vec::new(),
-        seen: unix_seconds(),
         is_closing: false,
     }
 }
@@ -385,16 +397,18 @@ impl Begun {
     fn new(config: &Config, record: &ProcessRecord, base_time: UnixTime) -> Self {
         let (resource, mapping) = config.resource(&record.told, record.origin.attributes());
         let service = service_of(&resource);
+        let wants = |signal| config.file.otlp.signals.contains(&signal);
         let making = Making {
-            spans: config.traces.protocol.encoding(),
+            spans: wants(SignalName::Traces).then(|| config.traces.protocol.encoding()),
             logs: (mapping.logs() == Logs::Records).then(|| config.logs.protocol.encoding()),
+            metrics: wants(SignalName::Metrics).then(|| config.metrics.protocol.encoding()),
             max_bytes: config.file.otlp.max_batch_bytes,
         };
         Self { service, resource, mapping, making, base_time }
     }
 
     /// Everything that the batches depend on besides the file.
-    fn fingerprint(&self, record: &ProcessRecord, admitted: Option<&Admitted>, is_whole: bool) -> u128 {
+    fn fingerprint(&self, record: &ProcessRecord, admitted: &Admitted, is_whole: bool) -> u128 {
         let Self { resource, mapping, making, base_time, .. } = self;
         let facts = format!(
             "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {is_whole} {}",
@@ -403,12 +417,7 @@ impl Begun {
         XxHash3_128::oneshot(&[facts.as_bytes(), &record.mapper, &record.volume].concat())
     }
 
-    fn open<'o>(
-        self,
-        office: &'o mut Office,
-        progress: Progress,
-        record: &ProcessRecord,
-    ) -> (Mapper, Volume<Outbox<'o>>) {
+    fn open<'o>(self, hand: Hand<'o>, record: &ProcessRecord) -> (Mapper, Volume<Outbox<'o>>) {
         let options = self.mapping.mapper(self.base_time);
         let mapper = match record.mapper.as_slice() {
             [] => Mapper::with_options(options),
@@ -417,8 +426,7 @@ impl Begun {
                 Mapper::with_options(options)
             }),
         };
-        let passage = office.passage(progress);
-        let outbox = Outbox::new(office, passage, self.making, &self.resource);
+        let outbox = Outbox::new(hand, self.making, &self.resource);
         // The settings have been checked.
         let options = self.mapping.volume().unwrap_or_default();
         let mut volume = Volume::new(options, outbox);
@@ -440,44 +448,21 @@ fn count(tally: &mut Tally, before: &Counters, after: &Counters, volume: &Volume
     for (count, what) in volume.counters().losses() {
         *tally.dropped.entry(what).or_default() += count;
     }
-    let outbox = volume.sink();
-    tally.spans = outbox.span_counts.clone();
-    tally.log_records = outbox.log_count;
-    if outbox.too_large > 0 {
-        tally.dropped.insert("records larger than any receiver takes", outbox.too_large);
+    let too_large = volume.sink().too_large;
+    if too_large > 0 {
+        tally.dropped.insert("records larger than any receiver takes", too_large);
     }
 }
 
-/// Lets out what is open in a process. That it does is written down first: nothing that comes later can change it.
-pub(super) fn close(
-    office: &mut Office,
-    config: &Config,
-    id: ProcessId,
-    mut record: ProcessRecord,
-) -> Result<(), Stopped> {
-    if !record.is_closing {
-        record.is_closing = true;
-        office.begin_closing(id, &record)?;
-    }
-    let begun = Begun::new(config, &record, UnixTime(0));
-    let (service, name) = (begun.service.clone(), format!("process {:032x} {}", id.0, id.1));
-    let version = FileVersion { inode: 0, length: 0, modified: 0, head: 0 };
-    let fingerprint = begun.fingerprint(&record, None, true);
-    let progress = Progress { path: name, version, fingerprint, accepted: 0 };
-    let (mut mapper, mut volume) = begun.open(office, progress, &record);
+/// What goes out of a process that nothing comes of any more: all that is open in it. The same state gives the same batches.
+pub(super) fn close(config: &Config, record: &ProcessRecord) -> Result<(Tally, Vec<Made>), Stopped> {
+    let begun = Begun::new(config, record, UnixTime(0));
+    let mut tally = Tally { service: begun.service.clone(), ..Tally::default() };
+    let (mut mapper, mut volume) = begun.open(Hand::Keep(Vec::new()), record);
     let before = *mapper.counters();
     mapper.finish(&mut volume)?;
     volume.flush()?;
     volume.sink_mut().finish()?;
-    let mut tally = Tally { service, ..Tally::default() };
     count(&mut tally, &before, mapper.counters(), &volume);
-    volume.into_sink().let_out(&tally);
-    if tally.span_count() > 0 {
-        tracing::info!(
-            service = tally.service,
-            spans = tally.span_count(),
-            "spans without end went out as incomplete"
-        );
-    }
-    Ok(())
+    Ok((tally, volume.into_sink().into_kept()))
 }

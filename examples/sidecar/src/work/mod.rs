@@ -8,6 +8,7 @@ mod process;
 mod trace;
 
 use std::{
+    collections::VecDeque,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -16,18 +17,19 @@ use std::{
 
 use anyhow::{Result, bail};
 
-pub(crate) use self::office::Office;
-use self::{
-    map::{Mapped, Trouble},
-    office::unix_seconds,
-};
+use self::map::{Mapped, Trouble};
+pub(crate) use self::office::{Heard, Office};
 use crate::{
     config::Config,
     deliver::Stopped,
     inbox::Arrival,
-    source::version_of,
-    store::{FileRecord, Outcome, ProcessId, ProcessRecord},
+    source::{Afterwards, version_of},
+    spool,
+    store::{FileRecord, Outcome, ProcessId, name_of},
 };
+
+/// Why a file of the spool is put aside that is not what was taken in.
+const CHANGED: &str = "it has changed since it was taken in: its checksum is another one";
 
 /// Why a file is put aside that makes this program panic.
 const FAULT: &str = "this program failed on it, which is a fault of its own: please report it";
@@ -37,6 +39,9 @@ const ROUNDS: Duration = Duration::from_secs(5);
 
 /// How often it is looked for what is no longer worth remembering.
 const PRUNING: Duration = Duration::from_secs(3600);
+
+/// How many processes are closed with one commit: between two such groups it is looked for what has come.
+const GROUP: usize = 256;
 
 /// How long to wait before reading a file again that could not be read.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -50,8 +55,8 @@ pub(crate) struct Worker {
     again: Vec<(Instant, Arrival)>,
     /// What could not be read, where there is no again.
     given_up: Vec<String>,
-    /// When it began, in seconds since 1970.
-    started: u64,
+    /// Processes whose open spans are to go out.
+    closing: VecDeque<ProcessId>,
     next_round: Instant,
     next_pruning: Instant,
 }
@@ -63,7 +68,7 @@ impl Worker {
             office,
             again: Vec::new(),
             given_up: Vec::new(),
-            started: unix_seconds(),
+            closing: VecDeque::new(),
             next_round: Instant::now(),
             next_pruning: Instant::now() + PRUNING,
         }
@@ -82,23 +87,24 @@ impl Worker {
 
     fn work(&mut self) -> Result<(), Stopped> {
         self.office.open()?;
-        self.finish_closing()?;
+        self.find_half_closed()?;
         while !self.office.is_pausing() {
             self.office.telemetry.beat();
             self.office.telemetry.waiting(self.office.inbox.waiting());
             self.offer_again();
-            let patience = if self.office.is_settled() { self.patience() } else { Duration::ZERO };
-            if let Some(arrival) = self.office.inbox.take(patience) {
+            let arrival = self.office.inbox.take(self.patience());
+            let is_idle = arrival.is_none();
+            if let Some(arrival) = arrival {
                 self.take(arrival)?;
-                continue;
             }
-            self.office.settle()?;
-            if self.office.inbox.is_closed() && self.office.inbox.waiting().0 == 0 {
+            self.office.commit(is_idle)?;
+            if is_idle && self.office.inbox.is_closed() && self.office.inbox.waiting().0 == 0 {
                 break;
             }
-            self.close_overdue()?;
+            self.close_some()?;
             self.prune()?;
         }
+        self.office.settle()?;
         // Where nobody has asked for the end, nothing more will ever come. What could not be read may complete what is open.
         if !self.office.is_stopping() {
             let names = self.again.iter().map(|(_, arrival)| arrival.path.display().to_string());
@@ -112,6 +118,9 @@ impl Worker {
 
     /// How long there is nothing to do but to wait for files.
     fn patience(&self) -> Duration {
+        if !self.closing.is_empty() {
+            return Duration::ZERO;
+        }
         let again = self.again.iter().map(|(at, _)| *at);
         let next = again.min().unwrap_or(self.next_round).min(self.next_round);
         next.saturating_duration_since(Instant::now()).max(Duration::from_millis(10))
@@ -135,12 +144,11 @@ impl Worker {
 
     /// Takes a file, as it is now.
     fn take(&mut self, mut arrival: Arrival) -> Result<(), Stopped> {
-        let name = arrival.path.to_string_lossy().into_owned();
+        let name = name_of(&arrival.path);
         match version_of(&arrival.path) {
             Ok(version) => arrival.version = version,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                tracing::warn!(file = name, "it has gone before it was read");
-                self.office.inbox.done(&arrival.path);
+                self.office.miss(&arrival);
                 return Ok(());
             }
             Err(error) => return self.try_again(arrival, &error.to_string()),
@@ -157,8 +165,20 @@ impl Worker {
                 self.office.inbox.done(&arrival.path);
                 Ok(())
             }
+            _ if arrival.afterwards == Afterwards::Unspool => match spool::is_intact(&arrival.path) {
+                Ok(true) => self.map(arrival, name, record.as_ref()),
+                Ok(false) => self.put_aside(arrival, name, CHANGED),
+                Err(error) => self.try_again(arrival, &error.to_string()),
+            },
             _ => self.map(arrival, name, record.as_ref()),
         }
+    }
+
+    /// Nobody will ever deliver it.
+    fn put_aside(&mut self, arrival: Arrival, name: String, reason: &str) -> Result<(), Stopped> {
+        let outcome = Outcome::Quarantined { reason: reason.to_owned() };
+        let record = FileRecord { version: arrival.version, last: 0, tail: None, outcome };
+        self.office.put_aside(arrival, name, record, reason)
     }
 
     /// Maps a file, and does what its outcome demands.
@@ -166,16 +186,16 @@ impl Worker {
         let mapped = catch_unwind(AssertUnwindSafe(|| {
             map::file(&mut self.office, &self.config, &arrival, &name, record)
         }));
-        match mapped.unwrap_or_else(|_| Err(Trouble::Poison(FAULT.to_owned()))) {
+        let mapped = mapped.unwrap_or_else(|_| Err(Trouble::Poison(FAULT.to_owned())));
+        if mapped.is_err() {
+            self.office.disown();
+        }
+        match mapped {
             Ok(Mapped { record, process, tally }) => {
                 self.office.finish(arrival, name, Some(record), process, Some(tally))
             }
             Err(Trouble::Stopped) => Err(Stopped),
-            Err(Trouble::Poison(reason)) => {
-                let outcome = Outcome::Quarantined { reason: reason.clone() };
-                let record = FileRecord { version: arrival.version, last: 0, tail: None, outcome };
-                self.office.put_aside(arrival, name, record, &reason)
-            }
+            Err(Trouble::Poison(reason)) => self.put_aside(arrival, name, &reason),
             Err(Trouble::Later(reason)) => self.try_again(arrival, &reason),
             Err(Trouble::Nothing) => {
                 self.office.inbox.done(&arrival.path);
@@ -191,41 +211,47 @@ impl Worker {
         Ok(())
     }
 
-    /// Lets out what an earlier process had begun to let out.
-    fn finish_closing(&mut self) -> Result<(), Stopped> {
-        for (id, process) in self.office.processes()? {
-            if process.is_closing {
-                self.close(id, process)?;
-            }
-        }
+    /// What an earlier process had begun to let out, goes out.
+    fn find_half_closed(&mut self) -> Result<(), Stopped> {
+        let processes = self.office.processes()?.into_iter();
+        self.closing = processes.filter(|(_, process)| process.is_closing).map(|(id, _)| id).collect();
         Ok(())
     }
 
-    /// Lets out what has been open for too long in processes of which nothing comes any more.
-    fn close_overdue(&mut self) -> Result<(), Stopped> {
-        if Instant::now() < self.next_round || self.office.inbox.waiting().0 > 0 {
-            return Ok(());
+    /// Lets out some of what has been open for too long in processes of which nothing comes any more.
+    fn close_some(&mut self) -> Result<(), Stopped> {
+        if self.closing.is_empty() && Instant::now() >= self.next_round {
+            let deadline = self.config.file.open_span_deadline;
+            self.next_round = Instant::now() + ROUNDS.min(deadline / 2);
+            self.closing = self.office.silent(deadline)?.into();
         }
-        self.next_round = Instant::now() + ROUNDS.min(self.config.file.open_span_deadline / 2);
-        let deadline = self.config.file.open_span_deadline.as_secs();
-        for (id, process) in self.office.processes()? {
-            // While this program was not there, nothing could come.
-            if process.seen.max(self.started).saturating_add(deadline) <= unix_seconds() {
-                self.close(id, process)?;
-            }
-        }
-        Ok(())
+        self.office.telemetry.overdue(self.closing.len());
+        let group: Vec<_> = self.closing.drain(..self.closing.len().min(GROUP)).collect();
+        self.close(&group)
     }
 
     fn close_all(&mut self) -> Result<(), Stopped> {
-        for (id, process) in self.office.processes()? {
-            self.close(id, process)?;
-        }
-        Ok(())
+        let all: Vec<_> = self.office.processes()?.into_iter().map(|(id, _)| id).collect();
+        all.chunks(GROUP).try_for_each(|group| self.close(group))
     }
 
-    fn close(&mut self, id: ProcessId, process: ProcessRecord) -> Result<(), Stopped> {
-        map::close(&mut self.office, &self.config, id, process)?;
-        self.office.close(id)
+    /// Lets out what is open in processes, in as few requests as it fits into.
+    fn close(&mut self, ids: &[ProcessId]) -> Result<(), Stopped> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let most = self.config.file.otlp.max_batch_bytes;
+        let (mut together, mut bytes) = (Vec::new(), 0);
+        for (id, process) in self.office.begin_closing(ids)? {
+            let (tally, made) = map::close(&self.config, &process)?;
+            let more: usize = made.iter().map(|made| made.batch.bytes().len()).sum();
+            if bytes + more > most {
+                self.office.close(core::mem::take(&mut together))?;
+                bytes = 0;
+            }
+            bytes += more;
+            together.push((id, tally, made));
+        }
+        self.office.close(together)
     }
 }

@@ -1,36 +1,51 @@
 //! Where deliveries are written down: what was read is done with when the receiver has all that came of it, not before.
+//!
+//! What was sent of one file or process is a unit. Units are committed in the order of sending, as the receiver accepts
+//! them; meanwhile the next ones are made, as if those before had been committed.
 
 use core::ops::RangeInclusive;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, VecDeque},
     fs,
     io::{self, Write},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Result;
-use trace_to_otel::otlp::Batch;
 
-use super::account::Account;
+use super::{
+    account::Account,
+    outbox::{Counts, Made},
+};
 use crate::{
     deliver::{Outgoing, Stopped},
+    durable::move_file,
     inbox::{Arrival, Inbox},
     premises::Premises,
-    quarantine::{Quarantine, move_file},
+    quarantine::Quarantine,
     session::Stop,
     source::{Afterwards, version_of},
     spool::Spool,
-    store::{Commit, FileRecord, Origin, ProcessId, ProcessRecord, Progress, Store},
+    store::{Commit, FileRecord, Origin, ProcessId, ProcessRecord, Progress, Store, name_of},
     telemetry::{Concern, Tally, Telemetry},
 };
 
-/// Files are committed together, so many at most: each commit waits for the receiver and for the disk.
-const MOST_FILES: usize = 64;
+/// So many units are committed together where more is to be done: each commit waits for the disk.
+const MOST_AT_ONCE: usize = 64;
+
+/// What was accepted is written down after this long at the latest, whatever else is to be done.
+const SOON: Duration = Duration::from_millis(200);
+
+/// How many units may be under way.
+const MOST_UNDER_WAY: usize = 512;
 
 /// How much of a large file may be sent again after a crash, in bytes of its batches.
 const CHECKPOINT: u64 = 8 << 20;
+
+/// When something came last of each process, by a clock that nobody sets.
+pub(crate) type Heard = Mutex<HashMap<ProcessId, Instant>>;
 
 /// Sends, commits, and does what comes afterwards.
 #[derive(Debug)]
@@ -41,12 +56,18 @@ pub(crate) struct Office {
     pub(crate) telemetry: Telemetry,
     spool: Arc<Spool>,
     quarantine: Arc<Quarantine>,
+    heard: Arc<Heard>,
     outgoing: Outgoing,
     pub(crate) stop: Stop,
-    pending: Commit,
-    finished: Vec<Finished>,
-    /// How many batches were sent when the last of them was finished.
-    finished_at: u64,
+    /// What was sent and is not committed, in the order of sending.
+    units: VecDeque<Unit>,
+    /// What is in the batches that were sent, and is not counted yet.
+    sent: VecDeque<Counts>,
+    /// How many batches were counted.
+    counted: u64,
+    /// What is to be written down with the next commit; in a dry run, all that would have been.
+    besides: Commit,
+    committed: Instant,
     /// What of a file was accepted before this process began.
     progress: Option<Progress>,
     /// Whether nothing may change.
@@ -56,12 +77,22 @@ pub(crate) struct Office {
 /// Processes, in the order of their ids.
 type Processes = Vec<(ProcessId, ProcessRecord)>;
 
-/// A file of which all was sent.
+/// What is done with when so many batches are.
 #[derive(Debug)]
-struct Finished {
-    arrival: Arrival,
-    /// None where it had been delivered before.
+struct Unit {
+    at: u64,
+    commit: Commit,
+    of: Of,
+    /// None where nothing was sent that had not been delivered before.
     tally: Option<Tally>,
+}
+
+/// What a unit is about.
+#[derive(Debug)]
+enum Of {
+    File(Arrival),
+    /// What was open in a process.
+    Process,
 }
 
 /// The batches of one file on their way.
@@ -86,11 +117,14 @@ impl Office {
             telemetry: premises.telemetry.clone(),
             spool: Arc::clone(&premises.spool),
             quarantine: Arc::clone(&premises.quarantine),
+            heard: Arc::clone(&premises.heard),
             outgoing,
             stop,
-            pending: Commit::default(),
-            finished: Vec::new(),
-            finished_at: 0,
+            units: VecDeque::new(),
+            sent: VecDeque::new(),
+            counted: 0,
+            besides: Commit::default(),
+            committed: Instant::now(),
             progress: None,
             is_dry,
         }
@@ -145,9 +179,15 @@ impl Office {
         }
     }
 
+    /// What will be written down, the latest first.
+    fn commits(&self) -> impl DoubleEndedIterator<Item = &Commit> {
+        let units = self.units.iter().rev().map(|unit| &unit.commit);
+        units.chain([&self.besides])
+    }
+
     /// What is remembered of a file.
     pub(crate) fn file(&self, name: &str) -> Result<Option<FileRecord>, Stopped> {
-        match self.pending.files.get(name) {
+        match self.commits().find_map(|commit| commit.files.get(name)) {
             Some(record) => Ok(Some(record.clone())),
             None => self.persist(|| self.store.file(name)),
         }
@@ -167,7 +207,7 @@ impl Office {
     fn processes_in(&self, range: RangeInclusive<ProcessId>) -> Result<Processes, Stopped> {
         let stored = self.persist(|| self.store.processes_in(range.clone()))?;
         let mut processes: BTreeMap<_, _> = stored.into_iter().collect();
-        for (&id, record) in self.pending.processes.range(range) {
+        for (&id, record) in self.commits().rev().flat_map(|commit| commit.processes.range(range.clone())) {
             match record {
                 Some(record) => processes.insert(id, record.clone()),
                 None => processes.remove(&id),
@@ -176,10 +216,67 @@ impl Office {
         Ok(processes.into_iter().collect())
     }
 
-    /// Writes down that the open spans of a process are on their way out.
-    pub(crate) fn begin_closing(&mut self, id: ProcessId, record: &ProcessRecord) -> Result<(), Stopped> {
-        self.pending.processes.insert(id, Some(record.clone()));
-        self.commit()
+    /// The processes of which nothing has come for so long, and nothing is under way.
+    pub(crate) fn silent(&self, deadline: Duration) -> Result<Vec<ProcessId>, Stopped> {
+        let processes = self.processes()?;
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        // While this program was not there, nothing could come.
+        let since: HashMap<_, _> =
+            processes.iter().map(|&(id, _)| (id, heard.get(&id).copied().unwrap_or(now))).collect();
+        heard.clone_from(&since);
+        let is_silent = |id: &ProcessId| now.duration_since(since[id]) >= deadline;
+        let ids = processes.into_iter().filter(|(_, process)| !process.is_closing).map(|(id, _)| id);
+        Ok(ids.filter(|id| is_silent(id) && !self.is_under_way(id)).collect())
+    }
+
+    fn is_under_way(&self, id: &ProcessId) -> bool {
+        self.units.iter().any(|unit| unit.commit.processes.contains_key(id))
+    }
+
+    /// Writes down that the open spans of processes are on their way out. Those of which more has come meanwhile are not.
+    /// What is left of them when that is written down.
+    pub(crate) fn begin_closing(&mut self, ids: &[ProcessId]) -> Result<Processes, Stopped> {
+        let mut commit = Commit::default();
+        let mut closing = Vec::new();
+        for &id in ids.iter().filter(|id| !self.is_under_way(id)) {
+            for (id, mut record) in self.processes_in(id..=id)? {
+                if !record.is_closing {
+                    record.is_closing = true;
+                    commit.processes.insert(id, Some(record.clone()));
+                }
+                closing.push((id, record));
+            }
+        }
+        if !self.is_dry && !commit.is_empty() {
+            self.persist(|| self.store.commit(&commit, unix_seconds()))?;
+        }
+        Ok(closing)
+    }
+
+    /// Sends what was open in processes, together. They are done with when that is accepted.
+    pub(crate) fn close(&mut self, closed: Vec<(ProcessId, Tally, Vec<Made>)>) -> Result<(), Stopped> {
+        let mut at = self.outgoing.sent();
+        let (mut parcel, mut units) = (Vec::new(), Vec::new());
+        for (id, tally, made) in closed {
+            at += made.len() as u64;
+            for Made { batch, counts } in made {
+                parcel.push(batch);
+                self.sent.push_back(counts);
+            }
+            let mut commit = Commit::default();
+            commit.processes.insert(id, None);
+            units.push(Unit { at, commit, of: Of::Process, tally: Some(tally) });
+        }
+        if self.stop.is_stopped() {
+            return Err(Stopped);
+        }
+        self.telemetry.beat();
+        if !parcel.is_empty() {
+            let telemetry = &self.telemetry;
+            self.outgoing.send(parcel, || telemetry.beat())?;
+        }
+        units.into_iter().try_for_each(|unit| self.add(unit))
     }
 
     /// The batches of a file, or of what else has a name, begin.
@@ -196,18 +293,20 @@ impl Office {
         Passage { progress, skipped, made: 0, before: self.outgoing.sent(), bytes: 0 }
     }
 
-    pub(crate) fn send(&mut self, passage: &mut Passage, batch: Batch) -> Result<(), Stopped> {
+    pub(crate) fn send(&mut self, passage: &mut Passage, made: Made) -> Result<(), Stopped> {
         if self.stop.is_stopped() {
             return Err(Stopped);
         }
         self.telemetry.beat();
+        let Made { batch, counts } = made;
         passage.made += 1;
         if passage.made <= passage.skipped {
             return Ok(());
         }
         passage.bytes += batch.bytes().len() as u64;
+        self.sent.push_back(counts);
         let telemetry = &self.telemetry;
-        self.outgoing.send(batch, || telemetry.beat())?;
+        self.outgoing.send(vec![batch], || telemetry.beat())?;
         self.checkpoint(passage)
     }
 
@@ -216,18 +315,16 @@ impl Office {
         if passage.bytes < CHECKPOINT || self.is_dry {
             return Ok(());
         }
-        let done = self.outgoing.done();
         // What was finished before comes first: the file's own batches depend on it.
-        if done < self.finished_at {
+        let done = self.outgoing.done();
+        if done <= passage.before {
             return Ok(());
         }
-        self.commit()?;
-        if done > passage.before {
-            passage.progress.accepted = passage.skipped + (done - passage.before);
-            let (store, progress) = (&self.store, &passage.progress);
-            self.persist(|| store.set_progress(progress))?;
-            passage.bytes = 0;
-        }
+        self.commit(true)?;
+        passage.progress.accepted = passage.skipped + (done - passage.before);
+        let (store, progress) = (&self.store, &passage.progress);
+        self.persist(|| store.set_progress(progress))?;
+        passage.bytes = 0;
         Ok(())
     }
 
@@ -240,23 +337,33 @@ impl Office {
         process: Option<(ProcessId, ProcessRecord)>,
         tally: Option<Tally>,
     ) -> Result<(), Stopped> {
+        let mut commit = Commit::default();
         if let Some(record) = record {
-            self.pending.files.insert(name, record);
+            commit.files.insert(name, record);
         }
         if let Some((id, process)) = process {
-            self.account.keep(id.1);
-            self.pending.processes.insert(id, Some(process));
+            commit.generations = self.account.keep(id.1);
+            commit.processes.insert(id, Some(process));
+            self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
         }
-        self.finished.push(Finished { arrival, tally });
-        self.finished_at = self.outgoing.sent();
-        if self.finished.len() >= MOST_FILES { self.settle() } else { Ok(()) }
+        self.add(Unit { at: self.outgoing.sent(), commit, of: Of::File(arrival), tally })
     }
 
-    /// What was open in a process was sent: it is done with.
-    pub(crate) fn close(&mut self, id: ProcessId) -> Result<(), Stopped> {
-        self.pending.processes.insert(id, None);
-        self.finished_at = self.outgoing.sent();
-        self.settle()
+    /// What was sent since the last unit is of none: it will be sent again, or its file was put aside.
+    pub(crate) fn disown(&mut self) {
+        let owned = self.units.back().map_or(self.counted, |unit| unit.at) - self.counted;
+        let owned = usize::try_from(owned).unwrap_or(usize::MAX);
+        self.sent.iter_mut().skip(owned).for_each(|counts| *counts = Counts::default());
+    }
+
+    fn add(&mut self, unit: Unit) -> Result<(), Stopped> {
+        self.units.push_back(unit);
+        while self.units.len() > MOST_UNDER_WAY {
+            let telemetry = &self.telemetry;
+            self.outgoing.wait(|| telemetry.beat())?;
+            self.commit(true)?;
+        }
+        Ok(())
     }
 
     /// Puts a file aside for good.
@@ -267,7 +374,6 @@ impl Office {
         record: FileRecord,
         reason: &str,
     ) -> Result<(), Stopped> {
-        self.settle()?;
         if self.is_dry {
             let _ = writeln!(io::stdout(), "{name}: put aside: {reason}");
         } else {
@@ -281,52 +387,109 @@ impl Office {
                 }
             })?;
             if arrival.afterwards == Afterwards::Unspool {
-                self.spool.release(arrival.version.length);
+                self.spool.forget(&arrival.path);
             }
         }
-        self.pending.files.insert(name, record);
-        self.commit()?;
+        // It concerns nothing that is under way.
+        let commit = Commit { files: BTreeMap::from([(name, record)]), ..Commit::default() };
+        match self.is_dry {
+            true => self.besides.absorb(commit),
+            false => self.persist(|| self.store.commit(&commit, unix_seconds()))?,
+        }
         self.inbox.done(&arrival.path);
         Ok(())
     }
 
-    /// Whether nothing waits to be committed.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.finished.is_empty() && self.pending.is_empty()
+    /// A file is not there any more. One of the spool was promised to be delivered.
+    pub(crate) fn miss(&self, arrival: &Arrival) {
+        let path = &arrival.path;
+        match arrival.afterwards {
+            _ if self.inbox.has_seen_go(path) => {}
+            Afterwards::Unspool => self.spool.miss(path),
+            _ => tracing::warn!(file = %path.display(), "it has gone before it was read"),
+        }
+        self.inbox.done(path);
     }
 
     /// Waits until all that was sent is accepted, and commits it.
     pub(crate) fn settle(&mut self) -> Result<(), Stopped> {
-        let telemetry = self.telemetry.clone();
-        self.outgoing.wait(|| telemetry.beat())?;
-        self.commit()
+        while self.outgoing.done() < self.outgoing.sent() {
+            let telemetry = &self.telemetry;
+            self.outgoing.wait(|| telemetry.beat())?;
+        }
+        self.commit(true)
     }
 
-    /// Commits what was accepted, and does with the files what comes afterwards.
-    fn commit(&mut self) -> Result<(), Stopped> {
-        if self.is_settled() {
+    /// Commits what was accepted, and does with the files what comes afterwards. Where something else is to be done, what
+    /// may wait for more does.
+    pub(crate) fn commit(&mut self, is_idle: bool) -> Result<(), Stopped> {
+        let done = self.outgoing.done();
+        let ready = self.units.iter().take_while(|unit| unit.at <= done).count();
+        let is_due = is_idle || ready >= MOST_AT_ONCE || self.committed.elapsed() >= SOON;
+        if !is_due || (ready == 0 && (self.is_dry || self.besides.is_empty())) {
             return Ok(());
         }
-        self.pending.generations = self.account.pending();
-        if !self.is_dry {
-            self.persist(|| self.store.commit(&self.pending, unix_seconds()))?;
-            if !self.pending.generations.is_empty() {
-                // It was told of a file that is not the next one any more.
-                self.progress = None;
-            }
-            self.pending = Commit::default();
-            self.account.committed();
+        let mut units: Vec<_> = self.units.drain(..ready).collect();
+        for unit in &mut units {
+            self.besides.absorb(core::mem::take(&mut unit.commit));
+            self.count(unit);
         }
-        for Finished { arrival, tally } in core::mem::take(&mut self.finished) {
-            if let Some(tally) = tally {
-                self.tell(&arrival, &tally);
-            }
-            if arrival.is_whole && !self.is_dry {
-                self.after(&arrival);
-            }
-            self.inbox.done(&arrival.path);
+        self.write_down()?;
+        for unit in units {
+            self.conclude(unit);
         }
+        self.committed = Instant::now();
         Ok(())
+    }
+
+    fn write_down(&mut self) -> Result<(), Stopped> {
+        if self.is_dry {
+            return Ok(());
+        }
+        let commit = core::mem::take(&mut self.besides);
+        self.persist(|| self.store.commit(&commit, unix_seconds()))?;
+        if !commit.generations.is_empty() {
+            // It was told of a file that is not the next one any more.
+            self.progress = None;
+        }
+        self.account.committed(&commit.generations);
+        Ok(())
+    }
+
+    /// Counts what has arrived of a unit.
+    fn count(&mut self, unit: &mut Unit) {
+        let count = usize::try_from(unit.at - self.counted).unwrap_or(usize::MAX);
+        self.counted = unit.at;
+        let counts = self.sent.drain(..count.min(self.sent.len()));
+        let done = self.outgoing.take_done(count);
+        let mut unknown = Tally::default();
+        let tally = unit.tally.as_mut().unwrap_or(&mut unknown);
+        counts.zip(done).for_each(|(counts, done)| counts.add_to(tally, done));
+    }
+
+    fn conclude(&mut self, unit: Unit) {
+        match (unit.of, unit.tally) {
+            (Of::Process, tally) => tally.iter().for_each(|tally| self.tell_let_out(tally)),
+            (Of::File(arrival), tally) => {
+                tally.iter().for_each(|tally| self.tell(&arrival, tally));
+                let goes = arrival.is_whole && !self.is_dry && self.after(&arrival);
+                match goes {
+                    true => self.inbox.gone(&arrival),
+                    false => self.inbox.done(&arrival.path),
+                }
+            }
+        }
+    }
+
+    fn tell_let_out(&self, tally: &Tally) {
+        self.telemetry.let_out(tally);
+        if tally.span_count() > 0 {
+            tracing::info!(
+                service = tally.service,
+                spans = tally.span_count(),
+                "spans without end went out as incomplete"
+            );
+        }
     }
 
     /// Tells of a file that is delivered, or would be.
@@ -352,16 +515,17 @@ impl Office {
         }
     }
 
-    /// Does with a delivered file what comes afterwards. Where that fails, the file stays, and the next look finds it.
-    fn after(&mut self, arrival: &Arrival) {
+    /// Does with a delivered file what comes afterwards. Whether it has gone by that. Where that fails, the file stays, and
+    /// the next look finds it.
+    fn after(&mut self, arrival: &Arrival) -> bool {
         let path = &arrival.path;
         let done = match &arrival.afterwards {
-            Afterwards::Keep => return,
+            Afterwards::Keep => return false,
             // It was replaced, or has grown: that is another file.
             Afterwards::Delete | Afterwards::Move(_)
                 if version_of(path).is_ok_and(|version| version != arrival.version) =>
             {
-                return;
+                return false;
             }
             Afterwards::Delete => fs::remove_file(path),
             Afterwards::Move(to) => move_file(path, to),
@@ -369,13 +533,13 @@ impl Office {
         };
         match done {
             Ok(()) => {
-                if let Some(name) = path.to_str() {
-                    self.pending.forgotten.push(name.to_owned());
-                }
+                self.besides.forgotten.push(name_of(path));
+                true
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) => {
                 tracing::warn!(file = %path.display(), %error, "delivered, but it cannot be removed");
+                false
             }
         }
     }

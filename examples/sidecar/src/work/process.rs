@@ -23,7 +23,7 @@ pub(crate) fn of(
         .collect();
     candidates.sort_by_key(|((_, number), process)| {
         let is_of_file = admitted.after == Some(*number);
-        (is_of_file, admitted.key.follows(&process.last), process.last.number(), process.seen)
+        (is_of_file, admitted.key.follows(&process.last), process.last.number(), *number)
     });
     candidates.pop()
 }
@@ -54,7 +54,6 @@ mod tests {
             told: Vec::new(),
             mapper: Vec::new(),
             volume: Vec::new(),
-            seen: 0,
             is_closing: false,
         };
         ((0, id), record)

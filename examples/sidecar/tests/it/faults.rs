@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 use rustix::process::Signal;
 
 use crate::{
@@ -219,4 +221,93 @@ fn what_waits_is_delivered_before_the_end() {
     let log = sidecar.terminate();
     assert_eq!(log.iter().filter(|line| line.contains("delivered file=")).count(), 6, "{}", log.join("\n"));
     assert_once(&receiver.spans_of("a"), &ended(), "a");
+}
+
+/// A receiver that takes nothing, whatever its size: what it was sent is put aside as it is, told, and not counted as
+/// delivered.
+#[test]
+fn a_receiver_that_wants_nothing() {
+    for status in [413, 400] {
+        let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, "no"));
+        let address = free_address();
+        let mut home = home(&receiver);
+        home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+        home.edit("max_batch_bytes = 8192", "max_batch_bytes = 4096");
+        let sidecar = home.start();
+        sidecar.until_it_says("delivered file=");
+        let metrics = get(address, "/metrics").unwrap().body;
+        let refused = ended().len();
+        assert!(metrics.contains(&format!("trace_sidecar_refused_records_total {refused}\n")), "{metrics}");
+        let delivered = metrics.lines().filter(|line| line.starts_with("trace_sidecar_spans_total"));
+        assert!(delivered.clone().all(|line| line.ends_with(" 0")), "{metrics}");
+        let ready = get(address, "/readyz").unwrap();
+        assert!(ready.status == 503 && ready.body.contains("put aside"), "{}", ready.body);
+        // A file each of what was one request, and not one for each span.
+        let aside: Vec<_> = home.contents("state/quarantine").into_iter().collect();
+        let batches: Vec<_> = aside
+            .iter()
+            .filter(|(path, _)| path.extension().is_some_and(|ending| ending == "otlp"))
+            .collect();
+        assert!(batches.len() * 5 < refused, "{} files of {refused} spans", batches.len());
+        assert!(receiver.count() < refused, "{} requests for {refused} spans", receiver.count());
+        let count = |bytes: &[u8]| {
+            let request = ExportTraceServiceRequest::decode(bytes).unwrap();
+            let scopes = request.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+            scopes.map(|scope| scope.spans.len()).sum::<usize>()
+        };
+        assert_eq!(batches.iter().map(|(_, bytes)| count(bytes)).sum::<usize>(), refused);
+        sidecar.terminate();
+    }
+}
+
+/// A receiver that wants to be left alone for long is told of at once.
+#[test]
+fn a_far_retry_after_is_told_at_once() {
+    let receiver = Receiver::with(|_, _, _| Reply::RefuseUntil(503, "90000"));
+    let home = home(&receiver).top("drain_timeout = \"100ms\"");
+    let sidecar = home.start();
+    sidecar.until_it_says("ERROR");
+    assert_eq!(receiver.count(), 1);
+    let log = sidecar.terminate().join("\n");
+    assert!(log.contains("left alone for 25 h"), "{log}");
+}
+
+/// Who is not let in is told where the token came from.
+#[test]
+fn the_hint_names_where_a_setting_came_from() {
+    let receiver = Receiver::with(|_, _, _| Reply::Refuse(401, "who?"));
+    for (settings, variable, words) in [
+        ("[otlp.headers]\nauthorization = \"Bearer s3cret\"\n", "", "[otlp] headers of "),
+        ("", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+        ("", "", "none is set"),
+    ] {
+        let home = home(&receiver).with(settings);
+        let home = if variable.is_empty() { home } else { home.variable(variable, "authorization=s3cret") };
+        let output = home.command(&["check"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(words) && !said.contains("s3cret"), "{said}");
+        if !settings.is_empty() {
+            assert!(said.contains("settings.toml") && !said.contains("OTEL_"), "{said}");
+        }
+    }
+}
+
+/// Some receivers answer otherwise than OTLP says: that counts, and is counted by itself.
+#[test]
+fn other_words_for_yes() {
+    for status in [201, 202, 204, 207] {
+        let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, ""));
+        let address = free_address();
+        let mut home = home(&receiver);
+        home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+        let sidecar = home.start();
+        sidecar.until_delivered(1);
+        let metrics = get(address, "/metrics").unwrap().body;
+        let requests = receiver.count();
+        for name in ["unacknowledged_batches", "batches"] {
+            assert!(metrics.contains(&format!("trace_sidecar_{name}_total {requests}\n")), "{metrics}");
+        }
+        sidecar.terminate();
+    }
 }

@@ -6,6 +6,9 @@ mod receiver;
 mod sidecar;
 mod truth;
 
+mod bounds;
+mod closing;
+mod damage;
 mod faults;
 mod kill;
 mod large;

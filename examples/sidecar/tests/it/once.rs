@@ -1,11 +1,15 @@
 //! `--once` and `--dry-run`: what is there, in one go.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 use crate::{
-    receiver::Receiver,
+    receiver::{Receiver, Request},
     sidecar::Home,
     truth::{self, Truth, assert_once},
 };
@@ -109,4 +113,41 @@ fn logs_become_records_where_that_is_asked_for() {
     let records: usize = receiver.requests().iter().map(crate::receiver::Request::log_count).sum();
     let events = |service| receiver.spans_of(service).iter().map(|span| span.events.len()).sum::<usize>();
     assert_eq!((events("a"), events("b"), events("c") > 0, records >= events("c")), (0, 0, true, true));
+}
+
+/// Which signals go out is a setting; each has its own path.
+#[test]
+fn the_signals_that_are_asked_for() {
+    for (signals, paths) in [
+        ("traces", &["/v1/traces"][..]),
+        ("traces,logs", &["/v1/logs", "/v1/traces"]),
+        ("metrics", &["/v1/metrics"]),
+        ("traces,logs,metrics", &["/v1/logs", "/v1/metrics", "/v1/traces"]),
+    ] {
+        let receiver = Receiver::start();
+        let home = Home::new(&receiver);
+        home.put("a/1.trace", &truth::read("go1.27/logs.trace"));
+        let output = home.run(&["--once", "--signals", signals]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let requests = receiver.requests();
+        let asked: BTreeSet<_> = requests.iter().map(|request| request.head.path.as_str()).collect();
+        assert_eq!(asked.into_iter().collect::<Vec<_>>(), paths, "{signals}");
+        let metrics: BTreeSet<String> = requests.iter().flat_map(Request::metric_names).collect();
+        assert_eq!(metrics.contains("go.schedule.duration"), signals.contains("metrics"), "{metrics:?}");
+        let has_logs = requests.iter().map(Request::log_count).sum::<usize>() > 0;
+        assert_eq!(has_logs, signals.contains("logs"));
+    }
+}
+
+/// Garbage collections and the like are told where somebody wants to know of them.
+#[test]
+fn ranges_go_out_where_they_are_asked_for() {
+    for (settings, are_there) in [("", false), ("[defaults]\nranges = true\n", true)] {
+        let receiver = Receiver::start();
+        let home = Home::new(&receiver).with(settings);
+        home.put("a/1.trace", &truth::read("go1.27/gc-generations.trace"));
+        home.once();
+        let ranges = receiver.spans().iter().filter(|seen| seen.scope == "gotrace.range").count();
+        assert_eq!(ranges > 0, are_there, "{ranges}");
+    }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    http::{Head, read_head},
+    http::{Head, free_address, get, read_head},
     receiver::Receiver,
     sidecar::{Home, otlp},
     truth::{self, Truth, assert_once},
@@ -137,6 +137,27 @@ fn recordings_come_again_and_again() {
     home.once_without_source();
     let truth: Vec<_> = traces.iter().flat_map(|trace| Truth::of(trace).all()).collect();
     assert_once(&receiver.spans_of("pulled"), &truth, "pulled");
+}
+
+/// A program that never answers with a trace is told of, and counted.
+#[test]
+fn a_pull_that_never_works() {
+    let receiver = Receiver::start();
+    let program = Program::start([]);
+    let address = free_address();
+    let mut home = home(&receiver, &program, "every = \"10ms\"\n");
+    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+    let sidecar = home.start();
+    sidecar.until("it is told", || get(address, "/readyz").is_ok_and(|ready| ready.status == 503));
+    let ready = get(address, "/readyz").unwrap().body;
+    assert!(ready.contains("no trace comes from") && ready.contains("being traced already"), "{ready}");
+    let metrics = get(address, "/metrics").unwrap().body;
+    let failed = metrics.lines().find(|line| line.starts_with("trace_sidecar_pulls_total"));
+    assert!(
+        failed.is_some_and(|line| line.contains("outcome=\"failed\"") && !line.ends_with(" 0")),
+        "{metrics}"
+    );
+    sidecar.terminate();
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::{
 use opentelemetry_proto::tonic::{
     collector::{
         logs::v1::ExportLogsServiceRequest,
+        metrics::v1::ExportMetricsServiceRequest,
         trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
     },
     common::v1::any_value::Value,
@@ -74,6 +75,16 @@ impl Request {
             }
         }
         seen
+    }
+
+    /// The names of the metrics that it carries.
+    pub(crate) fn metric_names(&self) -> Vec<String> {
+        if !self.head.path.ends_with("/v1/metrics") {
+            return Vec::new();
+        }
+        let request = ExportMetricsServiceRequest::decode(&*self.body).expect("a request of OTLP");
+        let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
+        scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name).collect()
     }
 
     /// How many log records it carries.
@@ -222,7 +233,11 @@ impl State {
             };
             let is_accepted = matches!(
                 reply,
-                Reply::Accept | Reply::AcceptAfter(_) | Reply::Partial(..) | Reply::AcceptAndBreak
+                Reply::Accept
+                    | Reply::AcceptAfter(_)
+                    | Reply::Partial(..)
+                    | Reply::AcceptAndBreak
+                    | Reply::Refuse(200..300, _)
             );
             if let Reply::AcceptAfter(pause) = reply {
                 thread::sleep(pause);

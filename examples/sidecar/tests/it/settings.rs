@@ -99,7 +99,9 @@ fn whose_spans_they_are() {
 fn kinds_durations_ratios_and_caps() {
     let count = |settings: &str| {
         let receiver = Receiver::start();
-        home(&receiver).with(settings).once();
+        let home = home(&receiver).with(settings);
+        home.put("path/2.trace", &truth::read("go1.27/regions.trace"));
+        home.once();
         receiver.spans().iter().map(|seen| seen.scope.clone()).collect::<Vec<_>>()
     };
     let all = count("");
@@ -138,6 +140,22 @@ fn settings_that_cannot_be_meant() {
         ("[services.x]\nkeep = [\"nothing of the kind\"]", "services.x"),
         ("state_dir = 7", "state_dir"),
         ("drain_timeout = \"soon\"", "drain_timeout"),
+        // With an example of what can be meant.
+        ("drain_timeout = 20", "write \"30s\""),
+        ("[spool]\nmax_bytes = \"much\"", "max_bytes"),
+        ("[spool]\nmax_bytes = \"much\"", "1 GiB"),
+        ("[spool]\nmax_bytes = -1", "1 GiB"),
+        ("[limits]\nmax_generation_bytes = 1.5", "max_generation_bytes"),
+        ("[push]\nlisten = \"4320\"", "127.0.0.1:4320"),
+        ("[push]\nlisten = 4320", "127.0.0.1:4320"),
+        ("[push]\nmax_connections = 0", "max_connections"),
+        ("[telemetry]\nlisten = \"here\"", "127.0.0.1:"),
+        ("[[pull]]\nurl = \"localhost:6060\"", "http://localhost:6060/debug/pprof/trace"),
+        ("[otlp]\nsignals = [\"traces\", \"smoke\"]", "smoke"),
+        ("[otlp]\nsignals = []", "signals"),
+        ("[log]\nlevel = \"silly\"", "silly"),
+        ("[log]\nlevel = \"info,chatty\"", "chatty"),
+        ("[log]\nlevel = \"x=silly\"", "level"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.toml");
@@ -150,6 +168,44 @@ fn settings_that_cannot_be_meant() {
         assert!(said.starts_with("error: ") && said.contains(words), "{settings}: {said}");
         assert!(output.stdout.is_empty(), "{settings}");
     }
+}
+
+#[test]
+fn levels_that_there_are_not() {
+    let receiver = Receiver::start();
+    for (level, is_fine) in [
+        ("silly", false),
+        ("WARN", true),
+        ("off", true),
+        ("info,trace_sidecar=debug", true),
+        ("trace_sidecar", false),
+    ] {
+        let output = home(&receiver).run(&["--once", "--log-level", level]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.success(), is_fine, "{level}: {said}");
+        assert!(is_fine || (said.contains("--log-level") && said.contains("debug")), "{said}");
+    }
+}
+
+/// It only looks.
+#[test]
+fn check_makes_nothing() {
+    let receiver = Receiver::start();
+    let moved = "[[watch]]\npaths = \"elsewhere/*.trace\"\nafter = \"move\"\nmove_to = \"moved/there\"\n";
+    let home = home(&receiver).with(moved);
+    drop(home.command(&["check"]));
+    let names = || {
+        let entries = std::fs::read_dir(home.path("")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    let output = home.command(&["check"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(names(), before);
+    std::fs::write(home.path("state"), b"in the way").unwrap();
+    assert!(!home.command(&["check"]).output().unwrap().status.success());
 }
 
 #[test]

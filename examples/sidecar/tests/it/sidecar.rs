@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind},
+    os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
@@ -10,7 +11,7 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
 use crate::{receiver::Receiver, truth::WRITTEN};
@@ -130,8 +131,24 @@ impl Home {
         self.start_with(&[])
     }
 
+    /// As somebody who may not do everything, which whoever runs the tests may.
+    pub(crate) fn start_unprivileged(&self) -> Sidecar {
+        const NOBODY: u32 = 65_534;
+        let mut command = self.command(&[]);
+        if geteuid().is_root() {
+            for path in [self.path(""), self.path("settings.toml"), self.path("traces")] {
+                chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        Self::start_command(command)
+    }
+
     pub(crate) fn start_with(&self, arguments: &[&str]) -> Sidecar {
-        let mut child = self.command(arguments);
+        Self::start_command(self.command(arguments))
+    }
+
+    fn start_command(mut child: Command) -> Sidecar {
         child.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = child.spawn().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));

@@ -99,5 +99,45 @@ fn logs_are_structured() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(value["timestamp"].is_string() && value["level"].is_string(), "{line}");
     }
-    assert!(log.contains("\"spans\":16"), "{log}");
+    let spans = Truth::of(&truth::read("go1.27/tasks.trace")).ended.len();
+    assert!(log.contains(&format!("\"spans\":{spans}")), "{log}");
+}
+
+/// Whoever may post can name services: so many are counted by name.
+#[test]
+fn services_beyond_so_many_are_others() {
+    let receiver = Receiver::start();
+    let (mut home, address) = home(&receiver);
+    home.edit("[telemetry]", "[telemetry]\nmax_services = 3");
+    let trace = truth::read("go1.27/tasks.trace");
+    let sidecar = home.start();
+    for service in 0..6 {
+        home.put(&format!("{service}/1.trace"), &trace);
+        sidecar.until_delivered(service + 1);
+    }
+    let numbers = samples(&get(address, "/metrics").unwrap().body);
+    let files: BTreeMap<_, _> =
+        numbers.iter().filter(|(name, _)| name.starts_with("trace_sidecar_files_total")).collect();
+    assert_eq!(files.len(), 4, "{files:?}");
+    assert_eq!(numbers["trace_sidecar_files_total{service=\"other\"}"], 3.0);
+    sidecar.terminate();
+}
+
+/// What tells that something waits, while it does, and when anything was delivered last.
+#[test]
+fn lag_is_told_while_it_happens() {
+    let receiver = Receiver::with(|_, _, _| crate::receiver::Reply::Refuse(503, ""));
+    let (home, address) = home(&receiver);
+    home.put("a/1.trace", &truth::read("go1.27/tasks.trace"));
+    let sidecar = home.start();
+    let number = |name: &str| samples(&get(address, "/metrics").unwrap().body)[name];
+    sidecar.until("it waits", || number("trace_sidecar_oldest_undelivered_seconds") > 0.0);
+    assert!(number("trace_sidecar_last_delivery_timestamp_seconds") == 0.0);
+    let version = format!("trace_sidecar_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(number(&version), 1.0);
+    receiver.answer(|_, _, _| crate::receiver::Reply::Accept);
+    sidecar.until_delivered(1);
+    sidecar.until("nothing waits", || number("trace_sidecar_oldest_undelivered_seconds") == 0.0);
+    assert!(number("trace_sidecar_last_delivery_timestamp_seconds") > 1e9);
+    sidecar.terminate();
 }

@@ -51,6 +51,8 @@ impl Truth {
 
     pub(crate) fn of_snapshots(traces: &[impl AsRef<[u8]>]) -> Self {
         let mut options = MapperOptions::default();
+        // As the program does unless it is told otherwise.
+        options.ranges = false;
         options.base_time = UnixTime(WRITTEN * 1_000_000_000);
         let (mut mapper, mut spans) = (Mapper::with_options(options.clone()), Vec::new());
         let mut known = HashSet::new();

@@ -1,0 +1,68 @@
+//! Open spans of processes of which nothing comes any more: they go out together, and nothing waits behind them.
+
+use crate::{
+    make,
+    receiver::{Receiver, Reply},
+    sidecar::Home,
+    truth::{Truth, assert_once},
+};
+
+/// A trace of a process that leaves a task open.
+fn open(number: u64) -> Vec<u8> {
+    make::trace(7, number * 10, [1], |_, script| script.begin(number + 1, &format!("open {number}")))
+}
+
+#[test]
+fn they_go_out_in_few_requests() {
+    const MANY: u64 = 60;
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    for number in 0..MANY {
+        home.put(&format!("{number}/1.trace"), &open(number));
+    }
+    home.once();
+    // None of them has anything else to be sent.
+    assert!(receiver.count() < 10, "{} requests", receiver.count());
+    for number in 0..MANY {
+        assert_once(&receiver.spans_of(&number.to_string()), &Truth::of(&open(number)).open, "open");
+    }
+}
+
+/// A receiver that takes only small requests gets them one by one.
+#[test]
+fn they_go_out_one_by_one_where_they_have_to() {
+    const MANY: u64 = 12;
+    let receiver = Receiver::with(|_, _, body| match body.len() {
+        0..1500 => Reply::Accept,
+        _ => Reply::Refuse(413, ""),
+    });
+    let home = Home::new(&receiver);
+    for number in 0..MANY {
+        home.put(&format!("{number}/1.trace"), &open(number));
+    }
+    home.once();
+    for number in 0..MANY {
+        assert_once(&receiver.spans_of(&number.to_string()), &Truth::of(&open(number)).open, "open");
+    }
+    assert_eq!(home.reasons(), [""; 0]);
+}
+
+/// Under steady load, too: new work does not keep them from going out, nor they new work.
+#[test]
+fn they_go_out_among_others() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver).top("open_span_deadline = \"100ms\"");
+    home.put("open/1.trace", &open(0));
+    let sidecar = home.start();
+    let mut number = 1;
+    sidecar.until("it goes out", || {
+        // There is always something that waits.
+        while sidecar.says("delivered file=") + 20 > number {
+            home.put(&format!("busy/{number}.trace"), &open(number as u64));
+            number += 1;
+        }
+        !receiver.spans_of("open").is_empty()
+    });
+    assert_once(&receiver.spans_of("open"), &Truth::of(&open(0)).open, "open");
+    sidecar.terminate();
+}
