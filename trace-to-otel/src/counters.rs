@@ -34,6 +34,9 @@ pub struct Counters {
     pub repeated_contexts: u64,
     /// Ends of tasks that had ended before. Go allows it.
     pub repeated_task_ends: u64,
+    /// Ends of regions that have ended before, or that nothing had begun: the trace holds all of the goroutine's or the
+    /// task's life. Go allows it.
+    pub surplus_region_ends: u64,
     /// Ends of operations that went out before, when they seemed to be lost.
     pub late_ends: u64,
     /// Links that a limit has kept out of their spans.
@@ -130,6 +133,7 @@ impl Counters {
             (self.unattached_logs, "logs outside of any open task or region"),
             (self.invalid_contexts, "logs with a malformed context"),
             (self.repeated_contexts, "contexts for spans that had one already"),
+            (self.surplus_region_ends, "ends of regions that had no begin"),
             (self.late_ends, "ends of operations that had been given up"),
             (self.dropped_links, "links dropped: their spans had too many"),
             (self.unknown_creations, "goroutines whose creating span was forgotten: there were too many"),
@@ -154,6 +158,7 @@ crate::saved::saved!(Counters {
     invalid_contexts,
     repeated_contexts,
     repeated_task_ends,
+    surplus_region_ends,
     late_ends,
     dropped_links,
     unknown_creations,

@@ -6,7 +6,7 @@
 use core::{borrow::Borrow, fmt};
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     hash::{BuildHasher, Hash},
     sync::Arc,
 };
@@ -299,6 +299,19 @@ impl<K: Saved + Ord + Hash, V: Saved, H: BuildHasher + Default> Saved for HashMa
 
     fn load(input: &mut Input<'_>) -> Option<Self> {
         input.elements::<(K, V), _>()
+    }
+}
+
+impl<T: Saved + Ord + Hash, H: BuildHasher + Default> Saved for HashSet<T, H> {
+    fn save(&self, out: &mut Vec<u8>) {
+        let mut elements: Vec<_> = self.iter().collect();
+        elements.sort_unstable();
+        elements.len().save(out);
+        elements.into_iter().for_each(|element| element.save(out));
+    }
+
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        input.elements()
     }
 }
 

@@ -481,17 +481,17 @@ fn handshakes_that_are_repeated_have_no_end() {
             let query = script.string("SELECT a FROM t");
             script.event(7, E::SqlQueryStart, &[0, 3, query, stack]);
             script.event(7, E::SqlQueryEnd, &[3, u64::MAX, 0, 0]);
-            // Should an end come after all, nothing is said twice.
+            // That of the second comes after all.
             script.event(7, E::TlsHandshakeEnd, &[2, 0, 0, 0]);
         }),
     )]);
-    assert_eq!((counters.incomplete_spans, counters.late_ends), (2, 1));
+    assert_eq!((counters.incomplete_spans, counters.late_ends), (1, 0));
     assert_eq!(
         spans,
         [
             "Tls Internal 'TLS handshake' 1.4-1.5 root Unset server.address=h.test code.function.name=main.main code.file.path=example.com/main.go code.line.number=1 gotrace.incomplete=end",
-            "Tls Internal 'TLS handshake' 1.5-1.6 root Unset server.address=h.test code.function.name=main.main code.file.path=example.com/main.go code.line.number=1 gotrace.incomplete=end",
             "Sql Client 'SELECT t' 1.6-1.7 root Unset db.system.name=other_sql db.query.text=SELECT a FROM t db.query.summary=SELECT t code.function.name=main.main code.file.path=example.com/main.go code.line.number=1",
+            "Tls Internal 'TLS handshake' 1.5-1.8 root Error server.address=h.test tls.established=false error.type=_OTHER code.function.name=main.main code.file.path=example.com/main.go code.line.number=1",
         ]
     );
 }
@@ -558,4 +558,39 @@ fn a_redirect_is_two_requests() {
             "Region Internal 'call' 1.4-1.9 root Unset ",
         ]
     );
+}
+
+/// A handshake by another library than `crypto/tls`, or one that a program records by the fork's API, is on no stack.
+#[test]
+fn a_handshake_that_is_on_no_stack_ends_with_its_end() {
+    let (spans, counters) = map(&[(
+        1,
+        &running(&[7], |script| {
+            handshake(script, 1, &["main.handshake", "main.main"]);
+            let stack = script.stack(&["main.verify", "main.main"]);
+            let query = script.string("SELECT a FROM t");
+            script.event(7, E::SqlQueryStart, &[0, 3, query, stack]);
+            script.event(7, E::SqlQueryEnd, &[3, u64::MAX, 0, stack]);
+            script.event(7, E::TlsHandshakeEnd, &[1, 0x0304, 0x1301, stack]);
+        }),
+    )]);
+    assert_eq!((counters.incomplete_spans, counters.late_ends), (0, 0));
+    let tls = spans.iter().find(|span| span.starts_with("Tls")).expect("a handshake");
+    assert!(tls.contains(" 1.4-1.7 ") && tls.contains("tls.protocol.version=1.3"), "{tls}");
+}
+
+/// What seems to be over ends with its goroutine at the latest, at the time when it seemed to.
+#[test]
+fn a_handshake_that_seems_to_be_over_goes_out_with_its_goroutine() {
+    let (spans, counters) = map(&[(
+        1,
+        &running(&[7], |script| {
+            handshake(script, 1, &[HANDSHAKE, "main.main"]);
+            let stack = script.stack(&["main.main"]);
+            script.event(7, E::UserLog, &[0, 0, 0, stack]);
+            script.event(7, E::GoDestroy, &[]);
+        }),
+    )]);
+    assert_eq!((counters.incomplete_spans, spans.len()), (1, 1));
+    assert!(spans[0].contains(" 1.4-1.5 ") && spans[0].contains("gotrace.incomplete=end"), "{}", spans[0]);
 }

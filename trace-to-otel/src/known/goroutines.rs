@@ -4,6 +4,8 @@
 //! that fails; of those created inside of a span, only that is remembered. Which goroutine is in which state is the
 //! reader's to check; here it is believed.
 
+use std::collections::HashSet;
+
 use go_trace_format::{
     Tables,
     event::{GoroutineId, StringId},
@@ -22,6 +24,8 @@ use crate::{
 pub(crate) const DEEPEST: usize = 256;
 /// How many goroutines that were created inside of spans are known, without spans of their own.
 const MOST_CREATED: usize = 1 << 17;
+/// How many goroutines that were there before the trace are remembered.
+const MOST_OLDER: usize = 1 << 17;
 /// How many empty nests are kept to be used again.
 const MOST_SPARE: usize = 256;
 
@@ -35,6 +39,19 @@ pub(crate) struct Goroutines {
     /// Those that were created inside of spans, whether something is open on them or not. Many live for long and do
     /// much, which is of no interest until a span begins on them.
     created: Near<GoroutineId, Creation>,
+    older: Older,
+}
+
+/// The goroutines that were there before the trace: what they end may have begun before it.
+///
+/// The first generation tells the state of each of them, and no goroutine's id is ever used again.
+#[derive(Debug, Default)]
+struct Older {
+    ids: HashSet<GoroutineId, foldhash::fast::RandomState>,
+    /// Whether the generation under way is the first one, which tells of them.
+    is_first_generation: bool,
+    /// Whether there are more than are remembered.
+    has_more: bool,
 }
 
 impl Number for GoroutineId {
@@ -169,6 +186,31 @@ impl Goroutines {
         true
     }
 
+    /// Goes over to the next generation. The first one, or the first behind a gap, tells which goroutines were there before.
+    pub(crate) fn begin_generation(&mut self, is_first: bool) {
+        if is_first {
+            self.older = Older::default();
+        }
+        self.older.is_first_generation = is_first;
+    }
+
+    /// A generation tells the state of a goroutine.
+    pub(crate) fn is_told_of(&mut self, id: GoroutineId) {
+        let older = &mut self.older;
+        if !older.is_first_generation {
+            return;
+        }
+        match older.ids.len() < MOST_OLDER {
+            true => drop(older.ids.insert(id)),
+            false => older.has_more = true,
+        }
+    }
+
+    /// Whether a goroutine may have been there before the trace.
+    pub(crate) fn may_be_older(&self, id: GoroutineId) -> bool {
+        self.older.has_more || self.older.ids.contains(&id)
+    }
+
     /// The goroutine on which a span begins: it runs.
     #[inline]
     pub(crate) fn running(&mut self, id: GoroutineId, time: UnixTime) -> &mut Goroutine {
@@ -273,13 +315,21 @@ crate::saved::saved!(Goroutine { doing, since, totals, assists_since, open, drop
 crate::saved::saved!(Nested { span, context });
 crate::saved::saved!(Creation { span, context });
 
+crate::saved::saved!(Older { ids, is_first_generation, has_more });
+
 impl Saved for Goroutines {
     fn save(&self, out: &mut Vec<u8>) {
         self.known.save(out);
         self.created.save(out);
+        self.older.save(out);
     }
 
     fn load(input: &mut Input<'_>) -> Option<Self> {
-        Some(Self { known: Saved::load(input)?, created: Saved::load(input)?, ..Self::default() })
+        Some(Self {
+            known: Saved::load(input)?,
+            created: Saved::load(input)?,
+            older: Saved::load(input)?,
+            ..Self::default()
+        })
     }
 }

@@ -178,6 +178,11 @@ impl OpenSpans {
         self.sections.latest_first()
     }
 
+    /// The same of those that are open of the `most` that began last.
+    pub(crate) fn latest_sections(&self, most: usize) -> impl Iterator<Item = (SectionKey, &Section)> {
+        self.sections.latest(most)
+    }
+
     /// The operations that are open.
     pub(crate) fn operations(&self) -> impl Iterator<Item = &OpenOperation> {
         self.sections.values().filter_map(|section| match &section.what {

@@ -35,7 +35,12 @@ pub(crate) struct OpenOperation {
     pub(crate) described: Option<Arc<Described>>,
     /// Of a handshake, as soon as its goroutine has shown it.
     pub(crate) side: Option<Side>,
+    /// Of a handshake, whether some stack of its goroutine has shown it: only then does one that does not tell something.
+    pub(crate) was_on_stack: bool,
 }
+
+/// How many handshakes that seem to be over are kept for their ends: each goroutine's next handshake looks through them.
+const MOST_OVER: usize = 256;
 
 /// The operations that are open, by what they are called.
 #[derive(Debug, Default)]
@@ -54,8 +59,8 @@ pub(crate) struct Operations {
     unfinished: FastMap<WireKey, u32>,
     /// Whether there were more of these than are remembered.
     has_forgotten: bool,
-    /// Handshakes that turned out to be over, to go out with the next event.
-    pub(crate) over: Vec<SectionKey>,
+    /// Handshakes that seem to be over, on their goroutines: their ends may still come.
+    over: VecDeque<(GoroutineId, SectionKey)>,
 }
 
 /// The open operations of one kind and span id: one, but for those under one context.
@@ -130,8 +135,26 @@ impl Operations {
             }
             _ => {}
         }
+        if operation.operation == Operation::Tls {
+            self.over.retain(|&(_, over)| over != key);
+        }
         self.count -= 1;
         self.handshakes -= usize::from(operation.operation == Operation::Tls);
+    }
+
+    /// Takes note of a handshake that seems to be over.
+    pub(crate) fn seems_over(&mut self, goroutine: GoroutineId, key: SectionKey) {
+        self.over.push_back((goroutine, key));
+    }
+
+    /// The first of the handshakes that seem to be over, where there are too many.
+    pub(crate) fn first_over_too_many(&self) -> Option<SectionKey> {
+        self.over.front().filter(|_| self.over.len() > MOST_OVER).map(|&(_, key)| key)
+    }
+
+    /// A handshake of a goroutine that seems to be over, the first of them.
+    pub(crate) fn over_on(&self, goroutine: GoroutineId) -> Option<SectionKey> {
+        self.over.iter().find(|(of, _)| *of == goroutine).map(|&(_, key)| key)
     }
 
     /// Remembers an operation that goes out before its end is seen, as that may come.
@@ -155,15 +178,27 @@ impl Operations {
 }
 
 impl OpenOperation {
+    pub(crate) fn new(
+        operation: Operation,
+        trace_id_fold: u64,
+        span_id: u64,
+        goroutine: Option<GoroutineId>,
+        described: Option<Arc<Described>>,
+    ) -> Self {
+        Self { operation, trace_id_fold, span_id, goroutine, described, side: None, was_on_stack: false }
+    }
+
     pub(crate) fn wire_key(&self) -> WireKey {
         (self.operation, self.span_id)
     }
 
-    /// A handshake shows by a stack of its goroutine which side it is.
-    pub(crate) fn see_side(&mut self, stack: Option<Stack<'_>>) {
-        if self.operation == Operation::Tls && self.side.is_none() {
-            self.side = stack.and_then(Side::of);
+    /// A handshake shows by a stack of its goroutine which side it is, and that it is one of `crypto/tls`.
+    pub(crate) fn see(&mut self, stack: Option<Stack<'_>>) {
+        let Some(stack) = stack.filter(|_| self.operation == Operation::Tls) else { return };
+        if self.side.is_none() {
+            self.side = Side::of(stack);
         }
+        self.was_on_stack = self.was_on_stack || operations::handshakes_in(stack) > 0;
     }
 
     /// What it looks like in the end, but for what its end tells: none where it gets no span.
@@ -180,7 +215,15 @@ impl OpenOperation {
     }
 }
 
-crate::saved::saved!(OpenOperation { operation, trace_id_fold, span_id, goroutine, described, side });
+crate::saved::saved!(OpenOperation {
+    operation,
+    trace_id_fold,
+    span_id,
+    goroutine,
+    described,
+    side,
+    was_on_stack
+});
 crate::saved::saved!(Namesakes { latest, earlier });
 crate::saved::saved!(Operations {
     open,

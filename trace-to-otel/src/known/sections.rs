@@ -89,7 +89,13 @@ impl Sections {
 
     /// All of them, the latest first.
     pub(crate) fn latest_first(&self) -> Vec<SectionKey> {
-        self.order.iter().rev().copied().filter(|&key| self.by_key.has(key)).collect()
+        self.latest(self.order.len()).map(|(key, _)| key).collect()
+    }
+
+    /// Those that are open of the `most` that began last, the latest first.
+    pub(crate) fn latest(&self, most: usize) -> impl Iterator<Item = (SectionKey, &Section)> {
+        let keys = self.order.iter().rev().take(most).copied();
+        keys.filter_map(|key| Some((key, self.by_key.get(key)?)))
     }
 
     /// All of them, in no order.

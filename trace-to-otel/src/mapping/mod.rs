@@ -124,6 +124,8 @@ impl Mapping {
 
     /// Goes over to the generation that `event` opens.
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
+        let is_first = self.timeline.generation().is_none() || continuity != Continuity::Next;
+        self.goroutines.begin_generation(is_first);
         self.timeline.begin_generation(event, continuity);
         self.code.begin_generation();
         self.texts.begin_generation();

@@ -177,10 +177,13 @@ fn add_state_event(
     span.notes.events.push(SpanEvent { time, name: STATE_EVENT.into(), attributes });
 }
 
-/// A generation says what a goroutine does. That is news only where something is missing between.
+/// A generation says what a goroutine does. That is news only of one that was there before the trace, or where something
+/// is missing between.
 pub(crate) fn status(mapping: &mut Mapping, event: &Event<'_>) {
     let &[id, _, status, ..] = event.arguments() else { return };
-    let Some(goroutine) = mapping.goroutines.get_mut(GoroutineId(id as i64)) else { return };
+    let id = GoroutineId(id as i64);
+    mapping.goroutines.is_told_of(id);
+    let Some(goroutine) = mapping.goroutines.get_mut(id) else { return };
     // Go: `tracev2.GoStatus`. The reader keeps the state before in the upper half.
     let doing = match status & 0xffff_ffff {
         1 => Doing::Runnable,
@@ -242,7 +245,11 @@ pub(crate) fn ends<S: SpanSink>(
     event: &Event<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    let Some(mut goroutine) = event.goroutine().and_then(|id| mapping.goroutines.end(id)) else {
+    let Some(id) = event.goroutine() else { return Ok(()) };
+    if mapping.operations.has_handshakes() {
+        handshake::give_up_all(mapping, id, sink)?;
+    }
+    let Some(mut goroutine) = mapping.goroutines.end(id) else {
         return Ok(());
     };
     let open = core::mem::take(&mut goroutine.open);

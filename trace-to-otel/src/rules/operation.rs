@@ -23,8 +23,8 @@ use crate::{
         span::{LocalParent, Meanwhile, Open},
     },
     mapping::Mapping,
-    operations::{self, Side},
-    rules::stacks,
+    operations,
+    rules::{handshake, stacks},
     span::{Scope, SpanSink},
 };
 
@@ -65,8 +65,8 @@ pub(crate) fn begin<S: SpanSink>(
         leave_lost_end_behind(mapping, event, goroutine, operation, sink)?;
     }
     span.parent = parent_of(mapping, goroutine, &start);
-    let side = (operation == Operation::Tls).then(|| event.stack().and_then(Side::of)).flatten();
-    let started = OpenOperation { operation, trace_id_fold, span_id, goroutine, described, side };
+    let mut started = OpenOperation::new(operation, trace_id_fold, span_id, goroutine, described);
+    started.see(event.stack());
     let key = mapping.begin_section(span, What::Operation(Box::new(started)));
     if let Some(What::Operation(started)) = mapping.open.section(key).map(|section| &section.what) {
         mapping.operations.add(key, started);
@@ -94,7 +94,7 @@ pub(crate) fn end<S: SpanSink>(
     };
     let form = match mapping.open.section_mut(key).map(|section| &mut section.what) {
         Some(What::Operation(operation)) => {
-            operation.see_side(event.stack());
+            operation.see(event.stack());
             operation.form()
         }
         _ => None,
@@ -122,14 +122,8 @@ fn end_without_start<S: SpanSink>(
     }
     let mut span = mapping.unstarted_span(identity, Arc::clone(&described.name), TaskId::BACKGROUND);
     span.place.goroutine = ending.goroutine;
-    let ended = OpenOperation {
-        operation: end.operation,
-        trace_id_fold: 0,
-        span_id: end.span_id,
-        goroutine: ending.goroutine,
-        described: Some(described),
-        side: (end.operation == Operation::Tls).then(|| event.stack().and_then(Side::of)).flatten(),
-    };
+    let mut ended = OpenOperation::new(end.operation, 0, end.span_id, ending.goroutine, Some(described));
+    ended.see(event.stack());
     let Some(form) = ended.form() else { return Ok(()) };
     let form = concluded(mapping, form, &end.outcome);
     mapping.emit(form, span, None, ending.without_start(), sink)
@@ -170,15 +164,21 @@ fn leave_lost_end_behind<S: SpanSink>(
     operation: Operation,
     sink: &mut S,
 ) -> Result<(), S::Error> {
+    if operation == Operation::Tls {
+        handshake::give_up_all(mapping, goroutine, sink)?;
+    }
     let Some(Nested { span: Open::Section(key), .. }) = mapping.innermost_section(goroutine) else {
         return Ok(());
     };
     let Some(section) = mapping.open.section_mut(key) else { return Ok(()) };
-    let is_lost = |what: &What| matches!(what, What::Operation(open) if open.operation == operation);
-    if operation == Operation::HttpClient || !is_lost(&section.what) {
+    let was_on_stack = match &section.what {
+        What::Operation(open) if open.operation == operation => open.was_on_stack,
+        _ => return Ok(()),
+    };
+    if operation == Operation::HttpClient {
         return Ok(());
     }
-    match event.stack().filter(|_| operation == Operation::Tls).map(operations::handshakes_in) {
+    match event.stack().filter(|_| was_on_stack).map(operations::handshakes_in) {
         Some(2..) => Ok(()),
         Some(_) => {
             let time = mapping.timeline.time(event);

@@ -8,11 +8,12 @@ use go_trace_format::{
 };
 
 use crate::{
-    form::{Ending, Form, Missing},
+    form::{Ending, Form},
     identity::Identity,
     known::{
         goroutines::DEEPEST,
-        sections::What,
+        regions::MOST_LOOSE,
+        sections::{Section, What},
         span::{LocalParent, Open, OpenSpan, SectionKey},
     },
     mapping::Mapping,
@@ -78,16 +79,14 @@ pub(crate) fn end<S: SpanSink>(
     // Nearly always it is the innermost one, of a name that is known.
     if let (Some(goroutine), Some(name)) = (goroutine, mapping.texts.known_by_id(name_id)) {
         if let Some(key) = innermost_to_end(mapping, goroutine, &Ended { task, name: Some(name), thread }) {
+            mapping.regions.has_ended(goroutine, task, name);
             return mapping.end_section(key, end, plain, sink);
         }
     }
     let name = mapping.texts.name_by_id(name_id, region.name, UNNAMED);
     let ended = Ended { task, name: (!region.name.is_lost()).then_some(&name), thread };
-    if let Some((key, inner)) = goroutine.and_then(|goroutine| nested_to_end(mapping, goroutine, &ended)) {
-        // Their own ends or begins are lost.
-        for key in inner {
-            mapping.end_section(key, Ending { missing: Some(Missing::End), ..end }, plain, sink)?;
-        }
+    if let Some((goroutine, key)) = goroutine.and_then(|id| Some((id, nested_to_end(mapping, id, &ended)?))) {
+        mapping.regions.has_ended(goroutine, task, &name);
         return mapping.end_section(key, end, plain, sink);
     }
     if let Some((key, is_assumed)) = take_loose(mapping, &ended) {
@@ -96,6 +95,13 @@ pub(crate) fn end<S: SpanSink>(
     }
     if mapping.regions.has_uncounted {
         return Ok(());
+    }
+    if goroutine.is_some_and(|id| mapping.regions.ended_last(id, task, &name)) {
+        mapping.counters.surplus_region_ends += 1;
+        return Ok(());
+    }
+    if !may_have_begun_before(mapping, goroutine, task) {
+        return end_elsewhere(mapping, &ended, end, sink);
     }
     mapping.mention(event, region.task);
     let identity = Identity::new(&mapping.facts(Scope::Region, event, region.task, false));
@@ -152,23 +158,44 @@ fn innermost_to_end(mapping: &Mapping, goroutine: GoroutineId, ended: &Ended<'_>
     }
 }
 
-/// The region of a goroutine that ends, and the regions inside of it that have to end with it.
-fn nested_to_end(
-    mapping: &Mapping,
-    goroutine: GoroutineId,
+/// The region of a goroutine that ends: the latest of its task and name. Others may have begun since and go on, as regions of
+/// several tasks do that a goroutine works on in turn.
+fn nested_to_end(mapping: &Mapping, goroutine: GoroutineId, ended: &Ended<'_>) -> Option<SectionKey> {
+    mapping.goroutines.get(goroutine)?.open.iter().rev().find_map(|nested| match nested.span {
+        Open::Section(key) if mapping.region_is(key, |span| ended.is(span)) => Some(key),
+        _ => None,
+    })
+}
+
+/// Whether a region may have begun before the trace, for all that is known of where it ends.
+fn may_have_begun_before(mapping: &Mapping, goroutine: Option<GoroutineId>, task: TaskId) -> bool {
+    let is_of_new_task = task != TaskId::BACKGROUND && mapping.open.tasks.span(task).is_some();
+    !is_of_new_task && goroutine.is_none_or(|id| mapping.goroutines.may_be_older(id))
+}
+
+/// The end of a region that has begun within the trace, but not here: on another goroutine, which Go does not allow and
+/// programs do; or nowhere, as it has ended already.
+fn end_elsewhere<S: SpanSink>(
+    mapping: &mut Mapping,
     ended: &Ended<'_>,
-) -> Option<(SectionKey, Vec<SectionKey>)> {
-    let mut inner = Vec::new();
-    for nested in mapping.goroutines.get(goroutine)?.open.iter().rev() {
-        let Open::Section(key) = nested.span else { continue };
-        if mapping.region_is(key, |span| ended.is(span)) {
-            return Some((key, inner));
+    end: Ending,
+    sink: &mut S,
+) -> Result<(), S::Error> {
+    let is_it = |section: &Section| matches!(section.what, What::Region) && ended.is(&section.span);
+    let mut fitting = mapping.open.latest_sections(MOST_LOOSE).filter(|(_, section)| is_it(section));
+    let latest = fitting.next().map(|(key, _)| key);
+    let is_assumed = fitting.next().is_some();
+    drop(fitting);
+    match latest {
+        Some(key) => {
+            mapping.counters.assumed_pairs += u64::from(is_assumed);
+            mapping.end_section(key, Ending { is_assumed, ..end }, plain, sink)
         }
-        if mapping.region_is(key, |_| true) {
-            inner.push(key);
+        None => {
+            mapping.counters.surplus_region_ends += 1;
+            Ok(())
         }
     }
-    None
 }
 
 /// Takes out the loose region that this is the end of, and says whether there was more than one to choose
