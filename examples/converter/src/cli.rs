@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use anstream::ColorChoice;
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use go_trace_sanitize::{Dialect as SqlDialect, Filter};
@@ -11,13 +12,15 @@ use trace_to_otel::{
     otlp::{Compression, Protocol},
 };
 
+use crate::read::Opening;
+
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
 /// Reads traces of Go 1.22 and newer, stock or of the flight-recorder fork, plain or compressed with gzip or
 /// Zstandard; `-` is standard input. Without a verb, it does what `spans` does.
 ///
-/// What a damaged trace has lost is told on standard error, and is no failure unless --strict is given. The exit
-/// status is 0 when all was done, 1 when something failed, 2 for a wrong command line.
+/// What a damaged trace has lost is told on standard error, and is no failure unless --strict is given or nothing could be
+/// read. The exit status is 0 when all was done, 1 when something failed, 2 for a wrong command line.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -78,6 +81,7 @@ pub(crate) enum Verb {
 const EXAMPLES: &str = "\
 Examples:
   trace-converter app.trace
+  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter
   trace-converter spans --format html --out app.html app.trace
   trace-converter otlp --endpoint http://localhost:4318 app.trace
 
@@ -86,17 +90,18 @@ Each verb has more: trace-converter help VERB.";
 const SPANS_EXAMPLES: &str = "\
 Examples:
   trace-converter spans app.trace
-  trace-converter spans --color always --anatomy --critical-path app.trace | less -R
+  trace-converter spans --color always --anatomy --critical-path app.trace | less -RS
+  trace-converter spans --correlate --service-name front --service-name back front.trace back.trace
   trace-converter spans --format html --out app.html app.trace
   trace-converter spans --format perfetto --out app.pftrace app.trace
-  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter spans --format chrome -o app.json -";
+  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter spans --format chrome -o app.json";
 
 const OTLP_EXAMPLES: &str = "\
 Examples:
   trace-converter otlp --service-name shop --endpoint http://localhost:4318 app.trace
   trace-converter otlp --endpoint localhost:4317 --protocol grpc --compression zstd --signals traces,metrics app.trace
   OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20… trace-converter otlp --send *.trace
-  trace-converter otlp --correlate --out spans.jsonl front.trace back.trace";
+  trace-converter otlp --correlate --service-name front --service-name back -o spans.jsonl front.trace back.trace";
 
 const DUMP_EXAMPLES: &str = "\
 Examples:
@@ -123,7 +128,8 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(crate) struct SpansArguments {
-    /// Trace files; `-` is standard input [default: a bundled recording].
+    /// Trace files; `-` is standard input [default: standard input, or a bundled demonstration where that is a terminal or
+    /// empty].
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// How to show the spans.
@@ -132,15 +138,23 @@ pub(crate) struct SpansArguments {
     /// Where to write; `-` is standard output.
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) out: PathBuf,
-    /// Shows below each span how its time splits: running, runnable, in system calls, waiting for what (tree).
+    /// Shows below each span how its time splits: running, runnable, in system calls, waiting for what (tree; the others
+    /// always do).
     #[arg(long)]
     pub(crate) anatomy: bool,
-    /// Marks the spans that each trace was waiting for, and for how long (tree).
+    /// Marks the spans that each trace was waiting for, and for how long (tree; html always does).
     ///
     /// The path goes back from the end of the trace: to the child that finished last, through it to its begin, from
     /// there to the child that had finished last before, and so on. What no child covers is the span's own.
     #[arg(long)]
     pub(crate) critical_path: bool,
+    /// Shows each garbage collection, stop of the world and the like as a span, instead of summing them up (tree, html;
+    /// timelines always do).
+    #[arg(long)]
+    pub(crate) ranges: bool,
+    /// Cuts lines at so many columns, at none with 0 [default: the terminal's width] (tree).
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) width: Option<usize>,
     /// Keeps this many spans of a process in memory, the first to end, and counts the others (tree, html); timelines
     /// hold all spans, and need memory for none [default: 1000000 for tree, 50000 for html].
     #[arg(long, value_name = "COUNT")]
@@ -170,9 +184,6 @@ pub(crate) struct OtlpArguments {
     pub(crate) signals: Vec<SignalName>,
     #[command(flatten)]
     pub(crate) sending: Sending,
-    /// The resource's service.name [default: $OTEL_SERVICE_NAME, or $OTEL_RESOURCE_ATTRIBUTES, or flightrecorder].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) service_name: Option<String>,
     /// A further attribute of the resource; may be given again and again.
     #[arg(long = "resource", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub(crate) resource: Vec<(String, String)>,
@@ -195,6 +206,8 @@ pub(crate) struct DumpArguments {
     /// Which toolchain wrote the trace [default: told by the trace].
     #[arg(long, value_enum)]
     dialect: Option<DialectName>,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 #[derive(Debug, Args)]
@@ -299,6 +312,19 @@ pub(crate) struct Reading {
     /// Which toolchain wrote the trace [default: told by the trace].
     #[arg(long, value_enum)]
     dialect: Option<DialectName>,
+    /// Tells each thing that was lost, one by one.
+    #[arg(long)]
+    pub(crate) details: bool,
+    #[command(flatten)]
+    limit: Limit,
+}
+
+/// How much to keep in memory.
+#[derive(Clone, Copy, Debug, Args)]
+struct Limit {
+    /// Fails where a generation, which is kept in memory while it is read, has more bytes, such as 256MiB.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    max_generation_bytes: ByteSize,
 }
 
 /// Where to send, and how.
@@ -338,9 +364,13 @@ pub(crate) enum SignalName {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Several processes")]
 pub(crate) struct Correlation {
+    /// What the service is called, the resource's service.name: one name for all files, or given again and again, one for
+    /// each FILE [default for OTLP: $OTEL_SERVICE_NAME, or $OTEL_RESOURCE_ATTRIBUTES, or flightrecorder].
+    #[arg(long = "service-name", value_name = "NAME")]
+    pub(crate) service_names: Vec<String>,
     /// Puts the spans of all processes together: trace ids of which one process knows a part only become the real ones
     /// that another knows, and HTTP servers become children of their clients in other processes. Keeps all spans in
-    /// memory meanwhile.
+    /// memory meanwhile. Trees and pages show as one what goes over several of them.
     #[arg(long)]
     pub(crate) correlate: bool,
     /// Moves the times of each process onto the clock of the first, as far as requests between them tell how much the
@@ -422,18 +452,22 @@ enum DialectName {
 }
 
 impl Reading {
-    pub(crate) fn options(&self) -> ReaderOptions {
-        with_dialect(ReaderOptions::new().mode(self.mode()), self.dialect)
-    }
-
-    pub(crate) fn mode(&self) -> Mode {
-        if self.strict { Mode::Strict } else { Mode::Salvage }
+    pub(crate) fn opening(&self) -> Opening {
+        let mode = if self.strict { Mode::Strict } else { Mode::Salvage };
+        self.limit.opening(mode, self.dialect)
     }
 }
 
 impl DumpArguments {
-    pub(crate) fn options(&self) -> ReaderOptions {
-        with_dialect(ReaderOptions::new().mode(Mode::Strict), self.dialect)
+    pub(crate) fn opening(&self) -> Opening {
+        self.limit.opening(Mode::Strict, self.dialect)
+    }
+}
+
+impl Limit {
+    fn opening(self, mode: Mode, dialect: Option<DialectName>) -> Opening {
+        let options = with_dialect(ReaderOptions::new().mode(mode), dialect);
+        Opening { options, mode, most: self.max_generation_bytes.as_u64() }
     }
 }
 

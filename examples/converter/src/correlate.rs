@@ -3,7 +3,7 @@
 use trace_to_otel::{CorrelationReport, Correlator, ProcessIndex, Span, SpanSink, UnixTime};
 
 use crate::{
-    cli::{Correlation, Mapping},
+    cli::{Correlation, Mapping, Reading},
     map::{Output, Session},
     read::{Source, Trace},
     report,
@@ -12,15 +12,15 @@ use crate::{
 /// Maps the traces to `output`, in one step or in two.
 pub(crate) fn run(
     correlation: &Correlation,
-    mapping: &Mapping,
+    (reading, mapping): (&Reading, &Mapping),
     output: &mut impl Output,
     traces: impl Iterator<Item = anyhow::Result<Trace>>,
 ) -> anyhow::Result<()> {
     if !correlation.correlate {
-        return Session::new(mapping, output).run(traces);
+        return Session::new(mapping, reading.details, output).run(traces);
     }
     let mut held = Held { output, correlator: Correlator::new(), processes: Vec::new() };
-    let outcome = Session::new(mapping, &mut held).run(traces);
+    let outcome = Session::new(mapping, reading.details, &mut held).run(traces);
     held.hand_on(correlation.align_clocks)?;
     outcome
 }
@@ -48,7 +48,7 @@ impl<O: Output> Held<'_, O> {
             let Some(reference) = reference.filter(|_| align_clocks) else { break };
             if correlation.align(process.index, reference).is_none() {
                 report::warning(
-                    &process.source.name,
+                    process.source.title(),
                     "its clock cannot be compared with the first one's: times stay",
                 );
             }
@@ -104,7 +104,7 @@ fn tell(report: &CorrelationReport, processes: &[Process]) {
             anstream::eprintln!("correlated: {count} {what}");
         }
     }
-    let name = |index: ProcessIndex| processes.get(index.get()).map_or("?", |process| &process.source.name);
+    let name = |index: ProcessIndex| processes.get(index.get()).map_or("?", |process| process.source.title());
     for offset in &report.offsets {
         let (of, to) = (name(offset.process), name(offset.reference));
         match offset.estimate {

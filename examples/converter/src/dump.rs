@@ -17,7 +17,7 @@ use crate::{
 
 pub(crate) fn run(arguments: &DumpArguments) -> anyhow::Result<()> {
     let input = Input::open(&arguments.file, Progress::UnlessOutputIsTerminal)?;
-    let mut trace = Trace::open(input, arguments.options())?;
+    let mut trace = Trace::open(input, arguments.opening())?;
     let mut output = BufWriter::with_capacity(256 << 10, io::stdout().lock());
     let outcome = dump(&mut trace, &mut output, arguments.raw);
     // What precedes a failure is printed before it is told.

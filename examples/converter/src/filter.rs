@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
     output::refuse_to_overwrite(&arguments.out, std::slice::from_ref(&arguments.file))?;
     let progress = output::progress(&arguments.out);
     let source = Rereadable::open(&arguments.file, progress)?;
-    let open = || Trace::open(source.input(progress)?, arguments.reading.options());
+    let open = || Trace::open(source.input(progress)?, arguments.reading.opening());
 
     let mut trace = open()?;
     let mut survey = Survey::default();
@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
         survey.take(event);
         Ok(())
     })?;
-    trace.report_losses();
+    trace.notes(arguments.reading.details).report(&trace.source.name);
     let plan = Plan::new(arguments, &trace, &survey);
     let name = &trace.source.name;
     if !arguments.keep.contains(plan.keep) {

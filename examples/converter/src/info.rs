@@ -23,7 +23,7 @@ use crate::{
 
 pub(crate) fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
     let input = Input::open(&arguments.file, Progress::Shown)?;
-    let mut trace = Trace::open(input, arguments.reading.options())?;
+    let mut trace = Trace::open(input, arguments.reading.opening())?;
     let mut counts = Counts::default();
     trace.for_each_event(|event| {
         counts.count(event);
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
         info.write(&mut output)?;
     }
     output.flush()?;
-    trace.report_losses();
+    trace.notes(arguments.reading.details).report(&trace.source.name);
     Ok(())
 }
 

@@ -5,19 +5,23 @@ mod progress;
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Cursor, IsTerminal, Read},
     path::Path,
-    time::SystemTime,
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
-use go_trace_format::{Content, Damage, Decompressed};
+use go_trace_format::{Content, Damage, Decompressed, Mistaken};
 use trace_to_otel::UnixTime;
 
 pub(crate) use again::Rereadable;
 pub(crate) use progress::Progress;
 
 use progress::Watched;
+
+use crate::report;
 
 /// The recording that is shown where no file is given.
 const BUNDLED: &[u8] = include_bytes!("../../../testdata/go1.27/http.trace");
@@ -27,6 +31,8 @@ const BUNDLED_NAME: &str = "testdata/go1.27/http.trace";
 pub(crate) struct Input {
     /// What to call it.
     pub(crate) name: String,
+    /// What the user calls the service that it is of.
+    pub(crate) service: Option<Arc<str>>,
     /// The bytes of the trace, decompressed.
     pub(crate) bytes: Box<dyn Read + Send>,
     /// When the trace was written, to the second, as far as anybody knows.
@@ -35,7 +41,12 @@ pub(crate) struct Input {
     pub(crate) damage: Damage,
     /// What they look like.
     pub(crate) content: Content,
+    /// What they are where they are no trace, or none any more.
+    pub(crate) mistaken: Option<Mistaken>,
 }
+
+/// Whoever waits longer for standard input may not know that it is waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Input {
     /// Opens a file; `-` is standard input. How far it is read shows on `progress`.
@@ -47,11 +58,44 @@ impl Input {
         Self::file(path, &name, progress).with_context(|| name)
     }
 
-    /// The recording that is part of this program.
-    pub(crate) fn bundled() -> Self {
-        let damage = Damage::default();
-        let name = BUNDLED_NAME.to_owned();
-        Self { name, bytes: Box::new(BUNDLED), modified: None, damage, content: Content::Trace }
+    /// What there is where no file is given: standard input, or else the recording that is part of this program.
+    pub(crate) fn unnamed(progress: Progress) -> anyhow::Result<Self> {
+        if is_redirected() {
+            let input = Self::awaited(progress).context("standard input")?;
+            // Nothing has come: as likely as not nobody has thought of it.
+            if input.content != Content::Empty || input.damage.found().is_some() {
+                return Ok(input);
+            }
+        }
+        report::note(format_args!(
+            "no trace was given: this is a demonstration, the bundled recording {BUNDLED_NAME} (see --help)"
+        ));
+        Ok(Self::bundled())
+    }
+
+    /// Standard input, with a word where its first bytes take long.
+    fn awaited(progress: Progress) -> io::Result<Self> {
+        let (arrived, arrival) = mpsc::channel::<()>();
+        thread::spawn(move || {
+            if arrival.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                report::note("waiting for a trace on standard input (see --help)");
+            }
+        });
+        let input = Self::standard_input(progress);
+        drop(arrived);
+        input
+    }
+
+    fn bundled() -> Self {
+        Self {
+            name: BUNDLED_NAME.to_owned(),
+            service: None,
+            bytes: Box::new(BUNDLED),
+            modified: None,
+            damage: Damage::default(),
+            content: Content::Trace,
+            mistaken: None,
+        }
     }
 
     fn file(path: &Path, name: &str, progress: Progress) -> io::Result<Self> {
@@ -79,10 +123,17 @@ impl Input {
         source: impl Read + Send + 'static,
         modified: Option<SystemTime>,
     ) -> io::Result<Self> {
-        let bytes = Decompressed::new(source)?;
+        let mut bytes = Decompressed::new(source)?;
         let modified = bytes.modified().or(modified).and_then(whole_seconds);
         let (damage, content) = (bytes.damage(), bytes.content());
-        Ok(Self { name: name.to_owned(), bytes: Box::new(bytes), modified, damage, content })
+        let mut head = Vec::new();
+        // A stream may be idle after its first bytes.
+        if content == Content::Trace {
+            bytes.by_ref().take(Mistaken::HEAD_LENGTH as u64).read_to_end(&mut head)?;
+        }
+        let mistaken = Mistaken::of(&head);
+        let bytes = Box::new(Cursor::new(head).chain(bytes));
+        Ok(Self { name: name.to_owned(), service: None, bytes, modified, damage, content, mistaken })
     }
 }
 
@@ -94,6 +145,21 @@ fn is_a_directory() -> io::Error {
 fn whole_seconds(time: SystemTime) -> Option<UnixTime> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     since.as_secs().checked_mul(1_000_000_000).map(UnixTime)
+}
+
+/// Whether something is there that can be meant as input: a file, a pipe or a socket, and no terminal or other device.
+#[cfg(unix)]
+fn is_redirected() -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let kind =
+        standard_input_file().and_then(|file| file.metadata().ok()).map(|metadata| metadata.file_type());
+    !io::stdin().is_terminal()
+        && kind.is_some_and(|kind| !kind.is_char_device() && !kind.is_block_device() && !kind.is_dir())
+}
+
+#[cfg(not(unix))]
+fn is_redirected() -> bool {
+    !io::stdin().is_terminal()
 }
 
 #[cfg(unix)]

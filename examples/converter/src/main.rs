@@ -10,6 +10,7 @@ mod input;
 #[cfg(feature = "manual")]
 mod manual;
 mod map;
+mod order;
 mod otlp;
 mod output;
 mod read;
@@ -18,6 +19,7 @@ mod sanitize;
 mod spans;
 mod texts;
 mod timeline;
+mod verb;
 
 use std::{io, process::ExitCode};
 
@@ -26,7 +28,17 @@ use clap::Parser;
 use cli::{Cli, Verb};
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => match verb::mistyped() {
+            Some(mistyped) if error.use_stderr() => return mistyped.told(),
+            _ => error.exit(),
+        },
+    };
+    if let Some(mistyped) = verb::mistyped().filter(|_| cli.verb.is_none()) {
+        return mistyped.told();
+    }
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads our output has had enough of it, as `head` has.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -4,14 +4,14 @@
 //! what is open at the end of one goes on in the next. Files that do not follow on each other are mapped each on
 //! its own.
 
-use anyhow::Context;
-use go_trace_format::{Event, EventKind, EventType, event};
+use anyhow::{Context, bail};
+use go_trace_format::{Event, event};
 use trace_to_otel::{Mapper, MapperOptions, SpanSink, UnixTime, Volume};
 
 use crate::{
     cli::Mapping,
-    read::{Source, Trace},
-    report,
+    read::{Source, Trace, generation_begun_by},
+    report::{self, Notes},
 };
 
 /// Takes the spans of one process after the other.
@@ -32,10 +32,17 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
 /// Maps traces one after the other.
 pub(crate) struct Session<'m, 'o, O> {
     mapping: &'m Mapping,
+    /// Whether each loss is told.
+    has_details: bool,
     output: Volume<&'o mut O>,
     process: Option<Process>,
     /// The last trace that was read.
     earlier: Option<Trace>,
+    /// What is to be told of it, with what its spans lack.
+    notes: Option<(String, Notes)>,
+    /// Whether no trace had a generation.
+    is_nothing: bool,
+    is_damaged: bool,
 }
 
 /// The traces that follow on each other.
@@ -49,9 +56,18 @@ struct Process {
 const WRITING: &str = "writing the spans";
 
 impl<'m, 'o, O: Output> Session<'m, 'o, O> {
-    pub(crate) fn new(mapping: &'m Mapping, output: &'o mut O) -> Self {
+    pub(crate) fn new(mapping: &'m Mapping, has_details: bool, output: &'o mut O) -> Self {
         let output = Volume::new(mapping.volume.options(), output);
-        Self { mapping, output, process: None, earlier: None }
+        Self {
+            mapping,
+            has_details,
+            output,
+            process: None,
+            earlier: None,
+            notes: None,
+            is_nothing: true,
+            is_damaged: false,
+        }
     }
 
     /// Maps all of the traces, or those before the first that fails.
@@ -61,8 +77,14 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     ) -> anyhow::Result<()> {
         let outcome = traces.try_for_each(|trace| self.map(trace?));
         self.end_process()?;
+        self.tell();
         report::reduction(&self.output.counters());
-        outcome
+        outcome?;
+        if self.is_nothing && self.is_damaged {
+            let name = self.earlier.map(|trace| trace.source.name).unwrap_or_default();
+            bail!("{name}: nothing could be read");
+        }
+        Ok(())
     }
 
     /// Maps a trace. Spans that it leaves open are handed on later.
@@ -86,7 +108,9 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
                 None => self.begin_process(&source),
             }
         });
-        trace.report_losses();
+        self.tell();
+        self.is_damaged |= trace.is_damaged();
+        self.notes = Some((source.name, trace.notes(self.has_details)));
         self.earlier = Some(trace);
         outcome
     }
@@ -105,6 +129,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         if self.process.is_none() {
             self.begin_process(source)?;
         }
+        self.is_nothing = false;
         if let Some(process) = &mut self.process {
             process.has_generation = true;
         }
@@ -123,18 +148,19 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         let Some(Process { source, mut mapper, .. }) = self.process.take() else { return Ok(()) };
         mapper.finish(&mut self.output).context(WRITING)?;
         self.output.flush().context(WRITING)?;
-        report::counters(&source.name, mapper.counters());
+        let mut lacks = Notes::new(self.has_details);
+        lacks.add_counters(mapper.counters());
+        match &mut self.notes {
+            Some((name, notes)) if *name == source.name => notes.extend(lacks),
+            _ => lacks.report(&source.name),
+        }
         self.output.sink_mut().end().context(WRITING)
     }
-}
 
-fn generation_begun_by(event: &Event<'_>) -> Option<event::SyncPoint> {
-    if event.event_type() != EventType::Sync {
-        return None;
-    }
-    match event.kind() {
-        EventKind::Sync(sync) => sync.generation.is_some().then_some(sync),
-        _ => None,
+    fn tell(&mut self) {
+        if let Some((name, notes)) = self.notes.take() {
+            notes.report(&name);
+        }
     }
 }
 

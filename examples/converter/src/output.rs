@@ -78,7 +78,7 @@ pub(crate) fn refuse_terminal(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn is_standard(path: &Path) -> bool {
+pub(crate) fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 

@@ -1,27 +1,42 @@
 //! From an input to events.
 
+mod bounded;
 mod stream;
 
+use std::sync::Arc;
+
 use anyhow::{Context, bail};
-use go_trace_format::{Content, Damage, Event, Mode, Reader, ReaderOptions, Version};
+use go_trace_format::{
+    Content, Damage, Error, Event, EventKind, EventType, Mistaken, Mode, Reader, ReaderOptions, Version,
+    event,
+};
 use trace_to_otel::UnixTime;
 
-use crate::{cli::Reading, input::Input, report};
+use crate::{input::Input, report::Notes};
 
+use bounded::{Bounded, Meter};
 use stream::Stream;
+
+/// How traces are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Opening {
+    pub(crate) options: ReaderOptions,
+    pub(crate) mode: Mode,
+    /// The most bytes that a generation may have.
+    pub(crate) most: u64,
+}
 
 /// The traces of several inputs, opened one after the other.
 pub(crate) struct Traces<I> {
     inputs: I,
-    mode: Mode,
-    options: ReaderOptions,
+    opening: Opening,
     /// The input under way, where it holds more than one.
     stream: Option<Stream>,
 }
 
 impl<I: Iterator<Item = anyhow::Result<Input>>> Traces<I> {
-    pub(crate) fn new(inputs: I, reading: &Reading) -> Self {
-        Self { inputs, mode: reading.mode(), options: reading.options(), stream: None }
+    pub(crate) fn new(inputs: I, opening: Opening) -> Self {
+        Self { inputs, opening, stream: None }
     }
 }
 
@@ -36,9 +51,9 @@ impl<I: Iterator<Item = anyhow::Result<Input>>> Iterator for Traces<I> {
             self.stream = None;
             match self.inputs.next()? {
                 Ok(input) if input.content == Content::Stream => {
-                    self.stream = Some(Stream::new(input, self.mode, self.options));
+                    self.stream = Some(Stream::new(input, self.opening));
                 }
-                input => return Some(input.and_then(|input| Trace::open(input, self.options))),
+                input => return Some(input.and_then(|input| Trace::open(input, self.opening))),
             }
         }
     }
@@ -49,12 +64,17 @@ pub(crate) struct Trace {
     pub(crate) source: Source,
     pub(crate) reader: Reader<'static>,
     damage: Damage,
+    mistaken: Option<Mistaken>,
+    meter: Meter,
+    most: u64,
 }
 
 /// What is known of a trace before it is read.
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) name: String,
+    /// What the user calls the service.
+    pub(crate) service: Option<Arc<str>>,
     /// When its file was last modified.
     pub(crate) modified: Option<UnixTime>,
     /// The version that its header names.
@@ -63,21 +83,33 @@ pub(crate) struct Source {
     pub(crate) is_approximate: bool,
 }
 
+impl Source {
+    /// What people know it by.
+    pub(crate) fn title(&self) -> &str {
+        self.service.as_deref().unwrap_or(&self.name)
+    }
+}
+
 impl Trace {
-    pub(crate) fn open(input: Input, options: ReaderOptions) -> anyhow::Result<Self> {
-        let Input { name, bytes, modified, damage, content } = input;
+    pub(crate) fn open(input: Input, opening: Opening) -> anyhow::Result<Self> {
+        let Input { name, service, bytes, modified, damage, content, mistaken } = input;
         match content {
             Content::Empty if damage.found().is_none() => bail!("{name}: is empty, and so no trace"),
             Content::Stream => bail!("{name}: is a stream of traces, which only spans and otlp read"),
             _ => {}
         }
-        let reader = options.read(bytes).with_context(|| match damage.found() {
-            Some(found) => format!("{name}: {found}"),
-            None => name.clone(),
+        let bytes = Bounded::new(bytes, opening.most);
+        let meter = bytes.meter();
+        let reader = opening.options.read(bytes).map_err(|error| explained(error, opening.most));
+        let reader = reader.with_context(|| match (mistaken, damage.found()) {
+            (Some(mistaken), _) => format!("{name}: is {mistaken}"),
+            (None, Some(found)) => format!("{name}: {found}"),
+            (None, None) => name.clone(),
         })?;
         let version = reader.version();
         let is_approximate = !version.has_sync_batch();
-        Ok(Self { source: Source { name, modified, version, is_approximate }, reader, damage })
+        let source = Source { name, service, modified, version, is_approximate };
+        Ok(Self { source, reader, damage, mistaken, meter, most: opening.most })
     }
 
     /// Leaves out what an earlier snapshot of the same process has held, and goes on where it ended.
@@ -90,7 +122,17 @@ impl Trace {
         &mut self,
         mut take: impl FnMut(&Event<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        while let Some(event) = self.reader.next_event().with_context(|| self.source.name.clone())? {
+        loop {
+            let event = self.reader.next_event();
+            let event = event.map_err(|error| explained(error, self.most)).with_context(|| {
+                let mangled = self.mistaken.filter(|mistaken| mistaken.is_mangled());
+                let mangled = mangled.map(|mangled| format!(": is {mangled}"));
+                format!("{}{}", self.source.name, mangled.unwrap_or_default())
+            })?;
+            let Some(event) = event else { break };
+            if generation_begun_by(&event).is_some() {
+                self.meter.note_complete();
+            }
             take(&event)?;
         }
         match self.damage.found() {
@@ -99,11 +141,43 @@ impl Trace {
         }
     }
 
-    /// Tells on standard error what was lost.
-    pub(crate) fn report_losses(&self) {
-        if let Some(found) = self.damage.found() {
-            report::warning(&self.source.name, found);
+    /// Whether something was lost.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damage.found().is_some() || !self.reader.losses().is_empty()
+    }
+
+    /// What is to be told of how it was read.
+    pub(crate) fn notes(&self, has_details: bool) -> Notes {
+        let mut notes = Notes::new(has_details);
+        if let Some(mangled) = self.mistaken.filter(|mistaken| mistaken.is_mangled() && self.is_damaged()) {
+            notes.add(format_args!("is {mangled}"));
         }
-        report::losses(&self.source.name, self.reader.losses());
+        if let Some(found) = self.damage.found() {
+            notes.add(found);
+        }
+        notes.add_losses(self.reader.losses());
+        notes
+    }
+}
+
+/// The generation that an event begins.
+pub(crate) fn generation_begun_by(event: &Event<'_>) -> Option<event::SyncPoint> {
+    if event.event_type() != EventType::Sync {
+        return None;
+    }
+    match event.kind() {
+        EventKind::Sync(sync) => sync.generation.is_some().then_some(sync),
+        _ => None,
+    }
+}
+
+/// The limit by its name.
+fn explained(error: Error, most: u64) -> anyhow::Error {
+    match error {
+        Error::Io { ref error, .. } if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            let most = bytesize::ByteSize(most);
+            anyhow::anyhow!("a generation is larger than --max-generation-bytes {most}, and is not read")
+        }
+        other => other.into(),
     }
 }

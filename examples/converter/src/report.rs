@@ -18,13 +18,69 @@ pub(crate) fn warning(name: &str, text: impl std::fmt::Display) {
     anstream::eprintln!("{WARNING}warning:{WARNING:#} {name}: {text}");
 }
 
-/// What the trace has lost.
-pub(crate) fn losses(name: &str, losses: &Losses) {
-    if losses.is_empty() {
-        return;
+/// Something worth knowing that is nothing wrong.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    anstream::eprintln!("{text}");
+}
+
+/// What is to be told of a trace in one line, and one by one where that is asked for.
+pub(crate) struct Notes {
+    has_details: bool,
+    texts: Vec<String>,
+    details: Vec<String>,
+    /// Details that are not there.
+    others: u64,
+}
+
+impl Notes {
+    pub(crate) fn new(has_details: bool) -> Self {
+        Self { has_details, texts: Vec::new(), details: Vec::new(), others: 0 }
     }
-    warning(name, losses);
-    some_of(losses.iter(), losses.count());
+
+    pub(crate) fn add(&mut self, text: impl std::fmt::Display) {
+        self.texts.push(text.to_string());
+    }
+
+    /// What the trace has lost: how much, and what the first of it was.
+    pub(crate) fn add_losses(&mut self, losses: &Losses) {
+        let Some(first) = losses.iter().next() else { return };
+        self.add(losses);
+        if self.has_details {
+            self.details.extend(losses.iter().map(ToString::to_string));
+            self.others += losses.count().saturating_sub(losses.iter().count() as u64);
+        } else if losses.count() > 1 {
+            self.add(format_args!("first: {first} (--details tells more)"));
+        } else {
+            self.add(first);
+        }
+    }
+
+    /// What the mapping could not make of it.
+    pub(crate) fn add_counters(&mut self, counters: &Counters) {
+        for (count, what) in counters.losses() {
+            self.add(format_args!("{count} {what}"));
+        }
+    }
+
+    /// Adds what else is to be told of the trace.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.texts.extend(other.texts);
+        self.details.extend(other.details);
+        self.others += other.others;
+    }
+
+    pub(crate) fn report(&self, name: &str) {
+        if self.texts.is_empty() {
+            return;
+        }
+        warning(name, self.texts.join("; "));
+        for detail in &self.details {
+            anstream::eprintln!("  {detail}");
+        }
+        if self.others > 0 {
+            anstream::eprintln!("  and {} more", self.others);
+        }
+    }
 }
 
 /// What was read but cannot be written.
@@ -57,13 +113,6 @@ fn some_of(all: impl Iterator<Item = impl std::fmt::Display>, count: u64) {
     let others = count.saturating_sub(MOST_LOSSES as u64);
     if others > 0 {
         anstream::eprintln!("  and {others} more");
-    }
-}
-
-/// What the mapping could not make of it.
-pub(crate) fn counters(name: &str, counters: &Counters) {
-    for (count, what) in counters.losses() {
-        warning(name, format_args!("{count} {what}"));
     }
 }
 

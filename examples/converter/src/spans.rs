@@ -1,15 +1,20 @@
 //! `spans`: the spans, shown in one way or another.
 
 use std::{
+    collections::HashSet,
     io::{self, BufWriter, Write},
     iter, mem,
 };
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::bail;
+use console::Term;
+use go_trace_context::TraceId;
 use trace_to_otel::{
-    Span, SpanSink, UnixTime,
-    render::{Canvas, ChromeWriter, PerfettoWriter, Process, TreeOptions, write_html, write_tree},
+    Scope, Span, SpanSink, UnixTime,
+    render::{
+        Canvas, ChromeWriter, HtmlOptions, PerfettoWriter, Process, TreeOptions, write_html, write_tree,
+    },
 };
 
 use crate::{
@@ -17,6 +22,7 @@ use crate::{
     correlate,
     input::Input,
     map::Output,
+    order::{self, NamedFile},
     output::{self, Destination},
     read::{Source, Traces},
     report,
@@ -28,8 +34,15 @@ pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
     if arguments.format != Format::Tree {
         output::refuse_terminal(&arguments.out)?;
     }
-    if arguments.correlation.correlate && matches!(arguments.format, Format::Perfetto | Format::Chrome) {
-        bail!("--correlate is for trees and pages: timelines show the events of each process by themselves");
+    if matches!(arguments.format, Format::Perfetto | Format::Chrome) {
+        if arguments.correlation.correlate {
+            bail!(
+                "--correlate is for trees and pages: timelines show the events of each process by themselves"
+            );
+        }
+        if arguments.critical_path {
+            bail!("--critical-path is for trees and pages: timelines are drawn before it is known");
+        }
     }
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
     let mut destination = Destination::create(&arguments.out)?;
@@ -59,19 +72,32 @@ fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::R
     let mut options = TreeOptions::default();
     options.anatomy = arguments.anatomy;
     options.critical_path = arguments.critical_path;
+    options.ranges = arguments.ranges;
     options.colors = has_colors;
+    options.width = width(arguments);
     let most = arguments.max_spans.unwrap_or(1_000_000);
     let mut trees = Trees {
         options,
+        is_joined: arguments.correlation.correlate,
         output: &mut output,
-        name: String::new(),
-        is_approximate: false,
+        processes: Vec::new(),
         spans: Kept::new(most),
+        totals: Totals::default(),
     };
     let outcome = show(arguments, &mut trees);
+    trees.finish()?;
     // What precedes a failure is printed before it is told.
     output.flush()?;
     outcome
+}
+
+/// How many columns a line may have.
+fn width(arguments: &SpansArguments) -> Option<usize> {
+    let of_terminal = || {
+        let size = Term::stdout().size_checked();
+        size.filter(|_| output::is_standard(&arguments.out)).map(|(_, columns)| columns.into())
+    };
+    arguments.width.or_else(of_terminal).filter(|&columns| columns > 0)
 }
 
 fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
@@ -81,7 +107,9 @@ fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Re
     let mut output = BufWriter::new(destination);
     // What precedes a failure is worth a page too.
     let processes: Vec<_> = pages.processes.iter().map(KeptProcess::shown).collect();
-    write_html(&processes, &mut output)?;
+    let mut options = HtmlOptions::default();
+    options.ranges = arguments.ranges;
+    write_html(&processes, &options, &mut output)?;
     output.flush()?;
     outcome
 }
@@ -95,14 +123,17 @@ fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<(
 }
 
 fn show(arguments: &SpansArguments, output: &mut impl Output) -> anyhow::Result<()> {
-    let (correlation, mapping) = (&arguments.correlation, &arguments.mapping);
+    let (progress, opening) = (output::progress(&arguments.out), arguments.reading.opening());
+    let services = &arguments.correlation.service_names;
+    let how = (&arguments.reading, &arguments.mapping);
     if arguments.files.is_empty() {
-        let traces = Traces::new(iter::once(Ok(Input::bundled())), &arguments.reading);
-        return correlate::run(correlation, mapping, output, traces);
+        let service = services.first().map(|name| name.as_str().into());
+        let input = Input::unnamed(progress).map(|input| Input { service, ..input });
+        return correlate::run(&arguments.correlation, how, output, Traces::new(iter::once(input), opening));
     }
-    let progress = output::progress(&arguments.out);
-    let inputs = arguments.files.iter().map(|file| Input::open(file, progress));
-    correlate::run(correlation, mapping, output, Traces::new(inputs, &arguments.reading))
+    let files = order::in_order(NamedFile::all(&arguments.files, services)?, opening);
+    let inputs = files.iter().map(|file| file.open(progress));
+    correlate::run(&arguments.correlation, how, output, Traces::new(inputs, opening))
 }
 
 /// Spans that are kept until all of them are there, up to so many.
@@ -148,6 +179,15 @@ struct KeptProcess {
 }
 
 impl KeptProcess {
+    fn begun(source: &Source) -> Self {
+        let (name, is_approximate) = (source.title().to_owned(), source.is_approximate);
+        Self { name, spans: Vec::new(), left_out: 0, is_approximate }
+    }
+
+    fn end(&mut self, kept: &mut Kept) {
+        (self.spans, self.left_out) = kept.take(&self.name);
+    }
+
     fn shown(&self) -> Process<'_> {
         let mut process = Process::new(&self.name, &self.spans);
         process.left_out = self.left_out;
@@ -156,13 +196,47 @@ impl KeptProcess {
     }
 }
 
-/// Shows the spans of each process once they are complete.
+/// Shows the spans of each process once they are complete, or those of all processes as one.
 struct Trees<'a, W> {
     options: TreeOptions,
+    is_joined: bool,
     output: &'a mut W,
-    name: String,
-    is_approximate: bool,
+    /// Those that are not shown yet.
+    processes: Vec<KeptProcess>,
     spans: Kept,
+    totals: Totals,
+}
+
+/// What was shown so far.
+#[derive(Default)]
+struct Totals {
+    processes: usize,
+    spans: usize,
+    traces: HashSet<TraceId>,
+}
+
+impl<W: Write> Trees<'_, W> {
+    fn show(&mut self) -> io::Result<()> {
+        let kept = mem::take(&mut self.processes);
+        let shown: Vec<_> = kept.iter().map(KeptProcess::shown).collect();
+        write_tree(&shown, &self.options, self.output)
+    }
+
+    /// Shows what all processes have together.
+    fn finish(&mut self) -> io::Result<()> {
+        let Totals { processes, spans, ref traces } = self.totals;
+        if self.is_joined {
+            return if processes > 0 { self.show() } else { Ok(()) };
+        }
+        match processes {
+            0 | 1 => Ok(()),
+            _ => writeln!(
+                self.output,
+                "in all {spans} spans in {} traces of {processes} processes",
+                traces.len()
+            ),
+        }
+    }
 }
 
 impl<W: Write> SpanSink for Trees<'_, W> {
@@ -176,16 +250,19 @@ impl<W: Write> SpanSink for Trees<'_, W> {
 
 impl<W: Write> Output for Trees<'_, W> {
     fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
-        self.name.clone_from(&source.name);
-        self.is_approximate = source.is_approximate;
+        self.processes.push(KeptProcess::begun(source));
         Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
-        let (spans, left_out) = self.spans.take(&self.name);
-        let (name, is_approximate) = (mem::take(&mut self.name), self.is_approximate);
-        let process = KeptProcess { name, spans, left_out, is_approximate };
-        write_tree(&[process.shown()], &self.options, self.output)
+        let Some(process) = self.processes.last_mut() else { return Ok(()) };
+        process.end(&mut self.spans);
+        let is_shown = |span: &&Span| self.options.ranges || span.scope != Scope::Range;
+        let shown = process.spans.iter().filter(is_shown);
+        self.totals.processes += 1;
+        self.totals.spans += shown.clone().count();
+        self.totals.traces.extend(shown.map(|span| span.trace_id));
+        if self.is_joined { Ok(()) } else { self.show() }
     }
 }
 
@@ -206,14 +283,13 @@ impl SpanSink for Page {
 
 impl Output for Page {
     fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
-        let (name, is_approximate) = (source.name.clone(), source.is_approximate);
-        self.processes.push(KeptProcess { name, spans: Vec::new(), left_out: 0, is_approximate });
+        self.processes.push(KeptProcess::begun(source));
         Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
         if let Some(process) = self.processes.last_mut() {
-            (process.spans, process.left_out) = self.spans.take(&process.name);
+            process.end(&mut self.spans);
         }
         Ok(())
     }

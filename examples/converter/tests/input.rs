@@ -14,6 +14,86 @@ fn standard_input_is_as_good_as_a_file() {
 }
 
 #[test]
+fn what_is_piped_in_needs_no_name() {
+    let bytes = bytes_of(TRACE);
+    let expected = output(&["spans", &path(TRACE)]);
+    for input in [bytes.clone(), gzip(&bytes), zstd(&bytes)] {
+        for arguments in [&[][..], &["spans"]] {
+            let shown = run(arguments, &input);
+            assert!(shown.status.success() && shown.stderr.is_empty(), "{}", errors(&shown));
+            assert_eq!(String::from_utf8_lossy(&shown.stdout), expected);
+        }
+    }
+    let file = std::fs::File::open(path(TRACE)).expect("the file");
+    let redirected = converter().stdin(file).output().expect("output");
+    assert_eq!(String::from_utf8_lossy(&redirected.stdout), expected);
+    let other = run(&[], b"404 page not found");
+    assert_eq!(other.status.code(), Some(1), "no demonstration in the place of what was given");
+    assert!(errors(&other).contains("is text, and no trace"), "{}", errors(&other));
+}
+
+#[test]
+fn what_has_become_of_a_trace_is_told_by_name() {
+    let bytes = bytes_of("go1.27/http.trace");
+    let latin1: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    let utf16: Vec<u8> = latin1.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let line_ends = bytes.split(|&byte| byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
+    let cases: [(&str, Vec<u8>); 7] = [
+        ("compressed by xz", b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4F".to_vec()),
+        ("compressed by bzip2", b"BZh91AY&SY\x01\x02".to_vec()),
+        ("a zip archive", b"PK\x03\x04\x14\0\0\0".to_vec()),
+        ("text in UTF-16", [b"\xff\xfe", &utf16[..]].concat()),
+        ("text in UTF-16", utf16),
+        ("written again in UTF-8", latin1.into_bytes()),
+        ("line feeds became CR LF", line_ends),
+    ];
+    for (name, bytes) in cases {
+        for input in [gzip(&bytes), bytes] {
+            let output = run(&["spans", "-"], &input);
+            assert!(errors(&output).contains(name), "{name}: {}", errors(&output));
+            assert_eq!(errors(&output).matches(name).count(), 1, "{name}: {}", errors(&output));
+            let is_partly_readable = name.contains("CR LF");
+            assert!(is_partly_readable || output.status.code() == Some(1), "{name}");
+        }
+    }
+}
+
+#[test]
+fn where_nothing_can_be_read_that_is_a_failure() {
+    let header = b"go 1.26 trace\0\0\0";
+    let noise: Vec<u8> =
+        (0..2000_u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let start = &bytes_of(TRACE)[..40];
+    for input in [[&header[..], &noise].concat(), start.to_vec()] {
+        for verb in ["spans", "otlp"] {
+            let output = run(&[verb, "-"], &input);
+            assert_eq!(output.status.code(), Some(1), "{verb}: {}", errors(&output));
+            assert!(errors(&output).contains("nothing could be read"), "{verb}: {}", errors(&output));
+        }
+    }
+}
+
+#[test]
+fn a_generation_has_a_limit() {
+    let file = path("go1.27/http.trace");
+    for verb in ["spans", "otlp", "info", "dump"] {
+        let refused = run(&[verb, "--max-generation-bytes", "1kB", &file], b"");
+        assert_eq!(refused.status.code(), Some(1), "{verb}");
+        assert!(errors(&refused).contains("--max-generation-bytes"), "{verb}: {}", errors(&refused));
+    }
+    let enough = output(&["spans", "--max-generation-bytes", "1MiB", &file]);
+    assert_eq!(enough, output(&["spans", &file]));
+    // It is a generation that counts, and not the file.
+    let generations = path("go1.27/generations.trace");
+    let whole = std::fs::metadata(&generations).expect("the file").len();
+    let most = format!("{}", whole * 3 / 4);
+    assert_eq!(
+        output(&["spans", "--max-generation-bytes", &most, &generations]),
+        output(&["spans", &generations])
+    );
+}
+
+#[test]
 fn compressed_input_is_recognised() {
     let bytes = bytes_of(TRACE);
     let expected = output(&["dump", &path(TRACE)]);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{bytes_of, errors, output, output_with, path, run};
+use common::{Process, bytes_of, errors, output, output_with, path, run};
 
 #[test]
 fn anatomy_and_critical_paths_are_shown_on_request() {
@@ -10,7 +10,7 @@ fn anatomy_and_critical_paths_are_shown_on_request() {
     let plain = output(&["spans", &file]);
     assert!(!plain.contains("running") && !plain.contains('◆'), "{plain}");
     let anatomy = output(&["spans", "--anatomy", &file]);
-    let bars = anatomy.lines().filter(|line| line.contains(" running · ")).count();
+    let bars = anatomy.lines().filter(|line| line.contains(" █ ") && line.contains(" running")).count();
     assert!(bars > 20, "{anatomy}");
     let paths = output(&["spans", "--critical-path", &file]);
     assert!(
@@ -63,11 +63,11 @@ fn an_input_is_not_overwritten() {
 #[test]
 fn spans_over_the_limit_are_counted() {
     let file = path("go1.27/http.trace");
-    let all = output(&["spans", &file]);
+    let all = output(&["spans", "--ranges", &file]);
     let spans = all.lines().last().expect("a summary").split(' ').next().expect("a number");
     let others = spans.parse::<u64>().expect("a number") - 4;
     for format in ["tree", "html"] {
-        let limited = run(&["spans", "--format", format, "--max-spans", "4", &file], b"");
+        let limited = run(&["spans", "--ranges", "--format", format, "--max-spans", "4", &file], b"");
         assert!(limited.status.success());
         let expected = format!("shows 4 spans, and leaves {others} out");
         assert!(errors(&limited).contains(&expected), "{}", errors(&limited));
@@ -133,4 +133,113 @@ fn help_has_examples() {
     for part in ["--format perfetto --out", "ui.perfetto.dev", "finished last"] {
         assert!(help.contains(part), "{help}");
     }
+}
+
+/// Two processes of which one has asked the other, each in a file of its own.
+fn front_and_back(folder: &std::path::Path) -> [String; 2] {
+    let mut front = Process::new(7);
+    front.task(1, 0, "ask", (1_000, 9_000), &[("traceparent", "aa")]);
+    // Its clock is half a second ahead.
+    let mut back = Process::new(8).ahead_by(500_000_000);
+    back.task(1, 0, "answer", (3_000, 7_000), &[("traceparent", "bb"), ("traceparent.parent", "aa")]);
+    [("front", front), ("back", back)].map(|(name, process)| process.write(folder, name))
+}
+
+#[test]
+fn processes_are_joined_on_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [front, back] = front_and_back(folder.path());
+    let apart = output(&["spans", &front, &back]);
+    assert!(apart.contains("parent 00000000000000aa elsewhere"), "{apart}");
+    assert_eq!(apart.lines().last(), Some("in all 2 spans in 1 traces of 2 processes"), "{apart}");
+    let names = ["--service-name", "shop", "--service-name", "store"];
+    let joined = output(&[&["spans", "--correlate", &front, &back], &names[..]].concat());
+    assert!(joined.contains("└─ answer") && !joined.contains("elsewhere"), "{joined}");
+    let answer = joined.lines().find(|line| line.contains("answer")).expect("the answer");
+    assert!(answer.contains("  of store") && joined.contains("  of shop"), "{joined}");
+    assert_eq!(joined.lines().last(), Some("2 spans in 1 trace of 2 processes"), "{joined}");
+    let page = output(&[&["spans", "--correlate", "--format", "html", &front, &back], &names[..]].concat());
+    assert!(page.contains(r#""process":"store""#) && page.contains(r#""parent":0"#), "{page}");
+}
+
+#[test]
+fn clocks_are_aligned_by_what_programs_wrote_down() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [front, back] = front_and_back(folder.path());
+    let aligned = run(&["spans", "--correlate", "--align-clocks", "--critical-path", &front, &back], b"");
+    assert!(aligned.status.success(), "{}", errors(&aligned));
+    assert!(errors(&aligned).contains("clocks: -500000.0 µs (±2.0 µs, 1 requests)"), "{}", errors(&aligned));
+    let shown = String::from_utf8(aligned.stdout).expect("UTF-8");
+    let critical = |name: &str| {
+        let line = shown.lines().find(|line| line.contains(name)).expect("a line");
+        line.split_once("◆ critical for ")
+            .map(|(_, rest)| rest.split("  ").next().unwrap_or_default().trim().to_owned())
+    };
+    assert_eq!(
+        (critical("ask").as_deref(), critical("answer").as_deref()),
+        (Some("4.00 µs"), Some("4.00 µs")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn each_input_has_its_service() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [front, back] = front_and_back(folder.path());
+    let services = |arguments: &[&str]| {
+        let lines = output(&[&["otlp", &front, &back], arguments].concat());
+        let part = |name: &str| lines.matches(&format!(r#"{{"stringValue":"{name}"}}"#)).count();
+        (part("shop"), part("store"))
+    };
+    assert_eq!(services(&["--service-name", "shop"]), (2, 0), "one for all");
+    assert_eq!(services(&["--service-name", "shop", "--service-name", "store"]), (1, 1));
+    let names = ["--service-name", "a", "--service-name", "b", "--service-name", "c"];
+    let wrong = run(&[&["otlp", &front, &back], &names[..]].concat(), b"");
+    assert!(errors(&wrong).contains("3 times --service-name for 2 files"), "{}", errors(&wrong));
+}
+
+#[test]
+fn ranges_are_summed_up_unless_asked_for() {
+    let file = path("go1.27/gc.trace");
+    let folded = output(&["spans", &file]);
+    let line = folded.lines().find(|line| line.contains("garbage collections, ")).expect("a sum");
+    assert!(!line.starts_with('0') && line.ends_with(" in all"), "{line}");
+    assert!(!folded.contains("stop-the-world") && !folded.contains("GC concurrent mark phase"), "{folded}");
+    let shown = output(&["spans", "--ranges", &file]);
+    let collections = shown.lines().filter(|line| line.contains("GC concurrent mark phase")).count();
+    assert!(line.starts_with(&format!("{collections} garbage collections, ")), "{line}");
+    for (arguments, expected) in
+        [(&["--format", "html"][..], false), (&["--format", "html", "--ranges"], true)]
+    {
+        let page = output(&[&["spans", &file], arguments].concat());
+        assert_eq!(page.contains(r#""name":"GC concurrent mark phase""#), expected, "{arguments:?}");
+        assert_eq!(page.contains(line), !expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_shown_or_refused() {
+    let file = path("go1.27/http.trace");
+    for format in ["tree", "html", "perfetto", "chrome"] {
+        let with = |flag| run(&["spans", "--format", format, flag, &file], b"");
+        let stacks = String::from_utf8_lossy(&with("--stacks").stdout).into_owned();
+        assert!(
+            stacks.contains("net/http.HandlerFunc.ServeHTTP"),
+            "{format}: the stack of a handler's region"
+        );
+        assert!(with("--anatomy").status.success(), "{format}");
+        let path = with("--critical-path");
+        assert_eq!(path.status.success(), ["tree", "html"].contains(&format), "{format}");
+        assert!(path.status.success() || errors(&path).contains("--critical-path is for trees and pages"));
+    }
+}
+
+#[test]
+fn lines_fit_where_a_width_is_given() {
+    let file = path("go1.27/http.trace");
+    let whole = output(&["spans", "--anatomy", &file]);
+    assert_eq!(output(&["spans", "--anatomy", "--width", "0", &file]), whole, "0 is none");
+    let narrow = output(&["spans", "--anatomy", "--width", "60", &file]);
+    assert_eq!(narrow.lines().count(), whole.lines().count());
+    assert!(narrow.lines().all(|line| line.chars().count() <= 60) && narrow.contains('…'), "{narrow}");
 }

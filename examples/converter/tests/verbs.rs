@@ -20,6 +20,11 @@ use serde_json::Value;
 fn without_arguments_a_bundled_recording_is_shown() {
     let bundled = output(&[]);
     assert_eq!(bundled, output(&["spans"]));
+    for stdin in [Stdio::null(), Stdio::piped()] {
+        let shown = converter().stdin(stdin).output().expect("output");
+        assert_eq!(String::from_utf8_lossy(&shown.stdout), bundled);
+        assert!(errors(&shown).contains("this is a demonstration"), "{}", errors(&shown));
+    }
     assert!(bundled.contains("GET /orders/{id}") && bundled.contains("query order"), "{bundled}");
     assert_eq!(output(&["spans", &path("go1.27/http.trace")]), bundled);
     assert_eq!(output(&[&path("go1.27/http.trace")]), bundled, "no verb means spans");
@@ -65,14 +70,18 @@ fn colours_can_be_forced_and_forbidden() {
 fn several_files_are_shown_one_after_the_other() {
     let (one, other) = (path("go1.27/tasks.trace"), path("go1.27/regions.trace"));
     let both = output(&["spans", &one, &other]);
-    assert_eq!(both, output(&["spans", &one]) + &output(&["spans", &other]));
+    let apart = output(&["spans", &one]) + &output(&["spans", &other]);
+    let totals = both.strip_prefix(&apart).unwrap_or_else(|| panic!("{both}"));
+    let sums = apart.lines().filter_map(|line| line.split_once(" spans in ")?.0.parse::<u64>().ok());
+    let expected = format!("in all {} spans in ", sums.sum::<u64>());
+    assert!(totals.starts_with(&expected) && totals.ends_with(" traces of 2 processes\n"), "{totals}");
 }
 
 #[test]
 fn snapshots_of_one_process_give_each_span_once() {
     let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
     let files: Vec<_> = names.iter().map(String::as_str).collect();
-    let together = output(&[&["spans"], &files[..]].concat());
+    let together = output(&[&["spans", "--ranges"], &files[..]].concat());
     let count = |shown: &str, name: &str| shown.lines().filter(|line| line.contains(name)).count();
     // A task and a region.
     assert_eq!(count(&together, "crosses all snapshots"), 2, "{together}");
@@ -83,6 +92,62 @@ fn snapshots_of_one_process_give_each_span_once() {
     let traces: HashSet<_> = spans.iter().map(|span| span["traceId"].as_str()).collect();
     let summary = format!("{} spans in {} traces", spans.len(), traces.len());
     assert_eq!(together.lines().last(), Some(&*summary));
+}
+
+#[test]
+fn the_order_of_snapshots_is_no_matter() {
+    let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
+    let convert = |verb: &str, order: &[usize]| {
+        let files: Vec<_> = order.iter().map(|&place| names[place].as_str()).collect();
+        output(&[&[verb], &files[..]].concat())
+    };
+    let other = path("fork/flight.0.trace");
+    for verb in ["spans", "otlp"] {
+        let expected = convert(verb, &[0, 1, 2, 3]);
+        for order in [&[3, 2, 1, 0][..], &[1, 3, 0, 2], &[0, 0, 1, 1, 2, 3, 3], &[3, 0, 2, 3, 1, 0]] {
+            assert_eq!(convert(verb, order), expected, "{verb} {order:?}");
+        }
+        // Those of another process between them.
+        let mixed = output(&[verb, &names[2], &other, &names[0], &names[3], &names[1]]);
+        assert!(mixed.starts_with(&expected), "{verb}: {mixed}");
+    }
+    let (_, spans) = otlp(&convert("otlp", &[2, 0, 1, 3, 2]));
+    let ids: HashSet<_> =
+        spans.iter().map(|span| (span["traceId"].as_str(), span["spanId"].as_str())).collect();
+    assert_eq!(ids.len(), spans.len());
+}
+
+#[test]
+fn a_mistyped_verb_is_told_with_the_likely_one() {
+    let cases: [(&[&str], &str); 7] = [
+        (&["spnas", "x.trace"], "spans"),
+        (&["Otlp"], "otlp"),
+        (&["otpl", "--endpoint", "http://localhost:4318", "x.trace"], "otlp"),
+        (&["dmup", "x.trace"], "dump"),
+        (&["filtre", "x.trace", "--keep", "core"], "filter"),
+        (&["sanitise", "sql"], "sanitize"),
+        (&["inof"], "info"),
+    ];
+    for (arguments, likely) in cases {
+        let output = run(arguments, b"");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let expected = format!("{} is neither a verb nor a file; did you mean {likely}?", arguments[0]);
+        assert!(errors(&output).contains(&expected), "{arguments:?}: {}", errors(&output));
+        assert!(output.stdout.is_empty());
+    }
+    let unlike = run(&["qqq"], b"");
+    assert_eq!(unlike.status.code(), Some(2));
+    assert!(
+        errors(&unlike).contains("the verbs are spans, otlp, dump, info, filter, sanitize"),
+        "{}",
+        errors(&unlike)
+    );
+    let file = run(&["./nowhere.trace"], b"");
+    assert!(
+        errors(&file).contains("./nowhere.trace") && !errors(&file).contains("verb"),
+        "{}",
+        errors(&file)
+    );
 }
 
 #[test]
@@ -177,7 +242,10 @@ fn damaged() -> Vec<u8> {
 fn losses_are_told_and_fail_only_in_strict_mode() {
     let salvaged = run(&["spans", "-"], &damaged());
     assert!(salvaged.status.success(), "{}", errors(&salvaged));
-    assert!(errors(&salvaged).starts_with("warning: standard input: "), "{}", errors(&salvaged));
+    let told = errors(&salvaged);
+    assert!(told.starts_with("warning: standard input: ") && told.lines().count() == 1, "{told}");
+    let details = errors(&run(&["spans", "--details", "-"], &damaged()));
+    assert!(details.lines().count() > 1, "{details}");
     assert!(String::from_utf8_lossy(&salvaged.stdout).contains("crosses all generations"));
     let info = run(&["info", "--json", "-"], &damaged());
     let info: Value = serde_json::from_slice(&info.stdout).expect("JSON");

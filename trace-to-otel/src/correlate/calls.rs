@@ -8,8 +8,9 @@ use opentelemetry_semantic_conventions::attribute::HTTP_RESPONSE_STATUS_CODE;
 use crate::{
     attribute,
     correlate::{
-        ClockOffset, CorrelationReport, ProcessIndex, ServerKey,
-        offset::{Bounds, Pairs},
+        CorrelationReport, ProcessIndex, ServerKey,
+        hops::Hops,
+        offset::{Bounds, PairsOfProcesses},
     },
     span::Span,
 };
@@ -54,11 +55,7 @@ impl Call {
 
     /// What the server's clock may lack to the client's, if this is the client.
     fn bounds(&self, server: &Self) -> Bounds {
-        let less = |a: u64, b: u64| i128::from(a) - i128::from(b);
-        // A client span ends when the response's headers have come. A server that is still writing then takes longer.
-        let is_enclosed = server.end.saturating_sub(server.start) <= self.end.saturating_sub(self.start);
-        let last = if is_enclosed { server.end } else { server.start };
-        Bounds { low: less(self.start, server.start), high: less(self.end, last) }
+        Bounds::of((self.start, self.end), (server.start, server.end))
     }
 
     /// Whether it may have been under way when the server began, where the clocks' offset is within `known`.
@@ -76,11 +73,13 @@ pub(super) struct Matches {
     pub(super) report: CorrelationReport,
 }
 
-pub(super) fn match_calls(calls: Vec<Call>, folds: &FoldIndex) -> Matches {
+pub(super) fn match_calls(calls: Vec<Call>, hops: &Hops, folds: &FoldIndex) -> Matches {
     let mut report = CorrelationReport::default();
     count_traces(&calls, folds, &mut report);
     let traces = by_trace(calls, folds);
-    report.offsets = estimate_offsets(&traces);
+    let mut pairs = pairs_of_calls(&traces);
+    hops.add_to(&mut pairs, folds);
+    report.offsets = pairs.offsets();
     let mut parents = HashMap::default();
     for trace in traces.values() {
         for server in trace.open_servers() {
@@ -143,9 +142,9 @@ fn by_trace(calls: Vec<Call>, folds: &FoldIndex) -> BTreeMap<TraceId, Trace> {
     traces
 }
 
-/// Estimates offsets from those servers that only one client can have called, whatever the clocks say.
-fn estimate_offsets(traces: &BTreeMap<TraceId, Trace>) -> Vec<ClockOffset> {
-    let mut pairs: BTreeMap<(ProcessIndex, ProcessIndex), Pairs> = BTreeMap::new();
+/// Those servers that only one client can have called, whatever the clocks say.
+fn pairs_of_calls(traces: &BTreeMap<TraceId, Trace>) -> PairsOfProcesses {
+    let mut pairs = PairsOfProcesses::default();
     for trace in traces.values() {
         for server in trace.open_servers().filter(|server| server.is_complete) {
             let mut clients = trace.clients_for(server);
@@ -153,18 +152,8 @@ fn estimate_offsets(traces: &BTreeMap<TraceId, Trace>) -> Vec<ClockOffset> {
             if !(client.is_complete && client.is_answered) {
                 continue;
             }
-            let bounds = client.bounds(server);
-            // A span that ends before it begins says nothing.
-            if bounds.low > bounds.high {
-                continue;
-            }
-            let (processes, bounds) = if client.process < server.process {
-                ((client.process, server.process), bounds)
-            } else {
-                ((server.process, client.process), bounds.reversed())
-            };
-            pairs.entry(processes).or_default().push(bounds);
+            pairs.add(client.process, server.process, client.bounds(server));
         }
     }
-    pairs.into_iter().map(|((reference, process), pairs)| pairs.offset(process, reference)).collect()
+    pairs
 }

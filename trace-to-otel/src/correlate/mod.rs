@@ -5,6 +5,7 @@
 //! that does, on purpose and on request.
 
 mod calls;
+mod hops;
 mod offset;
 
 pub use offset::{ClockOffset, OffsetEstimate};
@@ -14,7 +15,10 @@ use std::collections::{BTreeMap, HashMap};
 use go_trace_context::{FoldIndex, SpanId, TraceId};
 
 use crate::{
-    correlate::calls::{Call, Matches},
+    correlate::{
+        calls::{Call, Matches},
+        hops::Hops,
+    },
     span::{Parent, Scope, Span, SpanKind, UnixTime},
 };
 
@@ -38,11 +42,12 @@ impl ProcessIndex {
 /// - An HTTP server span without a parent gets the client span of another process as its remote parent, if its trace
 ///   has exactly one such span that could enclose it.
 /// - The offset between two processes' clocks is estimated from these pairs, as far as both spans are complete and the
-///   client's has an `http.response.status_code`: one that gave up does not tell when the server was done.
+///   client's has an `http.response.status_code`: one that gave up does not tell when the server was done; and from tasks and
+///   requests that have a parent in another process already, because the program wrote their contexts down.
 ///
 /// The result is a function of the processes and their spans, in the order in which they were observed.
 ///
-/// Memory is bounded: 64 bytes or so for each HTTP span, up to a [limit](Self::with_limit), and the ids of the last
+/// Memory is bounded: 64 bytes or so for each HTTP span and as many for each task, up to a [limit](Self::with_limit) of each, and the ids of the last
 /// [`FoldIndex::DEFAULT_LIMIT`] traces. What does not fit is counted.
 ///
 /// ```
@@ -78,6 +83,7 @@ impl ProcessIndex {
 pub struct Correlator {
     folds: FoldIndex,
     calls: Vec<Call>,
+    hops: Hops,
     limit: usize,
     processes: u32,
     dropped_spans: u64,
@@ -102,7 +108,14 @@ impl Correlator {
     /// The same, that looks at no more HTTP spans than this.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { folds: FoldIndex::new(), calls: Vec::new(), limit, processes: 0, dropped_spans: 0 }
+        Self {
+            folds: FoldIndex::new(),
+            calls: Vec::new(),
+            hops: Hops::default(),
+            limit,
+            processes: 0,
+            dropped_spans: 0,
+        }
     }
 
     /// One more process. Its clock is its own.
@@ -117,6 +130,13 @@ impl Correlator {
         self.observe_trace(span.trace_id);
         for link in &span.links {
             self.observe_trace(link.trace_id);
+        }
+        if Hops::concern(span) {
+            match self.hops.len() < self.limit {
+                true => self.hops.push(process, span),
+                // Requests are counted below.
+                false => self.dropped_spans += u64::from(span.scope == Scope::Task),
+            }
         }
         let is_client = match (span.scope, span.kind) {
             (Scope::Http, SpanKind::Client) => true,
@@ -138,7 +158,7 @@ impl Correlator {
     /// Puts together what was seen.
     #[must_use]
     pub fn finish(self) -> Correlation {
-        let Matches { parents, mut report } = calls::match_calls(self.calls, &self.folds);
+        let Matches { parents, mut report } = calls::match_calls(self.calls, &self.hops, &self.folds);
         report.dropped_spans = self.dropped_spans;
         report.forgotten_traces = self.folds.evicted();
         Correlation { folds: self.folds, parents, shifts: BTreeMap::new(), report }
@@ -211,7 +231,7 @@ pub struct CorrelationReport {
     pub unmatched_servers: u64,
     /// Server spans whose client spans all were at other times, as the offset between the clocks tells.
     pub contradicted_servers: u64,
-    /// HTTP spans that a limit kept out.
+    /// Tasks and HTTP spans that a limit kept out.
     pub dropped_spans: u64,
     /// Traces whose ids there was no room for.
     pub forgotten_traces: u64,

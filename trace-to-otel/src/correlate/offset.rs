@@ -3,6 +3,8 @@
 //! A request begins before its answer does and ends after it, which bounds the offset from both sides, by the times on
 //! the network: Cristian's algorithm. Of many bounds those hold that most agree on: Marzullo's algorithm.
 
+use std::collections::BTreeMap;
+
 use crate::correlate::ProcessIndex;
 
 /// What is known of the offset between the clocks of two processes.
@@ -60,6 +62,15 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// What the clock of a server may lack to its client's, by when each side began and ended.
+    pub(super) fn of(client: (u64, u64), server: (u64, u64)) -> Self {
+        let less = |a: u64, b: u64| i128::from(a) - i128::from(b);
+        // A client span may end when the response's headers have come. A server that is still writing then takes longer.
+        let is_enclosed = server.1.saturating_sub(server.0) <= client.1.saturating_sub(client.0);
+        let last = if is_enclosed { server.1 } else { server.0 };
+        Self { low: less(client.0, server.0), high: less(client.1, last) }
+    }
+
     /// The same, told by the other clock.
     pub(super) fn reversed(self) -> Self {
         Self { low: -self.high, high: -self.low }
@@ -70,6 +81,27 @@ impl Bounds {
         let nanoseconds = i64::try_from(middle).ok()?;
         let error = u64::try_from((self.high - middle).max(middle - self.low)).ok()?;
         Some(OffsetEstimate { nanoseconds, error })
+    }
+}
+
+/// What the pairs of spans of each two processes say.
+#[derive(Debug, Default)]
+pub(super) struct PairsOfProcesses(BTreeMap<(ProcessIndex, ProcessIndex), Pairs>);
+
+impl PairsOfProcesses {
+    /// Adds what a client's process knows of a server's clock.
+    pub(super) fn add(&mut self, client: ProcessIndex, server: ProcessIndex, bounds: Bounds) {
+        // A span that ends before it begins says nothing.
+        if bounds.low > bounds.high {
+            return;
+        }
+        let (processes, bounds) =
+            if client < server { ((client, server), bounds) } else { ((server, client), bounds.reversed()) };
+        self.0.entry(processes).or_default().push(bounds);
+    }
+
+    pub(super) fn offsets(&self) -> Vec<ClockOffset> {
+        self.0.iter().map(|(&(reference, process), pairs)| pairs.offset(process, reference)).collect()
     }
 }
 

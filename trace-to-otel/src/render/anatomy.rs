@@ -28,12 +28,12 @@ const ALL: [Part; PARTS] = [
     Part { name: "runnable", glyph: '▒', style: RUNNABLE },
     Part { name: "in system calls", glyph: '▓', style: SYSCALL },
     Part { name: "waiting for the network", glyph: '░', style: WAITING },
-    Part { name: "waiting to synchronise", glyph: '░', style: WAITING },
-    Part { name: "waiting for a channel", glyph: '░', style: WAITING },
-    Part { name: "waiting in a select", glyph: '░', style: WAITING },
-    Part { name: "sleeping", glyph: '░', style: WAITING },
-    Part { name: "waiting for the garbage collector", glyph: '░', style: WAITING },
-    Part { name: "waiting for something else", glyph: '░', style: WAITING },
+    Part { name: "waiting to synchronise", glyph: '▚', style: WAITING },
+    Part { name: "waiting for a channel", glyph: '▞', style: WAITING },
+    Part { name: "waiting in a select", glyph: '╳', style: WAITING },
+    Part { name: "sleeping", glyph: '~', style: WAITING },
+    Part { name: "waiting for the garbage collector", glyph: '╬', style: WAITING },
+    Part { name: "waiting for something else", glyph: '─', style: WAITING },
 ];
 
 /// What the parts are called.
@@ -54,7 +54,7 @@ fn parts(anatomy: &Anatomy) -> impl Iterator<Item = (Part, u64)> {
     ALL.into_iter().zip(times(anatomy)).filter(|&(_, time)| time > 0)
 }
 
-/// How a span's time splits: a bar of ten cells, and the figures.
+/// How a span's time splits: a bar of ten cells, and the figures, each behind what it fills the bar with.
 ///
 /// ```
 /// use trace_to_otel::{Anatomy, render::AnatomyBar};
@@ -62,7 +62,7 @@ fn parts(anatomy: &Anatomy) -> impl Iterator<Item = (Part, u64)> {
 /// let mut anatomy = Anatomy::default();
 /// (anatomy.running, anatomy.syscall) = (6_000_000, 4_000_000);
 /// let shown = AnatomyBar::new(&anatomy).to_string();
-/// assert_eq!(shown, "██████▓▓▓▓ 6.00 ms running · 4.00 ms in system calls");
+/// assert_eq!(shown, "██████▓▓▓▓ █ 6.00 ms running ▓ 4.00 ms in system calls");
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AnatomyBar<'a> {
@@ -101,10 +101,9 @@ impl fmt::Display for AnatomyBar<'_> {
             }
             cells = end;
         }
-        for (count, (part, time)) in parts(self.anatomy).enumerate() {
-            let separator = if count == 0 { " " } else { " · " };
-            let (name, style) = (part.name, self.theme.style(part.style));
-            write!(f, "{separator}{style}{}{style:#} {name}", DisplayDuration(time))?;
+        for (part, time) in parts(self.anatomy) {
+            let (Part { name, glyph, .. }, style) = (part, self.theme.style(part.style));
+            write!(f, " {style}{glyph} {}{style:#} {name}", DisplayDuration(time))?;
         }
         if self.anatomy.gc_assist > 0 {
             write!(f, ", of it {} assisting the garbage collector", DisplayDuration(self.anatomy.gc_assist))?;
@@ -132,9 +131,15 @@ mod tests {
     }
 
     #[test]
+    fn parts_can_be_told_apart_without_colours() {
+        let glyphs: std::collections::HashSet<_> = ALL.iter().map(|part| part.glyph).collect();
+        assert_eq!(glyphs.len(), PARTS);
+    }
+
+    #[test]
     fn bars_have_ten_cells() {
         let mut anatomy = Anatomy { running: 1, ..Anatomy::default() };
-        assert_eq!(bar(&anatomy), "██████████ 1 ns running");
+        assert_eq!(bar(&anatomy), "██████████ █ 1 ns running");
         anatomy.running = 500_000;
         anatomy.runnable = 200_000;
         anatomy.syscall = 100_000;
@@ -143,13 +148,13 @@ mod tests {
         anatomy.gc_assist = 1_000;
         assert_eq!(
             bar(&anatomy),
-            "█████▒▒▓░░ 500 µs running · 200 µs runnable · 100 µs in system calls · 150 µs waiting for the network · \
-             50.0 µs sleeping, of it 1.00 µs assisting the garbage collector"
+            "█████▒▒▓░░ █ 500 µs running ▒ 200 µs runnable ▓ 100 µs in system calls ░ 150 µs waiting for the network \
+             ~ 50.0 µs sleeping, of it 1.00 µs assisting the garbage collector"
         );
         for number in 1..2_000 {
             anatomy.running = number * 997;
             anatomy.runnable = number * number;
-            let cells = bar(&anatomy).chars().take_while(|&cell| "█▒▓░".contains(cell)).count();
+            let cells = bar(&anatomy).chars().take_while(|&cell| cell != ' ').count();
             assert_eq!(cells, 10, "{anatomy:?}");
         }
         anatomy.running = u64::MAX / 2;

@@ -35,6 +35,7 @@ use go_trace_context::{SpanId, TraceId};
 pub struct Forest<'a> {
     spans: Vec<&'a Span>,
     places: HashMap<(TraceId, SpanId), usize>,
+    parents: Vec<Option<usize>>,
     /// By index of the parent.
     children: HashMap<usize, Vec<usize>>,
     /// Spans whose parent is not here.
@@ -75,14 +76,18 @@ impl<'a> Forest<'a> {
         }
         let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
         let mut roots = Vec::new();
+        let mut parents = Vec::with_capacity(spans.len());
         for (index, span) in spans.iter().enumerate() {
-            match span.parent.and_then(|parent| places.get(&(span.trace_id, parent.span_id))) {
-                Some(&parent) if parent != index => children.entry(parent).or_default().push(index),
-                _ => roots.push(index),
+            let parent = span.parent.and_then(|parent| places.get(&(span.trace_id, parent.span_id)).copied());
+            let parent = parent.filter(|&parent| parent != index);
+            match parent {
+                Some(parent) => children.entry(parent).or_default().push(index),
+                None => roots.push(index),
             }
+            parents.push(parent);
         }
         roots.sort_by_key(|&root| spans[root].start);
-        Self { spans, places, children, roots }
+        Self { spans, places, parents, children, roots }
     }
 
     /// The spans, in the order in which they were given: an index is a place in this.
@@ -95,6 +100,12 @@ impl<'a> Forest<'a> {
     #[must_use]
     pub fn roots(&self) -> &[usize] {
         &self.roots
+    }
+
+    /// The parent of a span, if it is here.
+    #[must_use]
+    pub fn parent(&self, index: usize) -> Option<usize> {
+        self.parents.get(index).copied().flatten()
     }
 
     /// The children of a span, in the order in which they were given.

@@ -39,6 +39,8 @@ mod anatomy;
 mod critical_path;
 mod forest;
 mod html;
+mod joined;
+mod ranges;
 #[cfg(test)]
 mod samples;
 mod text;
@@ -49,7 +51,8 @@ mod tree;
 pub use anatomy::AnatomyBar;
 pub use critical_path::{CriticalPaths, Stretch, critical_path};
 pub use forest::{Forest, Item, Position};
-pub use html::write_html;
+pub use html::{HtmlOptions, write_html};
+pub use ranges::RangeSummary;
 pub use text::{DisplayDuration, DisplayText, DisplayTime};
 pub use timeline::{
     Arrow, Canvas, ChromeWriter, Detail, DetailValue, Group, Instant, PerfettoWriter, Row, Slice, Timeline,

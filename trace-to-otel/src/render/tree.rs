@@ -5,12 +5,16 @@ use std::{
     io::{self, Write},
 };
 
+use unicode_width::UnicodeWidthChar;
+
 use super::{
     NO_SPANS, Process,
     anatomy::AnatomyBar,
     critical_path::CriticalPaths,
-    forest::{Forest, Item, Position},
-    hint, kind,
+    forest::{Item, Position},
+    hint,
+    joined::Joined,
+    kind,
     text::{DisplayDuration, DisplayText, day, time_of_day},
     theme::Theme,
 };
@@ -28,11 +32,19 @@ pub struct TreeOptions {
     pub anatomy: bool,
     /// Which spans the critical path of their tree leads through, and for how long.
     pub critical_path: bool,
+    /// Garbage collections, stops of the world and the like one by one, instead of all in one line.
+    pub ranges: bool,
     /// Colours, by escape sequences of ANSI.
     pub colors: bool,
+    /// Lines that need more columns are cut, and end with `…`.
+    pub width: Option<usize>,
 }
 
-/// Writes the spans of each process as trees, in the order of their starts, and how many they are.
+/// Writes spans as trees, in the order of their starts, and how many they are.
+///
+/// Spans of several processes are put together: what began in one and went on in another is one tree, as far as the spans
+/// know of each other ([`correlate`](crate::correlate) tells them more). Whose a span is stands beside it, where that is not
+/// its parent's process.
 ///
 /// # Errors
 ///
@@ -42,35 +54,38 @@ pub fn write_tree<W: Write + ?Sized>(
     options: &TreeOptions,
     output: &mut W,
 ) -> io::Result<()> {
-    for process in processes {
-        let forest = Forest::new(process.spans);
-        let critical =
-            if options.critical_path { CriticalPaths::of(&forest) } else { CriticalPaths::default() };
-        let mut printer = Printer {
-            forest: &forest,
-            options,
-            theme: Theme::new(options.colors),
-            is_approximate: process.is_approximate,
-            critical,
-            output,
-            day: String::new(),
-            is_last: Vec::new(),
-        };
-        forest.walk(|item, position| printer.item(item, position))?;
-        printer.summary()?;
-    }
-    Ok(())
+    let joined = Joined::new(processes, options.ranges);
+    let critical = match options.critical_path {
+        true => CriticalPaths::of(&joined.forest),
+        false => CriticalPaths::default(),
+    };
+    let mut printer = Printer {
+        joined: &joined,
+        options,
+        theme: Theme::new(options.colors),
+        critical,
+        output,
+        line: Vec::new(),
+        heading: String::new(),
+        above: Vec::new(),
+        is_last: Vec::new(),
+    };
+    joined.forest.walk(|item, position| printer.item(item, position))?;
+    printer.summary()
 }
 
 struct Printer<'f, 'o, W: ?Sized> {
-    forest: &'f Forest<'f>,
+    joined: &'f Joined<'f>,
     options: &'o TreeOptions,
     theme: Theme,
-    is_approximate: bool,
     critical: CriticalPaths,
     output: &'o mut W,
-    /// The day of the line before.
-    day: String,
+    /// The line under way.
+    line: Vec<u8>,
+    /// The last line with a day.
+    heading: String,
+    /// The spans that enclose the item under way.
+    above: Vec<usize>,
     /// For each depth from 1 on, whether the line under way hangs below its parent's last one.
     is_last: Vec<bool>,
 }
@@ -80,77 +95,108 @@ const NO_TIME: &str = "                ";
 
 impl<W: Write + ?Sized> Printer<'_, '_, W> {
     fn item(&mut self, item: Item<'_>, position: Position) -> io::Result<()> {
+        self.above.truncate(position.depth);
         match item {
-            Item::Span(index) => self.span(index, position),
+            Item::Span(index) => {
+                self.span(index, position)?;
+                self.above.push(index);
+                Ok(())
+            }
             Item::Event(event) => self.event(event, position),
             Item::Link(link) => self.link(link, position),
         }
     }
 
     fn span(&mut self, index: usize, position: Position) -> io::Result<()> {
-        let span = self.forest.spans()[index];
-        self.heading(span.start)?;
+        let span = self.joined.forest.spans()[index];
+        self.heading(span.start, self.joined.process(index).is_approximate)?;
         let Theme { dim, critical, .. } = self.theme;
         let style = self.theme.scope(span.scope);
-        write!(self.output, "{dim}{}{dim:#} ", time_of_day(span.start))?;
-        write!(self.output, "{:>8} {style}{:6}{style:#} ", DisplayDuration(span.duration()), kind(span))?;
+        write!(self.line, "{dim}{}{dim:#} ", time_of_day(span.start))?;
+        write!(self.line, "{:>8} {style}{:6}{style:#} ", DisplayDuration(span.duration()), kind(span))?;
         self.branches(position)?;
-        write!(self.output, "{style}{}{style:#}", DisplayText(&span.name))?;
-        self.details(span)?;
+        write!(self.line, "{style}{}{style:#}", DisplayText(&span.name))?;
+        // What was asked for comes first: lines are cut at their ends.
         if let Some(time) = self.critical.time(index) {
-            write!(self.output, "  {critical}◆ critical for {}{critical:#}", DisplayDuration(time))?;
+            write!(self.line, "  {critical}◆ critical for {}{critical:#}", DisplayDuration(time))?;
         }
-        writeln!(self.output)?;
+        self.details(index, span)?;
+        self.end_line()?;
+        self.anatomy(span, position)?;
+        self.stack(span, position)
+    }
+
+    fn anatomy(&mut self, span: &Span, position: Position) -> io::Result<()> {
+        let Theme { dim, .. } = self.theme;
         match &span.anatomy {
             Some(anatomy) if self.options.anatomy && span.duration() > 0 => {
-                write!(self.output, "{NO_TIME}         {dim}time  {dim:#} ")?;
+                write!(self.line, "{NO_TIME}         {dim}time  {dim:#} ")?;
                 self.trunk(position)?;
-                writeln!(self.output, "{}", AnatomyBar::new(anatomy).with_colors(self.options.colors))
+                write!(self.line, "{}", AnatomyBar::new(anatomy).with_colors(self.options.colors))?;
+                self.end_line()
             }
             _ => Ok(()),
         }
     }
 
+    /// The stack that the span began with, where the mapping has kept it: a line for each frame.
+    fn stack(&mut self, span: &Span, position: Position) -> io::Result<()> {
+        let Theme { dim, .. } = self.theme;
+        let Some(Value::Text(stack)) = span.attribute("code.stacktrace") else { return Ok(()) };
+        let mut lines = stack.lines();
+        while let Some(function) = lines.next() {
+            write!(self.line, "{NO_TIME}         {dim}stack {dim:#} ")?;
+            self.trunk(position)?;
+            let place = lines.next().unwrap_or_default().trim_start();
+            write!(self.line, "{dim}{} {}{dim:#}", DisplayText(function), DisplayText(place))?;
+            self.end_line()?;
+        }
+        Ok(())
+    }
+
     fn event(&mut self, event: &SpanEvent, position: Position) -> io::Result<()> {
         let Theme { dim, .. } = self.theme;
-        self.heading(event.time)?;
-        write!(self.output, "{dim}{}{dim:#} ", time_of_day(event.time))?;
-        write!(self.output, "{:>8} {dim}log   {dim:#} ", "")?;
+        let is_approximate = self.above.last().is_some_and(|&span| self.joined.process(span).is_approximate);
+        self.heading(event.time, is_approximate)?;
+        write!(self.line, "{dim}{}{dim:#} ", time_of_day(event.time))?;
+        write!(self.line, "{:>8} {dim}log   {dim:#} ", "")?;
         self.branches(position)?;
-        write!(self.output, "{}", DisplayText(&event.name))?;
+        write!(self.line, "{}", DisplayText(&event.name))?;
         for attribute in &event.attributes {
-            write!(self.output, "{dim}:{dim:#} {}", DisplayText(&attribute.value.to_string()))?;
+            write!(self.line, "{dim}:{dim:#} {}", DisplayText(&attribute.value.to_string()))?;
         }
-        writeln!(self.output)
+        self.end_line()
     }
 
     fn link(&mut self, link: &Link, position: Position) -> io::Result<()> {
         let Theme { dim, .. } = self.theme;
-        write!(self.output, "{NO_TIME}         {dim}link  {dim:#} ")?;
+        write!(self.line, "{NO_TIME}         {dim}link  {dim:#} ")?;
         self.branches(position)?;
-        match self.forest.target(link).map(|target| self.forest.spans()[target]) {
-            Some(target) => {
+        match self.joined.forest.target(link) {
+            Some(index) => {
+                let target = self.joined.forest.spans()[index];
                 let style = self.theme.scope(target.scope);
-                write!(self.output, "→ {style}{}{style:#}", DisplayText(&target.name))?;
-                write!(self.output, "{dim}  {}{dim:#}", time_of_day(target.start))?;
+                write!(self.line, "→ {style}{}{style:#}", DisplayText(&target.name))?;
+                write!(self.line, "{dim}  {}{dim:#}", time_of_day(target.start))?;
                 self.goroutine(target)?;
+                self.whose(index, self.above.last().copied())?;
             }
-            None => write!(self.output, "→ {dim}{} of {} elsewhere{dim:#}", link.span_id, link.trace_id)?,
+            None => write!(self.line, "→ {dim}{} of {} elsewhere{dim:#}", link.span_id, link.trace_id)?,
         }
-        writeln!(self.output)
+        self.end_line()
     }
 
     /// A line with the day, where it is another one than before.
-    fn heading(&mut self, time: UnixTime) -> io::Result<()> {
-        let day = day(time);
-        if day == self.day {
+    fn heading(&mut self, time: UnixTime, is_approximate: bool) -> io::Result<()> {
+        let note = if is_approximate { ", approximate: the trace holds no clock" } else { "" };
+        let heading = format!("{} UTC{note}", day(time));
+        if heading == self.heading {
             return Ok(());
         }
         let Theme { dim, .. } = self.theme;
-        let note = if self.is_approximate { ", approximate: the trace holds no clock" } else { "" };
-        writeln!(self.output, "{dim}{day} UTC{note}{dim:#}")?;
-        self.day = day;
-        Ok(())
+        write!(self.line, "{dim}{heading}{dim:#}")?;
+        self.heading = heading;
+        self.end_line()
     }
 
     fn branches(&mut self, Position { depth, is_last, .. }: Position) -> io::Result<()> {
@@ -162,7 +208,7 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
         }
         self.is_last.truncate(depth - 1);
         self.stems()?;
-        write!(self.output, "{dim}{}{dim:#}", if is_last { "└─ " } else { "├─ " })?;
+        write!(self.line, "{dim}{}{dim:#}", if is_last { "└─ " } else { "├─ " })?;
         self.is_last.push(is_last);
         Ok(())
     }
@@ -171,69 +217,129 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
     fn trunk(&mut self, Position { is_inner, .. }: Position) -> io::Result<()> {
         let Theme { dim, .. } = self.theme;
         self.stems()?;
-        write!(self.output, "{dim}{}{dim:#}", if is_inner { "│ " } else { "  " })
+        write!(self.line, "{dim}{}{dim:#}", if is_inner { "│ " } else { "  " })
     }
 
     fn stems(&mut self) -> io::Result<()> {
         let Theme { dim, .. } = self.theme;
-        write!(self.output, "{dim}")?;
+        write!(self.line, "{dim}")?;
         for &is_last in &self.is_last {
-            self.output.write_all(if is_last { b"   " } else { "│  ".as_bytes() })?;
+            self.line.write_all(if is_last { b"   " } else { "│  ".as_bytes() })?;
         }
-        write!(self.output, "{dim:#}")
+        write!(self.line, "{dim:#}")
     }
 
-    fn details(&mut self, span: &Span) -> io::Result<()> {
+    fn details(&mut self, index: usize, span: &Span) -> io::Result<()> {
         let Theme { dim, error, incomplete, .. } = self.theme;
-        if let Some(hint) = hint(span) {
-            write!(self.output, " {}", DisplayText(&hint))?;
-        }
         if span.status == Status::Error {
-            write!(self.output, " {error}error{error:#}")?;
+            write!(self.line, " {error}error{error:#}")?;
             if let Some(what) = span.attribute("error.type") {
-                write!(self.output, "{error}: {}{error:#}", DisplayText(&what.to_string()))?;
+                write!(self.line, "{error}: {}{error:#}", DisplayText(&what.to_string()))?;
             }
         }
         if let Some(missing) = span.attribute("gotrace.incomplete") {
-            write!(self.output, " {incomplete}({missing} not recorded){incomplete:#}")?;
+            write!(self.line, " {incomplete}({missing} not recorded){incomplete:#}")?;
         }
+        if let Some(hint) = hint(span) {
+            write!(self.line, " {}", DisplayText(&hint))?;
+        }
+        let parent = self.joined.forest.parent(index);
         self.goroutine(span)?;
-        write!(self.output, "{dim}")?;
+        self.whose(index, parent)?;
+        self.place(span)?;
+        if let Some(remote) = span.parent.filter(|remote| remote.is_remote && parent.is_none()) {
+            write!(self.line, "{dim}  parent {} elsewhere{dim:#}", remote.span_id)?;
+        }
+        Ok(())
+    }
+
+    /// The process of a span, where it is not the one that is expected.
+    fn whose(&mut self, index: usize, beside: Option<usize>) -> io::Result<()> {
+        let Theme { dim, .. } = self.theme;
+        match self.joined.other_process(index, beside) {
+            Some(process) => write!(self.line, "{dim}  of {}{dim:#}", DisplayText(process.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Where in the source it began.
+    fn place(&mut self, span: &Span) -> io::Result<()> {
+        let Theme { dim, .. } = self.theme;
+        write!(self.line, "{dim}")?;
         if let Some(Value::Text(function)) = span.attribute("code.function.name") {
-            write!(self.output, " {}", DisplayText(base(function)))?;
+            write!(self.line, " {}", DisplayText(base(function)))?;
         }
         if let Some(Value::Text(file)) = span.attribute("code.file.path") {
-            write!(self.output, " {}", DisplayText(base(file)))?;
+            write!(self.line, " {}", DisplayText(base(file)))?;
         }
         if let Some(line) = span.attribute("code.line.number") {
-            write!(self.output, ":{line}")?;
+            write!(self.line, ":{line}")?;
         }
-        if let Some(parent) = span.parent.filter(|parent| parent.is_remote) {
-            write!(self.output, "  parent {} elsewhere", parent.span_id)?;
-        }
-        write!(self.output, "{dim:#}")
+        write!(self.line, "{dim:#}")
     }
 
     fn goroutine(&mut self, span: &Span) -> io::Result<()> {
         let Theme { dim, .. } = self.theme;
         match span.attribute("gotrace.goroutine.id") {
-            Some(goroutine) => write!(self.output, "{dim}  g{goroutine}{dim:#}"),
+            Some(goroutine) => write!(self.line, "{dim}  g{goroutine}{dim:#}"),
             None => Ok(()),
         }
     }
 
     /// How many spans there are, of how many traces.
     fn summary(&mut self) -> io::Result<()> {
-        let spans = self.forest.spans();
+        let Theme { dim, .. } = self.theme;
+        if let Some(folded) = self.joined.folded {
+            write!(self.line, "{dim}{folded}{dim:#}")?;
+            self.end_line()?;
+        }
+        let spans = self.joined.forest.spans();
         if spans.is_empty() {
             return writeln!(self.output, "{NO_SPANS}");
         }
         let traces: HashSet<_> = spans.iter().map(|span| span.trace_id).collect();
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let (spans, traces) = (spans.len(), traces.len());
-        let Theme { dim, .. } = self.theme;
-        writeln!(self.output, "{dim}{spans} span{} in {traces} trace{}{dim:#}", plural(spans), plural(traces))
+        write!(self.line, "{dim}{spans} span{} in {traces} trace{}", plural(spans), plural(traces))?;
+        if self.joined.processes.len() > 1 {
+            write!(self.line, " of {} processes", self.joined.processes.len())?;
+        }
+        write!(self.line, "{dim:#}")?;
+        self.end_line()
     }
+
+    /// Writes the line, or what of it there is room for.
+    fn end_line(&mut self) -> io::Result<()> {
+        let line = String::from_utf8_lossy(&self.line);
+        match self.options.width.and_then(|width| cut(&line, width)) {
+            // A style that is open there ends with what was cut off.
+            Some(end) if self.options.colors => writeln!(self.output, "{}\u{1b}[0m…", &line[..end])?,
+            Some(end) => writeln!(self.output, "{}…", &line[..end])?,
+            None => writeln!(self.output, "{line}")?,
+        }
+        self.line.clear();
+        Ok(())
+    }
+}
+
+/// Where to cut a line that needs more columns, so that there is one left; none where it fits. Escape sequences of colours
+/// need no room.
+fn cut(line: &str, width: usize) -> Option<usize> {
+    let (mut columns, mut end, mut is_escape) = (0, 0, false);
+    for (place, character) in line.char_indices() {
+        if is_escape || character == '\u{1b}' {
+            is_escape = character != 'm';
+            continue;
+        }
+        columns += character.width().unwrap_or(0);
+        if columns > width {
+            return Some(end);
+        }
+        if columns < width {
+            end = place + character.len_utf8();
+        }
+    }
+    None
 }
 
 /// What stands behind the last slash: of a function its name with its package's, of a path the file.
@@ -244,7 +350,10 @@ fn base(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::samples::everything;
+    use crate::{
+        render::samples::{everything, span, span_id},
+        span::{Attribute, Parent, Scope, SpanKind},
+    };
 
     fn shown(options: TreeOptions) -> String {
         let spans = everything();
@@ -254,7 +363,8 @@ mod tests {
         String::from_utf8(output).expect("UTF-8")
     }
 
-    const PLAIN: TreeOptions = TreeOptions { anatomy: false, critical_path: false, colors: false };
+    const PLAIN: TreeOptions =
+        TreeOptions { anatomy: false, critical_path: false, ranges: true, colors: false, width: None };
 
     #[test]
     fn spans_events_and_links() {
@@ -274,12 +384,103 @@ mod tests {
             !plain.contains('\u{1b}') && coloured.contains("\u{1b}[1m\u{1b}[34mGET\u{1b}[0m"),
             "{coloured}"
         );
+        assert_eq!(stripped(&coloured), plain);
+    }
+
+    fn stripped(coloured: &str) -> String {
         let mut stripped = String::new();
         for part in coloured.split_inclusive('\u{1b}') {
             // What stands between two escapes is the end of the first, and text.
             let text = part.split_once('m').filter(|(code, _)| code.starts_with('['));
             stripped.push_str(text.map_or(part, |(_, text)| text).trim_end_matches('\u{1b}'));
         }
-        assert_eq!(stripped, plain);
+        stripped
+    }
+
+    #[test]
+    fn lines_are_cut_where_there_is_no_room() {
+        let everything = TreeOptions { anatomy: true, critical_path: true, ..PLAIN };
+        let whole = shown(everything);
+        for width in [1, 20, 33, 80, 120] {
+            let narrow = TreeOptions { width: Some(width), ..everything };
+            let (plain, coloured) = (shown(narrow), shown(TreeOptions { colors: true, ..narrow }));
+            assert_eq!(stripped(&coloured), plain);
+            assert_eq!(plain.lines().count(), whole.lines().count());
+            for (line, whole) in plain.lines().zip(whole.lines()) {
+                let columns = line.chars().filter_map(UnicodeWidthChar::width).sum::<usize>();
+                match line.strip_suffix('…') {
+                    Some(start) => assert!(columns == width && whole.starts_with(start), "{width}: {line}"),
+                    None => assert!(columns <= width && line == whole, "{width}: {line}"),
+                }
+            }
+        }
+        assert_eq!(shown(TreeOptions { width: Some(1000), ..everything }), whole);
+    }
+
+    #[test]
+    fn wide_characters_need_two_columns() {
+        assert_eq!(cut("漢字", 4), None);
+        assert_eq!(cut("漢字", 3), Some("漢".len()));
+        assert_eq!(cut("漢字", 2), Some(0));
+        assert_eq!(cut("\u{1b}[31mab\u{1b}[0m", 2), None);
+        assert_eq!(cut("\u{1b}[31mabc\u{1b}[0m", 2), Some("\u{1b}[31ma".len()));
+    }
+
+    #[test]
+    fn processes_are_joined() {
+        let server = Span { kind: SpanKind::Server, scope: Scope::Http, ..span("serve", 2, 1, 20, 80) };
+        let server = Span { parent: Some(Parent::new(span_id(1), true)), ..server };
+        let inner = span("query", 3, 2, 30, 40);
+        let orphan = Span { parent: Some(Parent::new(span_id(99), true)), ..span("orphan", 4, 0, 500, 600) };
+        let (front, back) = ([span("ask", 1, 0, 0, 100)], [inner, orphan, server]);
+        let processes = [Process::new("front", &front), Process::new("back\n", &back)];
+        let mut output = Vec::new();
+        let options = TreeOptions { critical_path: true, ..PLAIN };
+        write_tree(&processes, &options, &mut output).expect("memory takes it");
+        let shown = String::from_utf8(output).expect("UTF-8");
+        let expected = [
+            "1970-01-01 UTC",
+            "00:00:00.000000   100 ns region ask  ◆ critical for 40 ns  of front",
+            "00:00:00.000000    60 ns server └─ serve  ◆ critical for 50 ns  of back\\n",
+            "00:00:00.000000    10 ns region    └─ query  ◆ critical for 10 ns",
+            "00:00:00.000000   100 ns region orphan  of back\\n  parent 0000000000000063 elsewhere",
+            "4 spans in 1 trace of 2 processes",
+        ];
+        assert_eq!(shown.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn ranges_are_one_line_unless_asked_for() {
+        let range =
+            |id, start, end| Span { scope: Scope::Range, ..span("GC mark assist", id, 0, start, end) };
+        let spans = [span("work", 1, 0, 0, 100), range(2, 10, 20), range(3, 15, 40)];
+        let tree = |spans: &[Span], ranges| {
+            let mut output = Vec::new();
+            let options = TreeOptions { ranges, ..PLAIN };
+            write_tree(&[Process::new("", spans)], &options, &mut output).expect("memory takes it");
+            String::from_utf8(output).expect("UTF-8")
+        };
+        assert_eq!(tree(&spans, true).matches("GC mark assist").count(), 2);
+        let folded = tree(&spans, false);
+        assert!(
+            folded.ends_with("0 garbage collections, 2 ranges, 30 ns in all\n1 span in 1 trace\n"),
+            "{folded}"
+        );
+        assert!(!folded.contains("GC mark assist"));
+        let alone = tree(&spans[1..], false);
+        assert!(alone.starts_with("0 garbage collections, 2 ranges") && alone.contains(NO_SPANS), "{alone}");
+    }
+
+    #[test]
+    fn stacks_are_a_line_for_each_frame() {
+        let mut one = span("work", 1, 0, 0, 100);
+        let stack = "main.work(...)\n\t/app/main.go:7\nmain.main(...)\n\t/app/main.go:3\n";
+        one.attributes.push(Attribute::new("code.stacktrace", stack));
+        let mut output = Vec::new();
+        write_tree(&[Process::new("", &[one])], &PLAIN, &mut output).expect("memory takes it");
+        let shown = String::from_utf8(output).expect("UTF-8");
+        let frames: Vec<_> = shown.lines().filter_map(|line| line.trim().strip_prefix("stack ")).collect();
+        assert_eq!(frames.len(), 2, "{shown}");
+        assert!(frames[1].trim_end().ends_with("main.main(...) /app/main.go:3"), "{shown}");
     }
 }

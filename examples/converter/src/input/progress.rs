@@ -17,12 +17,18 @@ pub(crate) enum Progress {
     Shown,
     /// As well, unless it would stand between the lines of the output.
     UnlessOutputIsTerminal,
+    /// Not at all.
+    Hidden,
 }
 
 impl Progress {
     fn is_wanted(self) -> bool {
-        let is_disturbing = self == Self::UnlessOutputIsTerminal && io::stdout().is_terminal();
-        io::stderr().is_terminal() && !is_disturbing
+        io::stderr().is_terminal()
+            && match self {
+                Self::Shown => true,
+                Self::UnlessOutputIsTerminal => !io::stdout().is_terminal(),
+                Self::Hidden => false,
+            }
     }
 }
 

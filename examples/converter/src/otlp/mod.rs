@@ -19,8 +19,8 @@ use trace_to_otel::{
 use crate::{
     cli::{OtlpArguments, SignalName},
     correlate,
-    input::Input,
     map::Output,
+    order::{self, NamedFile},
     output::{self, Destination},
     read::{Source, Traces},
 };
@@ -82,9 +82,11 @@ fn receiver<T: Record>(arguments: &OtlpArguments) -> anyhow::Result<Channel<io::
 
 fn convert<W: Write>(arguments: &OtlpArguments, records: &mut Records<W>) -> anyhow::Result<()> {
     let progress = output::progress(&arguments.out);
-    let inputs = arguments.files.iter().map(|file| Input::open(file, progress));
-    let traces = Traces::new(inputs, &arguments.reading);
-    correlate::run(&arguments.correlation, &arguments.mapping, records, traces)
+    let opening = arguments.reading.opening();
+    let files = NamedFile::all(&arguments.files, &arguments.correlation.service_names)?;
+    let files = order::in_order(files, opening);
+    let traces = Traces::new(files.iter().map(|file| file.open(progress)), opening);
+    correlate::run(&arguments.correlation, (&arguments.reading, &arguments.mapping), records, traces)
 }
 
 /// What the environment says, and above it the command line.
@@ -93,10 +95,7 @@ fn resource(arguments: &OtlpArguments) -> anyhow::Result<Resource> {
     for (key, value) in &arguments.resource {
         resource = resource.with(key.clone(), &**value);
     }
-    match &arguments.service_name {
-        Some(name) => Ok(resource.with("service.name", &**name)),
-        None => Ok(resource),
-    }
+    Ok(resource)
 }
 
 /// Takes the records of one process after those of the other, each where it goes.
@@ -158,6 +157,9 @@ impl<W: Write> SpanSink for Records<W> {
 impl<W: Write> Output for Records<W> {
     fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), WriteError> {
         self.of_process = self.resource.clone().with_trace_format(source.version);
+        if let Some(service) = &source.service {
+            self.of_process = mem::take(&mut self.of_process).with("service.name", &**service);
+        }
         if source.is_approximate {
             self.of_process = mem::take(&mut self.of_process).with_approximate_clock();
         }

@@ -1,32 +1,35 @@
 //! Streams of traces, as the fork's `/debug/pprof/trace?stream=1` sends them.
 
-use std::io::{Cursor, Read};
+use std::{
+    io::{Cursor, Read},
+    sync::Arc,
+};
 
 use anyhow::Context;
-use go_trace_format::{Content, Damage, Error, HEADER_LENGTH, Mode, ReaderOptions, TraceFrames};
+use go_trace_format::{Content, Damage, Error, HEADER_LENGTH, Mode, TraceFrames};
 use trace_to_otel::UnixTime;
 
-use super::Trace;
+use super::{Opening, Trace};
 use crate::{input::Input, report};
 
 /// A stream that is being read, one trace of it in memory at a time.
 pub(super) struct Stream {
     name: String,
+    service: Option<Arc<str>>,
     frames: TraceFrames<Box<dyn Read + Send>>,
     modified: Option<UnixTime>,
     damage: Damage,
-    mode: Mode,
-    options: ReaderOptions,
+    opening: Opening,
     /// How many traces were read.
     count: u64,
     is_over: bool,
 }
 
 impl Stream {
-    pub(super) fn new(input: Input, mode: Mode, options: ReaderOptions) -> Self {
-        let Input { name, bytes, modified, damage, .. } = input;
-        let frames = TraceFrames::new(bytes);
-        Self { name, frames, modified, damage, mode, options, count: 0, is_over: false }
+    pub(super) fn new(input: Input, opening: Opening) -> Self {
+        let Input { name, service, bytes, modified, damage, .. } = input;
+        let frames = TraceFrames::new(bytes).limit(opening.most);
+        Self { name, service, frames, modified, damage, opening, count: 0, is_over: false }
     }
 
     /// The next trace. One that is cut off is the last, and worth reading unless that has to be strict.
@@ -39,7 +42,7 @@ impl Stream {
             Err(error) => {
                 self.is_over = true;
                 let is_cut = matches!(error, Error::TruncatedFrame { .. });
-                if !is_cut || self.mode == Mode::Strict {
+                if !is_cut || self.opening.mode == Mode::Strict {
                     return Some(Err(error).with_context(|| self.name.clone()));
                 }
                 report::warning(&self.name, error);
@@ -52,16 +55,18 @@ impl Stream {
             }
         };
         self.count += 1;
-        Some(Trace::open(self.input(bytes), self.options))
+        Some(Trace::open(self.input(bytes), self.opening))
     }
 
     fn input(&self, bytes: Vec<u8>) -> Input {
         Input {
             name: format!("{}, trace {}", self.name, self.count),
+            service: self.service.clone(),
             bytes: Box::new(Cursor::new(bytes)),
             modified: self.modified,
             damage: self.damage.clone(),
             content: Content::Trace,
+            mistaken: None,
         }
     }
 }

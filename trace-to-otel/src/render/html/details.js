@@ -29,7 +29,13 @@ function showDetails(index) {
     parts.push(element("p", "", `On the critical path for ${duration(time)}.`));
   }
   if (span.anatomy) parts.push(element("h3", "", "What its goroutine did"), splitBar(span), anatomyTable(span));
-  if (span.attributes.length > 0) parts.push(element("h3", "", "Attributes"), table(span.attributes));
+  const stack = span.attributes.find(([key]) => key === "code.stacktrace")?.[1];
+  const attributes = span.attributes.filter(([key]) => key !== "code.stacktrace");
+  if (attributes.length > 0) parts.push(element("h3", "", "Attributes"), table(attributes));
+  if (stack) {
+    const lines = stack.split("\n").filter((line) => line !== "");
+    parts.push(element("h3", "", "Stack"), ...lines.map((line) => element("div", "foreign", visible(line.trim()))));
+  }
   if (span.events.length > 0) {
     parts.push(element("h3", "", `Events (${span.events.length})`));
     for (const event of span.events.slice(0, 500)) {
@@ -42,7 +48,8 @@ function showDetails(index) {
   span.links.forEach((link) => related.push(["link to", link.span >= 0 ? data.spans[link.span].name : link.id, link.span]));
   (linkedFrom.get(index) ?? []).forEach((other) => related.push(["linked from", data.spans[other].name, other]));
   if (related.length > 0) parts.push(element("h3", "", "Related"), relatedTable(related));
-  parts.push(element("h3", "", "Ids"), table([["trace", data.traces[span.trace].id], ["span", span.id], ["scope", span.scope]]));
+  const process = span.process === undefined ? [] : [["process", span.process]];
+  parts.push(element("h3", "", "Ids"), table([["trace", data.traces[span.trace].id], ["span", span.id], ["scope", span.scope], ...process]));
   box.replaceChildren(...parts);
 }
 

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
-use super::Process;
+use super::{Process, joined::Joined};
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -22,19 +22,27 @@ const SCRIPTS: [&str; 5] = [
     include_str!("main.js"),
 ];
 
+/// What is on a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HtmlOptions {
+    /// Garbage collections, stops of the world and the like one by one, instead of a note that sums them up.
+    pub ranges: bool,
+}
+
 /// Writes a page with a waterfall of each trace: one file that needs no network, and opens in any browser.
 ///
-/// The page holds all of the spans, so that it is for tens of thousands rather than millions.
+/// Spans of several processes are put together, as [`write_tree`](super::write_tree) does. The page holds all of the spans, so that it is for tens of thousands rather than millions.
 ///
 /// ```
 /// use go_trace_context::{SpanId, TraceId};
 /// use trace_to_otel::{Scope, Span, UnixTime};
-/// use trace_to_otel::render::{Process, write_html};
+/// use trace_to_otel::render::{HtmlOptions, Process, write_html};
 ///
 /// let (trace, id) = (TraceId::from_u128(7).unwrap(), SpanId::from_u64(1).unwrap());
 /// let spans = [Span::new(trace, id, Scope::Region, "order", (UnixTime(0), UnixTime(2_000_000)))];
 /// let mut page = Vec::new();
-/// write_html(&[Process::new("shop", &spans)], &mut page)?;
+/// write_html(&[Process::new("shop", &spans)], &HtmlOptions::default(), &mut page)?;
 /// assert!(page.starts_with(b"<!DOCTYPE html>"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -42,7 +50,12 @@ const SCRIPTS: [&str; 5] = [
 /// # Errors
 ///
 /// Those of the output.
-pub fn write_html<W: Write + ?Sized>(processes: &[Process<'_>], output: &mut W) -> io::Result<()> {
+pub fn write_html<W: Write + ?Sized>(
+    processes: &[Process<'_>],
+    options: &HtmlOptions,
+    output: &mut W,
+) -> io::Result<()> {
+    let joined = Joined::new(processes, options.ranges);
     let script = format!("\"use strict\";\n{{\n{}}}\n", SCRIPTS.concat());
     let policy = format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
@@ -60,7 +73,7 @@ pub fn write_html<W: Write + ?Sized>(processes: &[Process<'_>], output: &mut W) 
             "title" => output.write_all(title.as_bytes())?,
             "style" => output.write_all(STYLE.as_bytes())?,
             "script" => output.write_all(script.as_bytes())?,
-            _ => model::write(processes, &mut WithoutMarkup(&mut *output))?,
+            _ => model::write(&joined, &mut WithoutMarkup(&mut *output))?,
         }
         rest = after;
     }
@@ -114,11 +127,14 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::render::samples::{HOSTILE, NOON, everything};
+    use crate::{
+        render::samples::{HOSTILE, NOON, everything, span, span_id},
+        span::{Parent, Scope, Span},
+    };
 
     fn page(processes: &[Process<'_>]) -> String {
         let mut page = Vec::new();
-        write_html(processes, &mut page).expect("memory takes it");
+        write_html(processes, &HtmlOptions::default(), &mut page).expect("memory takes it");
         String::from_utf8(page).expect("UTF-8")
     }
 
@@ -210,6 +226,29 @@ mod tests {
         assert_eq!(hostile["links"][0]["span"], -1, "a span that is not here");
         assert_eq!(hostile["missing"], "end");
         assert_eq!((&failed["failed"], &failed["dropped"]), (&true.into(), &3.into()));
+    }
+
+    #[test]
+    fn processes_are_joined_and_ranges_summed_up() {
+        let inner = Span { parent: Some(Parent::new(span_id(1), true)), ..span("serve", 2, 0, 20, 80) };
+        let range = Span { scope: Scope::Range, ..span("GC mark assist", 3, 0, 30, 40) };
+        let (front, back) = ([span("ask", 1, 0, 0, 100)], [inner, range]);
+        let processes = [Process::new("front", &front), Process::new("back", &back)];
+        let data = |options: HtmlOptions| {
+            let mut page = Vec::new();
+            write_html(&processes, &options, &mut page).expect("memory takes it");
+            data(&String::from_utf8(page).expect("UTF-8"))
+        };
+        let folded = data(HtmlOptions::default());
+        assert_eq!(folded["spans"].as_array().map(Vec::len), Some(2));
+        assert_eq!(folded["notes"], serde_json::json!(["0 garbage collections, 1 range, 10 ns in all"]));
+        assert_eq!(
+            (&folded["spans"][0]["process"], &folded["spans"][1]["process"]),
+            (&"front".into(), &"back".into())
+        );
+        assert_eq!(folded["spans"][1]["parent"], 0);
+        assert_eq!(folded["spans"][1]["critical"], serde_json::json!([[20, 60]]));
+        assert_eq!(data(HtmlOptions { ranges: true })["spans"].as_array().map(Vec::len), Some(3));
     }
 
     #[test]

@@ -7,10 +7,7 @@ use std::{
 
 use crate::{
     render::{
-        NO_SPANS, Process, anatomy,
-        critical_path::CriticalPaths,
-        forest::{Forest, Item},
-        hint, kind,
+        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, hint, joined::Joined, kind,
     },
     span::{Attribute, Span, SpanEvent, Status, UnixTime, Value},
 };
@@ -26,21 +23,19 @@ pub(super) fn title(processes: &[Process<'_>]) -> String {
 }
 
 /// Writes it as JSON.
-pub(super) fn write(processes: &[Process<'_>], output: &mut impl Write) -> io::Result<()> {
-    let starts = processes.iter().flat_map(|process| process.spans).map(|span| span.start);
+pub(super) fn write(joined: &Joined<'_>, output: &mut impl Write) -> io::Result<()> {
+    let starts = joined.forest.spans().iter().map(|span| span.start);
     let base = starts.min().unwrap_or_default();
-    let forests: Vec<_> = processes.iter().map(|process| Forest::new(process.spans)).collect();
+    let folded = joined.folded.map(|folded| folded.to_string());
     let mut page = Page {
         base: base.0.to_string(),
-        notes: processes.iter().flat_map(notes).collect(),
+        notes: joined.processes.iter().flat_map(notes).chain(folded).collect(),
         nothing: NO_SPANS,
         parts: anatomy::names(),
         traces: Vec::new(),
         spans: Vec::new(),
     };
-    for forest in &forests {
-        page.add(forest, base)?;
-    }
+    page.add(joined, base)?;
     serde_json::to_writer(output, &page)?;
     Ok(())
 }
@@ -89,6 +84,9 @@ struct PageSpan<'a> {
     name: &'a str,
     kind: &'static str,
     scope: &'static str,
+    /// None where there is one process only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<&'a str>,
     hint: Option<String>,
     start: u64,
     duration: u64,
@@ -128,8 +126,9 @@ enum PageValue<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Takes in the spans of a process, trace by trace in the order of their first roots.
-    fn add(&mut self, forest: &Forest<'a>, base: UnixTime) -> io::Result<()> {
+    /// Takes in the spans, trace by trace in the order of their first roots.
+    fn add(&mut self, joined: &Joined<'a>, base: UnixTime) -> io::Result<()> {
+        let forest = &joined.forest;
         let mut traces: Vec<(TraceId, Vec<(usize, usize)>)> = Vec::new();
         let mut numbers = HashMap::new();
         forest.walk(|item, position| {
@@ -164,7 +163,8 @@ impl<'a> Page<'a> {
                 let target = |link| forest.target(link).map_or(-1, |target| places[&target]);
                 let links = forest.spans()[index].links.iter();
                 let links = links.map(|link| PageLink { id: link.span_id.to_string(), span: target(link) });
-                self.spans.push(PageSpan { links: links.collect(), ..span });
+                let process = joined.other_process(index, None).map(|process| process.name);
+                self.spans.push(PageSpan { links: links.collect(), process, ..span });
             }
         }
         Ok(())
@@ -186,6 +186,7 @@ impl<'a> PageSpan<'a> {
             name: &span.name,
             kind: kind(span),
             scope: span.scope.name(),
+            process: None,
             hint: hint(span),
             start: span.start.0 - base.0,
             duration: span.duration(),
