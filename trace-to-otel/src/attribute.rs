@@ -39,3 +39,6 @@ pub(crate) const STATE_TO: &str = "gotrace.state.to";
 pub(crate) const SUPPRESSED_SPAN_ID: &str = "gotrace.suppressed.span_id";
 /// The task that a span is, or belongs to.
 pub(crate) const TASK_ID: &str = "gotrace.task.id";
+/// The operating system's thread that a span began on. `thread.id` of the semantic conventions is a thread as a language
+/// has it, which is a goroutine if anything.
+pub(crate) const THREAD_ID: &str = "gotrace.thread.id";

@@ -21,9 +21,11 @@ use go_trace_format::{
 use twox_hash::XxHash3_128;
 
 use crate::{
-    span::{Link, Parent, Scope},
+    span::{Parent, Scope},
     timeline::Origin,
 };
+
+pub(crate) use crate::span::SpanContext;
 
 const NUMBERS: usize = 13;
 
@@ -35,13 +37,19 @@ const TRACE: u64 = 0;
 const SPAN: u64 = 1;
 
 impl Facts {
-    pub(crate) fn new(scope: Scope, origin: Origin, event: &Event<'_>, task: TaskId, is_begin: bool) -> Self {
+    pub(crate) fn new(
+        scope: &Scope,
+        origin: Origin,
+        event: &Event<'_>,
+        task: TaskId,
+        is_begin: bool,
+    ) -> Self {
         let (trace, monotonic, wall) = match origin.snapshot {
             Some(snapshot) => (snapshot.trace as u64, snapshot.monotonic, snapshot.wall),
             None => (0, 0, 0),
         };
         Self([
-            scope as u64,
+            scope.index() as u64,
             origin.generation,
             u64::from(origin.snapshot.is_some()),
             trace,
@@ -81,24 +89,12 @@ impl Facts {
     }
 }
 
-/// A span's place among all spans of the world.
-///
-/// Aligned as numbers are: of bytes that have just been copied in other pieces than they are read in, the processor
-/// waits for everything that was stored before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(align(8))]
-pub(crate) struct SpanContext {
-    pub(crate) trace_id: TraceId,
-    pub(crate) span_id: SpanId,
-    pub(crate) flags: TraceFlags,
-}
-
 /// A span's place together with what it is tied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placed {
     pub(crate) context: SpanContext,
     pub(crate) parent: Option<Parent>,
-    pub(crate) link: Option<Link>,
+    pub(crate) link: Option<SpanContext>,
 }
 
 /// What is known of a span's identity by itself: without its local parent, whose own context may still change.
@@ -175,17 +171,17 @@ impl Identity {
         if let Some(remote) = self.remote_parent {
             let remote = SpanContext::from(remote);
             if remote.trace_id == context.trace_id {
-                let link = local_parent.filter(|parent| parent.span_id != remote.span_id).map(Link::from);
-                return Placed { context, parent: Some(remote.as_parent(true)), link };
+                let link = local_parent.filter(|parent| parent.span_id != remote.span_id);
+                return Placed { context, parent: Some(as_parent(remote, true)), link };
             }
         }
         match local_parent {
             // A program that gives the same context to two spans means one by both.
             Some(parent) if parent.span_id == context.span_id => Placed { context, parent: None, link: None },
             Some(parent) if parent.trace_id == context.trace_id => {
-                Placed { context, parent: Some(parent.as_parent(false)), link: None }
+                Placed { context, parent: Some(as_parent(parent, false)), link: None }
             }
-            other => Placed { context, parent: None, link: other.map(Link::from) },
+            other => Placed { context, parent: None, link: other },
         }
     }
 
@@ -207,10 +203,8 @@ impl Identity {
     }
 }
 
-impl SpanContext {
-    fn as_parent(self, is_remote: bool) -> Parent {
-        Parent { span_id: self.span_id, is_remote }
-    }
+fn as_parent(context: SpanContext, is_remote: bool) -> Parent {
+    Parent { span_id: context.span_id, is_remote }
 }
 
 impl From<TraceParent> for SpanContext {
@@ -219,13 +213,6 @@ impl From<TraceParent> for SpanContext {
     }
 }
 
-impl From<SpanContext> for Link {
-    fn from(context: SpanContext) -> Self {
-        Self { trace_id: context.trace_id, span_id: context.span_id, flags: context.flags }
-    }
-}
-
-crate::saved::saved!(SpanContext { trace_id, span_id, flags });
 crate::saved::saved!(Identity { root_trace_id, span_id, own, remote_parent });
 crate::saved::saved_enum!(Own { 0 => Context(context), 1 => SpanId(id), 2 => Wire(wire) });
 crate::saved::saved!(WireIds { trace_id, span_id });

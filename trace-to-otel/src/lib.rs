@@ -17,7 +17,7 @@
 //! | `identity` | ids from stable facts, contexts that the program wrote down itself, parents and links |
 //! | `text` | sanitizes names and messages, finds places in the source |
 //! | `anatomy` | sums up what a goroutine did |
-//! | `span`, `log`, `attribute` | what goes out, and the trait of those who take it |
+//! | `span`, `log`, `attribute`, `sink` | what goes out, and the traits of those who take it |
 //! | `near`, `saved` | a map for what is looked up all the time; how a mapper outlives its process |
 //!
 //! Around this stand rooms that need only what goes out:
@@ -28,12 +28,16 @@
 //! | `correlate` | on request: puts the spans of several processes together |
 //! | `metrics`, `metric` | makes metrics of the same events |
 //! | `resource` | what process the spans are of |
+//! | `sink` | the adaptors before a sink |
+//! | `views` | spans by kind: `HttpSpan`, `SqlSpan`, `TlsSpan`, `DnsSpan`, `ConnectSpan` |
+//! | `read`, `session` | whole traces, and bytes in pieces: from a reader to spans, from bytes to batches |
 //! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //! | `render` | trees, pages and timelines that people look at |
 //!
 //! A new kind of span is one file in `rules`, with a line in its dispatch, and one in `known` if it has state of its own.
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod anatomy;
 mod attribute;
@@ -53,6 +57,7 @@ mod operations;
 mod options;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
+mod read;
 #[cfg(feature = "render")]
 pub mod render;
 mod resource;
@@ -60,11 +65,18 @@ mod rules;
 mod saved;
 #[cfg(feature = "sdk")]
 mod sdk;
+#[cfg(any(feature = "json", feature = "protobuf"))]
+mod session;
+pub mod sink;
 mod span;
 mod stacks;
 mod text;
 mod timeline;
+mod views;
 mod volume;
+
+/// The sibling crates in the versions whose types are in this one's interface.
+pub use {go_trace_context, go_trace_format, go_trace_sanitize};
 
 pub use anatomy::{Anatomy, Waiting};
 pub use correlate::{
@@ -76,13 +88,19 @@ pub use mapper::Mapper;
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
 pub use options::{Limits, MapperOptions};
+pub use read::ReadError;
 pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
 pub use saved::MapperStateError;
 #[cfg(feature = "sdk")]
 pub use sdk::{SdkError, SdkSink};
+#[cfg(any(feature = "json", feature = "protobuf"))]
+pub use session::{Session, SessionError, SessionOptions};
+pub use sink::{LogSink, Sinks, SpanSink, SpansAndLogs};
 pub use span::{
-    Attribute, Link, Parent, Scope, Span, SpanEvent, SpanKind, SpanSink, Status, UnixTime, Value,
+    Attribute, InstrumentationScope, Link, Parent, Scope, Span, SpanContext, SpanEvent, SpanKind, Status,
+    UnixTime, Value,
 };
+pub use views::{ConnectSpan, DnsSpan, HttpSpan, SqlSpan, TlsSpan};
 pub use volume::{
     Collapse, SamplingRatio, SamplingRatioError, SpanLimits, Volume, VolumeCounters, VolumeOptions,
     VolumeStateError,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::span::{Attribute, Link, UnixTime};
+use crate::span::{Attribute, SpanContext, UnixTime};
 
 /// A message that the program logged into its trace. Its fields are those of OTLP's `LogRecord`
 /// (`opentelemetry/proto/logs/v1/logs.proto`). Go: `runtime/trace.Log`.
@@ -15,7 +15,7 @@ pub struct LogRecord {
     /// When it was written.
     pub time: UnixTime,
     /// The span that it stands on, with its trace and that trace's flags; none where no span of its goroutine was open.
-    pub span: Option<Link>,
+    pub span: Option<SpanContext>,
     /// The class of event: its category, sanitized; empty where it has none.
     pub event_name: Arc<str>,
     /// What it says, sanitized.

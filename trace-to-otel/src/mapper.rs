@@ -8,7 +8,8 @@ use crate::{
     options::MapperOptions,
     rules::{self, Whose},
     saved::{Input, MapperStateError},
-    span::{SpanSink, UnixTime},
+    sink::Sinks,
+    span::UnixTime,
     timeline::Continuity,
 };
 
@@ -17,7 +18,7 @@ const MAGIC: [u8; 8] = *b"gtrmap\0\x05";
 
 /// Turns the events of a trace into spans.
 ///
-/// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`] as soon as it is finished:
+/// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`](crate::SpanSink) as soon as it is finished:
 /// inner ones before outer ones. It lives on over the generations of a trace and over traces that follow on each
 /// other, such as snapshots of one process whose readers [follow] each other; a span that is open
 /// in between stays one. Where generations are missing, what is open goes out as incomplete. A generation with a
@@ -93,11 +94,14 @@ impl Mapper {
     ///
     /// Those of the sink. The events that are left in the iterator have not been taken then.
     #[inline]
-    pub fn events<S: SpanSink>(
+    pub fn events<S: Sinks + ?Sized>(
         &mut self,
         events: &mut ReadyEvents<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        if let Some(first) = events.clone().next() {
+            self.announce(&first, sink)?;
+        }
         // In a register: in memory, each event would have to wait for the one before.
         let mut latest = self.mapping.timeline.latest_in_generation();
         for event in events {
@@ -121,7 +125,8 @@ impl Mapper {
     ///
     /// Those of the sink.
     #[inline]
-    pub fn event<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+    pub fn event<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        self.announce(event, sink)?;
         let whose = Whose::of(event.event_type());
         if whose == Whose::More {
             return self.event_with_more(event, sink);
@@ -130,9 +135,24 @@ impl Mapper {
         rules::goroutine_moves(&mut self.mapping, event, whose, sink)
     }
 
+    /// Goes over to the generation of an event that no sync event has announced, as of
+    /// [one read on its own](go_trace_format::Generation::events): without its clock no time would mean anything.
+    #[inline]
+    fn announce<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        if self.mapping.timeline.is_of(event) || event.event_type() == EventType::Sync {
+            return Ok(());
+        }
+        let continues = self.mapping.timeline.may_continue(event);
+        self.begin_generation(event, continues, sink)
+    }
+
     /// An event that says more than what a goroutine does.
     #[inline(never)]
-    fn event_with_more<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+    fn event_with_more<S: Sinks + ?Sized>(
+        &mut self,
+        event: &Event<'_>,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
         if event.event_type() == EventType::Sync {
             // Of the next generation, perhaps of another trace: its time is not the clock's under way.
             return self.sync(event, sink);
@@ -147,7 +167,7 @@ impl Mapper {
     /// # Errors
     ///
     /// Those of the sink.
-    pub fn finish<S: SpanSink>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+    pub fn finish<S: Sinks + ?Sized>(&mut self, sink: &mut S) -> Result<(), S::Error> {
         rules::end_all(&mut self.mapping, sink)?;
         self.mapping.forget_tasks();
         self.mapping.forget();
@@ -187,13 +207,25 @@ impl Mapper {
         Some(Self { mapping: Mapping::load(options, input)?, is_resumed: true })
     }
 
-    fn sync<S: SpanSink>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+    fn sync<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
         let EventKind::Sync(sync) = event.kind() else { return Ok(()) };
         if sync.generation.is_none() {
             return Ok(());
         }
-        let is_resumed = core::mem::take(&mut self.is_resumed);
-        let continues = sync.continues || (is_resumed && self.mapping.timeline.may_continue(event));
+        let continues = sync.continues || (self.is_resumed && self.mapping.timeline.may_continue(event));
+        self.begin_generation(event, continues, sink)
+    }
+
+    /// Goes over to the generation of an event.
+    #[cold]
+    #[inline(never)]
+    fn begin_generation<S: Sinks + ?Sized>(
+        &mut self,
+        event: &Event<'_>,
+        continues: bool,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
+        self.is_resumed = false;
         let continuity = self.mapping.timeline.continuity(event, continues);
         match continuity {
             Continuity::Next => {}

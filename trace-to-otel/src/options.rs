@@ -15,7 +15,7 @@ pub struct MapperOptions {
     pub sanitizer: Sanitizer,
     /// Whether logs become span events. Logs that carry a span's context are read anyway.
     pub logs: bool,
-    /// Whether logs become log records instead, where the sink [takes such](crate::SpanSink::takes_logs). Each is handed on
+    /// Whether logs become log records instead, where the sink [takes such](crate::Sinks). Each is handed on
     /// with the span that it stands on.
     pub log_records: bool,
     /// Whether spans go out whose own context the program wrote down. Off for a program whose SDK exports these

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use go_trace_context::{SpanId, TraceFlags, TraceId, TraceParent};
+use go_trace_context::{SpanId, TraceFlags, TraceId, TraceParent, TraceState};
 use go_trace_format::{
     Time,
     event::{GoroutineId, Operation, ProcId, TaskId, ThreadId},
@@ -361,6 +361,16 @@ impl Saved for TraceFlags {
 
     fn load(input: &mut Input<'_>) -> Option<Self> {
         u8::load(input).map(Self::from_byte)
+    }
+}
+
+impl Saved for TraceState {
+    fn save(&self, out: &mut Vec<u8>) {
+        Arc::<str>::from(self.to_string()).save(out);
+    }
+
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        Arc::<str>::load(input)?.parse().ok()
     }
 }
 

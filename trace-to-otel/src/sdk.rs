@@ -5,17 +5,14 @@
 //!
 //! A span is represented whole, but for this:
 //! * An SDK's link says whether the other span is remote. Ours do not know, and go out as not remote.
-//! * [`SystemTime`] counts in steps of 100 ns on Windows: times lose digits there.
+//! * Of a trace state, entries go out that the SDK's type takes: it knows level 1 of the specification.
+//! * [`SystemTime`](std::time::SystemTime) counts in steps of 100 ns on Windows: times lose digits there.
 //! * An SDK's resource has no order.
 
 use core::fmt;
-use std::time::{Duration, SystemTime};
 
-use go_trace_context::{SpanId, TraceFlags, TraceId};
-use opentelemetry::{
-    InstrumentationScope, Key, KeyValue,
-    trace::{self as otel, SpanContext, TraceState},
-};
+use go_trace_context::{SpanId, TraceState};
+use opentelemetry::{InstrumentationScope, Key, KeyValue, trace as otel};
 use opentelemetry_sdk::{
     Resource as SdkResource,
     error::OTelSdkError,
@@ -25,7 +22,8 @@ use opentelemetry_semantic_conventions::SCHEMA_URL;
 
 use crate::{
     resource::Resource,
-    span::{Attribute, Link, Scope, Span, SpanEvent, SpanKind, SpanSink, Status, UnixTime, Value},
+    sink::SpanSink,
+    span::{Attribute, Link, Scope, Span, SpanContext, SpanEvent, SpanKind, Status, Value},
 };
 
 impl From<&Span> for SpanData {
@@ -33,26 +31,29 @@ impl From<&Span> for SpanData {
         let anatomy = span.anatomy.iter().flat_map(|anatomy| anatomy.attributes());
         let anatomy = anatomy.map(|(key, seconds)| KeyValue::new(key, seconds));
         Self {
-            span_context: span_context(span.trace_id, span.span_id, span.flags),
+            span_context: span_context(span.context(), &span.trace_state),
             parent_span_id: span.parent.map_or(otel::SpanId::INVALID, |parent| span_id(parent.span_id)),
             parent_span_is_remote: span.parent.is_some_and(|parent| parent.is_remote),
             span_kind: match span.kind {
                 SpanKind::Internal => otel::SpanKind::Internal,
                 SpanKind::Server => otel::SpanKind::Server,
                 SpanKind::Client => otel::SpanKind::Client,
+                SpanKind::Producer => otel::SpanKind::Producer,
+                SpanKind::Consumer => otel::SpanKind::Consumer,
             },
             name: span.name.to_string().into(),
-            start_time: system_time(span.start),
-            end_time: system_time(span.end),
+            start_time: span.start.into(),
+            end_time: span.end.into(),
             attributes: span.attributes.iter().map(key_value).chain(anatomy).collect(),
             dropped_attributes_count: span.dropped_attributes,
             events: span_events(span),
             links: span_links(span),
-            status: match span.status {
+            status: match &span.status {
                 Status::Unset => otel::Status::Unset,
-                Status::Error => otel::Status::error(""),
+                Status::Ok => otel::Status::Ok,
+                Status::Error { description } => otel::Status::error(description.clone()),
             },
-            instrumentation_scope: instrumentation_scope(span.scope),
+            instrumentation_scope: instrumentation_scope(&span.scope),
         }
     }
 }
@@ -69,24 +70,24 @@ impl From<&Resource> for SdkResource {
     }
 }
 
-fn span_context(trace_id: TraceId, id: SpanId, flags: TraceFlags) -> SpanContext {
-    let trace_id = otel::TraceId::from_bytes(trace_id.to_bytes());
-    let flags = opentelemetry::TraceFlags::new(flags.to_byte());
-    SpanContext::new(trace_id, span_id(id), flags, false, TraceState::NONE)
+fn span_context(context: SpanContext, state: &TraceState) -> otel::SpanContext {
+    let trace_id = otel::TraceId::from_bytes(context.trace_id.to_bytes());
+    let flags = opentelemetry::TraceFlags::new(context.flags.to_byte());
+    let state = match state.is_empty() {
+        true => otel::TraceState::NONE,
+        false => state.to_opentelemetry().value,
+    };
+    otel::SpanContext::new(trace_id, span_id(context.span_id), flags, false, state)
 }
 
 fn span_id(id: SpanId) -> otel::SpanId {
     otel::SpanId::from_bytes(id.to_bytes())
 }
 
-fn system_time(time: UnixTime) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_nanos(time.0)
-}
-
 fn span_events(span: &Span) -> SpanEvents {
     let event = |event: &SpanEvent| {
         let attributes = event.attributes.iter().map(key_value).collect();
-        otel::Event::new(event.name.to_string(), system_time(event.time), attributes, 0)
+        otel::Event::new(event.name.to_string(), event.time.into(), attributes, 0)
     };
     let mut events = SpanEvents::default();
     events.events = span.events.iter().map(event).collect();
@@ -95,19 +96,24 @@ fn span_events(span: &Span) -> SpanEvents {
 }
 
 fn span_links(span: &Span) -> SpanLinks {
-    let link =
-        |link: &Link| otel::Link::new(span_context(link.trace_id, link.span_id, link.flags), Vec::new(), 0);
+    let link = |link: &Link| {
+        let attributes = link.attributes.iter().map(key_value).collect();
+        otel::Link::new(span_context(link.context(), &link.trace_state), attributes, link.dropped_attributes)
+    };
     let mut links = SpanLinks::default();
     links.links = span.links.iter().map(link).collect();
     links.dropped_count = span.dropped_links;
     links
 }
 
-fn instrumentation_scope(scope: Scope) -> InstrumentationScope {
-    InstrumentationScope::builder(scope.name())
-        .with_version(env!("CARGO_PKG_VERSION"))
-        .with_schema_url(SCHEMA_URL)
-        .build()
+fn instrumentation_scope(scope: &Scope) -> InstrumentationScope {
+    let builder = InstrumentationScope::builder(scope.name().to_owned());
+    match scope {
+        Scope::Custom(scope) if scope.version.is_empty() => builder,
+        Scope::Custom(scope) => builder.with_version(scope.version.clone()),
+        built_in => builder.with_version(built_in.version().to_owned()).with_schema_url(SCHEMA_URL),
+    }
+    .build()
 }
 
 fn key_value(attribute: &Attribute) -> KeyValue {

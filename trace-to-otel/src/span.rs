@@ -1,14 +1,19 @@
-//! The lean span between mapping and encoding, and who takes it.
+//! The lean span between mapping and encoding.
 
 use core::{
     fmt,
     num::{NonZeroU64, NonZeroU128},
+    time::Duration,
 };
-use std::{borrow::Cow, convert::Infallible, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use go_trace_context::{SpanId, TraceFlags, TraceId};
+use go_trace_context::{SpanId, TraceFlags, TraceId, TraceState};
 
-use crate::{anatomy::Anatomy, log::LogRecord};
+use crate::anatomy::Anatomy;
 
 /// A moment on the wall clock as OTLP has it: nanoseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +23,13 @@ pub struct UnixTime(
     /// Nanoseconds.
     pub u64,
 );
+
+/// Exactly where the system's clock counts in nanoseconds; Windows counts in steps of 100.
+impl From<UnixTime> for SystemTime {
+    fn from(time: UnixTime) -> Self {
+        UNIX_EPOCH + Duration::from_nanos(time.0)
+    }
+}
 
 /// A finished span. Its fields are those of OTLP's `Span` (`opentelemetry/proto/trace/v1/trace.proto`).
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +41,8 @@ pub struct Span {
     pub span_id: SpanId,
     /// The flags of its trace.
     pub flags: TraceFlags,
+    /// What the tracing systems of its trace hand on: empty in what a [`Mapper`](crate::Mapper) makes, as no trace tells.
+    pub trace_state: TraceState,
     /// The span that it is part of; none for the root of a trace.
     pub parent: Option<Parent>,
     /// What in a Go trace it stands for.
@@ -74,6 +88,7 @@ impl Span {
             trace_id,
             span_id,
             flags: TraceFlags::SAMPLED,
+            trace_state: TraceState::new(),
             parent: None,
             scope,
             kind: SpanKind::Internal,
@@ -97,9 +112,21 @@ impl Span {
         Self::new(trace_id, span_id, Scope::Task, Arc::default(), (UnixTime(0), UnixTime(0)))
     }
 
+    /// The place that it has among all spans of the world.
+    #[must_use]
+    pub fn context(&self) -> SpanContext {
+        SpanContext::new(self.trace_id, self.span_id, self.flags)
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.duration_nanos())
+    }
+
     /// How long it took, in nanoseconds.
     #[must_use]
-    pub fn duration(&self) -> u64 {
+    pub fn duration_nanos(&self) -> u64 {
         self.end.0.saturating_sub(self.start.0)
     }
 
@@ -128,8 +155,31 @@ impl Parent {
     }
 }
 
-/// Another span that a span has to do with.
+/// Which span of which trace, and the flags of that trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+// Aligned as numbers are: of bytes that have just been copied in other pieces than they are read in, the processor waits
+// for everything that was stored before.
+#[repr(align(8))]
+#[non_exhaustive]
+pub struct SpanContext {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span.
+    pub span_id: SpanId,
+    /// The flags of the trace.
+    pub flags: TraceFlags,
+}
+
+impl SpanContext {
+    /// The span of this id in that trace.
+    #[must_use]
+    pub const fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
+        Self { trace_id, span_id, flags }
+    }
+}
+
+/// Another span that a span has to do with. OTLP: `Span.Link`.
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Link {
     /// The trace of the other span.
@@ -138,18 +188,43 @@ pub struct Link {
     pub span_id: SpanId,
     /// The flags of the other span's trace.
     pub flags: TraceFlags,
+    /// What the tracing systems of the other span's trace hand on.
+    pub trace_state: TraceState,
+    /// What is known of how the two belong together.
+    pub attributes: Vec<Attribute>,
+    /// How many attributes a limit has kept out.
+    pub dropped_attributes: u32,
 }
 
 impl Link {
-    /// The span of this id in that trace.
+    /// A link to the span of this id in that trace, and nothing more.
     #[must_use]
     pub const fn new(trace_id: TraceId, span_id: SpanId, flags: TraceFlags) -> Self {
-        Self { trace_id, span_id, flags }
+        Self {
+            trace_id,
+            span_id,
+            flags,
+            trace_state: TraceState::new(),
+            attributes: Vec::new(),
+            dropped_attributes: 0,
+        }
+    }
+
+    /// The span that it leads to.
+    #[must_use]
+    pub const fn context(&self) -> SpanContext {
+        SpanContext::new(self.trace_id, self.span_id, self.flags)
+    }
+}
+
+impl From<SpanContext> for Link {
+    fn from(SpanContext { trace_id, span_id, flags }: SpanContext) -> Self {
+        Self::new(trace_id, span_id, flags)
     }
 }
 
 /// What in a Go trace a span stands for; the instrumentation scope that it goes out under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Scope {
     /// A user task. Go: `runtime/trace.NewTask`.
@@ -174,11 +249,46 @@ pub enum Scope {
     Messaging,
     /// A function that the user has named.
     Function,
+    /// What a program adds that makes spans of its own. A [`Mapper`](crate::Mapper) makes none.
+    Custom(Arc<InstrumentationScope>),
+}
+
+/// Who made a record. OTLP: `InstrumentationScope`.
+///
+/// ```
+/// use trace_to_otel::{InstrumentationScope, Scope};
+///
+/// let scope = Scope::from(InstrumentationScope::new("example.com/billing", "1.4.0"));
+/// assert_eq!((scope.name(), scope.version()), ("example.com/billing", "1.4.0"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct InstrumentationScope {
+    /// Its name, by which receivers tell scopes apart.
+    pub name: Cow<'static, str>,
+    /// Its version; empty where it has none.
+    pub version: Cow<'static, str>,
+}
+
+impl InstrumentationScope {
+    /// A scope of this name, in that version.
+    pub fn new(name: impl Into<Cow<'static, str>>, version: impl Into<Cow<'static, str>>) -> Self {
+        Self { name: name.into(), version: version.into() }
+    }
+}
+
+impl From<InstrumentationScope> for Scope {
+    fn from(scope: InstrumentationScope) -> Self {
+        Self::Custom(Arc::new(scope))
+    }
 }
 
 impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 11] = [
+    /// How many scopes are built in.
+    pub(crate) const COUNT: usize = 11;
+
+    /// Every scope that is built in.
+    pub const ALL: [Self; Self::COUNT] = [
         Self::Task,
         Self::Region,
         Self::Range,
@@ -192,22 +302,63 @@ impl Scope {
         Self::Function,
     ];
 
+    /// Their names.
+    pub(crate) const NAMES: [&'static str; Self::COUNT] = [
+        "gotrace.task",
+        "gotrace.region",
+        "gotrace.range",
+        "gotrace.http",
+        "gotrace.sql",
+        "gotrace.net",
+        "gotrace.tls",
+        "gotrace.rpc",
+        "gotrace.db",
+        "gotrace.messaging",
+        "gotrace.function",
+    ];
+
     /// The name of the instrumentation scope.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
-            Self::Task => "gotrace.task",
-            Self::Region => "gotrace.region",
-            Self::Range => "gotrace.range",
-            Self::Http => "gotrace.http",
-            Self::Sql => "gotrace.sql",
-            Self::Net => "gotrace.net",
-            Self::Tls => "gotrace.tls",
-            Self::Rpc => "gotrace.rpc",
-            Self::Database => "gotrace.db",
-            Self::Messaging => "gotrace.messaging",
-            Self::Function => "gotrace.function",
+            Self::Custom(scope) => &scope.name,
+            built_in => Self::NAMES[built_in.index()],
         }
+    }
+
+    /// The version of the instrumentation scope: this crate's, of those that are built in.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        match self {
+            Self::Custom(scope) => &scope.version,
+            _ => env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// Where it stands among [all](Self::ALL) that are built in, and behind them for any other. Ids are made of it.
+    #[inline]
+    pub(crate) const fn index(&self) -> usize {
+        match self {
+            Self::Task => 0,
+            Self::Region => 1,
+            Self::Range => 2,
+            Self::Http => 3,
+            Self::Sql => 4,
+            Self::Net => 5,
+            Self::Tls => 6,
+            Self::Rpc => 7,
+            Self::Database => 8,
+            Self::Messaging => 9,
+            Self::Function => 10,
+            Self::Custom(_) => Self::COUNT,
+        }
+    }
+}
+
+/// Its name.
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -222,6 +373,10 @@ pub enum SpanKind {
     Server,
     /// The side that asks.
     Client,
+    /// The side that leaves a message, and does not wait for what becomes of it. A [`Mapper`](crate::Mapper) makes none.
+    Producer,
+    /// The side that takes a message. A [`Mapper`](crate::Mapper) makes none.
+    Consumer,
 }
 
 impl SpanKind {
@@ -232,28 +387,90 @@ impl SpanKind {
             Self::Internal => 1,
             Self::Server => 2,
             Self::Client => 3,
+            Self::Producer => 4,
+            Self::Consumer => 5,
+        }
+    }
+
+    /// Its name in the specification, in small letters: `server`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
         }
     }
 }
 
-/// How a span ended. OTLP: `Status`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// Its name.
+impl fmt::Display for SpanKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How a span ended. OTLP: `Status`. Only a failure has a description, as the specification wants it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
     /// Nobody has said.
     #[default]
     Unset,
+    /// The program has said that it succeeded. A [`Mapper`](crate::Mapper) says so of none, as no trace tells.
+    Ok,
     /// It failed.
-    Error,
+    Error {
+        /// How, in words; often empty. What a [`Mapper`](crate::Mapper) knows of a failure is in `error.type`.
+        description: Cow<'static, str>,
+    },
 }
 
 impl Status {
+    /// A failure of which nothing more is said.
+    pub const ERROR: Self = Self::Error { description: Cow::Borrowed("") };
+
+    /// A failure, and how in words.
+    pub fn error(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::Error { description: description.into() }
+    }
+
+    /// Whether it is a failure.
+    #[must_use]
+    pub const fn is_error(&self) -> bool {
+        matches!(self, Self::Error { .. })
+    }
+
     /// OTLP's number for it.
     #[must_use]
-    pub const fn number(self) -> u8 {
+    pub const fn number(&self) -> u8 {
         match self {
             Self::Unset => 0,
-            Self::Error => 2,
+            Self::Ok => 1,
+            Self::Error { .. } => 2,
+        }
+    }
+
+    /// What a failure is described by; empty for all else.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        match self {
+            Self::Error { description } => description,
+            _ => "",
+        }
+    }
+}
+
+/// `unset`, `ok`, or `error` with its description.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unset => f.pad("unset"),
+            Self::Ok => f.pad("ok"),
+            Self::Error { description } if description.is_empty() => f.pad("error"),
+            Self::Error { description } => write!(f, "error: {description}"),
         }
     }
 }
@@ -319,112 +536,71 @@ impl fmt::Display for Value {
     }
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
-    }
+/// What a value can be made of, and the variant that it is then.
+macro_rules! values {
+    ($($variant:ident: $($type:ty),+;)+) => {$($(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )+)+};
 }
 
-impl From<Arc<str>> for Value {
-    fn from(text: Arc<str>) -> Self {
-        Self::Text(text)
-    }
+values! {
+    Text: &str, String, Box<str>, Cow<'_, str>, Arc<str>;
+    Integer: i8, i16, i32, i64, u8, u16, u32;
+    Float: f32, f64;
+    Boolean: bool;
 }
 
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Integer(number)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Self::Float(number)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(yes: bool) -> Self {
-        Self::Boolean(yes)
-    }
-}
-
-/// Whatever takes finished spans: an encoder, an exporter, a list.
-pub trait SpanSink {
-    /// Why a span could not be taken.
-    type Error;
-
-    /// Takes one span.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps the sink from taking it. The span is lost then, and so may others be that the same event
-    /// finishes: a caller that goes on afterwards has to count on that.
-    fn take(&mut self, span: Span) -> Result<(), Self::Error>;
-
-    /// The same by reference: what the sink leaves of the span, its memory above all, serves for the next one. A
-    /// [`Mapper`](crate::Mapper) hands spans on by this. To be written for a sink that only looks at spans, as encoders
-    /// do; whatever it leaves behind may be changed.
-    ///
-    /// # Errors
-    ///
-    /// As [`take`](Self::take).
-    fn lend(&mut self, span: &mut Span) -> Result<(), Self::Error> {
-        self.take(core::mem::replace(span, Span::nothing()))
+impl Value {
+    /// The text, where it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
     }
 
-    /// Whether it takes log records too. To one that does not, none are handed: logs stay events of their spans.
-    fn takes_logs(&self) -> bool {
-        false
+    /// The whole number, where it is one.
+    #[must_use]
+    pub const fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            _ => None,
+        }
     }
 
-    /// Takes one log record. The span that it stands on comes later, as it may not have ended.
-    ///
-    /// # Errors
-    ///
-    /// Whatever keeps the sink from taking it.
-    fn take_log(&mut self, log: LogRecord) -> Result<(), Self::Error> {
-        debug_assert!(!self.takes_logs(), "a sink that takes logs says how");
-        let _ = log;
-        Ok(())
-    }
-}
-
-/// Whoever owns the sink.
-impl<S: SpanSink + ?Sized> SpanSink for &mut S {
-    type Error = S::Error;
-
-    fn take(&mut self, span: Span) -> Result<(), S::Error> {
-        (**self).take(span)
+    /// The number, where it is one that need not be whole.
+    #[must_use]
+    pub const fn as_float(&self) -> Option<f64> {
+        match self {
+            Self::Float(number) => Some(*number),
+            _ => None,
+        }
     }
 
-    fn lend(&mut self, span: &mut Span) -> Result<(), S::Error> {
-        (**self).lend(span)
-    }
-
-    fn takes_logs(&self) -> bool {
-        (**self).takes_logs()
-    }
-
-    fn take_log(&mut self, log: LogRecord) -> Result<(), S::Error> {
-        (**self).take_log(log)
-    }
-}
-
-/// Keeps the spans.
-impl SpanSink for Vec<Span> {
-    type Error = Infallible;
-
-    fn take(&mut self, span: Span) -> Result<(), Infallible> {
-        self.push(span);
-        Ok(())
+    /// Yes or no, where it is one of them.
+    #[must_use]
+    pub const fn as_boolean(&self) -> Option<bool> {
+        match self {
+            Self::Boolean(yes) => Some(*yes),
+            _ => None,
+        }
     }
 }
 
 crate::saved::saved!(UnixTime { 0 });
-crate::saved::saved!(Link { trace_id, span_id, flags });
+crate::saved::saved!(SpanContext { trace_id, span_id, flags });
+crate::saved::saved!(Link { trace_id, span_id, flags, trace_state, attributes, dropped_attributes });
 crate::saved::saved!(SpanEvent { time, name, attributes });
 crate::saved::saved!(Attribute { key, value });
 crate::saved::saved_enum!(Value { 0 => Text(text), 1 => Integer(number), 2 => Float(number), 3 => Boolean(yes) });
-crate::saved::saved_enum!(SpanKind { 0 => Internal, 1 => Server, 2 => Client });
-crate::saved::saved_enum!(Scope { 0 => Task, 1 => Region, 2 => Range, 3 => Http, 4 => Sql, 5 => Net, 6 => Tls, 7 => Rpc, 8 => Database, 9 => Messaging, 10 => Function });
+crate::saved::saved!(InstrumentationScope { name, version });
+crate::saved::saved_enum!(SpanKind { 0 => Internal, 1 => Server, 2 => Client, 3 => Producer, 4 => Consumer });
+crate::saved::saved_enum!(Scope {
+    0 => Task, 1 => Region, 2 => Range, 3 => Http, 4 => Sql, 5 => Net, 6 => Tls, 7 => Rpc, 8 => Database, 9 => Messaging,
+    10 => Function, 11 => Custom(scope),
+});

@@ -81,6 +81,12 @@ impl Timeline {
         self.latest_in_generation
     }
 
+    /// Whether an event is of the generation under way.
+    #[inline]
+    pub(crate) fn is_of(&self, event: &Event<'_>) -> bool {
+        self.origin.is_some_and(|origin| origin.generation == event.generation())
+    }
+
     /// What the generation that `event` opens is to what came before.
     pub(crate) fn continuity(&self, event: &Event<'_>, continues: bool) -> Continuity {
         let Some(origin) = self.origin else { return Continuity::Next };

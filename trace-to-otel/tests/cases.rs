@@ -68,7 +68,7 @@ fn attributes_of_a_task_and_its_region() {
             "code.line.number",
             "gotrace.task.id",
             "gotrace.goroutine.id",
-            "thread.id"
+            "gotrace.thread.id"
         ]
     );
     assert_eq!(task.attribute("code.function.name"), Some(&"main.main".into()));
@@ -76,7 +76,7 @@ fn attributes_of_a_task_and_its_region() {
     assert_eq!(integer(task, "code.line.number"), Some(12));
     assert_eq!(integer(region, "gotrace.task.id"), Some(1));
     assert_eq!(integer(region, "gotrace.goroutine.id"), Some(7));
-    assert_eq!(integer(region, "thread.id"), Some(7));
+    assert_eq!(integer(region, "gotrace.thread.id"), Some(7));
 }
 
 #[test]
@@ -96,7 +96,10 @@ fn without_scheduling_regions_are_found_by_task_and_name() {
     let (moved, task) = (find(&spans, "moved"), find(&spans, "task"));
     assert_eq!((moved.start.0, moved.end.0), (time(1, 4), time(1, 6)));
     assert_eq!(moved.parent.map(|parent| parent.span_id), Some(task.span_id));
-    assert_eq!((integer(moved, "gotrace.goroutine.id"), integer(moved, "thread.id")), (None, Some(7)));
+    assert_eq!(
+        (integer(moved, "gotrace.goroutine.id"), integer(moved, "gotrace.thread.id")),
+        (None, Some(7))
+    );
     assert_eq!(task.events.len(), 1, "the log is the task's: the region may be another goroutine's");
 }
 

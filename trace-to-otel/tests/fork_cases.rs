@@ -42,18 +42,18 @@ fn told(span: &Span, spans: &[Span]) -> String {
         None => "root".to_owned(),
     };
     let attributes = span.attributes.iter().filter(|attribute| {
-        !matches!(&*attribute.key, "gotrace.goroutine.id" | "thread.id" | "gotrace.fork.trace_id")
+        !matches!(&*attribute.key, "gotrace.goroutine.id" | "gotrace.thread.id" | "gotrace.fork.trace_id")
     });
     let attributes: Vec<_> =
         attributes.map(|attribute| format!("{}={}", attribute.key, attribute.value)).collect();
     format!(
-        "{:?} {:?} '{}' {}-{} {place} {:?} {}",
+        "{:?} {:?} '{}' {}-{} {place} {} {}",
         span.scope,
         span.kind,
         span.name,
         event(span.start.0),
         event(span.end.0),
-        span.status,
+        if span.status.is_error() { "Error" } else { "Unset" },
         attributes.join(" ")
     )
 }

@@ -5,7 +5,8 @@ mod common;
 use common::script::{Script, UNIT, time, trace};
 use go_trace_format::{Dialect, EventType as E};
 use trace_to_otel::{
-    Anatomy, Counters, LogRecord, Mapper, MapperOptions, Scope, Span, SpanKind, SpanSink, Status, Value,
+    Anatomy, Counters, LogRecord, LogSink, Mapper, MapperOptions, Scope, Span, SpanKind, SpanSink,
+    SpansAndLogs, Status, Value,
 };
 
 /// A trace of one generation in which all threads run their goroutines.
@@ -70,7 +71,7 @@ fn a_request_through_client_and_server_to_the_database() {
     let spans = spans(&trace);
     let [sql, server, client, region] = &spans[..] else { panic!("{spans:#?}") };
     assert_eq!((client.kind, server.kind, sql.kind), (SpanKind::Client, SpanKind::Server, SpanKind::Client));
-    assert_eq!((client.scope, server.scope, sql.scope), (Scope::Http, Scope::Http, Scope::Sql));
+    assert_eq!((&client.scope, &server.scope, &sql.scope), (&Scope::Http, &Scope::Http, &Scope::Sql));
     assert_eq!((client.span_id.as_u64(), server.span_id.as_u64()), (0xc1, 0x5e), "the ids of the wire");
     assert_eq!(
         (parent(client), parent(server), parent(sql)),
@@ -79,7 +80,10 @@ fn a_request_through_client_and_server_to_the_database() {
     assert!(client.trace_id == server.trace_id && server.trace_id == sql.trace_id);
     assert_ne!(client.trace_id, region.trace_id);
     assert_eq!((client.links[0].span_id, client.links[0].trace_id), (region.span_id, region.trace_id));
-    assert_eq!((client.status, server.status, sql.status), (Status::Error, Status::Error, Status::Unset));
+    assert_eq!(
+        [&client.status, &server.status, &sql.status],
+        [&Status::ERROR, &Status::ERROR, &Status::Unset]
+    );
     assert_eq!((text(client, "error.type"), text(server, "url.path")), (Some("503"), Some("/p")));
     assert_eq!(text(sql, "db.query.text"), Some("SELECT a FROM t WHERE s = ?"));
     assert_eq!(text(sql, "gotrace.fork.trace_id"), Some("0000000000000050"));
@@ -124,7 +128,7 @@ fn operations_without_start_or_end() {
     );
     assert_eq!((connect.start.0, connect.anatomy), (time(1, 0), None), "the begin of the trace");
     for handshake in spans.iter().filter(|span| span.scope == Scope::Tls) {
-        assert_eq!((text(handshake, "gotrace.incomplete"), handshake.status), (Some("end"), Status::Unset));
+        assert_eq!((text(handshake, "gotrace.incomplete"), &handshake.status), (Some("end"), &Status::Unset));
         assert_eq!(parent(handshake), None, "a handshake is not part of one whose end is lost");
     }
 }
@@ -316,10 +320,10 @@ impl SpanSink for Both {
     fn take(&mut self, span: Span) -> Result<(), Self::Error> {
         self.spans.take(span)
     }
+}
 
-    fn takes_logs(&self) -> bool {
-        true
-    }
+impl LogSink for Both {
+    type Error = std::convert::Infallible;
 
     fn take_log(&mut self, log: LogRecord) -> Result<(), Self::Error> {
         self.logs.push(log);
@@ -333,9 +337,9 @@ fn both(trace: &[u8], change: impl FnOnce(&mut MapperOptions)) -> (Both, Counter
     let (mut mapper, mut both) = (Mapper::with_options(options), Both::default());
     let mut reader = go_trace_format::Reader::from_slice(trace).expect("a trace");
     while let Some(event) = reader.next_event().expect("slices can be read") {
-        let Ok(()) = mapper.event(&event, &mut both);
+        let Ok(()) = mapper.event(&event, &mut SpansAndLogs(&mut both));
     }
-    let Ok(()) = mapper.finish(&mut both);
+    let Ok(()) = mapper.finish(&mut SpansAndLogs(&mut both));
     (both, *mapper.counters())
 }
 

@@ -110,7 +110,7 @@ fn anatomies_sum_to_durations() {
         for span in spans_of(&trace).iter().flat_map(|(_, spans)| spans) {
             let Some(anatomy) = &span.anatomy else { continue };
             let sum = anatomy.running + anatomy.runnable + anatomy.syscall + anatomy.waiting();
-            assert_eq!(sum, span.duration(), "{name}: {span:#?}");
+            assert_eq!(sum, span.duration_nanos(), "{name}: {span:#?}");
             assert!(anatomy.gc_assist <= sum, "{name}: {span:#?}");
             bound += 1;
         }

@@ -16,7 +16,7 @@ fn describe(span: &Span, begin: u64, text: &mut String) -> std::fmt::Result {
     writeln!(text, "  trace {} span {} parent {parent} flags {}", span.trace_id, span.span_id, span.flags)?;
     writeln!(
         text,
-        "  {} to {} ns, {:?}, {:?}",
+        "  {} to {} ns, {}, {}",
         span.start.0 - begin,
         span.end.0 - begin,
         span.kind,

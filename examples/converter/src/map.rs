@@ -6,7 +6,7 @@
 
 use anyhow::{Context, bail};
 use go_trace_format::{Event, event};
-use trace_to_otel::{Mapper, MapperOptions, SpanSink, UnixTime, Volume};
+use trace_to_otel::{Mapper, MapperOptions, Sinks, SpanSink, UnixTime, Volume};
 
 use crate::{
     cli::Mapping,
@@ -15,7 +15,17 @@ use crate::{
 };
 
 /// Takes the spans of one process after the other.
-pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'static> {
+pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'static> + Sized {
+    /// Whether log records are wanted: then [`sinks`](Self::sinks) have to take them.
+    fn takes_logs(&self) -> bool {
+        false
+    }
+
+    /// What a mapper is given: what stands before this output, for spans alone.
+    fn sinks<'v>(volume: &'v mut Volume<&mut Self>) -> impl Sinks<Error = Self::Error> + 'v {
+        volume
+    }
+
     /// The spans of a process begin; `source` is its first trace, which is taken to begin at `base_time` where it
     /// holds no clock.
     fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), Self::Error>;
@@ -100,7 +110,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
             }
             match &mut self.process {
                 Some(process) => {
-                    process.mapper.event(event, &mut self.output).context(WRITING)?;
+                    process.mapper.event(event, &mut O::sinks(&mut self.output)).context(WRITING)?;
                     let time = process.mapper.unix_time(event);
                     self.output.sink_mut().event(event, time).context(WRITING)
                 }
@@ -137,7 +147,8 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     }
 
     fn begin_process(&mut self, source: &Source) -> anyhow::Result<()> {
-        let options = options(self.mapping, source);
+        let mut options = options(self.mapping, source);
+        options.log_records = self.output.sink().takes_logs();
         let base_time = options.base_time;
         let mapper = Mapper::with_options(options);
         self.process = Some(Process { source: source.clone(), mapper, has_generation: false });
@@ -146,7 +157,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
 
     fn end_process(&mut self) -> anyhow::Result<()> {
         let Some(Process { source, mut mapper, .. }) = self.process.take() else { return Ok(()) };
-        mapper.finish(&mut self.output).context(WRITING)?;
+        mapper.finish(&mut O::sinks(&mut self.output)).context(WRITING)?;
         self.output.flush().context(WRITING)?;
         let mut lacks = Notes::new(self.has_details);
         lacks.add_counters(mapper.counters());
@@ -167,8 +178,6 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
 fn options(mapping: &Mapping, source: &Source) -> MapperOptions {
     let mut options = MapperOptions::default();
     options.logs = !mapping.no_logs;
-    // Where the output takes none, they stay events.
-    options.log_records = true;
     options.unsampled = mapping.unsampled;
     options.written_contexts = !mapping.sdk_exports;
     options.db_system_name = mapping.db_system.as_str().into();

@@ -138,7 +138,7 @@ impl Correlator {
                 false => self.dropped_spans += u64::from(span.scope == Scope::Task),
             }
         }
-        let is_client = match (span.scope, span.kind) {
+        let is_client = match (&span.scope, span.kind) {
             (Scope::Http, SpanKind::Client) => true,
             (Scope::Http, SpanKind::Server) => false,
             _ => return,

@@ -210,7 +210,7 @@ impl OpenOperation {
             attributes.push(Attribute::new(attribute::FORK_TRACE_ID, fold.to_string().as_str()));
         }
         let name = self.side.map(|side| operations::name_by_side(described, side));
-        let (scope, kind) = (described.scope, described.kind);
+        let (scope, kind) = (described.scope.clone(), described.kind);
         Some(Form { scope, kind, status: Status::Unset, name, attributes })
     }
 }

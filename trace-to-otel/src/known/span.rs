@@ -155,7 +155,7 @@ impl OpenSpan {
             return self.identity.place(parent);
         }
         let placed = self.identity.place(None);
-        Placed { link: placed.link.or(parent.map(Link::from)), ..placed }
+        Placed { link: placed.link.or(parent), ..placed }
     }
 }
 

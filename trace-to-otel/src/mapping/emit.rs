@@ -13,7 +13,8 @@ use crate::{
     },
     log::LogRecord,
     mapping::Mapping,
-    span::{Attribute, Link, SpanEvent, SpanSink, Value},
+    sink::{LogSink, Sinks},
+    span::{Attribute, SpanEvent, Value},
 };
 
 /// The name of the event of a log without category.
@@ -23,7 +24,7 @@ const ANATOMY: &str = "gotrace.anatomy";
 
 impl Mapping {
     /// Hands a span on, after its logs where these are records of their own.
-    pub(crate) fn emit<S: SpanSink>(
+    pub(crate) fn emit<S: Sinks + ?Sized>(
         &mut self,
         form: Form,
         mut span: Box<OpenSpan>,
@@ -37,29 +38,33 @@ impl Mapping {
             self.counters.unsampled_spans += 1;
             return Ok(());
         }
-        if self.makes_log_records(sink) {
-            self.hand_on_logs(&mut span.notes, placed.context.into(), sink)?;
+        if let Some(logs) = self.log_sink(sink) {
+            self.hand_on_logs(&mut span.notes, placed.context, logs)?;
         }
         if span.identity.is_written_down() && !self.options.written_contexts {
             return self.suppress(&span, placed.context, anatomy, ending, sink);
         }
+        self.spare.finish(span, form, placed, anatomy, ending, sink)?;
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
-        self.spare.finish(span, form, placed, anatomy, ending, sink)
+        Ok(())
     }
 
-    /// Whether logs go out as records.
-    pub(crate) fn makes_log_records<S: SpanSink>(&self, sink: &S) -> bool {
-        self.options.log_records && sink.takes_logs()
+    /// Who takes logs as records, if anyone does.
+    pub(crate) fn log_sink<'s, S: Sinks + ?Sized>(
+        &self,
+        sink: &'s mut S,
+    ) -> Option<&'s mut dyn LogSink<Error = S::Error>> {
+        if self.options.log_records { sink.logs() } else { None }
     }
 
     /// Hands on, as records, what was logged in a span.
-    pub(crate) fn hand_on_logs<S: SpanSink>(
+    fn hand_on_logs<E>(
         &mut self,
         notes: &mut Notes,
-        span: Link,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        span: SpanContext,
+        logs: &mut dyn LogSink<Error = E>,
+    ) -> Result<(), E> {
         let events = core::mem::take(&mut notes.events);
         let message = |event: &SpanEvent| match event.attributes.first() {
             Some(Attribute { key, value: Value::Text(text) }) if key == attribute::LOG_MESSAGE => {
@@ -73,14 +78,14 @@ impl Mapping {
                 continue;
             };
             let event_name = if &*event.name == NO_CATEGORY { "".into() } else { event.name };
+            logs.take_log(LogRecord { span: Some(span), event_name, ..LogRecord::new(event.time, body) })?;
             self.counters.log_records += 1;
-            sink.take_log(LogRecord { span: Some(span), event_name, ..LogRecord::new(event.time, body) })?;
         }
         Ok(())
     }
 
     /// Keeps a span back that the program's SDK exports itself. Only what its goroutine did meanwhile is news.
-    pub(crate) fn suppress<S: SpanSink>(
+    pub(crate) fn suppress<S: Sinks + ?Sized>(
         &mut self,
         span: &OpenSpan,
         context: SpanContext,
@@ -91,15 +96,16 @@ impl Mapping {
         self.counters.suppressed_spans += 1;
         let Some(anatomy) = anatomy else { return Ok(()) };
         let times = anatomy.attributes().map(|(key, seconds)| Attribute::new(key, seconds));
-        if self.makes_log_records(sink) {
-            self.counters.log_records += 1;
+        if let Some(logs) = self.log_sink(sink) {
             let record = LogRecord::new(ending.time, Arc::clone(&span.name));
-            return sink.take_log(LogRecord {
-                span: Some(context.into()),
+            logs.take_log(LogRecord {
+                span: Some(context),
                 event_name: ANATOMY.into(),
                 attributes: times.collect(),
                 ..record
-            });
+            })?;
+            self.counters.log_records += 1;
+            return Ok(());
         }
         let Some(ancestor) = self.exported_ancestor(span) else {
             self.counters.suppressed_anatomies += 1;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use go_trace_format::event::{GoroutineId, TaskId, ThreadId};
 use opentelemetry_semantic_conventions::attribute::{
-    CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER, CODE_STACKTRACE, THREAD_ID,
+    CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER, CODE_STACKTRACE,
 };
 
 use crate::{
@@ -49,8 +49,8 @@ impl OpenSpan {
         span.dropped_events = self.notes.dropped;
         core::mem::swap(&mut span.links, &mut self.links.to);
         if let Some(link) = placed.link {
-            span.links.retain(|other| *other != link);
-            span.links.insert(0, link);
+            span.links.retain(|other| other.context() != link);
+            span.links.insert(0, link.into());
         }
         span.dropped_links = self.links.dropped;
         span.status = form.status;
@@ -72,7 +72,7 @@ impl OpenSpan {
             attributes.integer(attribute::GOROUTINE_ID, id);
         }
         if let Some(ThreadId(id)) = self.place.thread {
-            attributes.integer(THREAD_ID, id);
+            attributes.integer(attribute::THREAD_ID, id);
         }
         if let Some(stack) = self.place.stack.take() {
             attributes.text(CODE_STACKTRACE, stack);

@@ -133,7 +133,7 @@ impl Mapping {
         self.stacks.classes.begin_generation();
     }
 
-    pub(crate) fn facts(&self, scope: Scope, event: &Event<'_>, task: TaskId, is_begin: bool) -> Facts {
+    pub(crate) fn facts(&self, scope: &Scope, event: &Event<'_>, task: TaskId, is_begin: bool) -> Facts {
         Facts::new(scope, self.timeline.origin(), event, task, is_begin)
     }
 

@@ -18,7 +18,8 @@ use crate::{
         tasks::Mentioned,
     },
     mapping::Mapping,
-    span::{Link, Scope, SpanSink, UnixTime},
+    sink::Sinks,
+    span::{Link, Scope, UnixTime},
 };
 
 impl Mapping {
@@ -81,7 +82,7 @@ impl Mapping {
     }
 
     /// Ends a section, and hands it on in the form that it has.
-    pub(crate) fn end_section<S: SpanSink>(
+    pub(crate) fn end_section<S: Sinks + ?Sized>(
         &mut self,
         key: SectionKey,
         mut ending: Ending,
@@ -130,7 +131,7 @@ impl Mapping {
     }
 
     /// Ends a section of which the end is not known.
-    pub(crate) fn end_unfinished<S: SpanSink>(
+    pub(crate) fn end_unfinished<S: Sinks + ?Sized>(
         &mut self,
         key: SectionKey,
         ending: Ending,
@@ -144,7 +145,7 @@ impl Mapping {
     }
 
     /// Ends every section, those inside of others first.
-    pub(crate) fn end_all_sections<S: SpanSink>(
+    pub(crate) fn end_all_sections<S: Sinks + ?Sized>(
         &mut self,
         ending: Ending,
         sink: &mut S,
@@ -178,7 +179,11 @@ impl Mapping {
     }
 
     /// Takes note of a region that is on no goroutine any more, or on none that is known.
-    pub(crate) fn loosen<S: SpanSink>(&mut self, key: SectionKey, sink: &mut S) -> Result<(), S::Error> {
+    pub(crate) fn loosen<S: Sinks + ?Sized>(
+        &mut self,
+        key: SectionKey,
+        sink: &mut S,
+    ) -> Result<(), S::Error> {
         if self.regions.loose.len() == MOST_LOOSE {
             if let Some(oldest) = self.regions.loose.pop_front() {
                 self.counters.evicted_spans += 1;
@@ -191,7 +196,7 @@ impl Mapping {
     }
 
     /// Ends the regions of a task that its goroutines have left open.
-    pub(crate) fn finish_abandoned_regions<S: SpanSink>(
+    pub(crate) fn finish_abandoned_regions<S: Sinks + ?Sized>(
         &mut self,
         task: TaskId,
         sink: &mut S,
@@ -223,7 +228,7 @@ impl Mapping {
         if task == TaskId::BACKGROUND || self.open.tasks.knows(task) {
             return;
         }
-        let identity = Identity::new(&self.facts(Scope::Task, event, task, true));
+        let identity = Identity::new(&self.facts(&Scope::Task, event, task, true));
         self.open.tasks.mentioned.insert(task, Mentioned { identity, notes: Notes::default() });
         self.forget_mentioned(self.options.limits.remembered_tasks);
     }

@@ -10,7 +10,8 @@ use crate::{
     form::{Ending, Form},
     identity::{Identity, Placed},
     known::span::{LocalParent, Meanwhile, OpenSpan, Place},
-    span::{Scope, Span, SpanKind, SpanSink, UnixTime},
+    sink::Sinks,
+    span::{Scope, Span, SpanKind, UnixTime},
 };
 
 /// How many open spans' memory is kept.
@@ -24,7 +25,7 @@ pub(super) struct Spare {
     #[allow(clippy::vec_box)]
     open: Vec<Box<OpenSpan>>,
     /// The spans that went out last, as far as their sinks have left them. By scope, as spans of one are most alike.
-    finished: [Span; Scope::ALL.len()],
+    finished: [Span; Scope::COUNT],
 }
 
 impl Default for Spare {
@@ -62,7 +63,7 @@ impl Spare {
     }
 
     /// Finishes a span, and hands it on.
-    pub(super) fn finish<S: SpanSink>(
+    pub(super) fn finish<S: Sinks + ?Sized>(
         &mut self,
         mut span: Box<OpenSpan>,
         form: Form,
@@ -71,9 +72,9 @@ impl Spare {
         ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
-        let finished = &mut self.finished[form.scope as usize];
+        let finished = &mut self.finished[form.scope.index() % Scope::COUNT];
         span.finish_into(finished, form, placed, anatomy, ending);
-        let taken = sink.lend(finished);
+        let taken = sink.lend_span(finished);
         core::mem::swap(&mut span.notes.events, &mut finished.events);
         core::mem::swap(&mut span.links.to, &mut finished.links);
         let parts = span.notes.events.capacity().max(span.links.to.capacity());

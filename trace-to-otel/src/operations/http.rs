@@ -96,7 +96,7 @@ fn note_status(status_code: i64, first_error: i64, attributes: &mut Vec<Attribut
         return Status::Unset;
     }
     attributes.push(Attribute::new(ERROR_TYPE, &*status_code.to_string()));
-    Status::Error
+    Status::ERROR
 }
 
 fn fail_by(error: HttpErrorKind, attributes: &mut Vec<Attribute>) -> Status {
@@ -122,7 +122,7 @@ mod tests {
 
     fn of(operation: Operation, text: &str) -> Vec<String> {
         let described = begin(operation, text).expect("a span");
-        assert_eq!((&*described.name, described.scope), ("HTTP", Scope::Http));
+        assert_eq!((&*described.name, &described.scope), ("HTTP", &Scope::Http));
         listed(&described.attributes)
     }
 
@@ -160,7 +160,7 @@ mod tests {
         for (status_code, status, attributes) in [
             (200, Status::Unset, &["http.response.status_code=200"][..]),
             (404, Status::Unset, &["http.response.status_code=404"]),
-            (503, Status::Error, &["http.response.status_code=503", "error.type=503"]),
+            (503, Status::ERROR, &["http.response.status_code=503", "error.type=503"]),
             (0, Status::Unset, &[]),
             (-1, Status::Unset, &[]),
         ] {
@@ -173,16 +173,16 @@ mod tests {
     fn a_client_fails_from_400_on_or_by_its_error() {
         for (status_code, error, status, attributes) in [
             (200, HttpErrorKind::None, Status::Unset, &["http.response.status_code=200"][..]),
-            (404, HttpErrorKind::None, Status::Error, &["http.response.status_code=404", "error.type=404"]),
-            (0, HttpErrorKind::Dns, Status::Error, &["error.type=dns"]),
-            (-1, HttpErrorKind::Timeout, Status::Error, &["error.type=timeout"]),
+            (404, HttpErrorKind::None, Status::ERROR, &["http.response.status_code=404", "error.type=404"]),
+            (0, HttpErrorKind::Dns, Status::ERROR, &["error.type=dns"]),
+            (-1, HttpErrorKind::Timeout, Status::ERROR, &["error.type=timeout"]),
             (0, HttpErrorKind::Canceled, Status::Unset, &[]),
-            (0, HttpErrorKind::Other, Status::Error, &["error.type=_OTHER"]),
-            (0, HttpErrorKind::Unknown(99), Status::Error, &["error.type=_OTHER"]),
+            (0, HttpErrorKind::Other, Status::ERROR, &["error.type=_OTHER"]),
+            (0, HttpErrorKind::Unknown(99), Status::ERROR, &["error.type=_OTHER"]),
             (
                 500,
                 HttpErrorKind::Protocol,
-                Status::Error,
+                Status::ERROR,
                 &["http.response.status_code=500", "error.type=protocol"],
             ),
         ] {
@@ -196,7 +196,7 @@ mod tests {
     fn the_message_of_a_failure_is_sanitized() {
         let message = Text::from(b"dial http://user:s3cr3t@host/: refused".as_slice());
         let (status, attributes) = end(Outcome::HttpClientError { error: HttpErrorKind::Connect, message });
-        assert_eq!((status, &*attributes[0]), (Status::Error, "error.type=connect"));
+        assert_eq!((status, &*attributes[0]), (Status::ERROR, "error.type=connect"));
         assert!(attributes[1].starts_with("gotrace.http.error.message=dial "), "{attributes:?}");
         assert!(!attributes[1].contains("s3cr3t"), "{attributes:?}");
     }

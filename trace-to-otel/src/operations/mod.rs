@@ -22,7 +22,8 @@ use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
 
 use crate::span::{Attribute, Scope, SpanKind, Status};
 
-pub(crate) use tls::{Side, handshakes_in, name_by_side};
+pub(crate) use net::{CONNECT, LOOK_UP};
+pub(crate) use tls::{Side, handshakes_in, name_by_side, tls_side};
 
 /// `error.type` of errors of no kind that is known.
 const OTHER: &str = "_OTHER";
@@ -124,7 +125,7 @@ fn index(operation: Operation) -> usize {
 /// Says that an operation has failed, and how.
 fn fail(error_type: &'static str, attributes: &mut Vec<Attribute>) -> Status {
     attributes.push(Attribute::new(ERROR_TYPE, error_type));
-    Status::Error
+    Status::ERROR
 }
 
 crate::saved::saved!(Described { scope, kind, name, attributes });

@@ -15,16 +15,20 @@ use crate::{
     span::{Attribute, Scope, SpanKind, Status},
 };
 
+/// What the names of look-ups and of connects begin with.
+pub(crate) const LOOK_UP: &str = "DNS lookup";
+pub(crate) const CONNECT: &str = "socket connect";
+
 /// A look-up; none where there is nothing to look up: of IP addresses and of paths of sockets.
 pub(super) fn look_up(host: Text<'_>, sanitizer: &Sanitizer) -> Option<Described> {
     let host = sanitizer.text(host.as_bytes());
     if host.is_empty() {
-        return Some(Described::new(Scope::Net, SpanKind::Internal, "DNS lookup"));
+        return Some(Described::new(Scope::Net, SpanKind::Internal, LOOK_UP));
     }
     if is_path(&host) || is_ip_address(&host) {
         return None;
     }
-    let described = Described::new(Scope::Net, SpanKind::Internal, format!("DNS lookup {host}"));
+    let described = Described::new(Scope::Net, SpanKind::Internal, format!("{LOOK_UP} {host}"));
     Some(described.with(Attribute::new(DNS_QUESTION_NAME, &*host)))
 }
 
@@ -38,9 +42,9 @@ pub(super) fn end_look_up(address_count: u64, attributes: &mut Vec<Attribute>) -
 pub(super) fn connect(address: Text<'_>, sanitizer: &Sanitizer) -> Described {
     let address = sanitizer.text(address.as_bytes());
     if address.is_empty() {
-        return Described::new(Scope::Net, SpanKind::Internal, "socket connect");
+        return Described::new(Scope::Net, SpanKind::Internal, CONNECT);
     }
-    let described = Described::new(Scope::Net, SpanKind::Internal, format!("socket connect {address}"));
+    let described = Described::new(Scope::Net, SpanKind::Internal, format!("{CONNECT} {address}"));
     if is_path(&address) {
         return described
             .with(Attribute::new(NETWORK_PEER_ADDRESS, &*address))
@@ -122,7 +126,7 @@ mod tests {
     #[test]
     fn a_look_up_without_answers_has_failed() {
         let (status, attributes) = end(Outcome::Dns { address_count: 0 });
-        assert_eq!((status, &*attributes[1]), (Status::Error, "error.type=_OTHER"));
+        assert_eq!((status, &*attributes[1]), (Status::ERROR, "error.type=_OTHER"));
         let (status, attributes) = end(Outcome::Dns { address_count: 2 });
         assert_eq!(
             (status, attributes.len(), &*attributes[0]),
@@ -143,7 +147,7 @@ mod tests {
             ("@abstract", &["network.peer.address=@abstract", "network.transport=unix"]),
         ] {
             let described = begin(Operation::Connect, address).expect("a span");
-            assert_eq!(*described.name, *format!("socket connect {address}"));
+            assert_eq!(*described.name, *format!("{CONNECT} {address}"));
             assert_eq!(listed(&described.attributes), attributes, "{address}");
         }
     }
@@ -160,7 +164,7 @@ mod tests {
             (6, "no_host"),
         ] {
             let error = NetErrorCode::from_number(number);
-            assert_eq!(end(Outcome::Connect { error }), (Status::Error, vec![format!("error.type={name}")]));
+            assert_eq!(end(Outcome::Connect { error }), (Status::ERROR, vec![format!("error.type={name}")]));
         }
         for number in [7, 8, u64::MAX] {
             let error = NetErrorCode::from_number(number);

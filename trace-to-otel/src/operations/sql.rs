@@ -121,7 +121,7 @@ mod tests {
             (6, "_OTHER"),
             (9, "_OTHER"),
         ] {
-            assert_eq!(end(outcome(None, number)), (Status::Error, vec![format!("error.type={name}")]));
+            assert_eq!(end(outcome(None, number)), (Status::ERROR, vec![format!("error.type={name}")]));
         }
     }
 }

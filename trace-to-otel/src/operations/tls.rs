@@ -67,13 +67,25 @@ pub(super) fn begin(server_name: Text<'_>, sanitizer: &Sanitizer) -> Described {
     described.with(Attribute::new(SERVER_ADDRESS, &*address))
 }
 
+const CLIENT: &str = "TLS client handshake";
+const SERVER: &str = "TLS server handshake";
+
+/// Whether a handshake of this name is a client's, if it tells.
+pub(crate) fn tls_side(name: &str) -> Option<bool> {
+    match () {
+        () if name.starts_with(CLIENT) => Some(true),
+        () if name.starts_with(SERVER) => Some(false),
+        () => None,
+    }
+}
+
 /// The name of a handshake whose side is known, which it often is later than its beginning.
 pub(crate) fn name_by_side(described: &Described, side: Side) -> Arc<str> {
     let server = described.attributes.iter().find(|attribute| attribute.key == SERVER_ADDRESS);
     match (side, server) {
-        (Side::Client, Some(server)) => format!("TLS client handshake {}", server.value).into(),
-        (Side::Client, None) => "TLS client handshake".into(),
-        (Side::Server, _) => "TLS server handshake".into(),
+        (Side::Client, Some(server)) => format!("{CLIENT} {}", server.value).into(),
+        (Side::Client, None) => CLIENT.into(),
+        (Side::Server, _) => SERVER.into(),
     }
 }
 
@@ -164,7 +176,7 @@ mod tests {
         let (status, attributes) = end(Outcome::Tls { version: None, cipher_suite: 0 });
         assert_eq!(
             (status, attributes),
-            (Status::Error, vec!["tls.established=false".to_owned(), "error.type=_OTHER".to_owned()])
+            (Status::ERROR, vec!["tls.established=false".to_owned(), "error.type=_OTHER".to_owned()])
         );
     }
 }

@@ -1,18 +1,24 @@
 //! Records in, batches out.
 
 use core::{fmt, marker::PhantomData};
+use std::{collections::HashMap, sync::Arc};
+
+use opentelemetry_semantic_conventions::SCHEMA_URL;
 
 use super::{
     Batch, Encoding, Record, Signal,
     buffer::Buffer,
     envelope::{Envelope, Section},
 };
-use crate::{resource::Resource, span::Span};
+use crate::{
+    resource::Resource,
+    span::{InstrumentationScope, Span},
+};
 
 /// Encodes the records of one resource, and cuts batches before they grow too large.
 ///
-/// Records of a scope stand together in a batch, in the order they came in; scopes stand in a fixed order. The same
-/// records in the same order give the same bytes. Memory: twice the size of a batch, or more where a batch is
+/// Records of a scope stand together in a batch, in the order they came in; scopes stand in a fixed order, and behind them
+/// those of [other programs](crate::Scope::Custom) in the order in which they came in. The same records in the same order give the same bytes. Memory: twice the size of a batch, or more where a batch is
 /// dominated by one scope after another, up to the size of a batch for each scope.
 ///
 /// ```
@@ -39,7 +45,9 @@ pub struct Encoder<T = Span> {
     max_bytes: usize,
     before: Buffer,
     after: Buffer,
+    /// Those of this crate's scopes, and those of the other scopes that the batch under way has.
     sections: Vec<OpenSection>,
+    custom: HashMap<Arc<InstrumentationScope>, usize>,
     /// How many records there are.
     records: usize,
     /// A bound of the request's length: the records' bytes, and whatever may come around them.
@@ -67,16 +75,19 @@ impl<T: Record> Encoder<T> {
     #[must_use]
     pub fn new(encoding: Encoding, resource: &Resource) -> Self {
         let [before, after] = encoding.around_scopes(T::SIGNAL, resource);
-        let sections = T::SCOPES.iter().map(|scope| {
-            let [before, after] = encoding.around_records(T::SIGNAL, scope);
-            OpenSection { before, records: Buffer::default(), after }
-        });
+        let own = |name: &&'static str| ScopeHead {
+            name,
+            version: env!("CARGO_PKG_VERSION"),
+            schema_url: SCHEMA_URL,
+        };
+        let sections = T::SCOPES.iter().map(|scope| OpenSection::new(encoding, T::SIGNAL, own(scope)));
         let mut encoder = Self {
             encoding,
             max_bytes: Self::DEFAULT_MAX_BYTES,
             before,
             after,
             sections: sections.collect(),
+            custom: HashMap::new(),
             records: 0,
             bound: 0,
             of: PhantomData,
@@ -120,7 +131,7 @@ impl<T: Record> Encoder<T> {
     /// [`LARGEST_MAX_BYTES`](Self::LARGEST_MAX_BYTES). It is left out; the batch under way is as before.
     #[inline]
     pub fn add(&mut self, record: &T) -> Result<Option<Batch>, RecordTooLarge> {
-        let scope = record.scope();
+        let scope = record.scope().unwrap_or_else(|scope| self.custom(scope));
         let records = &mut self.sections[scope].records;
         let start = records.len();
         match self.encoding {
@@ -134,7 +145,7 @@ impl<T: Record> Encoder<T> {
         }
         self.records += 1;
         self.bound += records.len() - start;
-        if self.bound <= self.max_bytes { Ok(None) } else { self.cut(scope, start) }
+        if self.bound <= self.max_bytes { Ok(None) } else { self.cut(record, scope, start) }
     }
 
     /// The last batch; none where nothing has been added since the one before. The encoder goes on with the next.
@@ -146,29 +157,61 @@ impl<T: Record> Encoder<T> {
         for section in &mut self.sections {
             section.records.truncate(0);
         }
+        self.sections.truncate(T::SCOPES.len());
+        self.custom.clear();
         self.records = 0;
         self.bound = self.overhead();
         Some(batch)
     }
 
+    /// The section of a scope that is not this crate's.
+    #[cold]
+    #[inline(never)]
+    fn custom(&mut self, scope: &Arc<InstrumentationScope>) -> usize {
+        if let Some(&section) = self.custom.get(scope) {
+            return section;
+        }
+        let InstrumentationScope { name, version } = &**scope;
+        // What its attributes mean is not this crate's to say.
+        let head = ScopeHead { name, version, schema_url: "" };
+        let section = OpenSection::new(self.encoding, T::SIGNAL, head);
+        self.bound += section.overhead();
+        self.sections.push(section);
+        self.custom.insert(Arc::clone(scope), self.sections.len() - 1);
+        self.sections.len() - 1
+    }
+
+    /// Forgets a scope that is not this crate's, if nothing has come of it and it came last.
+    fn forget_empty(&mut self, scope: usize) {
+        let is_last = scope >= T::SCOPES.len() && scope + 1 == self.sections.len();
+        if is_last && self.sections[scope].records.len() == 0 {
+            self.sections.pop();
+            self.custom.retain(|_, section| *section != scope);
+            self.bound =
+                self.overhead() + self.sections.iter().map(|section| section.records.len()).sum::<usize>();
+        }
+    }
+
     /// Looks closer at a batch that may be too large with its last record, which begins at `start` of `scope`.
     #[cold]
     #[inline(never)]
-    fn cut(&mut self, scope: usize, start: usize) -> Result<Option<Batch>, RecordTooLarge> {
+    fn cut(&mut self, record: &T, scope: usize, start: usize) -> Result<Option<Batch>, RecordTooLarge> {
         if self.envelope(None).len(self.encoding) <= self.max_bytes {
             return Ok(None);
         }
-        let record = self.sections[scope].records.split_off(start);
+        let encoded = self.sections[scope].records.split_off(start);
         self.records -= 1;
-        self.bound -= record.len();
-        let alone = self.envelope(Some((scope, record.as_slice()))).len(self.encoding);
+        self.bound -= encoded.len();
+        let alone = self.envelope(Some((scope, encoded.as_slice()))).len(self.encoding);
         if alone > Self::LARGEST_MAX_BYTES {
+            self.forget_empty(scope);
             return Err(RecordTooLarge { bytes: alone });
         }
         let batch = self.finish();
-        self.sections[scope].records.extend(record.as_slice());
+        let scope = record.scope().unwrap_or_else(|scope| self.custom(scope));
+        self.sections[scope].records.extend(encoded.as_slice());
         self.records = 1;
-        self.bound += record.len();
+        self.bound += encoded.len();
         Ok(batch)
     }
 
@@ -192,11 +235,32 @@ impl<T: Record> Encoder<T> {
 
     /// A bound of what comes around the records.
     fn overhead(&self) -> usize {
-        // A tag and a length, or a comma.
-        const FRAME: usize = 11;
-        let sections = self.sections.iter().map(|section| section.before.len() + section.after.len() + FRAME);
+        let sections = self.sections.iter().map(OpenSection::overhead);
         self.before.len() + self.after.len() + 2 * FRAME + sections.sum::<usize>()
     }
+}
+
+/// What may come around anything: a tag and a length, or a comma.
+const FRAME: usize = 11;
+
+impl OpenSection {
+    fn new(encoding: Encoding, signal: Signal, head: ScopeHead<'_>) -> Self {
+        let [before, after] = encoding.around_records(signal, head);
+        Self { before, records: Buffer::default(), after }
+    }
+
+    /// A bound of what comes around its records.
+    fn overhead(&self) -> usize {
+        self.before.len() + self.after.len() + FRAME
+    }
+}
+
+/// What is said of a scope.
+#[derive(Clone, Copy)]
+pub(super) struct ScopeHead<'a> {
+    pub(super) name: &'a str,
+    pub(super) version: &'a str,
+    pub(super) schema_url: &'a str,
 }
 
 // Protobuf numbers the fields of all signals alike.
@@ -213,7 +277,7 @@ impl Encoding {
     }
 
     /// What comes before the records of a scope, and what comes behind them.
-    fn around_records(self, signal: Signal, scope: &str) -> [Buffer; 2] {
+    fn around_records(self, signal: Signal, scope: ScopeHead<'_>) -> [Buffer; 2] {
         match self {
             #[cfg(feature = "protobuf")]
             Self::Protobuf => super::protobuf::around_records(scope),

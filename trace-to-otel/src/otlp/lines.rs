@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use super::{Batch, Encoder, Encoding, Record};
 use crate::{
+    log::LogRecord,
     resource::Resource,
-    span::{Span, SpanSink},
+    sink::{LogSink, SpanSink},
+    span::Span,
 };
 
 /// Writes spans, log records or metrics as lines of OTLP JSON, which a collector's `otlpjsonfile` receiver and any
@@ -95,5 +97,13 @@ impl<W: Write> SpanSink for JsonLines<W> {
 
     fn lend(&mut self, span: &mut Span) -> io::Result<()> {
         self.write(span)
+    }
+}
+
+impl<W: Write> LogSink for JsonLines<W, LogRecord> {
+    type Error = io::Error;
+
+    fn take_log(&mut self, log: LogRecord) -> io::Result<()> {
+        self.write(&log)
     }
 }

@@ -22,6 +22,7 @@ mod lines;
 #[cfg(feature = "protobuf")]
 mod protobuf;
 mod record;
+mod sink;
 
 pub use batch::{Batch, MalformedBatch};
 pub use encoder::{Encoder, RecordTooLarge};
@@ -34,6 +35,9 @@ pub use export::{
 #[cfg(feature = "json")]
 pub use lines::JsonLines;
 pub use record::{Record, Signal};
+pub use sink::{BatchSink, BatchSinkError};
+
+use core::fmt;
 
 use crate::span::Span;
 
@@ -61,6 +65,17 @@ impl Encoding {
         }
     }
 
+    /// Its name: `protobuf`, `json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "protobuf")]
+            Self::Protobuf => "protobuf",
+            #[cfg(feature = "json")]
+            Self::Json => "json",
+        }
+    }
+
     /// Records without what has to stand between them and a next one.
     fn without_separator(self, records: &[u8]) -> &[u8] {
         match self {
@@ -69,6 +84,13 @@ impl Encoding {
             #[cfg(feature = "json")]
             Self::Json => records.strip_suffix(b",").unwrap_or(records),
         }
+    }
+}
+
+/// Its name.
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -1,12 +1,15 @@
 //! What can be encoded: the records of OTLP's signals.
 
+use core::fmt;
+use std::sync::Arc;
+
 use sealed::Encode;
 
 use super::buffer::Buffer;
 use crate::{
     log::LogRecord,
     metric::Metric,
-    span::{Scope, Span},
+    span::{InstrumentationScope, Scope, Span},
 };
 
 /// What kind of records a request has.
@@ -32,6 +35,16 @@ impl Signal {
         }
     }
 
+    /// Where requests of it go below an endpoint's own path: `/v1/traces`.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "/v1/traces",
+            Self::Logs => "/v1/logs",
+            Self::Metrics => "/v1/metrics",
+        }
+    }
+
     /// What JSON calls a request's three levels.
     #[cfg(feature = "json")]
     pub(super) const fn names(self) -> Names {
@@ -42,6 +55,13 @@ impl Signal {
                 Names { resources: "resourceMetrics", scopes: "scopeMetrics", records: "metrics" }
             }
         }
+    }
+}
+
+/// Its name.
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
@@ -71,14 +91,14 @@ impl Record for Metric {
 }
 
 pub(super) mod sealed {
-    use super::Buffer;
+    use super::{Arc, Buffer, InstrumentationScope};
 
     pub trait Encode {
-        /// The names of the instrumentation scopes that its records may have.
+        /// The names of the instrumentation scopes of this crate that its records may have.
         const SCOPES: &'static [&'static str];
 
-        /// Which of them it has.
-        fn scope(&self) -> usize;
+        /// Which of them it has, or the other one that it has.
+        fn scope(&self) -> Result<usize, &Arc<InstrumentationScope>>;
 
         /// Writes it as a field of the message around it.
         #[cfg(feature = "protobuf")]
@@ -91,18 +111,14 @@ pub(super) mod sealed {
 }
 
 impl Encode for Span {
-    const SCOPES: &'static [&'static str] = &{
-        let mut names = [""; Scope::ALL.len()];
-        let mut index = 0;
-        while index < names.len() {
-            names[index] = Scope::ALL[index].name();
-            index += 1;
-        }
-        names
-    };
+    const SCOPES: &'static [&'static str] = &Scope::NAMES;
 
-    fn scope(&self) -> usize {
-        self.scope as usize
+    #[inline]
+    fn scope(&self) -> Result<usize, &Arc<InstrumentationScope>> {
+        match &self.scope {
+            Scope::Custom(scope) => Err(scope),
+            built_in => Ok(built_in.index()),
+        }
     }
 
     #[cfg(feature = "protobuf")]
@@ -119,8 +135,9 @@ impl Encode for Span {
 impl Encode for LogRecord {
     const SCOPES: &'static [&'static str] = &[Self::SCOPE];
 
-    fn scope(&self) -> usize {
-        0
+    #[inline]
+    fn scope(&self) -> Result<usize, &Arc<InstrumentationScope>> {
+        Ok(0)
     }
 
     #[cfg(feature = "protobuf")]
@@ -137,8 +154,9 @@ impl Encode for LogRecord {
 impl Encode for Metric {
     const SCOPES: &'static [&'static str] = &[Self::SCOPE];
 
-    fn scope(&self) -> usize {
-        0
+    #[inline]
+    fn scope(&self) -> Result<usize, &Arc<InstrumentationScope>> {
+        Ok(0)
     }
 
     #[cfg(feature = "protobuf")]

@@ -154,7 +154,7 @@ mod tests {
         let forest = Forest::new(spans);
         let path = critical_path(&forest, 0);
         let whole: u64 = path.iter().map(Stretch::duration).sum();
-        assert_eq!(whole, spans[0].duration(), "no gap and no overlap: {path:?}");
+        assert_eq!(whole, spans[0].duration_nanos(), "no gap and no overlap: {path:?}");
         assert!(path.windows(2).all(|pair| pair[0].end == pair[1].start), "{path:?}");
         path.iter().map(|stretch| (&*spans[stretch.span].name, stretch.start.0, stretch.end.0)).collect()
     }

@@ -90,11 +90,14 @@ const NO_SPANS: &str = "no spans: the trace holds no task, no region (runtime/tr
 
 /// The side of an HTTP request; otherwise the last part of the scope's name.
 fn kind(span: &Span) -> &'static str {
-    let name = span.scope.name();
-    match (span.scope, span.kind) {
+    match (&span.scope, span.kind) {
         (Scope::Http, SpanKind::Server) => "server",
         (Scope::Http, SpanKind::Client) => "client",
-        _ => name.rsplit('.').next().unwrap_or(name),
+        (Scope::Custom(_), kind) => kind.name(),
+        (built_in, _) => {
+            let name = Scope::NAMES[built_in.index()];
+            name.rsplit('.').next().unwrap_or(name)
+        }
     }
 }
 

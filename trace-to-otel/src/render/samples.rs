@@ -56,7 +56,7 @@ pub(super) fn everything() -> Vec<Span> {
 
     let mut failed = on(span("POST", 4, 0, 1_000_000, 4_000_000), 8, Scope::Http, SpanKind::Client);
     failed.trace_id = trace_id(2);
-    failed.status = Status::Error;
+    failed.status = Status::ERROR;
     failed.attributes.push(Attribute::new("url.full", "http://pay.example/charge"));
     failed.attributes.push(Attribute::new("error.type", "503"));
     failed.dropped_events = 3;

@@ -38,10 +38,10 @@ impl Theme {
         if self.has_colors { style } else { Style::new() }
     }
 
-    pub(super) fn scope(self, scope: Scope) -> Style {
+    pub(super) fn scope(self, scope: &Scope) -> Style {
         let style = match scope {
             Scope::Task => AnsiColor::Cyan.on_default().bold(),
-            Scope::Region | Scope::Function => AnsiColor::Green.on_default(),
+            Scope::Region | Scope::Function | Scope::Custom(_) => AnsiColor::Green.on_default(),
             Scope::Http | Scope::Rpc => AnsiColor::Blue.on_default().bold(),
             Scope::Sql | Scope::Database | Scope::Messaging => AnsiColor::Magenta.on_default(),
             Scope::Net | Scope::Tls => AnsiColor::Cyan.on_default(),
@@ -58,9 +58,9 @@ mod tests {
 
     #[test]
     fn scopes_have_colours_where_they_are_wanted() {
-        let styles = Scope::ALL.map(|scope| Theme::new(true).scope(scope));
+        let styles = Scope::ALL.map(|scope| Theme::new(true).scope(&scope));
         assert!(styles.iter().all(|style| !style.is_plain()), "{styles:?}");
         assert!(styles[0] != styles[1] && styles[1] != styles[2], "{styles:?}");
-        assert!(Scope::ALL.iter().all(|&scope| Theme::new(false).scope(scope).is_plain()));
+        assert!(Scope::ALL.iter().all(|scope| Theme::new(false).scope(scope).is_plain()));
     }
 }

@@ -18,7 +18,7 @@ use super::{
     text::{DisplayDuration, DisplayText, day, time_of_day},
     theme::Theme,
 };
-use crate::span::{Link, Span, SpanEvent, Status, UnixTime, Value};
+use crate::span::{Link, Span, SpanEvent, UnixTime, Value};
 
 /// Deeper spans are shown at this depth: the lines would grow out of the screen, and the output with the square
 /// of the depth.
@@ -111,9 +111,9 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
         let span = self.joined.forest.spans()[index];
         self.heading(span.start, self.joined.process(index).is_approximate)?;
         let Theme { dim, critical, .. } = self.theme;
-        let style = self.theme.scope(span.scope);
+        let style = self.theme.scope(&span.scope);
         write!(self.line, "{dim}{}{dim:#} ", time_of_day(span.start))?;
-        write!(self.line, "{:>8} {style}{:6}{style:#} ", DisplayDuration(span.duration()), kind(span))?;
+        write!(self.line, "{:>8} {style}{:6}{style:#} ", DisplayDuration(span.duration_nanos()), kind(span))?;
         self.branches(position)?;
         write!(self.line, "{style}{}{style:#}", DisplayText(&span.name))?;
         // What was asked for comes first: lines are cut at their ends.
@@ -129,7 +129,7 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
     fn anatomy(&mut self, span: &Span, position: Position) -> io::Result<()> {
         let Theme { dim, .. } = self.theme;
         match &span.anatomy {
-            Some(anatomy) if self.options.anatomy && span.duration() > 0 => {
+            Some(anatomy) if self.options.anatomy && span.duration_nanos() > 0 => {
                 write!(self.line, "{NO_TIME}         {dim}time  {dim:#} ")?;
                 self.trunk(position)?;
                 write!(self.line, "{}", AnatomyBar::new(anatomy).with_colors(self.options.colors))?;
@@ -175,7 +175,7 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
         match self.joined.forest.target(link) {
             Some(index) => {
                 let target = self.joined.forest.spans()[index];
-                let style = self.theme.scope(target.scope);
+                let style = self.theme.scope(&target.scope);
                 write!(self.line, "→ {style}{}{style:#}", DisplayText(&target.name))?;
                 write!(self.line, "{dim}  {}{dim:#}", time_of_day(target.start))?;
                 self.goroutine(target)?;
@@ -231,7 +231,7 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
 
     fn details(&mut self, index: usize, span: &Span) -> io::Result<()> {
         let Theme { dim, error, incomplete, .. } = self.theme;
-        if span.status == Status::Error {
+        if span.status.is_error() {
             write!(self.line, " {error}error{error:#}")?;
             if let Some(what) = span.attribute("error.type") {
                 write!(self.line, "{error}: {}{error:#}", DisplayText(&what.to_string()))?;

@@ -16,7 +16,8 @@ use crate::{
     },
     mapping::Mapping,
     rules::handshake,
-    span::{Attribute, SpanEvent, SpanSink, UnixTime},
+    sink::Sinks,
+    span::{Attribute, SpanEvent, UnixTime},
 };
 
 /// What a change of a goroutine's state is called.
@@ -240,7 +241,7 @@ pub(crate) fn assists(mapping: &mut Mapping, event: &Event<'_>) {
 }
 
 /// A goroutine has ended, and with it its operations. Its regions may end elsewhere, or not at all.
-pub(crate) fn ends<S: SpanSink>(
+pub(crate) fn ends<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,

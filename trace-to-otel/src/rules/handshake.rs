@@ -18,7 +18,7 @@ use crate::{
     },
     mapping::Mapping,
     operations,
-    span::SpanSink,
+    sink::Sinks,
 };
 
 /// Looks at a section, which may be a handshake, by the stack of an event on its goroutine.
@@ -38,7 +38,7 @@ pub(crate) fn see(mapping: &mut Mapping, key: SectionKey, event: &Event<'_>) {
 }
 
 /// The same, of whatever is innermost on the goroutine that an event happened on.
-pub(crate) fn see_innermost<S: SpanSink>(
+pub(crate) fn see_innermost<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,
@@ -58,7 +58,7 @@ pub(crate) fn see_innermost<S: SpanSink>(
 }
 
 /// Gives up what seems to be over on a goroutine: there, no end can come any more.
-pub(crate) fn give_up_all<S: SpanSink>(
+pub(crate) fn give_up_all<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     goroutine: GoroutineId,
     sink: &mut S,
@@ -69,7 +69,7 @@ pub(crate) fn give_up_all<S: SpanSink>(
     Ok(())
 }
 
-fn give_up<S: SpanSink>(mapping: &mut Mapping, key: SectionKey, sink: &mut S) -> Result<(), S::Error> {
+fn give_up<S: Sinks + ?Sized>(mapping: &mut Mapping, key: SectionKey, sink: &mut S) -> Result<(), S::Error> {
     let latest = mapping.timeline.latest();
     mapping.end_unfinished(key, Ending::unseen(latest), sink)
 }

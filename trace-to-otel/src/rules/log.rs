@@ -10,10 +10,11 @@ use crate::{
     attribute,
     log::LogRecord,
     mapping::{Mapping, NO_CATEGORY},
-    span::{Attribute, SpanEvent, SpanSink},
+    sink::Sinks,
+    span::{Attribute, SpanEvent},
 };
 
-pub(crate) fn log<S: SpanSink>(
+pub(crate) fn log<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     log: Log<'_>,
@@ -59,18 +60,19 @@ pub(crate) fn log<S: SpanSink>(
     Ok(())
 }
 
-fn unattached<S: SpanSink>(
+fn unattached<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     log: Log<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    if !mapping.makes_log_records(sink) {
+    let Some(logs) = mapping.log_sink(sink) else {
         mapping.counters.unattached_logs += 1;
         return Ok(());
-    }
+    };
     let body = mapping.texts.message(log.category, log.message);
     let event_name = mapping.texts.name(log.category, "");
+    logs.take_log(LogRecord { event_name, ..LogRecord::new(mapping.timeline.time(event), body) })?;
     mapping.counters.log_records += 1;
-    sink.take_log(LogRecord { event_name, ..LogRecord::new(mapping.timeline.time(event), body) })
+    Ok(())
 }

@@ -14,11 +14,11 @@ pub(crate) use goroutine::Whose;
 
 use go_trace_format::{Category, Event, EventKind, EventType};
 
-use crate::{form::Ending, mapping::Mapping, span::SpanSink};
+use crate::{form::Ending, mapping::Mapping, sink::Sinks};
 
 /// An event that says nothing more than what a goroutine does.
 #[inline]
-pub(crate) fn goroutine_moves<S: SpanSink>(
+pub(crate) fn goroutine_moves<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     whose: Whose,
@@ -38,7 +38,7 @@ pub(crate) fn goroutine_moves<S: SpanSink>(
 }
 
 /// An event that says more than what a goroutine does.
-pub(crate) fn event_with_more<S: SpanSink>(
+pub(crate) fn event_with_more<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,
@@ -66,7 +66,7 @@ pub(crate) fn event_with_more<S: SpanSink>(
 }
 
 /// An event that spans are made of.
-fn event_with_content<S: SpanSink>(
+fn event_with_content<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,
@@ -90,7 +90,7 @@ fn event_with_content<S: SpanSink>(
 }
 
 /// Ends what is open, as nothing more of it will come.
-pub(crate) fn end_all<S: SpanSink>(mapping: &mut Mapping, sink: &mut S) -> Result<(), S::Error> {
+pub(crate) fn end_all<S: Sinks + ?Sized>(mapping: &mut Mapping, sink: &mut S) -> Result<(), S::Error> {
     let ending = Ending::unseen(mapping.timeline.latest());
     mapping.end_all_sections(ending, sink)?;
     task::end_all(mapping, ending, sink)?;

@@ -25,7 +25,8 @@ use crate::{
     mapping::Mapping,
     operations,
     rules::{handshake, stacks},
-    span::{Scope, SpanSink},
+    sink::Sinks,
+    span::Scope,
 };
 
 fn scope_of(operation: Operation) -> Scope {
@@ -37,7 +38,7 @@ fn scope_of(operation: Operation) -> Scope {
     }
 }
 
-pub(crate) fn begin<S: SpanSink>(
+pub(crate) fn begin<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     start: OperationStart<'_>,
@@ -48,7 +49,7 @@ pub(crate) fn begin<S: SpanSink>(
     let OperationStart { operation, trace_id_fold, span_id, .. } = start;
     let described = mapping.describer.begin(operation, start.text);
     let scope = scope_of(operation);
-    let mut identity = Identity::new(&mapping.facts(scope, event, TaskId::BACKGROUND, true));
+    let mut identity = Identity::new(&mapping.facts(&scope, event, TaskId::BACKGROUND, true));
     let wire_trace = Fold::from_u64(trace_id_fold).map(Fold::stand_in);
     if scope == Scope::Http {
         identity = identity.with_wire(wire_trace, SpanId::from_u64(span_id));
@@ -74,7 +75,7 @@ pub(crate) fn begin<S: SpanSink>(
     Ok(())
 }
 
-pub(crate) fn end<S: SpanSink>(
+pub(crate) fn end<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     end: OperationEnd<'_>,
@@ -104,7 +105,7 @@ pub(crate) fn end<S: SpanSink>(
 }
 
 /// The start was before the trace, or has been kept out of it.
-fn end_without_start<S: SpanSink>(
+fn end_without_start<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     end: OperationEnd<'_>,
@@ -116,7 +117,7 @@ fn end_without_start<S: SpanSink>(
         return Ok(());
     }
     let Some(described) = mapping.describer.unstarted(end.operation) else { return Ok(()) };
-    let mut identity = Identity::new(&mapping.facts(described.scope, event, TaskId::BACKGROUND, false));
+    let mut identity = Identity::new(&mapping.facts(&described.scope, event, TaskId::BACKGROUND, false));
     if described.scope == Scope::Http {
         identity = identity.with_wire(None, SpanId::from_u64(end.span_id));
     }
@@ -157,7 +158,7 @@ fn parent_of(mapping: &Mapping, goroutine: Option<GoroutineId>, start: &Operatio
 /// Except for HTTP clients, operations of one kind do not nest on a goroutine. Where one begins inside of another,
 /// the other's end was lost: it may still come, but nothing more is part of it. Of handshakes the stack tells whether
 /// they nest.
-fn leave_lost_end_behind<S: SpanSink>(
+fn leave_lost_end_behind<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
@@ -194,7 +195,7 @@ fn leave_lost_end_behind<S: SpanSink>(
 }
 
 /// Ends the operation that began first, where there are too many.
-fn make_room<S: SpanSink>(mapping: &mut Mapping, sink: &mut S) -> Result<(), S::Error> {
+fn make_room<S: Sinks + ?Sized>(mapping: &mut Mapping, sink: &mut S) -> Result<(), S::Error> {
     let most = mapping.options.limits.open_operations.max(1);
     while mapping.operations.count >= most {
         let Some(key) = mapping.operations.order.pop_front() else { break };

@@ -15,7 +15,8 @@ use crate::{
         span::{Links, OpenSpan},
     },
     mapping::Mapping,
-    span::{Link, Scope, SpanSink},
+    sink::Sinks,
+    span::{Link, Scope},
 };
 
 fn key_of(event: &Event<'_>, range: &event::Range<'_>) -> Option<Key> {
@@ -36,7 +37,7 @@ fn key_of(event: &Event<'_>, range: &event::Range<'_>) -> Option<Key> {
 }
 
 /// A range begins or ends, or was under way when a generation began.
-pub(crate) fn range<S: SpanSink>(
+pub(crate) fn range<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     kind: EventKind<'_>,
@@ -60,7 +61,7 @@ fn begin(mapping: &mut Mapping, event: &Event<'_>, key: Key, kind: RangeKind<'_>
         mapping.counters.dropped_spans += 1;
         return;
     }
-    let identity = Identity::new(&mapping.facts(Scope::Range, event, TaskId::BACKGROUND, !lacks_start));
+    let identity = Identity::new(&mapping.facts(&Scope::Range, event, TaskId::BACKGROUND, !lacks_start));
     let name = name_of(mapping, kind);
     let mut span = match lacks_start {
         true => mapping.unstarted_span(identity, name, TaskId::BACKGROUND),
@@ -74,7 +75,7 @@ fn begin(mapping: &mut Mapping, event: &Event<'_>, key: Key, kind: RangeKind<'_>
     mapping.ranges.open.insert(key, OpenRange { span, lacks_start });
 }
 
-fn end<S: SpanSink>(
+fn end<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     key: Key,
@@ -87,7 +88,7 @@ fn end<S: SpanSink>(
 }
 
 /// Ends every range.
-pub(crate) fn end_all<S: SpanSink>(
+pub(crate) fn end_all<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     ending: Ending,
     sink: &mut S,
@@ -99,7 +100,7 @@ pub(crate) fn end_all<S: SpanSink>(
     Ok(())
 }
 
-fn finish<S: SpanSink>(
+fn finish<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     key: Key,
     span: Box<OpenSpan>,

@@ -17,7 +17,8 @@ use crate::{
         span::{LocalParent, Open, OpenSpan, SectionKey},
     },
     mapping::Mapping,
-    span::{Scope, SpanSink},
+    sink::Sinks,
+    span::Scope,
 };
 
 /// What the end of a region tells of it.
@@ -41,7 +42,7 @@ fn plain(_: &What) -> Option<Form> {
     Some(Form::plain(Scope::Region))
 }
 
-pub(crate) fn begin<S: SpanSink>(
+pub(crate) fn begin<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     region: Region<'_>,
@@ -54,7 +55,7 @@ pub(crate) fn begin<S: SpanSink>(
         Some(goroutine) => parent_of(mapping, goroutine, region.task),
         None => mapping.task_as_parent(region.task),
     };
-    let identity = parent.child(&mapping.facts(Scope::Region, event, region.task, true));
+    let identity = parent.child(&mapping.facts(&Scope::Region, event, region.task, true));
     let name = mapping.texts.name_by_id(region.name_id.0, region.name, UNNAMED);
     let mut span = mapping.open_span(identity, name, event, region.task);
     span.parent = parent;
@@ -63,7 +64,7 @@ pub(crate) fn begin<S: SpanSink>(
     if goroutine.is_none() { mapping.loosen(key, sink) } else { Ok(()) }
 }
 
-pub(crate) fn end<S: SpanSink>(
+pub(crate) fn end<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     region: Region<'_>,
@@ -104,7 +105,7 @@ pub(crate) fn end<S: SpanSink>(
         return end_elsewhere(mapping, &ended, end, sink);
     }
     mapping.mention(event, region.task);
-    let identity = Identity::new(&mapping.facts(Scope::Region, event, region.task, false));
+    let identity = Identity::new(&mapping.facts(&Scope::Region, event, region.task, false));
     let mut span = mapping.unstarted_span(identity, name, region.task);
     span.place.goroutine = goroutine;
     span.parent = mapping.task_as_parent(region.task);
@@ -175,7 +176,7 @@ fn may_have_begun_before(mapping: &Mapping, goroutine: Option<GoroutineId>, task
 
 /// The end of a region that has begun within the trace, but not here: on another goroutine, which Go does not allow and
 /// programs do; or nowhere, as it has ended already.
-fn end_elsewhere<S: SpanSink>(
+fn end_elsewhere<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     ended: &Ended<'_>,
     end: Ending,

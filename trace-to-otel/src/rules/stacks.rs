@@ -17,7 +17,8 @@ use crate::{
         stacks::OpenCall,
     },
     mapping::Mapping,
-    span::{SpanKind, SpanSink},
+    sink::Sinks,
+    span::SpanKind,
     stacks::{Bounds, Class, Kind, Moment, Progress, Said, Shown, Step},
 };
 
@@ -32,7 +33,7 @@ pub(crate) fn are_concerned(mapping: &mut Mapping, event: &Event<'_>) -> bool {
 
 /// An event of a goroutine's state that concerns this rule.
 #[inline(never)]
-pub(crate) fn goroutine_moves<S: SpanSink>(
+pub(crate) fn goroutine_moves<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,
@@ -49,7 +50,7 @@ pub(crate) fn goroutine_moves<S: SpanSink>(
 }
 
 /// A goroutine goes on to run. If it was created to serve a request, that begins.
-fn starts<S: SpanSink>(
+fn starts<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
@@ -62,7 +63,7 @@ fn starts<S: SpanSink>(
 }
 
 /// A goroutine ends, and with it what it was in.
-pub(crate) fn ends<S: SpanSink>(
+pub(crate) fn ends<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,
@@ -76,7 +77,7 @@ pub(crate) fn ends<S: SpanSink>(
 }
 
 /// An event shows where its goroutine was.
-pub(crate) fn see<S: SpanSink>(
+pub(crate) fn see<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,
@@ -100,7 +101,7 @@ pub(crate) fn see<S: SpanSink>(
     Ok(())
 }
 
-fn show<S: SpanSink>(
+fn show<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
@@ -122,7 +123,7 @@ fn show<S: SpanSink>(
 }
 
 /// A generation says where a goroutine is, or only that it is there.
-pub(crate) fn status<S: SpanSink>(
+pub(crate) fn status<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     sink: &mut S,
@@ -225,7 +226,7 @@ fn moment(mapping: &Mapping, event: &Event<'_>) -> Moment {
 }
 
 /// Changes what is known of a goroutine, if it is followed, and takes the steps that follow from it.
-fn follow<S: SpanSink>(
+fn follow<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
@@ -246,7 +247,7 @@ fn follow<S: SpanSink>(
     taken
 }
 
-fn take<S: SpanSink>(
+fn take<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
@@ -331,7 +332,7 @@ fn begin(
         return None;
     }
     let depth = mapping.stacks.get_mut(goroutine).map_or(0, |followed| followed.spans.len());
-    let facts = mapping.facts(kind.scope(), event, TaskId::BACKGROUND, !was_there).at_depth(depth);
+    let facts = mapping.facts(&kind.scope(), event, TaskId::BACKGROUND, !was_there).at_depth(depth);
     let identity: Identity = parent.child(&facts);
     let start_time = if was_there { mapping.timeline.begin() } else { start.estimate };
     let place = Place {

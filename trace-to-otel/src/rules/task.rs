@@ -14,10 +14,11 @@ use crate::{
     },
     mapping::Mapping,
     rules::stacks,
-    span::{Scope, SpanSink},
+    sink::Sinks,
+    span::Scope,
 };
 
-pub(crate) fn begin<S: SpanSink>(
+pub(crate) fn begin<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     task: Task<'_>,
@@ -33,7 +34,7 @@ pub(crate) fn begin<S: SpanSink>(
     let mentioned = mapping.open.tasks.mentioned.remove(&task.id);
     let identity = match &mentioned {
         Some(mentioned) => mentioned.identity,
-        None => parent.child(&mapping.facts(Scope::Task, event, task.id, true)),
+        None => parent.child(&mapping.facts(&Scope::Task, event, task.id, true)),
     };
     let name = mapping.texts.name_by_id(task.name_id.map_or(0, |id| id.0), task.name, "(unnamed task)");
     let mut span = mapping.open_span(identity, name, event, task.id);
@@ -48,7 +49,7 @@ pub(crate) fn begin<S: SpanSink>(
     Ok(())
 }
 
-pub(crate) fn end<S: SpanSink>(
+pub(crate) fn end<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     task: Task<'_>,
@@ -65,7 +66,7 @@ pub(crate) fn end<S: SpanSink>(
             mapping.counters.repeated_task_ends += 1;
             return Ok(());
         }
-        None => (Identity::new(&mapping.facts(Scope::Task, event, task.id, false)), Notes::default()),
+        None => (Identity::new(&mapping.facts(&Scope::Task, event, task.id, false)), Notes::default()),
     };
     let name = mapping.texts.name(task.name, "(unknown task)");
     let mut span = mapping.unstarted_span(identity, name, task.id);
@@ -75,7 +76,7 @@ pub(crate) fn end<S: SpanSink>(
 }
 
 /// Ends every task, the oldest first.
-pub(crate) fn end_all<S: SpanSink>(
+pub(crate) fn end_all<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     ending: Ending,
     sink: &mut S,
@@ -98,7 +99,7 @@ fn parent_of(mapping: &Mapping, named: Option<TaskId>, goroutine: Option<Gorouti
     }
 }
 
-fn finish<S: SpanSink>(
+fn finish<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     id: TaskId,
     mut ending: Ending,
@@ -113,7 +114,7 @@ fn finish<S: SpanSink>(
 }
 
 /// Ends a task that begins a second time, and the oldest one where there are too many.
-fn make_room<S: SpanSink>(mapping: &mut Mapping, task: TaskId, sink: &mut S) -> Result<(), S::Error> {
+fn make_room<S: Sinks + ?Sized>(mapping: &mut Mapping, task: TaskId, sink: &mut S) -> Result<(), S::Error> {
     let ending = Ending::unseen(mapping.timeline.latest());
     finish(mapping, task, ending, sink)?;
     while mapping.open.tasks.open.len() >= mapping.options.limits.open_tasks.max(1) {

@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 use crate::{
     anatomy::Anatomy,
     attribute,
-    span::{Attribute, Link, Scope, Span, Status, Value},
+    span::{Attribute, Scope, Span, SpanContext, Status, Value},
     volume::family::Key,
 };
-use opentelemetry_semantic_conventions::attribute::THREAD_ID;
 
 /// How many regions a span stands for.
 const COUNT: &str = "gotrace.collapsed.count";
@@ -49,7 +48,7 @@ impl Collapse {
 
     fn takes(&self, span: &Span) -> bool {
         span.scope == Scope::Region
-            && u128::from(span.duration()) < self.shorter_than.as_nanos()
+            && span.duration() < self.shorter_than
             && span.status == Status::Unset
             && (span.events.is_empty() && span.dropped_events == 0)
             && (span.links.is_empty() && span.dropped_links == 0)
@@ -61,7 +60,7 @@ impl Collapse {
 #[derive(Debug)]
 pub(super) enum Step {
     /// It went into another one.
-    Absorbed { member: Key, into: Link },
+    Absorbed { member: Key, into: SpanContext },
     /// It is held back.
     Held { parent: Option<Key>, before: Option<Span> },
     /// It goes on.
@@ -113,7 +112,7 @@ impl Runs {
         let siblings = Siblings::of(&span);
         let is_member = is_leaf && collapse.takes(&span);
         if let Some(run) = self.runs.get_mut(&siblings).filter(|run| is_member && run.fits(collapse, &span)) {
-            let into = Link::new(run.span.trace_id, run.span.span_id, run.span.flags);
+            let into = run.span.context();
             let member = Key::of(&span);
             run.absorb(&span);
             return Step::Absorbed { member, into };
@@ -154,7 +153,7 @@ impl Runs {
 
 impl Run {
     fn new(turn: u64, span: Span) -> Self {
-        Self { turn, count: 1, total: span.duration(), anatomy: span.anatomy, span }
+        Self { turn, count: 1, total: span.duration_nanos(), anatomy: span.anatomy, span }
     }
 
     fn fits(&self, collapse: Collapse, next: &Span) -> bool {
@@ -173,10 +172,10 @@ impl Run {
     fn absorb(&mut self, next: &Span) {
         self.span.end = next.end;
         self.count += 1;
-        self.total = self.total.saturating_add(next.duration());
+        self.total = self.total.saturating_add(next.duration_nanos());
         self.anatomy = self.anatomy.zip(next.anatomy).map(|(a, b)| sum(a, b));
-        if next.attribute(THREAD_ID) != self.span.attribute(THREAD_ID) {
-            self.span.attributes.retain(|attribute| attribute.key != THREAD_ID);
+        if next.attribute(attribute::THREAD_ID) != self.span.attribute(attribute::THREAD_ID) {
+            self.span.attributes.retain(|pair| pair.key != attribute::THREAD_ID);
         }
     }
 
@@ -196,7 +195,7 @@ impl Run {
 
 /// A goroutine changes its threads as it goes.
 fn told_apart_by(span: &Span) -> impl Iterator<Item = &Attribute> {
-    span.attributes.iter().filter(|attribute| attribute.key != THREAD_ID)
+    span.attributes.iter().filter(|pair| pair.key != attribute::THREAD_ID)
 }
 
 fn sum(a: Anatomy, b: Anatomy) -> Anatomy {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use go_trace_context::{SpanId, TraceId};
 
-use crate::span::{Link, Parent, Span};
+use crate::span::{Parent, Span, SpanContext};
 
 /// Which span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ pub(super) enum Fate {
     /// It stayed behind; this was its parent.
     LeftOut(Option<Parent>),
     /// It went into another one.
-    Absorbed(Link),
+    Absorbed(SpanContext),
 }
 
 /// Spans that others name, or may yet name, as their parent.
@@ -70,7 +70,7 @@ impl Family {
         self.gone.insert(Key::of(span), Fate::LeftOut(span.parent));
     }
 
-    pub(super) fn absorb(&mut self, member: Key, into: Link) {
+    pub(super) fn absorb(&mut self, member: Key, into: SpanContext) {
         self.gone.insert(member, Fate::Absorbed(into));
     }
 
@@ -83,7 +83,7 @@ impl Family {
         for link in &mut span.links {
             let key = Key { trace_id: link.trace_id, span_id: link.span_id };
             if let Some(Fate::Absorbed(into)) = self.gone.get(key) {
-                *link = *into;
+                (link.trace_id, link.span_id, link.flags) = (into.trace_id, into.span_id, into.flags);
             }
         }
         for _ in 0..Self::LONGEST_CHAIN {
@@ -94,7 +94,7 @@ impl Family {
                     Some(Parent::new(into.span_id, false))
                 }
                 Fate::Absorbed(into) => {
-                    span.links.push(into);
+                    span.links.push(into.into());
                     None
                 }
             };

@@ -18,7 +18,8 @@ use go_trace_sanitize::Filter;
 
 use crate::{
     log::LogRecord,
-    span::{Scope, Span, SpanKind, SpanSink, Status},
+    sink::{LogSink, SpanSink},
+    span::{Scope, Span, SpanKind},
     volume::{
         collapse::{Runs, Step},
         family::{Family, Key},
@@ -32,7 +33,7 @@ use crate::{
 pub struct VolumeOptions {
     /// The share of traces that go out, each whole or not at all.
     pub ratio: SamplingRatio,
-    /// The kinds of spans that go out: [`Filter::CUSTOM`] tasks and regions, [`Filter::CORE`] ranges of the runtime,
+    /// The kinds of spans that go out: [`Filter::CUSTOM`] tasks, regions and spans of [other scopes](Scope::Custom), [`Filter::CORE`] ranges of the runtime,
     /// the others the operations that they name.
     pub keep: Filter,
     /// Spans shorter than this stay behind. Of an incomplete span only what the trace holds of it counts.
@@ -232,7 +233,7 @@ impl<S: SpanSink> Volume<S> {
 
     /// Counts a span that is to stay behind, unless it has to go out for its children.
     fn is_left_out(&mut self, span: &Span) -> bool {
-        let reason = if !self.options.keep.intersects(category(span.scope)) {
+        let reason = if !self.options.keep.intersects(category(&span.scope)) {
             &mut self.counters.filtered_spans
         } else if self.options.is_too_short(span) {
             &mut self.counters.short_spans
@@ -286,8 +287,9 @@ impl<S: SpanSink> Volume<S> {
             self.rate.count();
             self.family.send(span);
         }
+        self.sink.lend(span)?;
         self.counters.spans += 1;
-        self.sink.lend(span)
+        Ok(())
     }
 }
 
@@ -317,12 +319,12 @@ impl<S: SpanSink> SpanSink for Volume<S> {
             None => self.send(span),
         }
     }
+}
 
-    fn takes_logs(&self) -> bool {
-        self.sink.takes_logs()
-    }
+/// A log record goes out with its trace, whatever becomes of the span that it stands on.
+impl<S: LogSink> LogSink for Volume<S> {
+    type Error = S::Error;
 
-    /// A log record goes out with its trace, whatever becomes of the span that it stands on.
     fn take_log(&mut self, log: LogRecord) -> Result<(), S::Error> {
         if log.span.is_some_and(|span| !self.options.ratio.samples(span.trace_id)) {
             self.counters.unsampled_logs += 1;
@@ -335,16 +337,16 @@ impl<S: SpanSink> SpanSink for Volume<S> {
 impl VolumeOptions {
     fn is_too_short(&self, span: &Span) -> bool {
         let is_root = span.parent.is_none_or(|parent| parent.is_remote) || span.kind == SpanKind::Server;
-        u128::from(span.duration()) < self.minimum_duration.as_nanos()
-            && !(self.spare_errors && span.status == Status::Error)
+        span.duration() < self.minimum_duration
+            && !(self.spare_errors && span.status.is_error())
             && !(self.spare_roots && is_root)
     }
 }
 
-/// The filter's category that spans of a scope belong to.
-fn category(scope: Scope) -> Filter {
+/// The filter's category that spans of a scope belong to. Those of other scopes are a program's own.
+fn category(scope: &Scope) -> Filter {
     match scope {
-        Scope::Task | Scope::Region | Scope::Function => Filter::CUSTOM,
+        Scope::Task | Scope::Region | Scope::Function | Scope::Custom(_) => Filter::CUSTOM,
         Scope::Range => Filter::CORE,
         Scope::Http | Scope::Rpc => Filter::HTTP,
         Scope::Sql | Scope::Database => Filter::SQL,

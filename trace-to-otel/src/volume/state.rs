@@ -5,7 +5,8 @@ use core::fmt;
 use go_trace_context::{SpanId, TraceFlags, TraceId};
 
 use crate::{
-    span::{Link, Parent, SpanSink},
+    sink::SpanSink,
+    span::{Parent, SpanContext},
     volume::{
         Volume, VolumeOptions,
         family::{Family, Fate, Key, Recent},
@@ -139,7 +140,7 @@ impl Input<'_> {
             [3] => {
                 let Key { trace_id, span_id } = self.key()?;
                 let [flags] = self.bytes()?;
-                Fate::Absorbed(Link::new(trace_id, span_id, TraceFlags::from_byte(flags)))
+                Fate::Absorbed(SpanContext::new(trace_id, span_id, TraceFlags::from_byte(flags)))
             }
             _ => return None,
         })

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use go_trace_context::{SpanId, TraceFlags, TraceId};
+use go_trace_context::{SpanId, TraceFlags, TraceId, TraceState};
 use proptest::{collection::vec, option, prelude::*};
 use trace_to_otel::{
-    Anatomy, Attribute, Histogram, HistogramPoint, Link, LogRecord, Metric, MetricData, Number, NumberPoint,
-    Parent, Resource, Scope, Span, SpanEvent, SpanKind, Status, Temporality, UnixTime, Value,
+    Anatomy, Attribute, Histogram, HistogramPoint, InstrumentationScope, Link, LogRecord, Metric, MetricData,
+    Number, NumberPoint, Parent, Resource, Scope, Span, SpanContext, SpanEvent, SpanKind, Status,
+    Temporality, UnixTime, Value,
 };
 
 /// Empty ones, any characters, and lengths around those where a length takes one byte more.
@@ -70,9 +71,48 @@ fn span_id() -> impl Strategy<Value = SpanId> {
     (1..=u64::MAX).prop_map(|id| SpanId::from_u64(id).expect("not 0"))
 }
 
+fn context() -> impl Strategy<Value = SpanContext> {
+    (trace_id(), span_id(), any::<u8>()).prop_map(|(trace_id, span_id, flags)| {
+        SpanContext::new(trace_id, span_id, TraceFlags::from_byte(flags))
+    })
+}
+
+fn trace_state() -> impl Strategy<Value = TraceState> {
+    let entries = vec(("[a-z][a-z0-9]{0,9}", "[!-+--<>-~]{1,60}"), 1..5);
+    prop_oneof![
+        3 => Just(TraceState::new()),
+        1 => entries.prop_map(|entries| {
+            let mut state = TraceState::new();
+            for (key, value) in entries {
+                state.set(&key, &value).expect("a member");
+            }
+            state
+        }),
+    ]
+}
+
 fn link() -> impl Strategy<Value = Link> {
-    (trace_id(), span_id(), any::<u8>())
-        .prop_map(|(trace_id, span_id, flags)| Link::new(trace_id, span_id, TraceFlags::from_byte(flags)))
+    (context(), trace_state(), attributes(), dropped()).prop_map(|(context, state, attributes, dropped)| {
+        let mut link = Link::from(context);
+        (link.trace_state, link.attributes, link.dropped_attributes) = (state, attributes, dropped);
+        link
+    })
+}
+
+fn dropped() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => Just(0_u32), 1 => any::<u32>()]
+}
+
+/// Those that are built in, and a few others that come again.
+fn scope() -> impl Strategy<Value = Scope> {
+    let custom = (0..3_u8, option::of(text()));
+    prop_oneof![
+        3 => proptest::sample::select(Scope::ALL.to_vec()),
+        1 => custom.prop_map(|(number, version)| {
+            InstrumentationScope::new(format!("example.com/{number}"), version.unwrap_or_default()).into()
+        }),
+        1 => Just(InstrumentationScope::new("", "").into()),
+    ]
 }
 
 fn anatomy() -> impl Strategy<Value = Anatomy> {
@@ -95,28 +135,35 @@ fn event() -> impl Strategy<Value = SpanEvent> {
 }
 
 pub(crate) fn span() -> impl Strategy<Value = Span> {
-    let kinds = prop_oneof![Just(SpanKind::Internal), Just(SpanKind::Server), Just(SpanKind::Client)];
-    let status = prop_oneof![Just(Status::Unset), Just(Status::Error)];
-    let dropped = || prop_oneof![3 => Just(0_u32), 1 => any::<u32>()];
+    use SpanKind::{Client, Consumer, Internal, Producer, Server};
+    let kinds = proptest::sample::select(vec![Internal, Server, Client, Producer, Consumer]);
+    let status = prop_oneof![
+        Just(Status::Unset),
+        Just(Status::Ok),
+        Just(Status::ERROR),
+        text().prop_map(Status::error),
+    ];
     let parent = option::of((span_id(), any::<bool>()));
     (
-        (link(), parent, proptest::sample::select(&Scope::ALL[..]), kinds, status),
+        ((context(), trace_state()), parent, scope(), kinds, status),
         (shared_text(), time(), time()),
         (attributes(), dropped(), option::of(anatomy())),
         (vec(event(), 0..4), dropped(), vec(link(), 0..4), dropped()),
     )
-        .prop_map(|((link, parent, scope, kind, status), (name, start, end), own, others)| {
-            let mut span = Span::new(link.trace_id, link.span_id, scope, name, (start, end));
-            (span.flags, span.kind, span.status) = (link.flags, kind, status);
-            span.parent = parent.map(|(span_id, is_remote)| Parent::new(span_id, is_remote));
-            (span.attributes, span.dropped_attributes, span.anatomy) = own;
-            (span.events, span.dropped_events, span.links, span.dropped_links) = others;
-            span
-        })
+        .prop_map(
+            |(((context, state), parent, scope, kind, status), (name, start, end), own, others)| {
+                let mut span = Span::new(context.trace_id, context.span_id, scope, name, (start, end));
+                (span.flags, span.trace_state, span.kind, span.status) = (context.flags, state, kind, status);
+                span.parent = parent.map(|(span_id, is_remote)| Parent::new(span_id, is_remote));
+                (span.attributes, span.dropped_attributes, span.anatomy) = own;
+                (span.events, span.dropped_events, span.links, span.dropped_links) = others;
+                span
+            },
+        )
 }
 
 pub(crate) fn log() -> impl Strategy<Value = LogRecord> {
-    (time(), option::of(link()), shared_text(), shared_text(), attributes(), any::<u32>()).prop_map(
+    (time(), option::of(context()), shared_text(), shared_text(), attributes(), any::<u32>()).prop_map(
         |(time, span, name, body, attributes, dropped)| {
             let mut log = LogRecord::new(time, body);
             (log.span, log.event_name) = (span, name);

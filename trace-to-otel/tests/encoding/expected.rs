@@ -24,9 +24,9 @@ pub(crate) trait Expected: Record + Clone {
     /// The request of these records.
     fn request(resource: &Resource, records: &[Self]) -> Self::Request;
 
-    /// Where its scope stands in a request.
-    fn place(&self) -> usize {
-        0
+    /// Records in the order in which a request has them: by their scopes.
+    fn in_order(records: &[Self]) -> Vec<Self> {
+        records.to_vec()
     }
 }
 
@@ -37,20 +37,37 @@ impl Expected for Span {
         let scope_spans = |scope: &Scope| {
             let of_scope = records.iter().filter(|span| span.scope == *scope);
             let spans: Vec<_> = of_scope.map(span_message).collect();
-            let schema_url = SCHEMA_URL.to_owned();
-            (!spans.is_empty()).then(|| ScopeSpans { scope: scope_message(scope.name()), spans, schema_url })
+            let (version, schema_url) = match scope {
+                Scope::Custom(scope) => (scope.version.to_string(), String::new()),
+                _ => (env!("CARGO_PKG_VERSION").to_owned(), SCHEMA_URL.to_owned()),
+            };
+            let name = scope.name().to_owned();
+            let scope = Some(InstrumentationScope { name, version, ..Default::default() });
+            (!spans.is_empty()).then_some(ScopeSpans { scope, spans, schema_url })
         };
         let resource_spans = vec![ResourceSpans {
             resource: resource_message(resource),
-            scope_spans: Scope::ALL.iter().filter_map(scope_spans).collect(),
+            scope_spans: scopes(records).iter().filter_map(scope_spans).collect(),
             schema_url: resource.schema_url().unwrap_or_default().to_owned(),
         }];
         ExportTraceServiceRequest { resource_spans }
     }
 
-    fn place(&self) -> usize {
-        self.scope as usize
+    fn in_order(records: &[Self]) -> Vec<Self> {
+        let of_scope = |scope: Scope| records.iter().filter(move |span| span.scope == scope);
+        scopes(records).into_iter().flat_map(of_scope).cloned().collect()
     }
+}
+
+/// The scopes that a request may have, in their order: those of other programs as they came.
+fn scopes(records: &[Span]) -> Vec<Scope> {
+    let mut scopes = Scope::ALL.to_vec();
+    for span in records {
+        if !scopes.contains(&span.scope) {
+            scopes.push(span.scope.clone());
+        }
+    }
+    scopes
 }
 
 impl Expected for LogRecord {
@@ -127,7 +144,7 @@ fn span_message(span: &Span) -> traces::Span {
     traces::Span {
         trace_id: span.trace_id.to_bytes().to_vec(),
         span_id: span.span_id.to_bytes().to_vec(),
-        trace_state: String::new(),
+        trace_state: span.trace_state.to_string(),
         parent_span_id: span.parent.map(|parent| parent.span_id.to_bytes().to_vec()).unwrap_or_default(),
         flags: flags | u32::from(span.flags.to_byte()),
         name: span.name.to_string(),
@@ -140,9 +157,13 @@ fn span_message(span: &Span) -> traces::Span {
         dropped_events_count: span.dropped_events,
         links: span.links.iter().map(link_message).collect(),
         dropped_links_count: span.dropped_links,
-        status: match span.status {
+        status: match &span.status {
             Status::Unset => None,
-            other => Some(traces::Status { message: String::new(), code: other.number().into() }),
+            Status::Ok => Some(traces::Status { message: String::new(), code: 1 }),
+            Status::Error { description } => {
+                Some(traces::Status { message: description.to_string(), code: 2 })
+            }
+            other => panic!("unknown to this test: {other:?}"),
         },
     }
 }
@@ -161,7 +182,9 @@ fn link_message(link: &trace_to_otel::Link) -> traces::span::Link {
         trace_id: link.trace_id.to_bytes().to_vec(),
         span_id: link.span_id.to_bytes().to_vec(),
         flags: link.flags.to_byte().into(),
-        ..Default::default()
+        trace_state: link.trace_state.to_string(),
+        attributes: attributes(&link.attributes),
+        dropped_attributes_count: link.dropped_attributes,
     }
 }
 

@@ -95,8 +95,7 @@ fn check_parts<T: Expected>(batch: &Batch, resource: &Resource, records: &[T]) {
     match batch.clone().split() {
         Err(whole) => assert_eq!((&whole, whole.records()), (batch, 1)),
         Ok(halves) => {
-            let mut sorted = records.to_vec();
-            sorted.sort_by_key(T::place);
+            let sorted = T::in_order(records);
             let (first, second) = sorted.split_at(halves[0].records());
             for (half, records) in halves.iter().zip([first, second]) {
                 let encoded = encode(batch.encoding(), resource, records, usize::MAX);

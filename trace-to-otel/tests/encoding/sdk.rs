@@ -33,7 +33,9 @@ fn normalize(mut request: ExportTraceServiceRequest) -> ExportTraceServiceReques
     for resource_spans in &mut request.resource_spans {
         let resource = resource_spans.resource.as_mut().expect("a resource");
         resource.attributes.sort_by(|a, b| a.key.cmp(&b.key));
-        resource_spans.scope_spans.sort_by_key(|scope| scope.scope.as_ref().map(|scope| scope.name.clone()));
+        resource_spans.scope_spans.sort_by_key(|scope| {
+            scope.scope.as_ref().map(|scope| (scope.name.clone(), scope.version.clone()))
+        });
         for span in resource_spans.scope_spans.iter_mut().flat_map(|scope| &mut scope.spans) {
             span.status.take_if(|status| *status == Default::default());
             span.links.iter_mut().for_each(|link| link.flags &= !(SpanFlags::ContextHasIsRemoteMask as u32));

@@ -166,6 +166,6 @@ impl Found<'_> {
 }
 
 pub(crate) fn describe(span: &Span) -> String {
-    let scope: Scope = span.scope;
+    let scope = &span.scope;
     format!("{scope:?} {:?} {} from {} to {}", span.name, span.span_id, span.start.0, span.end.0)
 }

@@ -94,7 +94,7 @@ impl Want {
     }
 
     fn failed(self, error_type: &str) -> Self {
-        Self { status: Status::Error, ..self }.with("error.type", error_type)
+        Self { status: Status::ERROR, ..self }.with("error.type", error_type)
     }
 }
 

@@ -91,8 +91,8 @@ fn soundness(found: &Found<'_>, span: &Span) -> Vec<String> {
     match span.anatomy {
         Some(anatomy) => {
             let sum = anatomy.running + anatomy.runnable + anatomy.syscall + anatomy.waiting();
-            if sum != span.duration() {
-                problems.push(format!("its anatomy sums to {sum}, not {}", span.duration()));
+            if sum != span.duration_nanos() {
+                problems.push(format!("its anatomy sums to {sum}, not {}", span.duration_nanos()));
             }
         }
         // All of these recordings' operations are begun and ended on one goroutine.
@@ -110,7 +110,7 @@ fn soundness(found: &Found<'_>, span: &Span) -> Vec<String> {
 /// Whether a span is in the place that its operation had.
 fn place(found: &Found<'_>, index: usize, span: &Span) -> Result<(), String> {
     let operation = &found.operations()[index];
-    match (&*operation.kind, span.scope) {
+    match (&*operation.kind, &span.scope) {
         ("http_client", _) => {
             is_root(span)?;
             match task_around(found, index) {

@@ -46,7 +46,7 @@ const OF_PLACE: [&str; 8] = [
     "gotrace.goroutine.id",
     "gotrace.incomplete",
     "gotrace.task.id",
-    "thread.id",
+    "gotrace.thread.id",
 ];
 
 impl Want {

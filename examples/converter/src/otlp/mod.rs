@@ -12,7 +12,8 @@ use std::{
 use anyhow::bail;
 use go_trace_format::{Event, EventType};
 use trace_to_otel::{
-    LogRecord, Metric, MetricsCollector, Resource, Span, SpanSink, UnixTime,
+    LogRecord, LogSink, Metric, MetricsCollector, Resource, Sinks, Span, SpanSink, SpansAndLogs, UnixTime,
+    Volume,
     otlp::{JsonLines, Record, RecordTooLarge},
 };
 
@@ -144,10 +145,10 @@ impl<W: Write> SpanSink for Records<W> {
     fn lend(&mut self, span: &mut Span) -> Result<(), WriteError> {
         self.spans.take(span)
     }
+}
 
-    fn takes_logs(&self) -> bool {
-        !matches!(self.logs, Channel::Nowhere)
-    }
+impl<W: Write> LogSink for Records<W> {
+    type Error = WriteError;
 
     fn take_log(&mut self, log: LogRecord) -> Result<(), WriteError> {
         self.logs.take(&log)
@@ -155,6 +156,14 @@ impl<W: Write> SpanSink for Records<W> {
 }
 
 impl<W: Write> Output for Records<W> {
+    fn takes_logs(&self) -> bool {
+        !matches!(self.logs, Channel::Nowhere)
+    }
+
+    fn sinks<'v>(volume: &'v mut Volume<&mut Self>) -> impl Sinks<Error = WriteError> + 'v {
+        SpansAndLogs(volume)
+    }
+
     fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), WriteError> {
         self.of_process = self.resource.clone().with_trace_format(source.version);
         if let Some(service) = &source.service {

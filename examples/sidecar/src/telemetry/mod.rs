@@ -19,6 +19,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
+use trace_to_otel::Scope;
 
 use self::services::Services;
 pub(crate) use self::{
@@ -104,7 +105,7 @@ struct Service {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
     service: String,
-    kind: &'static str,
+    kind: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -302,7 +303,7 @@ pub(crate) struct Tally {
     pub(crate) generations: u64,
     pub(crate) repeated_generations: u64,
     /// By the names of their scopes.
-    pub(crate) spans: BTreeMap<&'static str, u64>,
+    pub(crate) spans: BTreeMap<Scope, u64>,
     pub(crate) log_records: u64,
     pub(crate) metrics: u64,
     /// Records that the receiver does not want.
@@ -343,7 +344,8 @@ impl Telemetry {
         metrics.metric_records.get_or_create(&service).inc_by(tally.metrics);
         metrics.refused.inc_by(tally.refused);
         metrics.lost_bytes.get_or_create(&service).inc_by(tally.lost_bytes);
-        for (&kind, &count) in &tally.spans {
+        for (scope, &count) in &tally.spans {
+            let kind = scope.name().to_owned();
             metrics.spans.get_or_create(&Kind { service: service.service.clone(), kind }).inc_by(count);
         }
         for (&reason, &count) in &tally.dropped {
@@ -366,7 +368,7 @@ impl Telemetry {
         let mut services = metrics.services.lock().unwrap_or_else(PoisonError::into_inner);
         let (label, forgotten) = services.label(service, Instant::now());
         for service in forgotten {
-            for kind in trace_to_otel::Scope::ALL.map(|scope| scope.name()) {
+            for kind in Scope::ALL.map(|scope| scope.name().to_owned()) {
                 metrics.spans.remove(&Kind { service: service.clone(), kind });
             }
             let service = Service { service };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io};
 use go_trace_format::{
     Content, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions, TraceFrames, Version,
 };
-use trace_to_otel::{Counters, Mapper, MetricsCollector, Resource, UnixTime, Value, Volume};
+use trace_to_otel::{Counters, Mapper, MetricsCollector, Resource, SpansAndLogs, UnixTime, Value, Volume};
 use twox_hash::XxHash3_128;
 
 use super::{
@@ -213,7 +213,7 @@ impl<'a> Job<'a> {
                 }
             }
             if let Some(live) = &mut self.live {
-                live.mapper.event(&event, &mut live.volume)?;
+                live.mapper.event(&event, &mut SpansAndLogs(&mut live.volume))?;
                 if let Some(metrics) = &mut live.metrics {
                     for metric in metrics.event(&event).into_iter().flatten() {
                         live.volume.sink_mut().add_metric(&metric)?;
@@ -418,7 +418,9 @@ impl Begun {
     }
 
     fn open<'o>(self, hand: Hand<'o>, record: &ProcessRecord) -> (Mapper, Volume<Outbox<'o>>) {
-        let options = self.mapping.mapper(self.base_time);
+        let mut options = self.mapping.mapper(self.base_time);
+        // Where no log records are wanted, logs stay events of their spans.
+        options.log_records = self.making.logs.is_some();
         let mapper = match record.mapper.as_slice() {
             [] => Mapper::with_options(options),
             state => Mapper::load(options.clone(), state).unwrap_or_else(|error| {
@@ -460,7 +462,7 @@ pub(super) fn close(config: &Config, record: &ProcessRecord) -> Result<(Tally, V
     let mut tally = Tally { service: begun.service.clone(), ..Tally::default() };
     let (mut mapper, mut volume) = begun.open(Hand::Keep(Vec::new()), record);
     let before = *mapper.counters();
-    mapper.finish(&mut volume)?;
+    mapper.finish(&mut SpansAndLogs(&mut volume))?;
     volume.flush()?;
     volume.sink_mut().finish()?;
     count(&mut tally, &before, mapper.counters(), &volume);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trace_to_otel::{
-    LogRecord, Metric, Resource, Span, SpanSink,
+    LogRecord, LogSink, Metric, Resource, Scope, Span, SpanSink,
     otlp::{Batch, Encoder, Encoding, Record, RecordTooLarge},
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Made {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// By the names of their scopes.
-    spans: BTreeMap<&'static str, u64>,
+    spans: BTreeMap<Scope, u64>,
     logs: u64,
     metrics: u64,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Outbox<'o> {
     logs: Option<Encoder<LogRecord>>,
     metrics: Option<Encoder<Metric>>,
     /// What is in the batches of spans under way.
-    span_counts: BTreeMap<&'static str, u64>,
+    span_counts: BTreeMap<Scope, u64>,
     pub(crate) too_large: u64,
 }
 
@@ -109,7 +109,7 @@ impl<'o> Outbox<'o> {
             Some(_) => Counts { spans: core::mem::take(&mut self.span_counts), ..Counts::default() },
             None => Counts::default(),
         };
-        *self.span_counts.entry(span.scope.name()).or_default() += 1;
+        *self.span_counts.entry(span.scope.clone()).or_default() += 1;
         self.hand_on(batch, counts)
     }
 
@@ -167,10 +167,10 @@ impl SpanSink for Outbox<'_> {
     fn lend(&mut self, span: &mut Span) -> Result<(), Stopped> {
         self.add(span)
     }
+}
 
-    fn takes_logs(&self) -> bool {
-        self.logs.is_some()
-    }
+impl LogSink for Outbox<'_> {
+    type Error = Stopped;
 
     fn take_log(&mut self, log: LogRecord) -> Result<(), Stopped> {
         let Some(logs) = &mut self.logs else { return Ok(()) };
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_is_not_delivered() {
-        let spans = BTreeMap::from([("gotrace.task", 3), ("gotrace.region", 5)]);
+        let spans = BTreeMap::from([(Scope::Task, 3), (Scope::Region, 5)]);
         let counts = Counts { spans, ..Counts::default() };
         for refused in 0..=8 {
             let mut tally = Tally::default();

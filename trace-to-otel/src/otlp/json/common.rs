@@ -1,9 +1,7 @@
 //! `opentelemetry/proto/common/v1/common.proto`, `opentelemetry/proto/resource/v1/resource.proto`, and the levels
 //! around the records of any signal.
 
-use opentelemetry_semantic_conventions::SCHEMA_URL;
-
-use super::super::{Signal, buffer::Buffer};
+use super::super::{Signal, buffer::Buffer, encoder::ScopeHead};
 use crate::{
     anatomy::Anatomy,
     resource::Resource,
@@ -93,16 +91,16 @@ pub(in super::super) fn around_scopes(signal: Signal, resource: &Resource) -> [B
 }
 
 /// What comes before the records of a scope, and what comes behind them.
-pub(in super::super) fn around_records(signal: Signal, scope: &str) -> [Buffer; 2] {
+pub(in super::super) fn around_records(signal: Signal, scope: ScopeHead<'_>) -> [Buffer; 2] {
     let mut before = Buffer::default();
     before.put(*b"{\"scope\":{\"name\":");
-    before.quoted(scope);
+    before.quoted(scope.name);
     before.put(*b",\"version\":");
-    before.quoted(env!("CARGO_PKG_VERSION"));
+    before.quoted(scope.version);
     before.put(*b"},");
     before.quoted(signal.names().records);
     before.put(*b":[");
-    [before, behind(SCHEMA_URL, b"}")]
+    [before, behind(scope.schema_url, b"}")]
 }
 
 /// The end of an array, its schema if it has one, and `end`.

@@ -1,5 +1,7 @@
 //! `opentelemetry/proto/trace/v1/trace.proto`.
 
+use go_trace_context::TraceState;
+
 use super::super::{buffer::Buffer, flags};
 use crate::span::{Link, Span, SpanEvent, Status};
 
@@ -10,6 +12,7 @@ impl Buffer {
         self.hexadecimal(span.trace_id.as_bytes());
         self.put(*b",\"spanId\":");
         self.hexadecimal(span.span_id.as_bytes());
+        self.json_trace_state(&span.trace_state);
         if let Some(parent) = span.parent {
             self.put(*b",\"parentSpanId\":");
             self.hexadecimal(parent.span_id.as_bytes());
@@ -37,7 +40,13 @@ impl Buffer {
         self.count(b",\"droppedLinksCount\":", span.dropped_links);
         if span.status != Status::Unset {
             self.put(*b",\"status\":{\"code\":");
-            self.put([b'0' + span.status.number(), b'}']);
+            self.put([b'0' + span.status.number()]);
+            let description = span.status.description();
+            if !description.is_empty() {
+                self.put(*b",\"message\":");
+                self.quoted(description);
+            }
+            self.put(*b"}");
         }
         self.put(*b"}");
     }
@@ -58,8 +67,20 @@ impl Buffer {
         self.hexadecimal(link.trace_id.as_bytes());
         self.put(*b",\"spanId\":");
         self.hexadecimal(link.span_id.as_bytes());
+        self.json_trace_state(&link.trace_state);
+        if !link.attributes.is_empty() {
+            self.put(*b",");
+            self.json_attributes(&link.attributes, None);
+        }
+        self.count(b",\"droppedAttributesCount\":", link.dropped_attributes);
         self.put(*b",\"flags\":");
         self.number(link.flags.to_byte().into());
         self.put(*b"}");
+    }
+    fn json_trace_state(&mut self, state: &TraceState) {
+        if !state.is_empty() {
+            self.put(*b",\"traceState\":");
+            self.quoted(&state.to_string());
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! `opentelemetry/proto/common/v1/common.proto`, `opentelemetry/proto/resource/v1/resource.proto`.
 
-use opentelemetry_semantic_conventions::SCHEMA_URL;
-
 use super::{
-    super::buffer::{Buffer, copy},
+    super::{
+        buffer::{Buffer, copy},
+        encoder::ScopeHead,
+    },
     envelope::field,
     wire::{Wire, tag, varint_len, write_varint},
 };
@@ -160,12 +161,12 @@ pub(in super::super) fn around_scopes(resource: &Resource) -> [Buffer; 2] {
 }
 
 /// The fields of a `ScopeSpans`, or the like, but for its records.
-pub(in super::super) fn around_records(scope: &str) -> [Buffer; 2] {
+pub(in super::super) fn around_records(scope: ScopeHead<'_>) -> [Buffer; 2] {
     let [mut before, mut after] = <[Buffer; 2]>::default();
     before.message::<1>(field::SCOPE, |out| {
-        out.string(instrumentation_scope::NAME, scope);
-        out.string(instrumentation_scope::VERSION, env!("CARGO_PKG_VERSION"));
+        out.string(instrumentation_scope::NAME, scope.name);
+        out.string(instrumentation_scope::VERSION, scope.version);
     });
-    after.string(field::SCHEMA_URL, SCHEMA_URL);
+    after.string(field::SCHEMA_URL, scope.schema_url);
     [before, after]
 }

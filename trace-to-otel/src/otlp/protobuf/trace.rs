@@ -1,6 +1,6 @@
 //! `opentelemetry/proto/trace/v1/trace.proto`.
 
-use go_trace_context::{SpanId, TraceId};
+use go_trace_context::{SpanId, TraceId, TraceState};
 
 use super::{
     super::{buffer::Buffer, flags},
@@ -14,6 +14,7 @@ use crate::{
 
 const TRACE_ID: u8 = tag(1, Wire::Length);
 const SPAN_ID: u8 = tag(2, Wire::Length);
+const TRACE_STATE: u8 = tag(3, Wire::Length);
 const PARENT_SPAN_ID: u8 = tag(4, Wire::Length);
 const NAME: u8 = tag(5, Wire::Length);
 const KIND: u8 = tag(6, Wire::Varint);
@@ -42,12 +43,16 @@ mod link {
     use super::{Wire, tag};
     pub(super) const TRACE_ID: u8 = tag(1, Wire::Length);
     pub(super) const SPAN_ID: u8 = tag(2, Wire::Length);
+    pub(super) const TRACE_STATE: u8 = tag(3, Wire::Length);
+    pub(super) const ATTRIBUTES: u8 = tag(4, Wire::Length);
+    pub(super) const DROPPED_ATTRIBUTES: u8 = tag(5, Wire::Varint);
     pub(super) const FLAGS: u8 = tag(6, Wire::Fixed32);
 }
 
 /// `Status`.
 mod status {
     use super::{Wire, tag};
+    pub(super) const MESSAGE: u8 = tag(2, Wire::Length);
     pub(super) const CODE: u8 = tag(3, Wire::Varint);
 }
 
@@ -100,6 +105,7 @@ impl Buffer {
     pub(in super::super) fn protobuf_span(&mut self, span: &Span) {
         self.message::<2>(field::RECORDS, |out| {
             out.ids([TRACE_ID, SPAN_ID], span.trace_id, span.span_id);
+            out.trace_state(TRACE_STATE, &span.trace_state);
             if let Some(parent) = span.parent {
                 out.id(PARENT_SPAN_ID, parent.span_id.as_bytes());
             }
@@ -116,8 +122,13 @@ impl Buffer {
             out.unsigned(DROPPED_EVENTS, span.dropped_events.into());
             span.links.iter().for_each(|link| out.link(link));
             out.unsigned(DROPPED_LINKS, span.dropped_links.into());
-            if span.status != Status::Unset {
-                out.put([STATUS, 2, status::CODE, span.status.number()]);
+            match span.status.description() {
+                "" if span.status == Status::Unset => {}
+                "" => out.put([STATUS, 2, status::CODE, span.status.number()]),
+                description => out.message::<1>(STATUS, |out| {
+                    out.string(status::MESSAGE, description);
+                    out.put([status::CODE, span.status.number()]);
+                }),
             }
             let [a, b, c, d] = flags(span).to_le_bytes();
             out.put([FLAGS[0], FLAGS[1], a, b, c, d]);
@@ -153,8 +164,18 @@ impl Buffer {
     fn link(&mut self, link: &Link) {
         self.message::<1>(LINKS, |out| {
             out.ids([link::TRACE_ID, link::SPAN_ID], link.trace_id, link.span_id);
+            out.trace_state(link::TRACE_STATE, &link.trace_state);
+            out.attributes(link::ATTRIBUTES, &link.attributes);
+            out.unsigned(link::DROPPED_ATTRIBUTES, link.dropped_attributes.into());
             out.fixed32(link::FLAGS, link.flags.to_byte().into());
         });
+    }
+
+    #[inline]
+    fn trace_state(&mut self, tag: u8, state: &TraceState) {
+        if !state.is_empty() {
+            self.string(tag, &state.to_string());
+        }
     }
 
     #[inline(always)]

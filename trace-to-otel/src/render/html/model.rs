@@ -9,7 +9,7 @@ use crate::{
     render::{
         NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, hint, joined::Joined, kind,
     },
-    span::{Attribute, Span, SpanEvent, Status, UnixTime, Value},
+    span::{Attribute, Span, SpanEvent, UnixTime, Value},
 };
 use go_trace_context::TraceId;
 use serde::Serialize;
@@ -83,7 +83,7 @@ struct PageSpan<'a> {
     id: String,
     name: &'a str,
     kind: &'static str,
-    scope: &'static str,
+    scope: &'a str,
     /// None where there is one process only.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<&'a str>,
@@ -189,8 +189,8 @@ impl<'a> PageSpan<'a> {
             process: None,
             hint: hint(span),
             start: span.start.0 - base.0,
-            duration: span.duration(),
-            failed: span.status == Status::Error,
+            duration: span.duration_nanos(),
+            failed: span.status.is_error(),
             missing: span.attribute("gotrace.incomplete").map(Value::to_string),
             attributes: values(&span.attributes),
             anatomy: span.anatomy.as_ref().map(anatomy::times),

@@ -27,7 +27,10 @@ use names::Names;
 use spans::Spans;
 use states::States;
 
-use crate::span::{Span, SpanSink, UnixTime};
+use crate::{
+    sink::SpanSink,
+    span::{Span, UnixTime},
+};
 
 pub use canvas::{Arrow, Canvas, Detail, DetailValue, Group, Instant, Row, Slice, Tip, Track, TrackKind};
 pub use chrome::ChromeWriter;

@@ -11,7 +11,7 @@ use super::{
     lanes::{Lanes, Nesting},
     states::States,
 };
-use crate::span::{Scope, Span, Status, Value};
+use crate::span::{Scope, Span, Value};
 
 /// Spans that are on no goroutine, and the arrows between all spans.
 #[derive(Debug, Default)]
@@ -103,7 +103,7 @@ impl Home {
     fn of(span: &Span) -> Self {
         let goroutine = integer(span, "gotrace.goroutine.id").map(GoroutineId);
         let proc = integer(span, "gotrace.proc.id").map(ProcId);
-        match (span.scope, proc, goroutine) {
+        match (&span.scope, proc, goroutine) {
             // Tasks are meant to go from goroutine to goroutine.
             (Scope::Task, ..) => Self::Tasks,
             (Scope::Range, Some(proc), _) => Self::Proc(proc),
@@ -121,7 +121,7 @@ impl Home {
 fn slice<C: Canvas>(span: &Span, track: Track, pen: &mut Pen<C>) -> io::Result<()> {
     let (trace_id, span_id) = (span.trace_id.to_string(), span.span_id.to_string());
     let mut details = vec![Detail::new("trace_id", &*trace_id), Detail::new("span_id", &*span_id)];
-    if span.status == Status::Error {
+    if span.status.is_error() {
         details.push(Detail::new("status", "error"));
     }
     details.extend(span.attributes.iter().map(|attribute| Detail::new(&attribute.key, &attribute.value)));

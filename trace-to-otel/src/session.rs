@@ -1,0 +1,404 @@
+//! Bytes of traces in, batches out.
+
+mod error;
+mod output;
+mod pipe;
+
+pub use error::SessionError;
+
+use std::collections::VecDeque;
+
+use go_trace_format::{Error, Event, EventKind, EventType, Reader, ReaderOptions, Version};
+
+use crate::{
+    counters::Counters,
+    mapper::Mapper,
+    options::MapperOptions,
+    otlp::{Batch, Encoder, Encoding},
+    resource::Resource,
+    session::{output::Output, pipe::Pipe},
+    sink::SpansAndLogs,
+    span::Span,
+    volume::{Volume, VolumeCounters, VolumeOptions},
+};
+
+/// How a [`Session`] reads, maps and encodes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionOptions {
+    /// How traces are read.
+    pub reader: ReaderOptions,
+    /// How their events are mapped.
+    pub mapper: MapperOptions,
+    /// Which spans go out.
+    pub volume: VolumeOptions,
+    /// How spans and log records are encoded.
+    pub encoding: Encoding,
+    /// How large a batch gets: see [`Encoder::with_max_bytes`].
+    pub max_batch_bytes: usize,
+    /// How large a generation may be, in bytes. Of a trace that has a larger one, what comes behind its first so many
+    /// bytes is left out.
+    pub max_generation_bytes: u64,
+    /// What is known of the process; what the traces tell is added.
+    pub resource: Resource,
+}
+
+impl SessionOptions {
+    /// The defaults of everything, with generations of up to 256 MiB.
+    #[must_use]
+    pub fn new(encoding: Encoding, resource: Resource) -> Self {
+        Self {
+            reader: ReaderOptions::new(),
+            mapper: MapperOptions::default(),
+            volume: VolumeOptions::default(),
+            encoding,
+            max_batch_bytes: Encoder::<Span>::DEFAULT_MAX_BYTES,
+            max_generation_bytes: 256 << 20,
+            resource,
+        }
+    }
+}
+
+/// Takes the bytes of traces in pieces, and gives finished OTLP batches: reading, mapping, volume control and encoding in
+/// one. It does no I/O, starts no thread and asks no clock, so that it runs wherever bytes come from: a file, a socket, a
+/// WebAssembly host.
+///
+/// Traces come one after the other. Where they are snapshots of one process, in their order, the generations that they
+/// share are read once, and spans that are open at the end of one go on in the next; where one does not follow on the one
+/// before, a new process begins. [Logs](MapperOptions::log_records) become batches of their own on request.
+///
+/// The same traces give the same batches, in whatever pieces their bytes come. Memory is bounded by the largest
+/// [generation](SessionOptions::max_generation_bytes) times a small constant, by the [limits](crate::Limits) of the mapper,
+/// and by the batches that [`next_batch`](Self::next_batch) has not given out: take them after each piece.
+///
+/// ```
+/// use trace_to_otel::{Resource, Session, SessionOptions, otlp::Encoding};
+///
+/// # fn main() -> Result<(), trace_to_otel::SessionError> {
+/// # let trace: &[u8] = b"go 1.22 trace\0\0\0";
+/// let mut session = Session::new(SessionOptions::new(Encoding::Protobuf, Resource::new()));
+/// for piece in trace.chunks(4096) {
+///     session.feed(piece)?;
+///     while let Some(batch) = session.next_batch() {
+///         println!("POST {} with {} bytes", batch.signal().path(), batch.bytes().len());
+///     }
+/// }
+/// session.end_trace()?;
+/// session.finish()?;
+/// while let Some(batch) = session.next_batch() {
+///     println!("POST {} with {} bytes", batch.signal().path(), batch.bytes().len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    options: SessionOptions,
+    trace: Trace,
+    /// The reader of the trace before.
+    earlier: Option<Reader<'static>>,
+    mapper: Mapper,
+    volume: Volume<Output>,
+    /// Whether a process is being mapped, and whether a generation of it has come.
+    process: Option<Process>,
+    lost_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Process {
+    has_generation: bool,
+}
+
+/// The trace under way.
+#[derive(Debug)]
+enum Trace {
+    /// Too little of it has come to tell what it is.
+    Opening {
+        head: Vec<u8>,
+        /// How much there has to be before it is tried again.
+        wanted: usize,
+    },
+    Reading(Box<Reading>),
+    /// Nothing more of it is read.
+    Refused(SessionError),
+}
+
+impl Trace {
+    const fn new() -> Self {
+        Self::Opening { head: Vec::new(), wanted: FIRST_TRY }
+    }
+}
+
+/// How much is awaited before a trace is opened: as often as this is doubled, it is tried again.
+const FIRST_TRY: usize = 256;
+
+#[derive(Debug)]
+struct Reading {
+    reader: Reader<'static>,
+    pipe: Pipe,
+    /// How many bytes have come.
+    length: u64,
+    /// Whether no generation has begun.
+    is_begin: bool,
+}
+
+impl Session {
+    /// A session that has seen nothing.
+    #[must_use]
+    pub fn new(options: SessionOptions) -> Self {
+        let output = Output::new(&options, &options.resource);
+        Self {
+            trace: Trace::new(),
+            earlier: None,
+            mapper: Mapper::with_options(options.mapper.clone()),
+            volume: Volume::new(options.volume.clone(), output),
+            process: None,
+            lost_bytes: 0,
+            options,
+        }
+    }
+
+    /// Takes the next bytes of a trace, which begins with the first ones.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`] where the trace cannot be read: from then on its bytes are passed over, with the same error, until
+    /// [`end_trace`](Self::end_trace). What it told before that is kept.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match &mut self.trace {
+                Trace::Refused(error) => {
+                    self.lost_bytes += rest.len() as u64;
+                    return Err(error.clone());
+                }
+                Trace::Opening { head, wanted } => {
+                    let (piece, rest) = rest.split_at(rest.len().min(*wanted - head.len()));
+                    head.extend_from_slice(piece);
+                    if head.len() == *wanted {
+                        self.open(false)?;
+                    }
+                    rest
+                }
+                Trace::Reading(reading) => {
+                    let room = reading.room(self.options.max_generation_bytes);
+                    if room == 0 {
+                        let most = self.options.max_generation_bytes;
+                        let offset = reading.reader.generation().start();
+                        self.end_reading()?;
+                        self.trace = Trace::Refused(SessionError::GenerationTooLarge { offset, most });
+                        continue;
+                    }
+                    let (piece, rest) =
+                        rest.split_at(usize::try_from(room).map_or(rest.len(), |room| room.min(rest.len())));
+                    reading.pipe.push(piece);
+                    reading.length += piece.len() as u64;
+                    self.map()?;
+                    rest
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// Says that the trace is complete: what comes next is another one.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`] where the trace cannot be read, if [`feed`](Self::feed) has not said so.
+    pub fn end_trace(&mut self) -> Result<(), SessionError> {
+        if let Trace::Opening { head, .. } = &self.trace {
+            if head.is_empty() {
+                return Ok(());
+            }
+            self.open(true)?;
+        }
+        let ended = match &self.trace {
+            Trace::Reading(_) => self.end_reading(),
+            _ => Ok(()),
+        };
+        self.trace = Trace::new();
+        ended
+    }
+
+    /// Gives out what is ready, even if that makes a small batch. Spans that are open stay so.
+    pub fn flush(&mut self) {
+        let Ok(()) = self.volume.flush();
+        self.volume.sink_mut().flush();
+    }
+
+    /// Ends the trace, if one is under way, and the process: what is open goes out as incomplete. The session may go on with
+    /// another process.
+    ///
+    /// # Errors
+    ///
+    /// As [`end_trace`](Self::end_trace). What there was goes out all the same.
+    pub fn finish(&mut self) -> Result<(), SessionError> {
+        let ended = self.end_trace();
+        self.end_process();
+        self.earlier = None;
+        ended
+    }
+
+    /// The next finished batch, in the order in which they became so.
+    pub fn next_batch(&mut self) -> Option<Batch> {
+        self.batches().pop_front()
+    }
+
+    /// What the mapper has made so far, and what it could not.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        self.mapper.counters()
+    }
+
+    /// What volume control has let through so far, and what not.
+    #[must_use]
+    pub fn volume_counters(&self) -> VolumeCounters {
+        self.volume.counters()
+    }
+
+    /// How many records were left out because no receiver takes one so large.
+    #[must_use]
+    pub fn too_large_records(&self) -> u64 {
+        self.volume.sink().too_large()
+    }
+
+    /// How many bytes of the traces could not be read.
+    #[must_use]
+    pub fn lost_bytes(&self) -> u64 {
+        self.lost_bytes
+    }
+
+    fn batches(&mut self) -> &mut VecDeque<Batch> {
+        self.volume.sink_mut().batches()
+    }
+
+    /// Opens the trace, if there is enough of it to tell what it is, and maps what has come.
+    fn open(&mut self, is_complete: bool) -> Result<(), SessionError> {
+        let Trace::Opening { head, wanted } = &mut self.trace else { return Ok(()) };
+        let pipe = Pipe::default();
+        pipe.push(head);
+        if is_complete {
+            pipe.end();
+        }
+        let reader = match self.options.reader.read(pipe.source()) {
+            Ok(reader) => reader,
+            Err(error) if is_wait(&error) => {
+                *wanted *= 2;
+                return Ok(());
+            }
+            Err(error) => {
+                self.lost_bytes += head.len() as u64;
+                return self.refuse(SessionError::Trace(error));
+            }
+        };
+        let reader = match self.earlier.take() {
+            Some(earlier) => reader.follow(earlier),
+            None => reader,
+        };
+        let length = head.len() as u64;
+        self.trace = Trace::Reading(Box::new(Reading { reader, pipe, length, is_begin: true }));
+        self.map()
+    }
+
+    /// Maps what can be read so far.
+    fn map(&mut self) -> Result<(), SessionError> {
+        let Self { options, trace, mapper, volume, process, .. } = self;
+        let Trace::Reading(reading) = trace else { return Ok(()) };
+        let Reading { reader, is_begin, .. } = &mut **reading;
+        let version = reader.version();
+        let error = loop {
+            let event = match reader.next_event() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(()),
+                Err(error) if is_wait(&error) => return Ok(()),
+                Err(error) => break error,
+            };
+            if event.event_type() == EventType::Sync {
+                let mut processes = Processes { options, mapper, volume, process };
+                processes.sync(&event, version, is_begin);
+            }
+            let Ok(()) = mapper.event(&event, &mut SpansAndLogs(&mut *volume));
+        };
+        self.leave_reader();
+        self.refuse(SessionError::Trace(error))
+    }
+
+    /// Maps the end of a trace of which nothing more comes.
+    fn end_reading(&mut self) -> Result<(), SessionError> {
+        if let Trace::Reading(reading) = &self.trace {
+            reading.pipe.end();
+        }
+        self.map()?;
+        self.leave_reader();
+        Ok(())
+    }
+
+    /// Keeps the reader for the trace that comes next.
+    fn leave_reader(&mut self) {
+        if let Trace::Reading(reading) = core::mem::replace(&mut self.trace, Trace::new()) {
+            self.lost_bytes += reading.reader.losses().bytes();
+            self.earlier = Some(reading.reader);
+        }
+    }
+
+    fn refuse(&mut self, error: SessionError) -> Result<(), SessionError> {
+        self.trace = Trace::Refused(error.clone());
+        Err(error)
+    }
+
+    fn end_process(&mut self) {
+        let Self { options, mapper, volume, process, .. } = self;
+        Processes { options, mapper, volume, process }.end();
+    }
+}
+
+impl Reading {
+    /// How many bytes the generation under way may still have, at least.
+    fn room(&self, most: u64) -> u64 {
+        (self.reader.generation().start() + most).saturating_sub(self.length)
+    }
+}
+
+/// Whether there is nothing more for now.
+fn is_wait(error: &Error) -> bool {
+    matches!(error, Error::Io { error, .. } if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// Which process a generation is of.
+struct Processes<'s> {
+    options: &'s SessionOptions,
+    mapper: &'s mut Mapper,
+    volume: &'s mut Volume<Output>,
+    process: &'s mut Option<Process>,
+}
+
+impl Processes<'_> {
+    /// A trace goes on with the process of the one before only with the generation that comes next.
+    fn sync(&mut self, event: &Event<'_>, version: Version, is_begin: &mut bool) {
+        let EventKind::Sync(sync) = event.kind() else { return };
+        if sync.generation.is_none() {
+            return;
+        }
+        let is_first = core::mem::take(is_begin);
+        if is_first && !sync.continues && self.process.is_some_and(|process| process.has_generation) {
+            self.end();
+        }
+        if self.process.is_none() {
+            let mut resource = self.options.resource.clone().with_trace_format(version);
+            if !version.has_sync_batch() {
+                resource = resource.with_approximate_clock();
+            }
+            let resource = resource.with_go_version_in(event.tables());
+            self.volume.sink_mut().begin(self.options, &resource);
+        }
+        *self.process = Some(Process { has_generation: true });
+    }
+
+    fn end(&mut self) {
+        let Ok(()) = self.mapper.finish(&mut SpansAndLogs(&mut *self.volume));
+        let Ok(()) = self.volume.flush();
+        self.volume.sink_mut().flush();
+        *self.process = None;
+    }
+}
