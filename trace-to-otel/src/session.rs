@@ -167,38 +167,38 @@ impl Session {
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            rest = match &mut self.trace {
-                Trace::Refused(error) => {
-                    self.lost_bytes += rest.len() as u64;
-                    return Err(error.clone());
-                }
-                Trace::Opening { head, wanted } => {
-                    let (piece, rest) = rest.split_at(rest.len().min(*wanted - head.len()));
-                    head.extend_from_slice(piece);
-                    if head.len() == *wanted {
-                        self.open(false)?;
-                    }
-                    rest
-                }
-                Trace::Reading(reading) => {
-                    let room = reading.room(self.options.max_generation_bytes);
-                    if room == 0 {
-                        let most = self.options.max_generation_bytes;
-                        let offset = reading.reader.generation().start();
-                        self.end_reading()?;
-                        self.trace = Trace::Refused(SessionError::GenerationTooLarge { offset, most });
-                        continue;
-                    }
-                    let (piece, rest) =
-                        rest.split_at(usize::try_from(room).map_or(rest.len(), |room| room.min(rest.len())));
-                    reading.pipe.push(piece);
-                    reading.length += piece.len() as u64;
-                    self.map()?;
-                    rest
-                }
-            };
+            let taken = self.take(&mut rest);
+            if taken.is_err() {
+                self.lost_bytes += rest.len() as u64;
+                return taken;
+            }
         }
         Ok(())
+    }
+
+    /// Takes some of the bytes.
+    fn take(&mut self, rest: &mut &[u8]) -> Result<(), SessionError> {
+        let most = self.options.max_generation_bytes;
+        match &mut self.trace {
+            Trace::Refused(error) => Err(error.clone()),
+            Trace::Opening { head, wanted } => {
+                head.extend_from_slice(cut(rest, (*wanted - head.len()) as u64));
+                if head.len() == *wanted { self.open(false) } else { Ok(()) }
+            }
+            Trace::Reading(reading) => match reading.room(most) {
+                0 => {
+                    let offset = reading.reader.generation().start();
+                    self.end_reading()?;
+                    self.refuse(SessionError::GenerationTooLarge { offset, most })
+                }
+                room => {
+                    let piece = cut(rest, room);
+                    reading.pipe.push(piece);
+                    reading.length += piece.len() as u64;
+                    self.map()
+                }
+            },
+        }
     }
 
     /// Says that the trace is complete: what comes next is another one.
@@ -207,18 +207,16 @@ impl Session {
     ///
     /// [`SessionError`] where the trace cannot be read, if [`feed`](Self::feed) has not said so.
     pub fn end_trace(&mut self) -> Result<(), SessionError> {
-        if let Trace::Opening { head, .. } = &self.trace {
-            if head.is_empty() {
-                return Ok(());
-            }
-            self.open(true)?;
-        }
+        let opened = match &self.trace {
+            Trace::Opening { head, .. } if !head.is_empty() => self.open(true),
+            _ => Ok(()),
+        };
         let ended = match &self.trace {
             Trace::Reading(_) => self.end_reading(),
             _ => Ok(()),
         };
         self.trace = Trace::new();
-        ended
+        opened.and(ended)
     }
 
     /// Gives out what is ready, even if that makes a small batch. Spans that are open stay so.
@@ -358,6 +356,14 @@ impl Reading {
     fn room(&self, most: u64) -> u64 {
         (self.reader.generation().start() + most).saturating_sub(self.length)
     }
+}
+
+/// Takes the first bytes away, at most so many.
+fn cut<'b>(bytes: &mut &'b [u8], most: u64) -> &'b [u8] {
+    let length = usize::try_from(most).map_or(bytes.len(), |most| most.min(bytes.len()));
+    let (first, rest) = bytes.split_at(length);
+    *bytes = rest;
+    first
 }
 
 /// Whether there is nothing more for now.

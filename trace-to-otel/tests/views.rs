@@ -7,9 +7,9 @@ use trace_to_otel::{
 };
 
 fn spans() -> Vec<Span> {
-    ["fork/net.trace", "fork/sql.trace"]
+    ["custom", "cut", "net", "sql", "tls", "withspan"]
         .into_iter()
-        .flat_map(|name| common::spans_of(name, MapperOptions::default()).0)
+        .flat_map(|name| common::spans_of(&format!("fork/{name}.trace"), MapperOptions::default()).0)
         .collect()
 }
 

@@ -68,7 +68,7 @@ impl Whose {
     #[inline]
     pub(crate) fn goroutine(self, event: &Event<'_>) -> GoroutineId {
         let own = event.goroutine().unwrap_or(NOBODY).0;
-        let named = event.arguments()[0] as i64;
+        let named = event.arguments().first().map_or(0, |&id| id as i64);
         let is_named = -i64::from(self as u8);
         GoroutineId(own ^ ((own ^ named) & is_named))
     }
