@@ -32,7 +32,7 @@ fn span(id: u64, parent: Option<u64>, (start, end): (u64, u64)) -> Span {
     let mut span =
         Span::new(trace_id(1), span_id(id), Scope::Region, "region", (UnixTime(start), UnixTime(end)));
     span.parent = parent.map(|id| Parent::new(span_id(id), false));
-    span.attributes = vec![Attribute::new("gotrace.goroutine.id", 7), Attribute::new("thread.id", 1)];
+    span.attributes = vec![Attribute::new("gotrace.goroutine.id", 7), Attribute::new("gotrace.thread.id", 1)];
     span
 }
 
@@ -78,12 +78,12 @@ fn kinds_are_told_apart_by_the_filters_bits() {
         spans.push(span);
     }
     for (filter, expected) in [
-        (Filter::HTTP, vec![Scope::Http]),
-        (Filter::SQL, vec![Scope::Sql]),
-        (Filter::NET, vec![Scope::Net]),
+        (Filter::HTTP, vec![Scope::Http, Scope::Rpc]),
+        (Filter::SQL, vec![Scope::Sql, Scope::Database]),
+        (Filter::NET, vec![Scope::Net, Scope::Messaging]),
         (Filter::TLS, vec![Scope::Tls]),
         (Filter::CORE, vec![Scope::Range]),
-        (Filter::CUSTOM, vec![Scope::Task, Scope::Region]),
+        (Filter::CUSTOM, vec![Scope::Task, Scope::Region, Scope::Function]),
         (Filter::ALL, Scope::ALL.to_vec()),
         (Filter::empty(), vec![]),
     ] {
@@ -254,14 +254,14 @@ fn collapsing() -> VolumeOptions {
 #[test]
 fn runs_of_like_regions_become_one_span() {
     let mut spans: Vec<_> = (1..=5).map(|id| span(id, Some(9), (id * 10, id * 10 + 4))).collect();
-    spans[3].attributes[1] = Attribute::new("thread.id", 2);
+    spans[3].attributes[1] = Attribute::new("gotrace.thread.id", 2);
     spans.push(span(9, None, (0, 99)));
     let (kept, counters) = through(&collapsing(), &spans);
     assert_eq!((ids(&kept), parents(&kept)), (vec![1, 9], vec![Some(9), None]));
     assert_eq!((kept[0].start, kept[0].end), (UnixTime(10), UnixTime(54)));
     assert_eq!(kept[0].attribute("gotrace.collapsed.count"), Some(&Value::Integer(5)));
     assert_eq!(kept[0].attribute("gotrace.collapsed.time.total"), Some(&Value::Float(20e-9)));
-    assert_eq!(kept[0].attribute("thread.id"), None);
+    assert_eq!(kept[0].attribute("gotrace.thread.id"), None);
     assert_eq!(kept[1], spans[5]);
     assert_eq!((counters.spans, counters.collapsed_spans), (2, 4));
 }
