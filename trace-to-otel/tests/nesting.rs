@@ -82,7 +82,7 @@ proptest! {
         prop_assert_eq!((counters.incomplete_spans, counters.surplus_region_ends), (0, 0));
         for span in &spans {
             let anatomy = span.anatomy.expect("each began and ended on its goroutine");
-            prop_assert_eq!(anatomy.running, span.duration());
+            prop_assert_eq!(anatomy.running, span.duration_nanos());
         }
     }
 }
