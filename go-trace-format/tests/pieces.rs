@@ -84,6 +84,43 @@ fn a_source_that_still_grows_gives_the_same_events() {
     }
 }
 
+/// A source that has nothing more for now, and perhaps never will.
+struct Silence;
+
+impl io::Read for Silence {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+#[test]
+fn a_generation_that_has_ended_waits_for_nothing() {
+    let mut ended = 0;
+    for recording in support::testdata() {
+        let whole = ReaderOptions::new().read_slice(&recording.bytes).expect("a header");
+        if !whole.version().has_end_of_generation() {
+            continue;
+        }
+        let expected = fingerprints(&mut { whole });
+        let mut reader =
+            ReaderOptions::new().read(io::Read::chain(&recording.bytes[..], Silence)).expect("a header");
+        let mut found = Vec::new();
+        let last = loop {
+            match reader.next_event() {
+                Ok(Some(event)) if is_sync(&event) => {}
+                Ok(Some(event)) => found.push(fingerprint(&event)),
+                other => break other.map(|event| event.is_some()),
+            }
+        };
+        let is_waiting =
+            matches!(&last, Err(Error::Io { error, .. }) if error.kind() == io::ErrorKind::WouldBlock);
+        assert!(is_waiting, "{}: {last:?}", recording.name());
+        assert!(found == expected, "{}: {} of {} events", recording.name(), found.len(), expected.len());
+        ended += 1;
+    }
+    assert!(ended > 20, "{ended} recordings tell where generations end");
+}
+
 #[test]
 fn generations_alone_hold_the_events_of_the_whole() {
     for recording in support::testdata() {

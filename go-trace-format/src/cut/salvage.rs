@@ -210,8 +210,12 @@ impl Gathering<'_, '_> {
         if self.state.taken.contains(&offset) || self.framing.is_end(peeked) {
             return Ok(None);
         }
-        // Whether anything begins behind it must not hang on how the bytes come.
-        self.framing.input.grow_to(peeked.length + HEADER_LENGTH)?;
+        // Whether anything begins behind it must not hang on how the bytes come. A generation that has ended is not kept
+        // waiting for what may never come.
+        self.framing.input.grow_to(peeked.length + 1)?;
+        if !self.is_followed_by_end(peeked) {
+            self.framing.input.grow_to(peeked.length + HEADER_LENGTH)?;
+        }
         let is_near_next = self.is_followed_by_near(peeked);
         let may_fit = self.may_fit(peeked);
         if self.swallows_header(peeked, is_near_next && may_fit) {
@@ -221,13 +225,22 @@ impl Gathering<'_, '_> {
         Ok((!fits && !self.framing.is_sound(peeked)).then_some(Error::DamagedBatch { offset }))
     }
 
+    /// Whether the end of a generation is right behind a batch.
+    fn is_followed_by_end(&self, peeked: &Peeked) -> bool {
+        let after = self.framing.input.byte_at(peeked.position + peeked.length);
+        self.framing.version.has_end_of_generation()
+            && after.and_then(|byte| self.framing.dialect.event_type(byte))
+                == Some(EventType::EndOfGeneration)
+    }
+
     /// Whether what looks like the end of a batch that was cut off is the beginning of another trace.
     ///
     /// Texts may hold what looks like a header, too. But then all of the batch can be read, a batch that fits or an end is
     /// behind it, and the header is hardly the very last of it.
     fn swallows_header(&self, peeked: &Peeked, fits: bool) -> bool {
         let bytes = self.framing.input.bytes_from(peeked.position);
-        let bytes = &bytes[..bytes.len().min(peeked.length + HEADER_LENGTH - 1)];
+        let beyond = if self.is_followed_by_end(peeked) { 0 } else { HEADER_LENGTH - 1 };
+        let bytes = &bytes[..bytes.len().min(peeked.length + beyond)];
         let last = peeked.length.saturating_sub(HEADER_LENGTH);
         let first = if fits { last } else { 0 };
         let Some(header) = bytes[first..].windows(HEADER_LENGTH).position(is_header) else { return false };

@@ -92,7 +92,8 @@ impl Worker {
             self.office.telemetry.beat();
             self.office.telemetry.waiting(self.office.inbox.waiting());
             self.offer_again();
-            let arrival = self.office.inbox.take(self.patience());
+            let patience = if self.office.has_ready() { Duration::ZERO } else { self.patience() };
+            let arrival = self.office.inbox.take(patience);
             let is_idle = arrival.is_none();
             if let Some(arrival) = arrival {
                 self.take(arrival)?;

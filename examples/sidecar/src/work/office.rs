@@ -420,6 +420,12 @@ impl Office {
         self.commit(true)
     }
 
+    /// Whether something can be committed: of what had nothing to send, nobody tells that it is accepted.
+    pub(crate) fn has_ready(&mut self) -> bool {
+        let done = self.outgoing.done();
+        self.units.front().is_some_and(|unit| unit.at <= done)
+    }
+
     /// Commits what was accepted, and does with the files what comes afterwards. Where something else is to be done, what
     /// may wait for more does.
     pub(crate) fn commit(&mut self, is_idle: bool) -> Result<(), Stopped> {
