@@ -404,6 +404,14 @@ pub(crate) struct Mapping {
     /// Gives each span the stack that it began with, as code.stacktrace.
     #[arg(long)]
     pub(crate) stacks: bool,
+    /// Reads the requests, calls and queries of an unmodified program off the stacks of its events, and makes them spans:
+    /// HTTP, gRPC, database/sql, Redis, MongoDB, Kafka, TLS, DNS and connects. URLs, statuses and errors are not told so.
+    #[arg(long)]
+    pub(crate) from_stacks: bool,
+    /// Functions whose calls become spans in the same way, separated by commas, by their whole names such as
+    /// example.com/shop.(*Client).Order. Experimental.
+    #[arg(long, value_name = "FUNCTIONS", value_delimiter = ',', requires = "from_stacks")]
+    pub(crate) span_functions: Vec<String>,
     /// Makes each change of a goroutine's state an event of the span that is open on it.
     #[arg(long)]
     pub(crate) state_events: bool,

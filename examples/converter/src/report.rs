@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use go_trace_format::Losses;
-use trace_to_otel::{Counters, VolumeCounters};
+use trace_to_otel::{Counters, StackCounters, VolumeCounters};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -21,6 +21,21 @@ pub(crate) fn warning(name: &str, text: impl std::fmt::Display) {
 /// Something worth knowing that is nothing wrong.
 pub(crate) fn note(text: impl std::fmt::Display) {
     anstream::eprintln!("{text}");
+}
+
+/// Which operations the stacks of a trace have told of.
+pub(crate) fn found_in_stacks(name: &str, counters: &StackCounters) {
+    let found: Vec<String> = counters.found().map(|(count, what)| format!("{count} {what}")).collect();
+    if found.is_empty() {
+        return note(format_args!("{name}: its stacks tell of no request, call or query"));
+    }
+    let known = match (counters.unnamed_requests, counters.earlier_requests) {
+        (0, 0) => String::new(),
+        (unnamed, earlier) => {
+            format!(" ({unnamed} requests without their handler, {earlier} begun before the recording)")
+        }
+    };
+    note(format_args!("{name}: from stacks: {}{known}", found.join(", ")));
 }
 
 /// What is to be told of a trace in one line, and one by one where that is asked for.

@@ -243,3 +243,26 @@ fn lines_fit_where_a_width_is_given() {
     assert_eq!(narrow.lines().count(), whole.lines().count());
     assert!(narrow.lines().all(|line| line.chars().count() <= 60) && narrow.contains('…'), "{narrow}");
 }
+
+#[test]
+fn requests_of_an_unmodified_program_are_read_off_its_stacks_on_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("spans.jsonl").display().to_string();
+    let convert = |file: &str, arguments: &[&str]| {
+        let run = run(&[&["otlp", "--out", &out, &path(file)], arguments].concat(), b"");
+        assert!(run.status.success());
+        let told = String::from_utf8(run.stderr).expect("text");
+        (std::fs::read_to_string(&out).expect("the spans"), told)
+    };
+    let (spans, _) = convert("zero-code/go1.26-http1.trace", &[]);
+    assert!(!spans.contains("gotrace.evidence"));
+    let (spans, told) = convert("zero-code/go1.26-http1.trace", &["--from-stacks"]);
+    assert!(spans.contains("\"gotrace.evidence\"") && spans.contains("\"gotrace.start.uncertainty\""));
+    assert!(
+        told.contains("from stacks: ") && told.contains(" requests") && told.contains(" queries"),
+        "{told}"
+    );
+
+    let (_, told) = convert("go1.26/empty.trace", &["--from-stacks"]);
+    assert!(told.contains("its stacks tell of no request, call or query"), "{told}");
+}

@@ -18,6 +18,7 @@ pub(crate) struct Mapping {
     ranges: Option<bool>,
     wake_links: Option<bool>,
     stacks: Option<bool>,
+    from_stacks: Option<bool>,
     state_events: Option<bool>,
     unsampled: Option<bool>,
     sdk_exports: Option<bool>,
@@ -60,6 +61,7 @@ impl Mapping {
             ranges: self.ranges.or(defaults.ranges),
             wake_links: self.wake_links.or(defaults.wake_links),
             stacks: self.stacks.or(defaults.stacks),
+            from_stacks: self.from_stacks.or(defaults.from_stacks),
             state_events: self.state_events.or(defaults.state_events),
             unsampled: self.unsampled.or(defaults.unsampled),
             sdk_exports: self.sdk_exports.or(defaults.sdk_exports),
@@ -104,6 +106,7 @@ impl Mapping {
         options.ranges = self.ranges.unwrap_or(false);
         options.wake_links = self.wake_links.unwrap_or(options.wake_links);
         options.stacks = self.stacks.unwrap_or(options.stacks);
+        options.stack_operations = self.from_stacks.unwrap_or(options.stack_operations);
         options.state_events = self.state_events.unwrap_or(options.state_events);
         options.unsampled = self.unsampled.unwrap_or(options.unsampled);
         options.written_contexts = !self.sdk_exports.unwrap_or(false);

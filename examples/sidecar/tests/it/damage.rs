@@ -204,7 +204,7 @@ fn a_folder_that_cannot_be_looked_into() {
     let secret = home.path("traces/secret");
     fs::create_dir(&secret).unwrap();
     fs::create_dir(home.path("traces/a")).unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     let sidecar = home.start_unprivileged();
     sidecar.until_it_says("cannot be looked into");
     home.put("a/1.trace", &truth::read(TRACE));
