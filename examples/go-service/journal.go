@@ -38,8 +38,9 @@ func (j *journal) end() { j.End = time.Now().UnixNano() }
 
 // note begins an operation on this goroutine, and returns how to end it.
 func (j *journal) note(kind, name string) func() {
-	goroutine := goroutineID()
+	// First, as the other takes a while.
 	start := time.Now().UnixNano()
+	goroutine := goroutineID()
 	return func() {
 		end := time.Now().UnixNano()
 		j.mu.Lock()

@@ -27,7 +27,7 @@ func main() {
 func run() error {
 	output := flag.String("o", "", "the trace `file` to write, ending in .trace")
 	load := flag.String("load", "http1", "http1, tls (HTTP/1 over TLS) or http2")
-	requests := flag.Int("requests", 90, "how many requests")
+	requests := flag.Int("requests", 60, "how many requests")
 	clients := flag.Int("clients", 2, "how many clients at the same time")
 	flag.Parse()
 	if !strings.HasSuffix(*output, ".trace") {

@@ -248,7 +248,7 @@ impl Progress {
 
     /// It has shown a stack.
     pub(crate) fn sees(&mut self, class: &Class, moment: Moment, steps: &mut Vec<Step>) {
-        if self.standing == Standing::HasServed {
+        if self.standing == Standing::HasServed || self.is_about_to_begin(class, moment) {
             return;
         }
         let was_unseen = self.standing == Standing::Unseen;
@@ -281,6 +281,12 @@ impl Progress {
             }
             _ => self.compare(class, was_unseen, former, moment, steps),
         }
+    }
+
+    /// Whether it is where requests begin without beginning one: it had to stop there, or has begun it already.
+    fn is_about_to_begin(&self, class: &Class, moment: Moment) -> bool {
+        let has_begun = self.phase == Phase::Begin && self.serves();
+        class.phase == Phase::Begin && (has_begun || !moment.is_own_doing)
     }
 
     fn serves(&self) -> bool {
@@ -523,6 +529,19 @@ mod tests {
         connection.sees(READ).sees(BEGIN).sees(HANDLER).sees(FINISH).sees(FINISH).sees(READ);
         assert_eq!(connection.ended, [(Kind::HttpServer, 20, 40, false)]);
         assert_eq!(connection.widths, [10]);
+    }
+
+    #[test]
+    fn having_to_stop_where_requests_begin_begins_none() {
+        let mut connection = Goroutine::default();
+        connection
+            .sees(READ)
+            .sees_as(BEGIN, false)
+            .sees(BEGIN)
+            .sees_as(BEGIN, false)
+            .sees(BEGIN)
+            .sees(FINISH);
+        assert_eq!(connection.ended, [(Kind::HttpServer, 30, 60, false)]);
     }
 
     #[test]
