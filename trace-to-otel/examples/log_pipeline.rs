@@ -25,7 +25,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         (count, sink::logs_from_fn(|log| if log.span.is_some() { lines.write(&log) } else { Ok(()) }));
     mapper.read(&mut Reader::from_slice(&trace)?, &mut sinks)?;
     mapper.finish(&mut sinks)?;
-    drop(sinks);
     let records = mapper.counters().log_records;
     let written = lines.finish()?;
     println!("{spans} spans, {records} log records, {} bytes of OTLP:", written.len());

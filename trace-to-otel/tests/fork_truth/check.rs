@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use trace_to_otel::{Scope, Span};
+use trace_to_otel::Span;
 
 use crate::{
     assignment::assign,
