@@ -412,7 +412,8 @@ fn look_ids_up(
     mode: Mode,
     losses: &mut Losses,
 ) -> Result<(), Error> {
-    for error in unknown_ids(record, &generation.tables) {
+    for unknown in unknown_ids(record, &generation.tables) {
+        let error = unknown.error(record);
         if mode == Mode::Strict {
             return Err(error);
         }

@@ -39,17 +39,36 @@ impl IdLimits {
 }
 
 /// What an event names that its generation does not hold.
-pub(crate) fn unknown_ids(record: &Record, tables: &Tables<'_>) -> impl Iterator<Item = Error> {
-    let Record { offset, event_type, arguments, .. } = *record;
-    TABLE_ARGUMENTS[event_type as usize].iter().zip(arguments).filter_map(move |(kind, id)| match kind {
+pub(crate) fn unknown_ids(record: &Record, tables: &Tables<'_>) -> impl Iterator<Item = UnknownId> {
+    let kinds = &TABLE_ARGUMENTS[record.event_type as usize];
+    kinds.iter().zip(&record.arguments).filter_map(|(kind, &id)| match kind {
         TableArgument::String if tables.strings.get(StringId(id)).is_none() => {
-            Some(Error::InvalidString { offset, event_type, id: StringId(id) })
+            Some(UnknownId::String(StringId(id)))
         }
         TableArgument::Stack if tables.stacks.get(StackId(id)).is_none() => {
-            Some(Error::InvalidStack { offset, event_type, id: StackId(id) })
+            Some(UnknownId::Stack(StackId(id)))
         }
         _ => None,
     })
+}
+
+/// An id that its generation's tables do not hold. Small and without anything to drop, unlike the error: it is looked for in
+/// many an event.
+#[derive(Clone, Copy)]
+pub(crate) enum UnknownId {
+    String(StringId),
+    Stack(StackId),
+}
+
+impl UnknownId {
+    #[cold]
+    pub(crate) fn error(self, record: &Record) -> Error {
+        let Record { offset, event_type, .. } = *record;
+        match self {
+            UnknownId::String(id) => Error::InvalidString { offset, event_type, id },
+            UnknownId::Stack(id) => Error::InvalidStack { offset, event_type, id },
+        }
+    }
 }
 
 /// Which table an argument is an id of.
