@@ -44,8 +44,7 @@ pub fn copy(trace: &[u8]) -> Option<Vec<u8>> {
     for generation in generations.map(|generation| generation.expect("salvaging never fails")) {
         let sync = SyncBatch::of(generation.clock(), 0);
         let Ok(mut copy) = writer.generation(generation.number(), sync) else { continue };
-        let mut copier =
-            Copier::new(generation.tables(), version, dialect, |_| true, |text| text.text.into());
+        let mut copier = Copier::new(&generation, |_| true, |text| text.text.into());
         // A batch may be damaged, or have no place behind another.
         generation.batches().for_each(|batch| _ = copier.batch(&batch, &mut copy));
         copy.finish().expect("memory takes it");

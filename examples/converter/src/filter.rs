@@ -174,10 +174,9 @@ impl Plan {
         left_out: &mut LeftOut,
     ) -> Result<(), WriteError> {
         let keeps = |event: &CopiedEvent<'_>| self.keeps(event.event_type);
-        let mut copier =
-            Copier::new(generation.tables(), self.version, self.from, keeps, |text: &CopiedText<'_>| {
-                clipped(texts::sanitized(&self.sanitizer, text.kind, text.category, text.text))
-            });
+        let mut copier = Copier::new(generation, keeps, |text: &CopiedText<'_>| {
+            clipped(texts::sanitized(&self.sanitizer, text.kind, text.category, text.text))
+        });
         for batch in generation.batches() {
             let outcome = match batch.kind(self.version, self.from) {
                 // Nobody knows what else an experiment's own format may hold, or a batch of a wrong size.

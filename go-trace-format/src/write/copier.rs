@@ -6,11 +6,12 @@ use foldhash::fast::RandomState;
 
 use crate::{
     error::Error,
+    generation::Generation,
     id::{GoroutineId, ProcId, StackId, StringId, ThreadId},
-    spec::{ArgumentKind, Dialect, EventType, MAX_ARGUMENTS, Version},
-    tables::{CpuSamples, Tables, Time, table_error},
+    spec::{ArgumentKind, EventType, MAX_ARGUMENTS},
+    tables::{CpuSamples, Time, table_error},
     wire::{Batch, BatchKind, RawEvent},
-    write::{GenerationWriter, WriteError},
+    write::{GenerationWriter, SyncBatch, WriteError, Writer},
 };
 
 /// Copies the [batches](crate::Generation::batches) of one generation, event by event.
@@ -21,34 +22,24 @@ use crate::{
 ///
 /// ```
 /// use go_trace_format::{
-///     Category, EventType, ReaderOptions,
-///     write::{CopiedEvent, Copier, SyncBatch, Writer},
+///     Category, ReaderOptions,
+///     write::{CopiedEvent, Copier, Writer},
 /// };
 ///
 /// // A trace without what the program says: tasks, regions, logs and labels.
 /// let trace = std::fs::read("examples/tasks.trace")?;
 /// let generations = ReaderOptions::new().generations(&trace)?;
-/// let (version, dialect) = (generations.version(), generations.dialect());
-/// let mut filtered = Writer::new(Vec::new(), version, dialect)?;
+/// let mut filtered = Writer::new(Vec::new(), generations.version(), generations.dialect())?;
 /// for generation in generations {
-///     let generation = generation?;
-///     let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
-///     let mut copy = filtered.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
 ///     let keeps = |event: &CopiedEvent<'_>| event.event_type.spec().category != Category::Custom;
-///     let mut copier = Copier::new(generation.tables(), version, dialect, keeps, |text| text.text.into());
-///     for batch in generation.batches() {
-///         copier.batch(&batch, &mut copy)?;
-///     }
-///     copy.finish()?;
+///     Copier::new(&generation?, keeps, |text| text.text.into()).copy_to(&mut filtered)?;
 /// }
 /// assert!(filtered.into_inner().len() < trace.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Copier<'t, K, R> {
-    tables: &'t Tables<'t>,
-    version: Version,
-    dialect: Dialect,
+    generation: &'t Generation<'t>,
     keeps: K,
     rewrite: R,
     /// New ids by old ones. What a text becomes may depend on its kind, and of a message on its category.
@@ -61,10 +52,26 @@ where
     K: FnMut(&CopiedEvent<'_>) -> bool,
     R: for<'s> FnMut(&CopiedText<'s>) -> Cow<'s, [u8]>,
 {
-    /// A copier of batches of the generation that `tables` are of, from a trace of this version and dialect.
-    pub fn new(tables: &'t Tables<'t>, version: Version, dialect: Dialect, keeps: K, rewrite: R) -> Self {
+    /// A copier of `generation`.
+    pub fn new(generation: &'t Generation<'t>, keeps: K, rewrite: R) -> Self {
         let (strings, stacks) = Default::default();
-        Self { tables, version, dialect, keeps, rewrite, strings, stacks }
+        Self { generation, keeps, rewrite, strings, stacks }
+    }
+
+    /// Copies the whole generation, with its number and its clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::generation`] and [`batch`](Self::batch): what is before the error has been copied.
+    pub fn copy_to<W: io::Write>(&mut self, writer: &mut Writer<W>) -> Result<(), WriteError> {
+        let generation = self.generation;
+        // The copy begins when the generation did, whatever is left out.
+        let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
+        let mut copy = writer.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
+        for batch in generation.batches() {
+            self.batch(&batch, &mut copy)?;
+        }
+        copy.finish()
     }
 
     /// Copies a batch. Those of the tables, and the sync batch, are passed over: `generation` makes its own.
@@ -82,14 +89,14 @@ where
         batch: &Batch<'_>,
         generation: &mut GenerationWriter<'_, W>,
     ) -> Result<(), WriteError> {
-        match batch.kind(self.version, self.dialect) {
+        match batch.kind(self.generation.version(), self.generation.dialect()) {
             BatchKind::Events => self.events(batch, generation),
             BatchKind::CpuSamples => self.samples(batch, generation),
             BatchKind::Experimental(experiment) => {
                 let asked = CopiedEvent {
                     event_type: EventType::ExperimentalBatch,
                     thread: batch.thread,
-                    time: self.tables.clock.time(batch.time),
+                    time: self.generation.clock().time(batch.time),
                     offset: batch.offset,
                     arguments: &[],
                 };
@@ -108,14 +115,14 @@ where
         generation: &mut GenerationWriter<'_, W>,
     ) -> Result<(), WriteError> {
         let mut time = batch.time;
-        for event in batch.events(self.dialect) {
+        for event in batch.events(self.generation.dialect()) {
             let event = event.map_err(WriteError::Read)?;
             // What is left out took its time too.
             time = time.wrapping_add(event.time_delta);
             let asked = CopiedEvent {
                 event_type: event.event_type,
                 thread: batch.thread,
-                time: self.tables.clock.time(time),
+                time: self.generation.clock().time(time),
                 offset: event.offset,
                 arguments: event.arguments(),
             };
@@ -161,7 +168,7 @@ where
         if let Some(&known) = self.strings.get(&(kind, category, id)) {
             return Ok(known);
         }
-        let text = |id| self.tables.string(StringId(id)).as_bytes();
+        let text = |id| self.generation.tables().string(StringId(id)).as_bytes();
         let text = (self.rewrite)(&CopiedText { kind, category: category.map(text), text: text(id) });
         let new = generation.string(&text)?;
         self.strings.insert((kind, category, id), new);
@@ -176,7 +183,7 @@ where
         if let Some(&known) = self.stacks.get(&id) {
             return Ok(known);
         }
-        let stack = self.tables.stack(StackId(id));
+        let stack = self.generation.tables().stack(StackId(id));
         let new = generation.stack(stack.iter().flat_map(|stack| stack.frames()))?;
         self.stacks.insert(id, new);
         Ok(new)
@@ -196,7 +203,7 @@ where
             let asked = CopiedEvent {
                 event_type: EventType::CpuSample,
                 thread,
-                time: self.tables.clock.time(time),
+                time: self.generation.clock().time(time),
                 offset,
                 arguments: &[sample.stack],
             };

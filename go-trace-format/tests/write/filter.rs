@@ -8,7 +8,7 @@ use std::{
 use go_trace_format::{
     Category, Dialect, EventType, ReaderOptions, Version,
     wire::{BatchKind, Batches},
-    write::{CopiedEvent, CopiedText, Copier, SyncBatch, WriteError, Writer},
+    write::{CopiedEvent, CopiedText, Copier, WriteError, Writer},
 };
 
 use crate::{oracle::Oracle, strict, support};
@@ -21,17 +21,9 @@ fn filter(
     rewrite: impl for<'s> Fn(&CopiedText<'s>) -> Cow<'s, [u8]>,
 ) -> Result<Vec<u8>, WriteError> {
     let mut generations = ReaderOptions::new().generations(trace).unwrap();
-    let (version, from) = (generations.version(), generations.dialect());
-    let mut filtered = Writer::new(Vec::new(), version, dialect)?;
+    let mut filtered = Writer::new(Vec::new(), generations.version(), dialect)?;
     for generation in generations.by_ref().map(Result::unwrap) {
-        // The generation begins with the earliest of its batches, which the copy may not have.
-        let begin = generation.batches().map(|batch| batch.time).min().unwrap();
-        let mut copy = filtered.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
-        let mut copier = Copier::new(generation.tables(), version, from, &keeps, &rewrite);
-        for batch in generation.batches() {
-            copier.batch(&batch, &mut copy)?;
-        }
-        copy.finish()?;
+        Copier::new(&generation, &keeps, &rewrite).copy_to(&mut filtered)?;
     }
     assert!(generations.losses().is_empty(), "{}", generations.losses());
     Ok(filtered.into_inner())
@@ -154,8 +146,7 @@ fn windows_and_goroutines_are_cut_out() {
 #[test]
 fn damaged_batch_is_copied_up_to_the_damage() {
     let trace = crate::small_trace(Version::Go126, |_| {});
-    let mut reader = ReaderOptions::new().read_slice(&trace).unwrap();
-    let event = reader.next_event().unwrap().unwrap();
+    let read = ReaderOptions::new().generations(&trace).unwrap().next().unwrap().unwrap();
     let thread = go_trace_format::event::ThreadId(1);
     let mut damaged = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).unwrap();
     damaged.batch(1, thread, 100, &[EventType::ProcStop as u8, 7, 99, 1]).unwrap();
@@ -164,7 +155,7 @@ fn damaged_batch_is_copied_up_to_the_damage() {
 
     let mut copy = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).unwrap();
     let mut generation = copy.generation(1, crate::sync(Version::Go126, 10)).unwrap();
-    let mut copier = Copier::new(event.tables(), Version::Go126, Dialect::Stock, |_| true, as_it_is);
+    let mut copier = Copier::new(&read, |_| true, as_it_is);
     for batch in Batches::new(&damaged).unwrap() {
         let error = copier.batch(&batch.unwrap(), &mut generation).unwrap_err();
         assert!(matches!(error, WriteError::Read(_)), "{error}");
