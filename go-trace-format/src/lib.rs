@@ -13,6 +13,7 @@ pub mod event;
 mod events;
 mod generation;
 mod generation_key;
+pub mod guide;
 mod header;
 mod id;
 mod losses;
