@@ -1,7 +1,6 @@
 //! What outlives a change of the settings.
 
 use std::{
-    collections::HashMap,
     fs::DirBuilder,
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
@@ -33,7 +32,37 @@ pub(crate) struct Premises {
     pub(crate) quarantine: Arc<Quarantine>,
     pub(crate) heard: Arc<Heard>,
     pub(crate) telemetry: Telemetry,
-    listeners: Mutex<HashMap<SocketAddr, TcpListener>>,
+    listeners: Mutex<Vec<Listener>>,
+}
+
+/// What is listened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Push,
+    Telemetry,
+}
+
+/// A socket that is listened at.
+#[derive(Debug)]
+struct Listener {
+    purpose: Purpose,
+    /// As the settings name it: port 0 is one that the system chooses, for each purpose another one.
+    address: SocketAddr,
+    socket: TcpListener,
+}
+
+impl Listener {
+    /// Has a socket listen, and tells where: only the system knows what it has chosen.
+    fn bind(purpose: Purpose, address: SocketAddr) -> Result<Self> {
+        let socket = TcpListener::bind(address).with_context(|| format!("listening at {address}"))?;
+        socket.set_nonblocking(true)?;
+        tracing::info!(purpose = ?purpose, address = %socket.local_addr()?, "listening");
+        Ok(Self { purpose, address, socket })
+    }
+
+    fn is_for(&self, purpose: Purpose, address: SocketAddr) -> bool {
+        self.address == address && (address.port() != 0 || self.purpose == purpose)
+    }
 }
 
 impl Premises {
@@ -78,21 +107,23 @@ impl Premises {
     }
 
     /// Listens at an address. The one who did so with the earlier settings hands over: whoever connects meanwhile, waits.
-    pub(crate) fn listen(&self, address: SocketAddr) -> Result<tokio::net::TcpListener> {
+    pub(crate) fn listen(&self, purpose: Purpose, address: SocketAddr) -> Result<tokio::net::TcpListener> {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        let listener = match listeners.remove(&address) {
-            Some(listener) => listener,
-            None => TcpListener::bind(address).with_context(|| format!("listening at {address}"))?,
+        let copy = match listeners.iter().find(|listener| listener.is_for(purpose, address)) {
+            Some(listener) => listener.socket.try_clone()?,
+            None => {
+                let listener = Listener::bind(purpose, address)?;
+                let copy = listener.socket.try_clone()?;
+                listeners.push(listener);
+                copy
+            }
         };
-        let copy = listener.try_clone()?;
-        copy.set_nonblocking(true)?;
-        listeners.insert(address, listener);
         Ok(tokio::net::TcpListener::from_std(copy)?)
     }
 
-    /// Listens no longer where nobody of `addresses` is.
-    pub(crate) fn keep_listening(&self, addresses: &[SocketAddr]) {
+    /// Listens no longer but for these.
+    pub(crate) fn keep_listening(&self, wanted: &[(Purpose, SocketAddr)]) {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|address, _| addresses.contains(address));
+        listeners.retain(|listener| wanted.iter().any(|&(purpose, at)| listener.is_for(purpose, at)));
     }
 }

@@ -42,8 +42,10 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<()> {
     }
     tracing::info!(endpoint = %config.traces.endpoint, state = %directory.display(), "started");
     let outcome = loop {
-        match signals.next(&session).await {
-            Told::End => break signals.hasten(session, Ending::Final).await.0,
+        let told = signals.next(&session).await;
+        tracing::info!("{}", told.words());
+        match told {
+            Told::End | Told::Done => break signals.hasten(session, Ending::Final).await.0,
             Told::Reload => match Config::load(&arguments.settings, config::environment) {
                 Err(error) => tracing::error!("the settings stay as they are: {error:#}"),
                 // Nobody is cut off for nothing.
@@ -123,9 +125,22 @@ fn keep_state_dir(mut new: Config, old: &Config) -> Arc<Config> {
 }
 
 /// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Reload,
     End,
+    /// By nobody: all is done.
+    Done,
+}
+
+impl Told {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Reload => "told to read the settings again",
+            Self::End => "told to end",
+            Self::Done => "all is done",
+        }
+    }
 }
 
 struct Signals {
@@ -164,7 +179,7 @@ impl Signals {
             _ = self.terminate.recv() => Told::End,
             _ = self.interrupt.recv() => Told::End,
             _ = self.hang_up.recv() => Told::Reload,
-            () = session.ended() => Told::End,
+            () = session.ended() => Told::Done,
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     config::{After, Config, Watch},
     deliver::{self, Courier},
-    premises::Premises,
+    premises::{Premises, Purpose},
     source::{self, Eagerness, PushState, Watcher},
     telemetry,
     work::{Office, Worker},
@@ -215,13 +215,14 @@ impl Parts {
     fn add_network(&mut self, config: &Config, premises: &Premises, stop: &Stop) -> Result<()> {
         let telemetry = config.file.telemetry.address()?;
         let push = config.file.push.as_ref();
+        self.observers.push(quietly(Arc::clone(&premises.spool).watch_disk()));
         if let Some(address) = telemetry {
-            let listener = premises.listen(address)?;
+            let listener = premises.listen(Purpose::Telemetry, address)?;
             let (telemetry, inbox) = (premises.telemetry.clone(), Arc::clone(&premises.inbox));
             self.observers.push(quietly(telemetry::serve(listener, telemetry, inbox, stop.clone())));
         }
         if let Some(push) = push {
-            let listener = premises.listen(push.listen)?;
+            let listener = premises.listen(Purpose::Push, push.listen)?;
             let state = PushState::new(push, premises)?;
             self.intakes.push(quietly(source::push(listener, state, stop.clone())));
         }
@@ -229,8 +230,9 @@ impl Parts {
             let most = config.file.limits.max_generation_bytes.as_u64();
             self.intakes.push(quietly(source::pull(pull.clone(), most, premises, stop.clone())?));
         }
-        let addresses: Vec<_> = telemetry.into_iter().chain(push.map(|push| push.listen)).collect();
-        premises.keep_listening(&addresses);
+        let telemetry = telemetry.map(|address| (Purpose::Telemetry, address));
+        let push = push.map(|push| (Purpose::Push, push.listen));
+        premises.keep_listening(&telemetry.into_iter().chain(push).collect::<Vec<_>>());
         Ok(())
     }
 }

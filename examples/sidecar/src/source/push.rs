@@ -32,7 +32,7 @@ use crate::{
     session::Stop,
     spool::{Full, Incoming, Spool, has_room_for},
     store::Origin,
-    telemetry::{Concern, Telemetry},
+    telemetry::Telemetry,
 };
 
 /// When to come back to a full spool, in seconds.
@@ -99,14 +99,8 @@ async fn take(
     mut body: Body,
 ) -> Response {
     let answer = match state.take(&whose, &headers, &mut body, &activity).await {
-        Ok(()) => {
-            state.telemetry.clear(Concern::Spool);
-            (StatusCode::ACCEPTED, "taken\n").into_response()
-        }
+        Ok(()) => (StatusCode::ACCEPTED, "taken\n").into_response(),
         Err(refusal) => {
-            if let Refusal::Failed(error) = &refusal {
-                state.telemetry.raise(Concern::Spool, &format!("nothing can be taken in: {error}"));
-            }
             // Who still sends when the connection closes, never gets to see why.
             if !matches!(refusal, Refusal::Slow(_)) {
                 let _ = timeout(PATIENCE, discard(body)).await;

@@ -454,8 +454,6 @@ impl Office {
         }
         let commit = core::mem::take(&mut self.besides);
         self.persist(|| self.store.commit(&commit, unix_seconds()))?;
-        // The spool is on the same disk: there is room again, though nobody may push for long.
-        self.telemetry.clear(Concern::Spool);
         if !commit.generations.is_empty() {
             // It was told of a file that is not the next one any more.
             self.progress = None;

@@ -11,7 +11,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    http::{free_address, get, post},
+    http::{get, post},
     receiver::{Receiver, Reply},
     sidecar::{Home, Sidecar, otlp},
     truth::{self, Truth, assert_once},
@@ -19,12 +19,9 @@ use crate::{
 
 const TRACE: &str = "go1.27/tasks.trace";
 
-/// A home that takes pushes, and tells of itself: where, each.
-fn home(receiver: &Receiver, push: &str) -> (Home, SocketAddr, SocketAddr) {
-    let (address, telemetry) = (free_address(), free_address());
-    let mut home = Home::empty().with(&otlp(&receiver.endpoint()));
-    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{telemetry}\""));
-    (home.with(&format!("[push]\nlisten = \"{address}\"\n{push}")), address, telemetry)
+/// A home that takes pushes, and tells of itself.
+fn home(receiver: &Receiver, push: &str) -> Home {
+    Home::empty().with(&otlp(&receiver.endpoint())).listening(push)
 }
 
 fn connect(address: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -43,8 +40,9 @@ fn descriptors(sidecar: &Sidecar) -> usize {
 fn half_sent_requests_are_nobodys_harm() {
     const MOST: usize = 20;
     let receiver = Receiver::start();
-    let (home, address, telemetry) = home(&receiver, &format!("max_connections = {MOST}\n"));
+    let home = home(&receiver, &format!("max_connections = {MOST}\n"));
     let sidecar = home.start();
+    let (address, telemetry) = (sidecar.push_address(), sidecar.telemetry_address());
     let trace = truth::read(TRACE);
     let before = descriptors(&sidecar);
     let heads: Vec<_> =
@@ -69,20 +67,22 @@ fn half_sent_requests_are_nobodys_harm() {
 /// Who does not even finish the head, and who sends half a body, is not waited for without end.
 #[test]
 fn who_does_not_go_on_is_cut_off() {
-    let receiver = Receiver::start();
-    let settings = "head_timeout = \"100ms\"\nbody_timeout = \"100ms\"\n";
-    let (home, address, _) = home(&receiver, settings);
-    let sidecar = home.start();
-    let mut answer = String::new();
-    connect(address, b"POST / HTTP/1.1\r\nX-A: ").read_to_string(&mut answer).unwrap();
-    assert!(answer.is_empty() || answer.contains(" 408 "), "{answer}");
     let half =
         b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 9999\r\n\r\ngo 1.27 trace\0\0\0";
-    let mut answer = String::new();
-    connect(address, half).read_to_string(&mut answer).unwrap();
-    assert!(answer.contains(" 408 ") && answer.contains("too slowly"), "{answer}");
-    sidecar.until("nothing is left of it", || home.contents("state/spool").is_empty());
-    sidecar.terminate();
+    for (settings, request, words) in [
+        ("head_timeout = \"100ms\"\nbody_timeout = \"1h\"\n", &b"POST / HTTP/1.1\r\nX-A: "[..], ""),
+        ("head_timeout = \"1h\"\nbody_timeout = \"100ms\"\n", half, "too slowly"),
+    ] {
+        let receiver = Receiver::start();
+        let home = home(&receiver, settings);
+        let sidecar = home.start();
+        let mut answer = String::new();
+        connect(sidecar.push_address(), request).read_to_string(&mut answer).unwrap();
+        let is_told = answer.contains(" 408 ") && answer.contains(words);
+        assert!(is_told || (answer.is_empty() && words.is_empty()), "{answer}");
+        sidecar.until("nothing is left of it", || home.contents("state/spool").is_empty());
+        sidecar.terminate();
+    }
 }
 
 /// Fifty at once on a full spool that gives up the oldest: each is taken, and what was given up is counted exactly.
@@ -93,9 +93,10 @@ fn many_at_once_on_a_full_spool() {
     let trace = truth::read(TRACE);
     // More than can be under way at once.
     let most = trace.len() * 17 / 2;
-    let (home, address, telemetry) = home(&receiver, "");
+    let home = home(&receiver, "");
     let home = home.with(&format!("[spool]\nmax_bytes = {most}\nwhen_full = \"drop-oldest\"\n"));
     let sidecar = home.start();
+    let (address, telemetry) = (sidecar.push_address(), sidecar.telemetry_address());
     let push = |service: usize| post(address, &format!("/?service={service}"), "", &trace).unwrap().status;
     assert_eq!(push(MANY), 202);
     // It is being delivered: what is under way is not given up.
@@ -129,8 +130,9 @@ fn many_at_once_on_a_full_spool() {
 #[test]
 fn a_connection_outlives_settings_that_have_not_changed() {
     let receiver = Receiver::start();
-    let (home, address, _) = home(&receiver, "");
+    let home = home(&receiver, "");
     let sidecar = home.start();
+    let address = sidecar.push_address();
     let trace = truth::read(TRACE);
     let head = format!("POST /?service=a HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", trace.len());
     let request = [head.as_bytes(), &trace].concat();
@@ -155,8 +157,9 @@ fn a_connection_outlives_settings_that_have_not_changed() {
 #[test]
 fn bearers_of_any_case() {
     let receiver = Receiver::start();
-    let (home, address, _) = home(&receiver, "token = \"s3cret\"\n");
+    let home = home(&receiver, "token = \"s3cret\"\n");
     let sidecar = home.start();
+    let address = sidecar.push_address();
     let trace = truth::read(TRACE);
     let status =
         |value: &str| post(address, "/", &format!("authorization: {value}\r\n"), &trace).unwrap().status;

@@ -3,14 +3,13 @@
 use std::{
     ffi::OsStr,
     fs,
-    net::SocketAddr,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::PathBuf,
     thread,
 };
 
 use crate::{
-    http::{free_address, get, post},
+    http::{get, post},
     receiver::{Receiver, Reply},
     sidecar::{Home, otlp},
     truth::{self, Truth, assert_all, assert_once},
@@ -19,13 +18,11 @@ use crate::{
 const TRACE: &str = "go1.27/tasks.trace";
 
 /// Traces of the services `0`, `1` and so on in the spool, and no program any more.
-fn spooled(receiver: &Receiver, count: usize) -> (Home, SocketAddr, Vec<PathBuf>) {
+fn spooled(receiver: &Receiver, count: usize) -> (Home, Vec<PathBuf>) {
     receiver.answer(|_, _, _| Reply::Refuse(503, ""));
-    let (address, telemetry) = (free_address(), free_address());
-    let mut home = Home::empty().with(&otlp(&receiver.endpoint()));
-    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{telemetry}\""));
-    let home = home.with(&format!("[push]\nlisten = \"{address}\"\n"));
+    let home = Home::empty().with(&otlp(&receiver.endpoint())).listening("");
     let sidecar = home.start();
+    let address = sidecar.push_address();
     for service in 0..count {
         let answer = post(address, &format!("/?service={service}"), "", &truth::read(TRACE)).unwrap();
         assert_eq!(answer.status, 202);
@@ -35,7 +32,7 @@ fn spooled(receiver: &Receiver, count: usize) -> (Home, SocketAddr, Vec<PathBuf>
     let mut files: Vec<_> = home.contents("state/spool/whole").into_iter().map(|(path, _)| path).collect();
     files.sort_by_key(|path| path.file_name().map(OsStr::to_owned));
     assert_eq!(files.len(), count);
-    (home, telemetry, files)
+    (home, files)
 }
 
 #[track_caller]
@@ -49,7 +46,7 @@ fn assert_delivered(receiver: &Receiver, services: &[u32]) {
 #[test]
 fn a_changed_bit_in_the_spool() {
     let receiver = Receiver::start();
-    let (home, _, files) = spooled(&receiver, 3);
+    let (home, files) = spooled(&receiver, 3);
     let mut bytes = fs::read(&files[1]).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -67,7 +64,7 @@ fn a_changed_bit_in_the_spool() {
 #[test]
 fn what_does_not_belong_into_the_spool() {
     let receiver = Receiver::start();
-    let (home, _, files) = spooled(&receiver, 3);
+    let (home, files) = spooled(&receiver, 3);
     let folder = files[0].parent().unwrap();
     fs::create_dir(folder.join("0-folder.trace")).unwrap();
     std::os::unix::fs::symlink("/nowhere", folder.join("0-link.trace")).unwrap();
@@ -86,7 +83,7 @@ fn what_vanishes_from_the_spool_is_told() {
     // More than can be under way at once.
     const MANY: usize = 10;
     let receiver = Receiver::start();
-    let (home, telemetry, files) = spooled(&receiver, MANY);
+    let (home, files) = spooled(&receiver, MANY);
     receiver.answer(|_, _, _| Reply::Refuse(503, ""));
     let sidecar = home.start();
     // The first is under way; the last waits.
@@ -96,7 +93,7 @@ fn what_vanishes_from_the_spool_is_told() {
     sidecar.until_it_says("it has vanished from the spool");
     sidecar.until_delivered(MANY - 1);
     // What was delivered goes a moment after it is told.
-    let metrics = || get(telemetry, "/metrics").unwrap().body;
+    let metrics = || get(sidecar.telemetry_address(), "/metrics").unwrap().body;
     sidecar.until("the spool is empty", || metrics().contains("trace_sidecar_spool_bytes 0\n"));
     let (metrics, bytes) = (metrics(), truth::read(TRACE).len());
     for (what, count) in [("traces that have", 1), ("bytes of traces that have", bytes)] {

@@ -1,16 +1,13 @@
 //! A receiver that refuses, stumbles and goes away: nothing is lost, and nothing is asked of it too often.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, time::Duration};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use rustix::process::Signal;
 
 use crate::{
-    http::{free_address, get},
+    http::{Nobody, get},
     receiver::{Receiver, Reply},
     sidecar::Home,
     truth::{self, Truth, assert_once, assert_same},
@@ -36,13 +33,12 @@ fn ended() -> Vec<opentelemetry_proto::tonic::trace::v1::Span> {
 fn a_wrong_token_or_route_loses_nothing() {
     for status in [401, 403, 404, 405, 500, 501] {
         let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, "not like this"));
-        let address = free_address();
-        let mut home = home(&receiver);
-        home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+        let home = home(&receiver).telling();
         let sidecar = home.start();
+        let address = sidecar.telemetry_address();
         sidecar.until("it is tried again", || receiver.count() >= 3);
+        sidecar.until("it is told", || get(address, "/readyz").unwrap().status == 503);
         let ready = get(address, "/readyz").unwrap();
-        assert_eq!(ready.status, 503, "{status}: {}", ready.body);
         assert!(ready.body.contains(&status.to_string()), "{}", ready.body);
         assert_eq!(get(address, "/healthz").unwrap().status, 200);
         receiver.answer(|_, _, _| Reply::Accept);
@@ -73,7 +69,8 @@ fn what_will_do_by_itself_is_tried_again() {
     ];
     let receiver = Receiver::with(move |number, _, _| replies.get(number).cloned().unwrap_or(Reply::Accept));
     let mut home = home(&receiver);
-    home.edit("timeout = \"2s\"", "timeout = \"300ms\"");
+    // What hangs is given up. A busy machine may take as long: then there are more copies.
+    home.edit("timeout = \"1h\"", "timeout = \"300ms\"");
     let sidecar = home.start();
     sidecar.until_delivered(1);
     sidecar.terminate();
@@ -86,7 +83,8 @@ fn what_will_do_by_itself_is_tried_again() {
 fn a_receiver_that_is_away() {
     let receiver = Receiver::start();
     let mut home = home(&receiver);
-    let away = free_address();
+    let nobody = Nobody::new();
+    let away = nobody.address();
     home.edit(&receiver.endpoint(), &format!("http://{away}"));
     for _ in 0..2 {
         let sidecar = home.start();
@@ -124,10 +122,9 @@ fn a_partial_success_is_told() {
         1 => Reply::Partial(0, "I would rather have them smaller"),
         _ => Reply::Accept,
     });
-    let address = free_address();
-    let mut home = home(&receiver);
-    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+    let home = home(&receiver).telling();
     let sidecar = home.start();
+    let address = sidecar.telemetry_address();
     sidecar.until_delivered(1);
     let metrics = get(address, "/metrics").unwrap().body;
     assert!(metrics.contains("trace_sidecar_rejected_records_total 3\n"), "{metrics}");
@@ -177,16 +174,15 @@ fn what_is_too_large_is_split() {
     assert_eq!(home.reasons(), [""; 0]);
 }
 
-/// `SIGTERM` while the receiver does not answer: the end comes in time, and nothing is lost by it.
+/// `SIGTERM` while the receiver does not answer: the end comes by `drain_timeout`, without which it would wait for an hour,
+/// and nothing is lost by it.
 #[test]
 fn the_end_comes_in_time() {
     let receiver = Receiver::with(|_, _, _| Reply::Hang);
     let home = home(&receiver).top("drain_timeout = \"700ms\"");
     let sidecar = home.start();
     sidecar.until("it sends", || receiver.count() > 0);
-    let begin = Instant::now();
     sidecar.terminate();
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     receiver.answer(|_, _, _| Reply::Accept);
     home.once();
     assert_once(&receiver.spans_of("a"), &Truth::of(&truth::read(TRACE)).all(), "a");
@@ -229,11 +225,10 @@ fn what_waits_is_delivered_before_the_end() {
 fn a_receiver_that_wants_nothing() {
     for status in [413, 400] {
         let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, "no"));
-        let address = free_address();
-        let mut home = home(&receiver);
-        home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+        let mut home = home(&receiver).telling();
         home.edit("max_batch_bytes = 8192", "max_batch_bytes = 4096");
         let sidecar = home.start();
+        let address = sidecar.telemetry_address();
         sidecar.until_it_says("delivered file=");
         let metrics = get(address, "/metrics").unwrap().body;
         let refused = ended().len();
@@ -298,10 +293,9 @@ fn the_hint_names_where_a_setting_came_from() {
 fn other_words_for_yes() {
     for status in [201, 202, 204, 207] {
         let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, ""));
-        let address = free_address();
-        let mut home = home(&receiver);
-        home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+        let home = home(&receiver).telling();
         let sidecar = home.start();
+        let address = sidecar.telemetry_address();
         sidecar.until_delivered(1);
         let metrics = get(address, "/metrics").unwrap().body;
         let requests = receiver.count();

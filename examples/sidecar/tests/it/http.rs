@@ -90,7 +90,16 @@ pub(crate) fn post(address: SocketAddr, path: &str, headers: &str, body: &[u8]) 
     ask(address, &[head.as_bytes(), body].concat())
 }
 
-/// An address at which nobody listens.
-pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// An address at which nobody listens, and nobody else will: a connection has it, as long as this lasts.
+pub(crate) struct Nobody(TcpStream, #[expect(dead_code, reason = "the other end keeps it")] TcpListener);
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self(TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
 }

@@ -3,7 +3,7 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use crate::{
-    http::{free_address, post},
+    http::post,
     receiver::{Receiver, Reply},
     sidecar::{Home, PATIENCE, Sidecar},
     truth::{self, Truth, assert_same},
@@ -158,13 +158,12 @@ fn while_open_spans_are_let_out() {
 fn pushes_that_were_answered() {
     let (mut chance, mut answers) = (Chance(seed(4711)), Chance(seed(4712)));
     let receiver = Receiver::with(move |_, _, _| slowly(&mut answers));
-    let address = free_address();
-    let home = slow(&receiver, "keep").with(&format!("[push]\nlisten = \"{address}\"\n"));
+    let home = slow(&receiver, "keep").listening("");
     let (sender, posted) = mpsc::channel();
     let mut taken = Vec::new();
     for round in 0..5 {
         let sidecar = home.start();
-        let sender = sender.clone();
+        let (address, sender) = (sidecar.push_address(), sender.clone());
         let client = thread::spawn(move || {
             // Those with a clock of their own: the others' time is that of their being spooled.
             for (number, name) in FILES.iter().filter(|name| !OLD.contains(name)).enumerate() {

@@ -31,7 +31,6 @@ fn what_was_accepted_of_a_large_file_is_not_all_sent_again() {
     });
     let mut home = Home::new(&receiver).with("");
     home.edit("max_batch_bytes = 16384", "max_batch_bytes = 131072");
-    home.edit("timeout = \"2s\"", "timeout = \"60s\"");
     let trace = large();
     home.put("a/1.trace", &trace);
     let sidecar = home.start();

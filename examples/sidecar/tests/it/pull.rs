@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    http::{Head, free_address, get, read_head},
+    http::{Head, get, read_head},
     receiver::Receiver,
     sidecar::{Home, otlp},
     truth::{self, Truth, assert_once},
@@ -144,10 +144,9 @@ fn recordings_come_again_and_again() {
 fn a_pull_that_never_works() {
     let receiver = Receiver::start();
     let program = Program::start([]);
-    let address = free_address();
-    let mut home = home(&receiver, &program, "every = \"10ms\"\n");
-    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+    let home = home(&receiver, &program, "every = \"10ms\"\n").telling();
     let sidecar = home.start();
+    let address = sidecar.telemetry_address();
     sidecar.until("it is told", || get(address, "/readyz").is_ok_and(|ready| ready.status == 503));
     let ready = get(address, "/readyz").unwrap().body;
     assert!(ready.contains("no trace comes from") && ready.contains("being traced already"), "{ready}");

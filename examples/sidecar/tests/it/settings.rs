@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    http::free_address,
+    http::Nobody,
     receiver::{Receiver, Reply},
     sidecar::Home,
     truth,
@@ -228,10 +228,12 @@ fn check_says_whether_it_would_run() {
         let (is_fine, said) = check(&home);
         assert!(!is_fine && said.contains(words), "{said}");
     }
+    let mut home = home;
+    home.edit("timeout = \"1h\"", "timeout = \"300ms\"");
     receiver.answer(|_, _, _| Reply::Hang);
     assert!(!check(&home).0);
-    let mut home = home;
-    home.edit(&receiver.endpoint(), &format!("http://{}", free_address()));
+    let nobody = Nobody::new();
+    home.edit(&receiver.endpoint(), &format!("http://{}", nobody.address()));
     let (is_fine, said) = check(&home);
     assert!(!is_fine, "{said}");
 }

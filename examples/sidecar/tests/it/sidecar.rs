@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, ErrorKind},
+    net::SocketAddr,
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
@@ -53,6 +54,17 @@ impl Home {
         let settings = format!("state_dir = {:?}\n", path_text(&folder.path().join("state")));
         let home = Self { folder, settings, variables: Vec::new() };
         home.with("[telemetry]\nlisten = \"\"\n[log]\nlevel = \"trace_sidecar=debug\"\nformat = \"text\"\n")
+    }
+
+    /// It takes pushes, and tells of itself: each at an address that the system chooses.
+    pub(crate) fn listening(self, push: &str) -> Self {
+        self.telling().with(&format!("[push]\nlisten = {ANY:?}\n{push}"))
+    }
+
+    /// It tells of itself.
+    pub(crate) fn telling(mut self) -> Self {
+        self.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = {ANY:?}"));
+        self
     }
 
     /// More settings.
@@ -195,10 +207,13 @@ pub(crate) fn path_text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Settings for a receiver; failures are waited for shortly.
+/// Wherever the system has a port that nobody else has.
+pub(crate) const ANY: &str = "127.0.0.1:0";
+
+/// Settings for a receiver. What fails is soon tried again; what takes its time has not failed.
 pub(crate) fn otlp(endpoint: &str) -> String {
     format!(
-        "[otlp]\nendpoint = {endpoint:?}\ntimeout = \"2s\"\nslow_retry = \"100ms\"\nmax_backoff = \"100ms\"\nmax_batch_bytes = 16384\n"
+        "[otlp]\nendpoint = {endpoint:?}\ntimeout = \"1h\"\nslow_retry = \"100ms\"\nmax_backoff = \"100ms\"\nmax_batch_bytes = 16384\n"
     )
 }
 
@@ -238,6 +253,25 @@ impl Sidecar {
     #[track_caller]
     pub(crate) fn until_delivered(&self, files: usize) {
         self.until(&format!("{files} files delivered"), || self.says("delivered file=") >= files);
+    }
+
+    /// Where it takes pushes.
+    #[track_caller]
+    pub(crate) fn push_address(&self) -> SocketAddr {
+        self.address("Push")
+    }
+
+    /// Where it tells of itself.
+    #[track_caller]
+    pub(crate) fn telemetry_address(&self) -> SocketAddr {
+        self.address("Telemetry")
+    }
+
+    #[track_caller]
+    fn address(&self, purpose: &str) -> SocketAddr {
+        let (words, log) = (format!("listening purpose={purpose} address="), self.log());
+        let told = log.iter().rev().find_map(|line| Some(line.split_once(&words)?.1.parse().unwrap()));
+        told.unwrap_or_else(|| panic!("no {purpose} in\n{}", log.join("\n")))
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use rustix::process::Signal;
 
 use crate::{
-    http::{free_address, get, post},
+    http::{get, post},
     receiver::{Receiver, Reply},
-    sidecar::{Home, otlp},
+    sidecar::{ANY, Home, otlp},
     truth::{self, Truth, assert_once},
 };
 
@@ -50,10 +50,9 @@ fn good_settings_are_taken_and_bad_ones_are_not() {
 #[test]
 fn from_a_receiver_that_takes_nothing() {
     let (bad, good) = (Receiver::with(|_, _, _| Reply::Refuse(401, "who?")), Receiver::start());
-    let address = free_address();
-    let mut home = Home::new(&bad).top("drain_timeout = \"500ms\"");
-    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
+    let mut home = Home::new(&bad).top("drain_timeout = \"500ms\"").telling();
     let sidecar = home.start();
+    let address = sidecar.telemetry_address();
     let trace = truth::read(TRACE);
     home.put("a/1.trace", &trace);
     sidecar.until("it is tried", || bad.count() > 2);
@@ -76,12 +75,13 @@ fn from_a_receiver_that_takes_nothing() {
 #[test]
 fn settings_that_cannot_be_used() {
     let receiver = Receiver::start();
-    let (address, others) = (free_address(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let others = TcpListener::bind(ANY).unwrap();
     let taken = others.local_addr().unwrap();
-    let home = Home::empty().with(&otlp(&receiver.endpoint()));
-    let mut home = home.with(&format!("[push]\nlisten = \"{address}\"\n"));
+    let mut home =
+        Home::empty().with(&otlp(&receiver.endpoint())).with(&format!("[push]\nlisten = {ANY:?}\n"));
     let mut sidecar = home.start();
-    home.edit(&address.to_string(), &taken.to_string());
+    let address = sidecar.push_address();
+    home.edit(ANY, &taken.to_string());
     sidecar.signal(Signal::HUP);
     sidecar.until_it_says("the settings stay as they are");
     let trace = truth::read(TRACE);

@@ -1,5 +1,7 @@
 //! Ring-buffer snapshots of one process overlap, spans cross them, and the sidecar is ended between them.
 
+use rustix::process::Signal;
+
 use crate::{
     receiver::Receiver,
     sidecar::{Home, Sidecar},
@@ -100,7 +102,7 @@ fn processes_of_one_service_are_told_apart() {
 #[test]
 fn open_spans_are_let_out_at_the_deadline() {
     let receiver = Receiver::start();
-    let home = Home::new(&receiver).top("open_span_deadline = \"1s\"");
+    let mut home = Home::new(&receiver).top("open_span_deadline = \"1h\"");
     let snapshots = truth::snapshots("go1.27/flight-whole", 2);
     let truth = Truth::of_snapshots(&snapshots);
     assert!(!truth.open.is_empty());
@@ -109,6 +111,11 @@ fn open_spans_are_let_out_at_the_deadline() {
         .enumerate()
         .for_each(|(number, bytes)| drop(home.put(&format!("a/{number}.trace"), bytes)));
     let sidecar = home.start();
+    sidecar.until_delivered(2);
+    assert_once(&receiver.spans_of("a"), &truth.ended, "a");
+    // Both are there: whatever the time is, there is nothing more to come.
+    home.edit("open_span_deadline = \"1h\"", "open_span_deadline = \"1ms\"");
+    sidecar.signal(Signal::HUP);
     sidecar.until("the open spans come", || receiver.span_count() >= truth.all().len());
     assert_once(&receiver.spans_of("a"), &truth.all(), "a");
     sidecar.terminate();

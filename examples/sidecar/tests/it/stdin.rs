@@ -1,6 +1,6 @@
 //! Standard input: a trace, or a stream of them.
 
-use std::{io::Write, thread, time::Duration};
+use std::{io::Write, thread};
 
 use rustix::process::Signal;
 
@@ -85,7 +85,7 @@ fn a_full_spool_makes_it_wait() {
     let writer = thread::spawn(move || stdin.write_all(&stream));
     sidecar.until("the first is spooled", || home.contents("state/spool/whole").len() == 1);
     sidecar.until("it is sent", || receiver.count() > 0);
-    thread::sleep(Duration::from_millis(100));
+    sidecar.until_it_says("the spool is full: what comes waits");
     assert_eq!(home.contents("state/spool/whole").len(), 1);
     receiver.answer(|_, _, _| Reply::Accept);
     writer.join().unwrap().unwrap();

@@ -1,19 +1,16 @@
 //! What may be known of the program from outside.
 
-use std::{collections::BTreeMap, fs, net::SocketAddr};
+use std::{collections::BTreeMap, fs};
 
 use crate::{
-    http::{free_address, get},
+    http::get,
     receiver::Receiver,
     sidecar::Home,
     truth::{self, Truth},
 };
 
-fn home(receiver: &Receiver) -> (Home, SocketAddr) {
-    let address = free_address();
-    let mut home = Home::new(receiver).with("");
-    home.edit("[telemetry]\nlisten = \"\"", &format!("[telemetry]\nlisten = \"{address}\""));
-    (home, address)
+fn home(receiver: &Receiver) -> Home {
+    Home::new(receiver).telling()
 }
 
 /// The samples of a page of metrics, by their names and labels; every line of it is looked at.
@@ -39,8 +36,9 @@ fn samples(page: &str) -> BTreeMap<String, f64> {
 #[test]
 fn the_numbers_are_right() {
     let receiver = Receiver::start();
-    let (home, address) = home(&receiver);
+    let home = home(&receiver);
     let sidecar = home.start();
+    let address = sidecar.telemetry_address();
     let snapshots = truth::snapshots("go1.27/flight-whole", 4);
     for (number, snapshot) in snapshots.iter().enumerate() {
         home.put(&format!("flight/{number}.trace"), snapshot);
@@ -50,7 +48,12 @@ fn the_numbers_are_right() {
     home.put("tasks/poison.trace", b"no trace");
     sidecar.until_delivered(5);
     sidecar.until("poison is put aside", || home.reasons().len() == 1);
-    let numbers = samples(&get(address, "/metrics").unwrap().body);
+    // It is counted a moment after it has gone.
+    let numbers = || samples(&get(address, "/metrics").unwrap().body);
+    sidecar.until("that is counted", || {
+        numbers().iter().any(|(name, _)| name.starts_with("trace_sidecar_quarantined_total"))
+    });
+    let numbers = numbers();
     let number = |name: &str| {
         let sum: f64 =
             numbers.iter().filter(|(known, _)| known.starts_with(name)).map(|(_, value)| value).sum();
@@ -87,7 +90,7 @@ fn the_numbers_are_right() {
 #[test]
 fn logs_are_structured() {
     let receiver = Receiver::start();
-    let (mut home, _) = home(&receiver);
+    let mut home = home(&receiver);
     home.edit("format = \"text\"", "format = \"auto\"");
     home.put("a/1.trace", &truth::read("go1.27/tasks.trace"));
     home.put("a/poison.trace", b"no trace, \"quoted\" \n and more than a line");
@@ -107,10 +110,11 @@ fn logs_are_structured() {
 #[test]
 fn services_beyond_so_many_are_others() {
     let receiver = Receiver::start();
-    let (mut home, address) = home(&receiver);
+    let mut home = home(&receiver);
     home.edit("[telemetry]", "[telemetry]\nmax_services = 3");
     let trace = truth::read("go1.27/tasks.trace");
     let sidecar = home.start();
+    let address = sidecar.telemetry_address();
     for service in 0..6 {
         home.put(&format!("{service}/1.trace"), &trace);
         sidecar.until_delivered(service + 1);
@@ -127,9 +131,10 @@ fn services_beyond_so_many_are_others() {
 #[test]
 fn lag_is_told_while_it_happens() {
     let receiver = Receiver::with(|_, _, _| crate::receiver::Reply::Refuse(503, ""));
-    let (home, address) = home(&receiver);
+    let home = home(&receiver);
     home.put("a/1.trace", &truth::read("go1.27/tasks.trace"));
     let sidecar = home.start();
+    let address = sidecar.telemetry_address();
     let number = |name: &str| samples(&get(address, "/metrics").unwrap().body)[name];
     sidecar.until("it waits", || number("trace_sidecar_oldest_undelivered_seconds") > 0.0);
     assert!(number("trace_sidecar_last_delivery_timestamp_seconds") == 0.0);

@@ -1,0 +1,112 @@
+//! Whether the disk takes anything: the alarm that it does not, and the end of it.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::Errno,
+};
+use tokio::{sync::Notify, task::spawn_blocking, time::sleep};
+
+use super::Spool;
+use crate::telemetry::Concern;
+
+/// How often it is tried whether something can be written again.
+const PACE: Duration = Duration::from_secs(2);
+
+/// What is written where the file system cannot set room aside.
+const LITTLE: &[u8] = &[0; 64 << 10];
+
+/// What could not be written.
+#[derive(Debug, Default)]
+pub(super) struct Trouble {
+    /// How many bytes the largest trace has that found no place; 0 while all is well.
+    bytes: AtomicU64,
+    changed: Notify,
+}
+
+impl Spool {
+    /// A trace of so many bytes could not be written.
+    pub(super) fn fail(&self, error: &io::Error, bytes: u64) {
+        self.telemetry.raise(Concern::Spool, &format!("nothing can be taken in: {error}"));
+        self.trouble.bytes.fetch_max(bytes.max(1), Ordering::Relaxed);
+        self.trouble.changed.notify_one();
+    }
+
+    /// One could be.
+    pub(super) fn recover(&self) {
+        self.trouble.bytes.store(0, Ordering::Relaxed);
+        self.telemetry.clear(Concern::Spool);
+    }
+
+    /// As long as something could not be written, tries whether it can be now: nobody may send anything for long.
+    pub(crate) async fn watch_disk(self: Arc<Self>) {
+        loop {
+            while self.trouble.bytes.load(Ordering::Relaxed) == 0 {
+                self.trouble.changed.notified().await;
+            }
+            sleep(PACE).await;
+            let spool = Arc::clone(&self);
+            if let Ok(Ok(())) = spawn_blocking(move || spool.try_disk()).await {
+                self.recover();
+            }
+        }
+    }
+
+    /// Sets as much room aside as was missing, and gives it up again.
+    fn try_disk(&self) -> io::Result<()> {
+        let mut file = tempfile::tempfile_in(self.incoming())?;
+        let bytes = self.trouble.bytes.load(Ordering::Relaxed).max(1);
+        match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.write_all(LITTLE)?,
+            outcome => outcome?,
+        }
+        file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{super::tests, *};
+    use crate::config::WhenFull;
+
+    /// A folder that is not there stands for a disk that is full, which takes more than a user's rights.
+    #[tokio::test(start_paused = true)]
+    async fn the_alarm_ends_when_something_can_be_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, _) = tests::spool(folder.path(), 1000, WhenFull::Block);
+        tokio::spawn(Arc::clone(&spool).watch_disk());
+        let is_told = || spool.telemetry.alarm().is_some();
+        for _ in 0..2 {
+            fs::remove_dir(spool.incoming()).unwrap();
+            assert!(tests::take_in(&spool, b"lost").is_err() && is_told());
+            sleep(PACE * 10).await;
+            assert!(is_told());
+            fs::create_dir(spool.incoming()).unwrap();
+            sleep(PACE * 2).await;
+            assert!(!is_told());
+        }
+        tests::take_in(&spool, b"kept").unwrap();
+    }
+
+    #[test]
+    fn what_was_too_large_for_the_disk_is_tried_in_its_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, _) = tests::spool(folder.path(), u64::MAX, WhenFull::Block);
+        spool.fail(&io::ErrorKind::StorageFull.into(), i64::MAX.unsigned_abs());
+        spool.fail(&io::ErrorKind::StorageFull.into(), 1);
+        assert!(spool.try_disk().is_err());
+        spool.recover();
+        spool.fail(&io::ErrorKind::StorageFull.into(), 1);
+        spool.try_disk().unwrap();
+    }
+}
