@@ -1,15 +1,13 @@
 //! An HTTP client of one's own: OTLP over a plain socket, without tokio. A batch that the receiver does not take waits.
 //!
-//! `cargo run --example own_client -- HOST:PORT FILE`. Without an address, the example is its own receiver; without a file,
-//! it sends a recording of a small service.
+//! `cargo run --example own_client -- HOST:PORT FILE`; without a file, it sends a recording of a small service.
 
 use std::{
     env,
     error::Error,
-    fs,
+    fs::File,
     io::{self, BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
-    thread,
+    net::TcpStream,
 };
 
 use trace_to_otel::{
@@ -19,6 +17,13 @@ use trace_to_otel::{
 };
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/http.trace");
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = env::args().skip(1);
+    let address = arguments.next().ok_or("usage: own_client HOST:PORT [FILE]")?;
+    let file = File::open(arguments.next().unwrap_or_else(|| RECORDING.to_owned()))?;
+    own_client(file, &address, &mut io::stdout())
+}
 
 fn post(address: &str, batch: &Batch) -> io::Result<()> {
     let mut stream = TcpStream::connect(address)?;
@@ -38,48 +43,22 @@ fn post(address: &str, batch: &Batch) -> io::Result<()> {
     }
 }
 
-/// Takes whatever comes, on a port of its own.
-fn receiver() -> io::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?.to_string();
-    thread::spawn(move || listener.incoming().flatten().try_for_each(answer));
-    Ok(address)
-}
-
-fn answer(stream: TcpStream) -> io::Result<()> {
-    let mut reader = BufReader::new(&stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        if let Some(value) = line.strip_prefix("Content-Length: ") {
-            length = value.trim().parse().unwrap_or(0);
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    (&stream).write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-}
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = env::args().skip(1);
-    let address = arguments.next().map_or_else(receiver, Ok)?;
-    let trace = fs::read(arguments.next().unwrap_or_else(|| RECORDING.to_owned()))?;
-    let mut sent = (0, 0);
+pub(crate) fn own_client(
+    trace: impl Read + Send,
+    address: &str,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error>> {
+    let (mut requests, mut spans) = (0, 0);
     let encoder = Encoder::new(Encoding::Protobuf, &Resource::new().with("service.name", "orders"));
     let mut sink = BatchSink::new(encoder, |batch: &Batch| {
-        post(&address, batch)?;
-        sent = (sent.0 + 1, sent.1 + batch.records());
+        post(address, batch)?;
+        (requests, spans) = (requests + 1, spans + batch.records());
         Ok::<(), io::Error>(())
     });
     let mut mapper = Mapper::new();
-    mapper.read(&mut Reader::from_slice(&trace)?, &mut sink)?;
+    mapper.read(&mut Reader::new(trace)?, &mut sink)?;
     mapper.finish(&mut sink)?;
     sink.flush()?;
     drop(sink);
-    println!("{} spans in {} requests to {address}", sent.1, sent.0);
-    Ok(())
+    Ok(writeln!(out, "{spans} spans in {requests} requests to {address}")?)
 }

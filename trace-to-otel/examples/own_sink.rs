@@ -2,7 +2,16 @@
 //!
 //! `cargo run --example own_sink -- FILE`; without a file, a recording of a small service.
 
-use std::{collections::BTreeMap, convert::Infallible, env, error::Error, fs, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    env,
+    error::Error,
+    fs::File,
+    io::{self, Read, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use trace_to_otel::{Mapper, Span, SpanSink, go_trace_format::Reader};
 
@@ -39,14 +48,18 @@ impl SpanSink for Summary {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let trace = fs::read(env::args().nth(1).unwrap_or_else(|| RECORDING.to_owned()))?;
+    let file = File::open(env::args().nth(1).unwrap_or_else(|| RECORDING.to_owned()))?;
+    own_sink(file, &mut io::stdout())
+}
+
+pub(crate) fn own_sink(trace: impl Read + Send, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let (mut mapper, mut summary) = (Mapper::new(), Summary::default());
-    mapper.read(&mut Reader::from_slice(&trace)?, &mut summary)?;
+    mapper.read(&mut Reader::new(trace)?, &mut summary)?;
     mapper.finish(&mut summary)?;
-    println!("{:>6} {:>12} {:>12} {:>12}  span", "count", "mean", "longest", "waited");
+    writeln!(out, "{:>6} {:>12} {:>12} {:>12}  span", "count", "mean", "longest", "waited")?;
     for (name, line) in &summary.0 {
         let (mean, waited) = (line.total / line.count, Duration::from_nanos(line.waited));
-        println!("{:>6} {mean:>12.1?} {:>12.1?} {waited:>12.1?}  {name}", line.count, line.longest);
+        writeln!(out, "{:>6} {mean:>12.1?} {:>12.1?} {waited:>12.1?}  {name}", line.count, line.longest)?;
     }
     Ok(())
 }
