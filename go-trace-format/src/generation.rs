@@ -13,7 +13,7 @@ use crate::{
     tables::{
         Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
     },
-    wire::{Batch, BatchKind, RawEvents, batch_of},
+    wire::{Batch, BatchKind, RawEvent, RawEvents, batch_of},
 };
 
 /// One generation of a trace: a stretch of time that can be read without any other.
@@ -21,8 +21,6 @@ use crate::{
 /// Made by [`Generations`](crate::Generations). Its memory is a small multiple of its bytes.
 #[derive(Debug)]
 pub struct Generation<'a> {
-    version: Version,
-    dialect: Dialect,
     pub(crate) tables: Tables<'a>,
     /// Where it begins in the trace.
     start: u64,
@@ -50,6 +48,10 @@ pub(crate) struct BatchPlace {
 
 const LAST: u32 = u32::MAX;
 
+/// Among how many events of a thread the start of a recording is looked for: it has one before for each proc at most, of which
+/// there are seldom more.
+const FIRST_EVENTS: usize = 1 << 10;
+
 impl BatchPlace {
     /// The thread's next batch.
     #[inline]
@@ -69,9 +71,7 @@ struct Stream {
 impl<'a> Generation<'a> {
     pub(crate) fn new(version: Version, dialect: Dialect) -> Self {
         Self {
-            version,
-            dialect,
-            tables: Tables::default(),
+            tables: Tables::new(version, dialect),
             start: 0,
             clock: ClockBuilder::default(),
             samples: CpuSamples::default(),
@@ -111,20 +111,20 @@ impl<'a> Generation<'a> {
     /// The time of its earliest batch.
     #[must_use]
     pub fn start_time(&self) -> Time {
-        self.clock().time(self.earliest)
+        self.tables.start
     }
 
     /// The version of the trace that it is of.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.version
+        self.tables.version
     }
 
     /// The numbering of its events.
     #[inline]
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        self.tables.dialect
     }
 
     /// The threads that recorded events in it, in the order of their first batch.
@@ -139,7 +139,7 @@ impl<'a> Generation<'a> {
     pub fn batches(&self) -> impl Iterator<Item = Batch<'_>> {
         self.whole
             .iter()
-            .filter_map(|whole| batch_of(whole.of(self.bytes()), self.offset(whole.start()), self.dialect))
+            .filter_map(|whole| batch_of(whole.of(self.bytes()), self.offset(whole.start()), self.dialect()))
     }
 
     #[inline]
@@ -178,10 +178,26 @@ impl<'a> Generation<'a> {
         };
         // In a trace that has scheduling, one of the first events shows it.
         let schedules = |batch: &BatchPlace| {
-            let events = RawEvents::new(batch.place.of(self.bytes()), 0, self.dialect);
+            let events = RawEvents::new(batch.place.of(self.bytes()), 0, self.dialect());
             events.map_while(Result::ok).any(|event| is_scheduling(event.event_type))
         };
-        self.dialect == Dialect::Fork && !self.batches.iter().any(schedules)
+        self.dialect() == Dialect::Fork && !self.batches.iter().any(schedules)
+    }
+
+    /// Whether a recording starts with it, as far as its events tell: whatever was recorded before, something is missing between.
+    /// Go: `runtime.traceStart`, which stops the world for it.
+    #[must_use]
+    pub fn starts_recording(&self) -> bool {
+        let is_start = |event: RawEvent| {
+            event.event_type == EventType::StwBegin
+                && *self.tables.string(StringId(event.arguments()[0])).as_bytes() == *b"start trace"
+        };
+        // The thread that starts it says so first of all, behind who is there.
+        let mut first = self.streams().map(|(_, first)| self.batch(first).place.of(self.bytes()));
+        first.any(|batch| {
+            let events = RawEvents::new(batch, 0, self.dialect()).map_while(Result::ok);
+            events.take(FIRST_EVENTS).any(is_start)
+        })
     }
 
     /// Whether any batch of events was added.
@@ -210,7 +226,7 @@ impl<'a> Generation<'a> {
     }
 
     pub(crate) fn set_format(&mut self, version: Version, dialect: Dialect) {
-        (self.version, self.dialect) = (version, dialect);
+        (self.tables.version, self.tables.dialect) = (version, dialect);
     }
 
     pub(crate) fn set_number(&mut self, number: u64) {
@@ -231,7 +247,7 @@ impl<'a> Generation<'a> {
         }
         let data = batch.data;
         let in_table = |record| move |parse: Parse| table_error(batch.data_offset, data, parse, record);
-        match batch.kind(self.version, self.dialect) {
+        match batch.kind(self.version(), self.dialect()) {
             BatchKind::Strings => {
                 self.tables.strings.add(data, position).map_err(in_table(EventType::String))
             }
@@ -239,7 +255,7 @@ impl<'a> Generation<'a> {
             BatchKind::CpuSamples => self.samples.add(data, position).map_err(in_table(EventType::CpuSample)),
             BatchKind::Sync => self
                 .clock
-                .add(data, batch.time, self.version, self.dialect)
+                .add(data, batch.time, self.version(), self.dialect())
                 .map_err(in_table(EventType::Frequency)),
             BatchKind::Experimental(experiment) => {
                 let place = Place::new(position, data.len());
@@ -291,10 +307,11 @@ impl<'a> Generation<'a> {
         let (offset, generation) = (self.start, self.tables.generation);
         if !self.clock.has_frequency() {
             fault(Error::MissingFrequency { offset, generation });
-        } else if self.version.has_sync_batch() && !self.clock.has_snapshot() {
+        } else if self.version().has_sync_batch() && !self.clock.has_snapshot() {
             fault(Error::MissingClockSnapshot { offset, generation });
         }
         self.tables.clock = if self.clock.has_frequency() { self.clock.build() } else { *inherited };
+        self.tables.start = self.tables.clock.time(self.earliest);
         self.tables.bytes = bytes;
         self.tables.base = base;
         let offset_of = |position: usize| base + position as u64;

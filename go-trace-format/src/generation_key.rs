@@ -1,6 +1,9 @@
 //! What a generation is called among all generations, of all processes.
 
-use crate::{generation::Generation, tables::ClockSnapshot};
+use crate::{
+    generation::Generation,
+    tables::{ClockSnapshot, Tables},
+};
 
 /// What tells a generation from all others, those of other processes too: its number, its first moment, and its clocks.
 ///
@@ -28,6 +31,13 @@ impl Generation<'_> {
     /// What tells it from all other generations.
     #[must_use]
     pub fn key(&self) -> GenerationKey {
+        self.tables().generation_key()
+    }
+}
+
+impl Tables<'_> {
+    /// What tells the generation that they are of from all others.
+    pub(crate) fn generation_key(&self) -> GenerationKey {
         GenerationKey::of(self)
     }
 }
@@ -36,12 +46,12 @@ impl GenerationKey {
     /// How many bytes a key has, written down.
     pub const LENGTH: usize = 41;
 
-    fn of(generation: &Generation<'_>) -> Self {
-        let clock = generation.clock();
+    fn of(tables: &Tables<'_>) -> Self {
+        let clock = &tables.clock;
         let offset = |snapshot: &ClockSnapshot| snapshot.wall.0 - i128::from(snapshot.trace.0);
         Self {
-            number: generation.number(),
-            start: generation.start_time().0,
+            number: tables.generation,
+            start: tables.start.0,
             frequency: clock.frequency(),
             wall_offset: clock.snapshot().map(offset),
         }

@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
         if !is_done {
             self.delivered.forget_last();
         }
-        self.delivered.is_gap_allowed = true;
+        self.delivered.begin_trace();
         self.syncs = earlier.syncs;
         self
     }
@@ -408,27 +408,18 @@ impl<'a> Reader<'a> {
         loop {
             let cut = self.cutter.next(&mut self.generation, &mut self.losses);
             if matches!(cut, Ok(true)) && self.cutter.begins_trace() {
-                self.delivered.is_gap_allowed = true;
+                self.delivered.begin_trace();
                 self.enters_trace = true;
             }
-            let continues = match cut {
+            let continuity = match cut {
                 Ok(true) if self.known.as_mut().is_some_and(|known| (known.0)(&self.generation)) => {
                     self.sequencer.forget_order();
-                    self.delivered.forget_all();
+                    self.delivered.leave_out();
                     continue;
                 }
                 Ok(true) => match self.delivered.admit(&self.generation) {
                     Admission::Repeated => continue,
-                    Admission::Next { continues: true } => true,
-                    _ if self.enters_trace => {
-                        self.sequencer.begin_process();
-                        false
-                    }
-                    Admission::Next { .. } => false,
-                    Admission::Gap => {
-                        self.sequencer.forget_order();
-                        false
-                    }
+                    Admission::New(continuity) => continuity,
                 },
                 Ok(false) => {
                     self.stage = Stage::Done;
@@ -443,18 +434,24 @@ impl<'a> Reader<'a> {
                     return Ok(true);
                 }
             };
+            if continuity.is_begin() {
+                match self.enters_trace {
+                    true => self.sequencer.begin_process(),
+                    false => self.sequencer.forget_order(),
+                }
+            }
             self.enters_trace = false;
             self.generation.tables.inherited = self.sequencer.order().names();
             if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
                 return Err(self.fail(error));
             }
             self.stage = Stage::Within;
-            self.sync(self.generation.start_time(), [1, u64::from(continues)]);
+            self.sync(self.generation.start_time(), [1, continuity.number()]);
             return Ok(true);
         }
     }
 
-    /// Makes a sync event ready. `generation` says whether one begins, and whether it continues the last.
+    /// Makes a sync event ready. `generation` says whether one begins, and how that stands to the last.
     fn sync(&mut self, raw_time: Time, generation: [u64; 2]) {
         self.syncs += 1;
         let arguments = [self.syncs, generation[0], generation[1], 0];

@@ -5,7 +5,12 @@
 
 use std::collections::VecDeque;
 
-use crate::{generation::Generation, generation_key::GenerationKey, threads::Threads};
+use crate::{
+    generation::Generation,
+    generation_key::GenerationKey,
+    process::{Continuity, ProcessMark},
+    threads::Threads,
+};
 
 /// How many generations are remembered: far more than a flight recorder's ring buffer holds.
 const REMEMBERED: usize = 1 << 10;
@@ -16,56 +21,61 @@ pub(crate) struct Delivered {
     last: VecDeque<GenerationKey>,
     /// The threads of the very last one.
     threads: Threads,
-    /// Whether the next generation may be another than the one after the last: at the beginning of a snapshot.
-    pub(crate) is_gap_allowed: bool,
+    /// Whether something of the trace under way was there before.
+    is_within: bool,
 }
 
 /// What to do with a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// Deliver it.
-    Next {
-        /// Whether it directly follows the last.
-        continues: bool,
-    },
-    /// Deliver it, but something is missing before it.
-    Gap,
+    New(Continuity),
     /// It was delivered already.
     Repeated,
 }
 
 impl Delivered {
+    /// Another trace begins.
+    pub(crate) fn begin_trace(&mut self) {
+        self.is_within = false;
+    }
+
     /// The last generation was not delivered to its end, and will be again.
     pub(crate) fn forget_last(&mut self) {
         self.last.pop_back();
     }
 
-    /// What comes next follows on nothing.
-    pub(crate) fn forget_all(&mut self) {
+    /// A generation of the trace is left out: what comes next follows on nothing.
+    pub(crate) fn leave_out(&mut self) {
         self.last.clear();
         self.threads = Threads::default();
+        self.is_within = true;
     }
 
     /// Looks at a generation that has been read, and remembers it.
     pub(crate) fn admit(&mut self, generation: &Generation<'_>) -> Admission {
-        let key = generation.key();
+        let mark = generation.process_mark();
         // Within one trace nothing repeats, and what is missing is for the rules to say.
-        if self.is_gap_allowed && self.last.contains(&key) {
+        if !self.is_within && self.last.contains(&mark.key) {
             return Admission::Repeated;
         }
-        let threads = generation.process_threads();
-        let continues = self.last.back().is_some_and(|last| match self.is_gap_allowed {
-            true if threads.has_common(&self.threads) => key.goes_on_from(last),
-            true => key.follows(last) && threads.may_share_process(&self.threads),
-            false => key.goes_on_from(last),
+        let threads = core::mem::take(&mut self.threads);
+        let goes_on = self.last.back().is_some_and(|&last| match self.is_within {
+            true => mark.key.goes_on_from(&last),
+            false => mark.follows(&ProcessMark::new(last, threads)),
         });
-        let is_gap = self.is_gap_allowed && !self.last.is_empty() && !continues;
-        self.is_gap_allowed = false;
+        let continuity = match self.is_within {
+            false if generation.starts_recording() => Continuity::Start,
+            _ if goes_on => Continuity::Next,
+            true => Continuity::Gap,
+            false => Continuity::Begin,
+        };
+        self.is_within = true;
         if self.last.len() == REMEMBERED {
             self.last.pop_front();
         }
-        self.last.push_back(key);
-        self.threads = threads;
-        if is_gap { Admission::Gap } else { Admission::Next { continues } }
+        self.last.push_back(mark.key);
+        self.threads = mark.threads;
+        Admission::New(continuity)
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use std::io::Cursor;
 
 use go_trace_format::{
-    Dialect, Error, Event, EventKind, HEADER_LENGTH, Mode, Reader, ReaderOptions, Version,
+    Continuity, Dialect, Error, Event, EventKind, HEADER_LENGTH, Mode, Reader, ReaderOptions, Version,
     event::{GoroutineId, ThreadId},
     spec::EventType,
     write::{SyncBatch, Writer},
@@ -28,7 +28,9 @@ fn read(mut reader: Reader<'_>) -> (Vec<String>, usize) {
     let (mut events, mut begun) = (Vec::new(), 0);
     while let Some(event) = reader.next_event().expect("salvage never fails") {
         match event.kind() {
-            EventKind::Sync(sync) => begun += usize::from(sync.generation.is_some() && !sync.continues),
+            EventKind::Sync(sync) => {
+                begun += usize::from(sync.generation.is_some() && sync.continuity != Continuity::Next)
+            }
             _ => events.push(fingerprint(&event)),
         }
     }

@@ -6,7 +6,8 @@ mod support;
 use std::{collections::BTreeSet, io};
 
 use go_trace_format::{
-    Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames, event::GoroutineState, wire::Batches,
+    Continuity, Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames, event::GoroutineState,
+    wire::Batches,
 };
 
 /// Everything of an event that does not depend on the events before it.
@@ -278,7 +279,7 @@ fn continues(earlier: &[u8], later: &[u8]) -> bool {
     let mut second = Reader::from_slice(later).expect("a header").follow(first);
     while let Some(event) = second.next_event().expect("events") {
         match event.kind() {
-            EventKind::Sync(sync) if sync.generation.is_some() => return sync.continues,
+            EventKind::Sync(sync) if sync.generation.is_some() => return sync.continuity == Continuity::Next,
             _ => {}
         }
     }

@@ -4,28 +4,67 @@ use go_trace_format::{Clock, Event, Time};
 
 use crate::span::UnixTime;
 
+/// How far the wall clock is ahead of the trace clock, in nanoseconds.
+///
+/// The trace clock measures, the wall clock is set now and then: what has begun under one of these keeps it to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WallOffset(i64);
+
+impl WallOffset {
+    fn between(time: Time, wall: i128) -> Self {
+        let offset = wall - i128::from(time.0);
+        // What does not fit is no clock that there can be.
+        Self(i64::try_from(offset).unwrap_or(if offset < 0 { i64::MIN } else { i64::MAX }))
+    }
+
+    /// Wall times that OTLP cannot hold become the nearest ones that it can.
+    #[inline]
+    pub(crate) fn unix_time(self, time: Time) -> UnixTime {
+        let wall = i128::from(time.0) + i128::from(self.0);
+        UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// The same moment of the trace, by this clock instead of by `other`.
+    pub(crate) fn instead_of(self, other: Self, time: UnixTime) -> UnixTime {
+        let wall = i128::from(time.0) - i128::from(other.0) + i128::from(self.0);
+        UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// By how much the wall clock was set between the two, in nanoseconds.
+    pub(crate) fn step(self, earlier: Self) -> u64 {
+        self.0.abs_diff(earlier.0)
+    }
+}
+
+/// How long after `begin` a moment is; 0 where it is not. Threads' clocks may disagree by a little.
+#[inline]
+pub(crate) fn nanoseconds(begin: Time, end: Time) -> u64 {
+    if end > begin { end.0.abs_diff(begin.0) } else { 0 }
+}
+
 /// The wall clock of the generation under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WallClock {
     /// The wall time that a trace without clock snapshots is taken to begin at.
     base: UnixTime,
-    /// Wall time less trace time, in nanoseconds; `None` before the first event.
-    difference: Option<i128>,
+    /// None before the first event.
+    offset: Option<WallOffset>,
     approximate: bool,
 }
 
 impl WallClock {
     pub(crate) fn new(base: UnixTime) -> Self {
-        Self { base, difference: None, approximate: false }
+        Self { base, offset: None, approximate: false }
     }
 
     /// Goes over to the clock of a generation, whose first event is `event`.
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>) {
-        match exact_difference(event.tables().clock()) {
-            Some(difference) => self.difference = Some(difference),
+        match exact_offset(event.tables().clock()) {
+            Some(offset) => self.offset = Some(offset),
             None => {
                 self.approximate = true;
-                self.difference.get_or_insert(i128::from(self.base.0) - i128::from(event.raw_time().0));
+                let base = i128::from(self.base.0);
+                self.offset.get_or_insert(WallOffset::between(event.raw_time(), base));
             }
         }
     }
@@ -35,24 +74,19 @@ impl WallClock {
         self.approximate
     }
 
-    /// Wall times that OTLP cannot hold become the nearest ones that it can.
-    #[inline]
+    /// Against the trace clock.
+    pub(crate) fn offset(&self) -> WallOffset {
+        self.offset.unwrap_or_default()
+    }
+
     pub(crate) fn unix_time(&self, time: Time) -> UnixTime {
-        let difference = self.difference.unwrap_or_default();
-        // That is always so, but for impossible clocks.
-        let usual = i64::try_from(difference).ok().and_then(|difference| time.0.checked_add(difference));
-        match usual {
-            Some(wall) if wall >= 0 => UnixTime(wall as u64),
-            _ => {
-                let wall = i128::from(time.0) + difference;
-                UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
-            }
-        }
+        self.offset().unix_time(time)
     }
 }
 
-fn exact_difference(clock: &Clock) -> Option<i128> {
-    clock.wall_time(Time(0)).map(|wall| wall.0)
+fn exact_offset(clock: &Clock) -> Option<WallOffset> {
+    clock.wall_time(Time(0)).map(|wall| WallOffset::between(Time(0), wall.0))
 }
 
-crate::saved::saved!(WallClock { base, difference, approximate });
+crate::saved::saved!(WallOffset { 0 });
+crate::saved::saved!(WallClock { base, offset, approximate });

@@ -43,6 +43,9 @@ pub struct Counters {
     pub dropped_links: u64,
     /// Goroutines created inside of spans, of which that is not remembered, because of a limit.
     pub unknown_creations: u64,
+    /// How often the wall clock was set while the trace clock went on, by 50 ms or more: spans from before and from after have
+    /// times of different clocks.
+    pub clock_steps: u64,
 }
 
 /// Operations that have ended and of which nothing but the stacks of events told, by their kinds.
@@ -162,6 +165,7 @@ crate::saved::saved!(Counters {
     late_ends,
     dropped_links,
     unknown_creations,
+    clock_steps,
 });
 crate::saved::saved!(StackCounters {
     requests,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use go_trace_format::event::GoroutineId;
+use go_trace_format::{Time, event::GoroutineId};
 
-use crate::span::{Attribute, Scope, SpanKind, Status, UnixTime};
+use crate::span::{Attribute, Scope, SpanKind, Status};
 
 /// Which end of a span the trace does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) enum Missing {
 /// How a span is known to be over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending {
-    pub(crate) time: UnixTime,
+    pub(crate) time: Time,
     /// Where it was ended, if that is known.
     pub(crate) goroutine: Option<GoroutineId>,
     pub(crate) missing: Option<Missing>,
@@ -26,11 +26,11 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    pub(crate) fn seen(time: UnixTime, goroutine: Option<GoroutineId>) -> Self {
+    pub(crate) fn seen(time: Time, goroutine: Option<GoroutineId>) -> Self {
         Self { time, goroutine, missing: None, is_assumed: false }
     }
 
-    pub(crate) fn unseen(time: UnixTime) -> Self {
+    pub(crate) fn unseen(time: Time) -> Self {
         Self { time, goroutine: None, missing: Some(Missing::End), is_assumed: false }
     }
 

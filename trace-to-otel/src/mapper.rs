@@ -1,6 +1,6 @@
 //! Events in, spans out.
 
-use go_trace_format::{Event, EventKind, EventType, ReadyEvents};
+use go_trace_format::{Continuity, Event, EventKind, EventType, ReadyEvents};
 
 use crate::{
     counters::{Counters, StackCounters},
@@ -10,19 +10,22 @@ use crate::{
     saved::{Input, MapperStateError},
     sink::Sinks,
     span::UnixTime,
-    timeline::Continuity,
 };
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmap\0\x05";
+const MAGIC: [u8; 8] = *b"gtrmap\0\x06";
 
 /// Turns the events of a trace into spans.
 ///
 /// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`](crate::SpanSink) as soon as it is finished:
 /// inner ones before outer ones. It lives on over the generations of a trace and over traces that follow on each
 /// other, such as snapshots of one process whose readers [follow] each other; a span that is open
-/// in between stays one. Where generations are missing, what is open goes out as incomplete. A generation with a
-/// lower number than the one before is taken for another process's, as after [`finish`](Self::finish).
+/// in between stays one. Where generations are missing, what is open goes out as incomplete. A trace that does not follow on the
+/// one before is taken for another process's, as after [`finish`](Self::finish).
+///
+/// How long something took, and when in a span something happened, is measured by the trace clock. What the wall clock says
+/// counts where a span begins, and holds for all of it, so that a span has the same times wherever a snapshot begins, and a
+/// clock that is set meanwhile makes none longer or shorter.
 ///
 /// [`Reader`]: go_trace_format::Reader
 /// [follow]: go_trace_format::Reader::follow
@@ -80,11 +83,11 @@ impl Mapper {
         self.mapping.timeline.is_approximate()
     }
 
-    /// When an event happened, on the wall clock of the spans. The event is the last one that the mapper has taken, or of
-    /// the same generation.
+    /// When an event happened, on the wall clock of the spans that begin in its generation. The event is the last one that the
+    /// mapper has taken, or of the same generation.
     #[must_use]
     pub fn unix_time(&self, event: &Event<'_>) -> UnixTime {
-        self.mapping.timeline.time(event)
+        self.mapping.timeline.wall().unix_time(event.raw_time())
     }
 
     /// Takes the next events, as a reader [gives](go_trace_format::Reader::next_events) them, and hands on the spans that
@@ -103,13 +106,13 @@ impl Mapper {
             self.announce(&first, sink)?;
         }
         // In a register: in memory, each event would have to wait for the one before.
-        let mut latest = self.mapping.timeline.latest_in_generation();
+        let mut latest = self.mapping.timeline.latest();
         for event in events {
             let whose = Whose::of(event.event_type());
             if whose == Whose::More {
                 self.mapping.timeline.note(latest);
                 self.event_with_more(&event, sink)?;
-                latest = self.mapping.timeline.latest_in_generation();
+                latest = self.mapping.timeline.latest();
             } else {
                 latest = latest.max(event.raw_time());
                 rules::goroutine_moves(&mut self.mapping, &event, whose, sink)?;
@@ -142,8 +145,8 @@ impl Mapper {
         if self.mapping.timeline.is_of(event) || event.event_type() == EventType::Sync {
             return Ok(());
         }
-        let continues = self.mapping.timeline.may_continue(event);
-        self.begin_generation(event, continues, sink)
+        let continuity = self.mapping.timeline.continuity(&event.generation_key(), Continuity::Begin);
+        self.begin_generation(event, continuity, sink)
     }
 
     /// An event that says more than what a goroutine does.
@@ -187,8 +190,8 @@ impl Mapper {
 
     /// A mapper that goes on where another one [was saved](Self::save). The options should be the same.
     ///
-    /// Its next event should be the first of the [generation](Self::generation) after the last one. Number and clocks
-    /// have to tell whether it is of the same process, for the reader that it comes from may know nothing of the last.
+    /// Its next event should be the first of the [generation](Self::generation) after the last one, of the same process. Number
+    /// and trace clock tell whether something is missing between, for the reader that it comes from may know nothing of the last.
     ///
     /// # Errors
     ///
@@ -212,8 +215,12 @@ impl Mapper {
         if sync.generation.is_none() {
             return Ok(());
         }
-        let continues = sync.continues || (self.is_resumed && self.mapping.timeline.may_continue(event));
-        self.begin_generation(event, continues, sink)
+        let continuity = match sync.continuity {
+            Continuity::Next => Continuity::Next,
+            told if self.is_resumed => self.mapping.timeline.continuity(&event.generation_key(), told),
+            other => other,
+        };
+        self.begin_generation(event, continuity, sink)
     }
 
     /// Goes over to the generation of an event.
@@ -222,16 +229,15 @@ impl Mapper {
     fn begin_generation<S: Sinks + ?Sized>(
         &mut self,
         event: &Event<'_>,
-        continues: bool,
+        continuity: Continuity,
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.is_resumed = false;
-        let continuity = self.mapping.timeline.continuity(event, continues);
         match continuity {
             Continuity::Next => {}
             // Tasks keep their ids, so that children of those that are gone still find them.
             Continuity::Gap => rules::end_all(&mut self.mapping, sink)?,
-            Continuity::Restart => self.finish(sink)?,
+            _ => self.finish(sink)?,
         }
         self.mapping.begin_generation(event, continuity);
         Ok(())

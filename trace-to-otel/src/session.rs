@@ -8,7 +8,7 @@ pub use error::SessionError;
 
 use std::collections::VecDeque;
 
-use go_trace_format::{Error, Event, EventKind, EventType, Reader, ReaderOptions, Version};
+use go_trace_format::{Error, Event, EventKind, EventType, Reader, ReaderOptions};
 
 use crate::{
     counters::Counters,
@@ -99,14 +99,9 @@ pub struct Session {
     earlier: Option<Reader<'static>>,
     mapper: Mapper,
     volume: Volume<Output>,
-    /// Whether a process is being mapped, and whether a generation of it has come.
-    process: Option<Process>,
+    /// Whether a process is being mapped.
+    is_under_way: bool,
     lost_bytes: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Process {
-    has_generation: bool,
 }
 
 /// The trace under way.
@@ -138,8 +133,6 @@ struct Reading {
     pipe: Pipe,
     /// How many bytes have come.
     length: u64,
-    /// Whether no generation has begun.
-    is_begin: bool,
 }
 
 impl Session {
@@ -152,7 +145,7 @@ impl Session {
             earlier: None,
             mapper: Mapper::with_options(options.mapper.clone()),
             volume: Volume::new(options.volume.clone(), output),
-            process: None,
+            is_under_way: false,
             lost_bytes: 0,
             options,
         }
@@ -295,16 +288,15 @@ impl Session {
             None => reader,
         };
         let length = head.len() as u64;
-        self.trace = Trace::Reading(Box::new(Reading { reader, pipe, length, is_begin: true }));
+        self.trace = Trace::Reading(Box::new(Reading { reader, pipe, length }));
         self.map()
     }
 
     /// Maps what can be read so far.
     fn map(&mut self) -> Result<(), SessionError> {
-        let Self { options, trace, mapper, volume, process, .. } = self;
+        let Self { options, trace, mapper, volume, is_under_way, .. } = self;
         let Trace::Reading(reading) = trace else { return Ok(()) };
-        let Reading { reader, is_begin, .. } = &mut **reading;
-        let version = reader.version();
+        let Reading { reader, .. } = &mut **reading;
         let error = loop {
             let event = match reader.next_event() {
                 Ok(Some(event)) => event,
@@ -313,8 +305,8 @@ impl Session {
                 Err(error) => break error,
             };
             if event.event_type() == EventType::Sync {
-                let mut processes = Processes { options, mapper, volume, process };
-                processes.sync(&event, version, is_begin);
+                let mut processes = Processes { options, mapper, volume, is_under_way };
+                processes.sync(&event);
             }
             let Ok(()) = mapper.event(&event, &mut SpansAndLogs(&mut *volume));
         };
@@ -346,8 +338,8 @@ impl Session {
     }
 
     fn end_process(&mut self) {
-        let Self { options, mapper, volume, process, .. } = self;
-        Processes { options, mapper, volume, process }.end();
+        let Self { options, mapper, volume, is_under_way, .. } = self;
+        Processes { options, mapper, volume, is_under_way }.end();
     }
 }
 
@@ -376,21 +368,21 @@ struct Processes<'s> {
     options: &'s SessionOptions,
     mapper: &'s mut Mapper,
     volume: &'s mut Volume<Output>,
-    process: &'s mut Option<Process>,
+    is_under_way: &'s mut bool,
 }
 
 impl Processes<'_> {
     /// A trace goes on with the process of the one before only with the generation that comes next.
-    fn sync(&mut self, event: &Event<'_>, version: Version, is_begin: &mut bool) {
+    fn sync(&mut self, event: &Event<'_>) {
         let EventKind::Sync(sync) = event.kind() else { return };
         if sync.generation.is_none() {
             return;
         }
-        let is_first = core::mem::take(is_begin);
-        if is_first && !sync.continues && self.process.is_some_and(|process| process.has_generation) {
+        if sync.continuity.is_begin() {
             self.end();
         }
-        if self.process.is_none() {
+        if !*self.is_under_way {
+            let version = event.tables().version();
             let mut resource = self.options.resource.clone().with_trace_format(version);
             if !version.has_sync_batch() {
                 resource = resource.with_approximate_clock();
@@ -398,13 +390,13 @@ impl Processes<'_> {
             let resource = resource.with_go_version_in(event.tables());
             self.volume.sink_mut().begin(self.options, &resource);
         }
-        *self.process = Some(Process { has_generation: true });
+        *self.is_under_way = true;
     }
 
     fn end(&mut self) {
         let Ok(()) = self.mapper.finish(&mut SpansAndLogs(&mut *self.volume));
         let Ok(()) = self.volume.flush();
         self.volume.sink_mut().flush();
-        *self.process = None;
+        *self.is_under_way = false;
     }
 }

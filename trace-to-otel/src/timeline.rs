@@ -1,8 +1,15 @@
 //! How far the trace has come: its generation, its beginning and its latest moment.
+//!
+//! Moments are the trace clock's, which goes on over all generations of a process. What the wall clock said counts where
+//! something begins: see [`WallOffset`].
 
-use go_trace_format::{ClockSnapshot, Event, Time};
+use go_trace_format::{ClockSnapshot, Continuity, Event, GenerationKey, Time};
 
-use crate::{clock::WallClock, span::UnixTime};
+use crate::{
+    clock::{WallClock, WallOffset},
+    saved::{Input, Saved},
+    span::UnixTime,
+};
 
 /// The generation in which something happened, as its own bytes tell it.
 ///
@@ -28,31 +35,18 @@ impl From<&ClockSnapshot> for Snapshot {
     }
 }
 
-/// How a generation follows on what was there before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Continuity {
-    /// As the next one, or as the first of all.
-    Next,
-    /// With generations missing between.
-    Gap,
-    /// As one of another process, or as one that was there before.
-    Restart,
-}
-
-/// How far wall and trace clock of one process may move against each other from one generation to the next, in
-/// nanoseconds: more than they drift in a second, and less than two processes differ by.
-const MOST_DRIFT: u128 = 5_000_000_000;
+/// From how many nanoseconds on the wall clock was set and has not just been read a little later.
+const LEAST_STEP: u64 = 50_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Timeline {
     clock: WallClock,
-    origin: Option<Origin>,
-    /// The earliest moment since the beginning or the last gap.
-    begin: UnixTime,
-    /// The latest moment of the generation on the trace clock.
-    latest_in_generation: Time,
-    /// The latest moment of the generations before.
-    latest: UnixTime,
+    key: Option<GenerationKey>,
+    origin: Origin,
+    /// The earliest moment since the beginning or the last gap, and the wall clock then.
+    beginning: (Time, WallOffset),
+    /// The latest moment since.
+    latest: Time,
     /// Whether the generation is the first since the beginning or the last gap.
     is_first: bool,
 }
@@ -61,10 +55,10 @@ impl Timeline {
     pub(crate) fn new(base: UnixTime) -> Self {
         Self {
             clock: WallClock::new(base),
-            origin: None,
-            begin: UnixTime(0),
-            latest_in_generation: Time(i64::MIN),
-            latest: UnixTime(0),
+            key: None,
+            origin: Origin::default(),
+            beginning: (Time(0), WallOffset::default()),
+            latest: Time(i64::MIN),
             is_first: false,
         }
     }
@@ -72,60 +66,41 @@ impl Timeline {
     /// Notes that something happened.
     #[inline]
     pub(crate) fn note(&mut self, time: Time) {
-        self.latest_in_generation = self.latest_in_generation.max(time);
-    }
-
-    /// The latest moment of the generation under way.
-    #[inline]
-    pub(crate) fn latest_in_generation(&self) -> Time {
-        self.latest_in_generation
+        self.latest = self.latest.max(time);
     }
 
     /// Whether an event is of the generation under way.
     #[inline]
     pub(crate) fn is_of(&self, event: &Event<'_>) -> bool {
-        self.origin.is_some_and(|origin| origin.generation == event.generation())
+        self.key.is_some_and(|key| key.number() == event.generation())
     }
 
-    /// What the generation that `event` opens is to what came before.
-    pub(crate) fn continuity(&self, event: &Event<'_>, continues: bool) -> Continuity {
-        let Some(origin) = self.origin else { return Continuity::Next };
-        match event.generation().checked_sub(origin.generation) {
-            _ if continues => Continuity::Next,
-            Some(2..) => Continuity::Gap,
-            // The number of the next one alone, and clocks that do not agree: another process.
-            _ => Continuity::Restart,
+    /// What a generation is to what came before, for all that its number and the trace clock tell, of which a reader that
+    /// has just begun knows nothing.
+    pub(crate) fn continuity(&self, key: &GenerationKey, told: Continuity) -> Continuity {
+        match &self.key {
+            Some(last) if key.goes_on_from(last) && told != Continuity::Start => Continuity::Next,
+            Some(last) if key.number() > last.number() && key.may_come_after(last) => Continuity::Gap,
+            _ => Continuity::Begin,
         }
     }
 
-    /// Whether the generation that `event` opens may be the next one, for all that number and clocks tell. Who has
-    /// read what came before has better reasons; a reader that has just begun has none.
-    pub(crate) fn may_continue(&self, event: &Event<'_>) -> bool {
-        let Some(origin) = self.origin else { return false };
-        let offset = |snapshot: Snapshot| snapshot.wall - i128::from(snapshot.trace);
-        let own = event.tables().clock().snapshot().map(Snapshot::from);
-        let agree = match (origin.snapshot, own) {
-            (Some(last), Some(own)) => offset(last).abs_diff(offset(own)) <= MOST_DRIFT,
-            (None, None) => true,
-            _ => false,
-        };
-        origin.generation.checked_add(1) == Some(event.generation()) && agree
-    }
-
-    /// Goes over to the generation that `event` opens.
-    pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
-        self.is_first = self.origin.is_none() || continuity != Continuity::Next;
-        self.latest = self.latest();
+    /// Goes over to the generation that `event` opens. Says whether the wall clock was set meanwhile.
+    pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) -> bool {
+        let before = self.key.map(|_| self.clock.offset());
+        self.is_first = before.is_none() || continuity != Continuity::Next;
         self.clock.begin_generation(event);
-        self.origin = Some(Origin {
+        self.key = Some(event.generation_key());
+        self.origin = Origin {
             generation: event.generation(),
             snapshot: event.tables().clock().snapshot().map(Snapshot::from),
-        });
-        self.latest_in_generation = event.raw_time();
+        };
         if self.is_first {
-            self.begin = self.time(event);
-            self.latest = self.begin;
+            self.beginning = (event.raw_time(), self.wall());
+            self.latest = event.raw_time();
         }
+        self.note(event.raw_time());
+        before.is_some_and(|before| self.wall().step(before) >= LEAST_STEP)
     }
 
     /// Whether nothing is known of what was before the generation under way.
@@ -134,29 +109,27 @@ impl Timeline {
     }
 
     pub(crate) fn generation(&self) -> Option<u64> {
-        self.origin.map(|origin| origin.generation)
+        self.key.map(|key| key.number())
     }
 
     pub(crate) fn origin(&self) -> Origin {
-        self.origin.unwrap_or_default()
+        self.origin
     }
 
-    pub(crate) fn begin(&self) -> UnixTime {
-        self.begin
+    /// When it begins, and what the wall clock said of that.
+    pub(crate) fn beginning(&self) -> (Time, WallOffset) {
+        self.beginning
     }
 
-    pub(crate) fn latest(&self) -> UnixTime {
-        self.latest.max(self.clock.unix_time(self.latest_in_generation))
+    #[inline]
+    pub(crate) fn latest(&self) -> Time {
+        self.latest
     }
 
-    /// A moment of the generation under way, on the wall clock.
-    pub(crate) fn at(&self, time: Time) -> UnixTime {
-        self.clock.unix_time(time)
-    }
-
-    /// When an event of the generation under way happened.
-    pub(crate) fn time(&self, event: &Event<'_>) -> UnixTime {
-        self.clock.unix_time(event.raw_time())
+    /// The wall clock of the generation under way.
+    #[inline]
+    pub(crate) fn wall(&self) -> WallOffset {
+        self.clock.offset()
     }
 
     pub(crate) fn is_approximate(&self) -> bool {
@@ -164,6 +137,16 @@ impl Timeline {
     }
 }
 
+impl Saved for GenerationKey {
+    fn save(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_bytes());
+    }
+
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        Self::from_bytes(input.take(Self::LENGTH)?)
+    }
+}
+
 crate::saved::saved!(Origin { generation, snapshot });
 crate::saved::saved!(Snapshot { trace, monotonic, wall });
-crate::saved::saved!(Timeline { clock, origin, begin, latest_in_generation, latest, is_first });
+crate::saved::saved!(Timeline { clock, key, origin, beginning, latest, is_first });

@@ -9,7 +9,7 @@ use std::{
 
 use common::script::{Act, EPOCH, Script, UNIT, time, trace};
 use go_trace_format::{
-    Dialect, Event, EventKind, EventType, Reader,
+    Continuity, Dialect, Event, EventKind, EventType, Reader,
     event::{GoroutineId, GoroutineState, Metric as Measured, RangeKind},
 };
 use opentelemetry_semantic_conventions::metric as names;
@@ -93,7 +93,7 @@ impl Slow {
         match event.kind() {
             EventKind::Sync(sync) if sync.generation.is_some() => {
                 self.end_generation();
-                if !sync.continues {
+                if sync.continuity != Continuity::Next {
                     *self = Self { generations: std::mem::take(&mut self.generations), ..Self::default() };
                 }
                 self.is_under_way = true;

@@ -1,4 +1,5 @@
-//! `filter`: a trace with some categories only, and without the secrets of its texts.
+//! `filter`: a trace with some categories only, and without the secrets of its texts. Of several traces in one file each keeps its
+//! own header.
 //!
 //! The trace is read twice, one generation in memory at a time. First as the other verbs read it, which tells its
 //! losses, and whether it is fit to be a stock trace; then as it is written.
@@ -6,11 +7,12 @@
 use std::{
     borrow::Cow,
     io::{BufWriter, Write},
+    mem,
 };
 
 use anyhow::Context;
 use go_trace_format::{
-    Category, Clock, Dialect, Event, EventKind, EventType, Generation, Losses, Version,
+    Category, Clock, Dialect, Event, EventType, Generation, Losses, Version,
     spec::{Experiment, MAX_STRING_SIZE},
     wire::{Batch, BatchKind},
     write::{CopiedEvent, CopiedText, Copier, GenerationWriter, SyncBatch, WriteError, Writer},
@@ -21,7 +23,7 @@ use crate::{
     cli::FilterArguments,
     input::Rereadable,
     output::{self, Destination},
-    read::Trace,
+    read::{Trace, generation_begun_by},
     report::{self, LeftOut},
     texts,
 };
@@ -37,15 +39,15 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
     let open = || Trace::open(source.input(progress)?, arguments.reading.opening());
 
     let mut trace = open()?;
-    let mut survey = Survey::default();
+    let mut survey = Survey::new(&trace);
     trace.for_each_event(|event| {
         survey.take(event);
         Ok(())
     })?;
     trace.notes(arguments.reading.details).report(&trace.source.name);
-    let plan = Plan::new(arguments, &trace, &survey);
+    let plan = Plan::new(arguments, &trace, survey);
     let name = &trace.source.name;
-    if !arguments.keep.contains(plan.keep) {
+    if plan.formats.iter().any(|format| !arguments.keep.contains(format.keep)) {
         report::warning(name, "core is kept too: no tool of Go reads a stock trace without it");
     }
 
@@ -57,9 +59,16 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
     destination.finish()
 }
 
-/// What the whole trace is like.
-#[derive(Default)]
+/// What each trace is like.
 struct Survey {
+    earlier: Vec<Surveyed>,
+    last: Surveyed,
+}
+
+/// What a whole trace is like.
+struct Surveyed {
+    version: Version,
+    dialect: Dialect,
     has_generation: bool,
     /// Whether the generation tells who ran where: a recorder of the fork may have left that out.
     is_scheduled: bool,
@@ -67,6 +76,28 @@ struct Survey {
 }
 
 impl Survey {
+    fn new(trace: &Trace) -> Self {
+        let last = Surveyed::new(trace.reader.version(), trace.reader.dialect());
+        Self { earlier: Vec::new(), last }
+    }
+
+    fn take(&mut self, event: &Event<'_>) {
+        let is_trace = self.last.has_generation;
+        self.last.take(event);
+        if generation_begun_by(event).is_some_and(|sync| sync.continuity.is_begin()) {
+            let mut begun = Surveyed::new(event.tables().version(), event.tables().dialect());
+            begun.take(event);
+            let last = mem::replace(&mut self.last, begun);
+            self.earlier.extend(is_trace.then_some(last));
+        }
+    }
+}
+
+impl Surveyed {
+    fn new(version: Version, dialect: Dialect) -> Self {
+        Self { version, dialect, has_generation: false, is_scheduled: false, is_unscheduled_before: false }
+    }
+
     fn take(&mut self, event: &Event<'_>) {
         if event.event_type() != EventType::Sync {
             self.is_scheduled |= event.category() == Category::Core && !is_status(event.event_type());
@@ -90,39 +121,44 @@ fn is_status(event_type: EventType) -> bool {
 
 /// What is written, and how.
 struct Plan {
-    version: Version,
-    from: Dialect,
-    to: Dialect,
-    keep: Filter,
+    /// Of each trace.
+    formats: Vec<Format>,
     sanitizer: Sanitizer,
     is_damaged: bool,
 }
 
-impl Plan {
-    fn new(arguments: &FilterArguments, trace: &Trace, survey: &Survey) -> Self {
-        let (keep, from) = (arguments.keep, trace.reader.dialect());
-        let is_stock = !keep.intersects(OF_FORK) && keep.contains(Filter::CORE) && survey.is_scheduled();
-        let to = if is_stock { Dialect::Stock } else { from };
-        let keep = if to == Dialect::Stock { keep | Filter::CORE } else { keep };
-        let sanitizer = Sanitizer::new().with_sql(SqlOptions::new(arguments.sql_dialect));
-        let is_damaged = is_damaged(trace.reader.losses());
-        Self { version: trace.reader.version(), from, to, keep, sanitizer, is_damaged }
-    }
+/// What is written of a trace, and how.
+struct Format {
+    version: Version,
+    from: Dialect,
+    to: Dialect,
+    keep: Filter,
+}
 
-    fn keeps(&self, event_type: EventType) -> bool {
-        let category = Filter::from_bits_truncate(event_type.spec().category.bit());
-        self.keep.contains(category) || is_status(event_type)
+impl Plan {
+    fn new(arguments: &FilterArguments, trace: &Trace, survey: Survey) -> Self {
+        let traces = survey.earlier.iter().chain([&survey.last]);
+        let formats = traces.map(|trace| Format::new(arguments.keep, trace)).collect();
+        let sanitizer = Sanitizer::new().with_sql(SqlOptions::new(arguments.sql_dialect));
+        Self { formats, sanitizer, is_damaged: is_damaged(trace.reader.losses()) }
     }
 
     fn write(&self, trace: &mut Trace, output: impl Write, left_out: &mut LeftOut) -> anyhow::Result<()> {
-        let mut writer = Writer::new(BufWriter::with_capacity(256 << 10, output), self.version, self.to)?;
-        let mut last = None;
+        let mut formats = self.formats.iter();
+        let Some(mut format) = formats.next() else { return Ok(()) };
+        let output = BufWriter::with_capacity(256 << 10, output);
+        let mut writer = Writer::new(output, format.version, format.to)?;
+        let (mut last, mut is_first) = (None, true);
         while let Some(event) = trace.reader.next_event()? {
-            if !matches!(event.kind(), EventKind::Sync(sync) if sync.generation.is_some()) {
-                continue;
+            let Some(sync) = generation_begun_by(&event) else { continue };
+            if sync.continuity.is_begin() && !mem::take(&mut is_first) {
+                let Some(next) = formats.next() else { break };
+                format = next;
+                writer = Writer::new(writer.into_inner(), format.version, format.to)?;
+                last = None;
             }
             let generation = trace.reader.generation();
-            let (number, clock, begin) = self.beginning(generation, last);
+            let (number, clock, begin) = format.beginning(generation, last);
             let copy = match writer.generation(number, SyncBatch::of(&clock, begin)) {
                 Ok(copy) => copy,
                 Err(WriteError::Io(error)) => return Err(error.into()),
@@ -131,18 +167,67 @@ impl Plan {
                     continue;
                 }
             };
-            self.copy(generation, copy, left_out)?;
+            self.copy(format, generation, copy, left_out)?;
             if number != generation.number() {
                 let behind = number - 1;
                 left_out.add(format_args!(
                     "the number of generation {}, which is now {number}: {} cannot have it behind {behind}",
                     generation.number(),
-                    self.version
+                    format.version
                 ));
             }
             last = Some((number, clock));
         }
         Ok(writer.into_inner().flush()?)
+    }
+
+    /// Writes a generation, and tells what of it cannot be written.
+    fn copy(
+        &self,
+        format: &Format,
+        generation: &Generation<'_>,
+        mut to: GenerationWriter<'_, impl Write>,
+        left_out: &mut LeftOut,
+    ) -> Result<(), WriteError> {
+        let keeps = |event: &CopiedEvent<'_>| format.keeps(event.event_type);
+        let mut copier = Copier::new(generation, keeps, |text: &CopiedText<'_>| {
+            clipped(texts::sanitized(&self.sanitizer, text.kind, text.category, text.text))
+        });
+        for batch in generation.batches() {
+            let outcome = match batch.kind(format.version, format.from) {
+                // Nobody knows what else an experiment's own format may hold, or a batch of a wrong size.
+                BatchKind::Experimental(experiment)
+                    if self.is_damaged || experiment != Experiment::ALLOC_FREE =>
+                {
+                    left_out.add(format_args!("a batch of experiment {}", experiment.0));
+                    Ok(())
+                }
+                _ => copier.batch(&batch, &mut to),
+            };
+            match outcome {
+                // What cannot be read has been told.
+                Ok(()) | Err(WriteError::Read(_)) => {}
+                Err(error @ WriteError::Io(_)) => return Err(error),
+                Err(error) => left_out
+                    .add(format_args!("the rest of a batch of generation {}: {error}", generation.number())),
+            }
+        }
+        to.finish()
+    }
+}
+
+impl Format {
+    fn new(keep: Filter, trace: &Surveyed) -> Self {
+        let from = trace.dialect;
+        let is_stock = !keep.intersects(OF_FORK) && keep.contains(Filter::CORE) && trace.is_scheduled();
+        let to = if is_stock { Dialect::Stock } else { from };
+        let keep = if to == Dialect::Stock { keep | Filter::CORE } else { keep };
+        Self { version: trace.version, from, to, keep }
+    }
+
+    fn keeps(&self, event_type: EventType) -> bool {
+        let category = Filter::from_bits_truncate(event_type.spec().category.bit());
+        self.keep.contains(category) || is_status(event_type)
     }
 
     /// The number, the clock and the earliest time of a generation behind the last that was written.
@@ -164,39 +249,6 @@ impl Plan {
                 (number, *generation.clock(), begin)
             }
         }
-    }
-
-    /// Writes a generation, and tells what of it cannot be written.
-    fn copy(
-        &self,
-        generation: &Generation<'_>,
-        mut to: GenerationWriter<'_, impl Write>,
-        left_out: &mut LeftOut,
-    ) -> Result<(), WriteError> {
-        let keeps = |event: &CopiedEvent<'_>| self.keeps(event.event_type);
-        let mut copier = Copier::new(generation, keeps, |text: &CopiedText<'_>| {
-            clipped(texts::sanitized(&self.sanitizer, text.kind, text.category, text.text))
-        });
-        for batch in generation.batches() {
-            let outcome = match batch.kind(self.version, self.from) {
-                // Nobody knows what else an experiment's own format may hold, or a batch of a wrong size.
-                BatchKind::Experimental(experiment)
-                    if self.is_damaged || experiment != Experiment::ALLOC_FREE =>
-                {
-                    left_out.add(format_args!("a batch of experiment {}", experiment.0));
-                    Ok(())
-                }
-                _ => copier.batch(&batch, &mut to),
-            };
-            match outcome {
-                // What cannot be read has been told.
-                Ok(()) | Err(WriteError::Read(_)) => {}
-                Err(error @ WriteError::Io(_)) => return Err(error),
-                Err(error) => left_out
-                    .add(format_args!("the rest of a batch of generation {}: {error}", generation.number())),
-            }
-        }
-        to.finish()
     }
 }
 

@@ -1,7 +1,7 @@
 //! From events to spans.
 //!
-//! Files may be snapshots of one process, given in their order: the generations that they share are read once, and
-//! what is open at the end of one goes on in the next. Files that do not follow on each other are mapped each on
+//! Traces may be snapshots of one process, in files given in their order or in one file: the generations that they share are read
+//! once, and what is open at the end of one goes on in the next. Traces that do not follow on each other are mapped each on
 //! its own.
 
 use anyhow::{Context, bail};
@@ -103,10 +103,10 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
             trace = trace.follow(earlier);
         }
         let source = trace.source.clone();
-        let mut is_begin = true;
         let outcome = trace.for_each_event(|event| {
             if let Some(sync) = generation_begun_by(event) {
-                self.begin_generation(&sync, std::mem::take(&mut is_begin), &source)?;
+                // A file may hold traces of several versions.
+                self.begin_generation(&sync, || source.in_version(event.tables().version()))?;
             }
             match &mut self.process {
                 Some(process) => {
@@ -115,7 +115,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
                     self.output.sink_mut().event(event, time).context(WRITING)
                 }
                 // A trace of no generation is worth a word too.
-                None => self.begin_process(&source),
+                None => self.begin_process(source.clone()),
             }
         });
         self.tell();
@@ -129,15 +129,14 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     fn begin_generation(
         &mut self,
         sync: &event::SyncPoint,
-        is_begin: bool,
-        source: &Source,
+        source: impl FnOnce() -> Source,
     ) -> anyhow::Result<()> {
         let has_generation = self.process.as_ref().is_some_and(|process| process.has_generation);
-        if is_begin && has_generation && !sync.continues {
+        if has_generation && sync.continuity.is_begin() {
             self.end_process()?;
         }
         if self.process.is_none() {
-            self.begin_process(source)?;
+            self.begin_process(source())?;
         }
         self.is_nothing = false;
         if let Some(process) = &mut self.process {
@@ -146,13 +145,14 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         Ok(())
     }
 
-    fn begin_process(&mut self, source: &Source) -> anyhow::Result<()> {
-        let mut options = options(self.mapping, source);
+    fn begin_process(&mut self, source: Source) -> anyhow::Result<()> {
+        let mut options = options(self.mapping, &source);
         options.log_records = self.output.sink().takes_logs();
         let base_time = options.base_time;
         let mapper = Mapper::with_options(options);
-        self.process = Some(Process { source: source.clone(), mapper, has_generation: false });
-        self.output.sink_mut().begin(source, base_time).context(WRITING)
+        self.output.sink_mut().begin(&source, base_time).context(WRITING)?;
+        self.process = Some(Process { source, mapper, has_generation: false });
+        Ok(())
     }
 
     fn end_process(&mut self) -> anyhow::Result<()> {
@@ -190,7 +190,7 @@ fn options(mapping: &Mapping, source: &Source) -> MapperOptions {
     options.state_events = mapping.state_events;
     match mapping.base_time.or(source.modified) {
         Some(base_time) => options.base_time = base_time,
-        None if source.is_approximate => report::no_clock(&source.name),
+        None if source.is_approximate() => report::no_clock(&source.name),
         None => {}
     }
     options

@@ -1,9 +1,9 @@
 //! The order in which files are read: the snapshots of a process one after the other, as they were recorded.
 
-use std::{cmp::Ordering, collections::HashSet, path::PathBuf, sync::Arc};
+use std::{cmp::Ordering, path::PathBuf, sync::Arc};
 
 use anyhow::bail;
-use go_trace_format::{Content, GenerationKey, event::ThreadId};
+use go_trace_format::{Content, ProcessMark};
 
 use crate::{
     input::{Input, Progress},
@@ -43,12 +43,12 @@ pub(crate) fn in_order(files: Vec<NamedFile>, opening: Opening) -> Vec<NamedFile
     if files.len() < 2 {
         return files;
     }
-    let mut processes: Vec<Vec<(NamedFile, Option<Head>)>> = Vec::new();
+    let mut processes: Vec<Vec<(NamedFile, Option<ProcessMark>)>> = Vec::new();
     for file in files {
-        let head = Head::of(&file, opening);
-        let is_of = |process: &&mut Vec<(NamedFile, Option<Head>)>| {
+        let head = head(&file, opening);
+        let is_of = |process: &&mut Vec<(NamedFile, Option<ProcessMark>)>| {
             let mut heads = process.iter().filter_map(|(_, head)| head.as_ref());
-            head.as_ref().is_some_and(|head| heads.any(|other| head.is_of_process_of(other)))
+            head.as_ref().is_some_and(|head| heads.any(|other| are_of_one_process(head, other)))
         };
         match processes.iter_mut().find(is_of) {
             Some(process) => process.push((file, head)),
@@ -64,36 +64,25 @@ pub(crate) fn in_order(files: Vec<NamedFile>, opening: Opening) -> Vec<NamedFile
     processes.into_iter().flatten().map(|(file, _)| file).collect()
 }
 
-/// How a trace begins.
-struct Head {
-    key: GenerationKey,
-    /// Who recorded its first generation.
-    threads: HashSet<ThreadId>,
+/// The first generation of a file.
+fn head(file: &NamedFile, opening: Opening) -> Option<ProcessMark> {
+    // A pipe can be read once.
+    if !file.path.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let input = file.open(Progress::Hidden).ok().filter(|input| input.content == Content::Trace)?;
+    let mut trace = Trace::open(input, opening).ok()?;
+    while let Some(event) = trace.reader.next_event().ok()? {
+        if generation_begun_by(&event).is_some() {
+            return Some(trace.reader.generation().process_mark());
+        }
+    }
+    None
 }
 
-impl Head {
-    /// Reads the first generation of a file.
-    fn of(file: &NamedFile, opening: Opening) -> Option<Self> {
-        // A pipe can be read once.
-        if !file.path.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return None;
-        }
-        let input = file.open(Progress::Hidden).ok().filter(|input| input.content == Content::Trace)?;
-        let mut trace = Trace::open(input, opening).ok()?;
-        while let Some(event) = trace.reader.next_event().ok()? {
-            if generation_begun_by(&event).is_some() {
-                let generation = trace.reader.generation();
-                // What the runtime records on nobody's behalf is every process's.
-                let threads = generation.threads().filter(|thread| thread.0 >= 0).collect();
-                return Some(Self { key: generation.key(), threads });
-            }
-        }
-        None
-    }
-
-    /// Whether the clocks are those of one machine, and threads those of one process.
-    fn is_of_process_of(&self, other: &Self) -> bool {
-        let is_possible = self.key.may_come_after(&other.key) || other.key.may_come_after(&self.key);
-        self.key == other.key || (is_possible && !self.threads.is_disjoint(&other.threads))
-    }
+/// Whether two traces begin in the same process, whichever comes first.
+fn are_of_one_process(one: &ProcessMark, other: &ProcessMark) -> bool {
+    let may_follow =
+        |earlier: &ProcessMark, later: &ProcessMark| later.follows(earlier) || later.may_come_after(earlier);
+    one.key == other.key || may_follow(one, other) || may_follow(other, one)
 }

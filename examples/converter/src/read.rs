@@ -79,11 +79,19 @@ pub(crate) struct Source {
     pub(crate) modified: Option<UnixTime>,
     /// The version that its header names.
     pub(crate) version: Version,
-    /// Whether it holds no clock, so that its wall times can be approximate only.
-    pub(crate) is_approximate: bool,
 }
 
 impl Source {
+    /// The same of a trace of this version in it.
+    pub(crate) fn in_version(&self, version: Version) -> Self {
+        Self { version, ..self.clone() }
+    }
+
+    /// Whether it holds no clock, so that its wall times can be approximate only.
+    pub(crate) fn is_approximate(&self) -> bool {
+        !self.version.has_sync_batch()
+    }
+
     /// What people know it by.
     pub(crate) fn title(&self) -> &str {
         self.service.as_deref().unwrap_or(&self.name)
@@ -107,8 +115,7 @@ impl Trace {
             (None, None) => name.clone(),
         })?;
         let version = reader.version();
-        let is_approximate = !version.has_sync_batch();
-        let source = Source { name, service, modified, version, is_approximate };
+        let source = Source { name, service, modified, version };
         Ok(Self { source, reader, damage, mistaken, meter, most: opening.most })
     }
 

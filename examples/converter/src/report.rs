@@ -75,6 +75,14 @@ impl Notes {
         for (count, what) in counters.losses() {
             self.add(format_args!("{count} {what}"));
         }
+        if counters.clock_steps > 0 {
+            let times = if counters.clock_steps == 1 {
+                "once".to_owned()
+            } else {
+                format!("{} times", counters.clock_steps)
+            };
+            self.add(format_args!("the wall clock was set {times}: spans keep the one of their begin, and durations are the trace clock's"));
+        }
     }
 
     /// Adds what else is to be told of the trace.

@@ -180,7 +180,7 @@ struct KeptProcess {
 
 impl KeptProcess {
     fn begun(source: &Source) -> Self {
-        let (name, is_approximate) = (source.title().to_owned(), source.is_approximate);
+        let (name, is_approximate) = (source.title().to_owned(), source.is_approximate());
         Self { name, spans: Vec::new(), left_out: 0, is_approximate }
     }
 

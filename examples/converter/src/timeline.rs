@@ -44,7 +44,7 @@ impl<C: Canvas> Output for TimelineOutput<C> {
     fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
         self.name.clone_from(&source.name);
         let name = source.service.as_deref().unwrap_or_else(|| file_name(&source.name));
-        self.timeline.begin_process(name, source.is_approximate)
+        self.timeline.begin_process(name, source.is_approximate())
     }
 
     fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {

@@ -22,6 +22,8 @@ pub use state::{GoroutineState, GoroutineTransition, ProcState, ProcTransition};
 pub use user::{Label, Log, Region, Task};
 
 use crate::{
+    generation_key::GenerationKey,
+    process::Continuity,
     spec::{ArgumentKind, Category, EventType, MAX_ARGUMENTS},
     tables::{ClockSnapshot, Stack, Tables, Text, Time, WallTime},
     wire::argument_count,
@@ -150,9 +152,8 @@ pub struct SyncPoint {
     pub number: u64,
     /// The generation that begins; `None` at the end of the trace.
     pub generation: Option<u64>,
-    /// Whether it directly follows the generation that was delivered before, as number and clocks tell: of the same
-    /// process, with nothing missing between. `false` for the first.
-    pub continues: bool,
+    /// How that stands to the generation that was delivered before.
+    pub continuity: Continuity,
     /// The generation's clock snapshot, from Go 1.25 on.
     pub clock_snapshot: Option<ClockSnapshot>,
 }
@@ -277,6 +278,12 @@ impl<'t> Event<'t> {
         self.tables.generation
     }
 
+    /// What tells the event's generation from all others.
+    #[must_use]
+    pub fn generation_key(&self) -> GenerationKey {
+        self.tables.generation_key()
+    }
+
     /// Where the event begins in the trace, in bytes. Events that the reader makes up have the place of the
     /// one they are made from.
     #[must_use]
@@ -335,12 +342,12 @@ impl<'t> Event<'t> {
     }
 
     fn sync(&self) -> SyncPoint {
-        let [number, has_generation, continues, _] = self.record.arguments;
+        let [number, has_generation, continuity, _] = self.record.arguments;
         let tables = (has_generation != 0).then_some(self.tables);
         SyncPoint {
             number,
             generation: tables.map(|tables| tables.generation),
-            continues: continues != 0,
+            continuity: Continuity::of_number(continuity),
             clock_snapshot: tables.and_then(|tables| tables.clock.snapshot().copied()),
         }
     }

@@ -23,18 +23,22 @@ use std::{borrow::Cow, sync::Arc};
 use crate::{
     error::{Error, Parse, Problem},
     id::{StackId, StringId, ThreadId},
-    spec::{EventType, Experiment},
+    spec::{Dialect, EventType, Experiment, Version},
 };
 
 /// The tables of one generation, together with the bytes that they point into.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tables<'a> {
+    pub(crate) version: Version,
+    pub(crate) dialect: Dialect,
     pub(crate) generation: u64,
     /// The bytes that offsets count from: the whole input, or the generation's own buffer.
     pub(crate) bytes: Cow<'a, [u8]>,
     /// Where the first of `bytes` stands in the trace.
     pub(crate) base: u64,
     pub(crate) clock: Clock,
+    /// The time of the generation's earliest batch.
+    pub(crate) start: Time,
     pub(crate) strings: Strings,
     pub(crate) stacks: Stacks,
     pub(crate) experimental: Vec<ExperimentalData>,
@@ -51,6 +55,35 @@ pub(crate) struct ExperimentalData {
 }
 
 impl<'a> Tables<'a> {
+    pub(crate) fn new(version: Version, dialect: Dialect) -> Self {
+        Self {
+            version,
+            dialect,
+            generation: 0,
+            bytes: Cow::default(),
+            base: 0,
+            clock: Clock::default(),
+            start: Time::default(),
+            strings: Strings::default(),
+            stacks: Stacks::default(),
+            experimental: Vec::new(),
+            inherited: Arc::default(),
+        }
+    }
+
+    /// The version of the trace that the generation is of.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The numbering of its events.
+    #[inline]
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The generation's number.
     #[must_use]
     pub fn generation(&self) -> u64 {

@@ -7,17 +7,17 @@
 use std::collections::HashSet;
 
 use go_trace_format::{
-    Tables,
+    Tables, Time,
     event::{GoroutineId, StringId},
 };
 
 use crate::{
     anatomy::{Anatomy, Doing, Totals, Waiting},
+    clock::nanoseconds,
     identity::SpanContext,
     known::span::{Meanwhile, Open, OpenSpan},
     near::{Near, Number},
     saved::{Input, Saved},
-    span::UnixTime,
 };
 
 /// How much may be open on one goroutine: whoever looks through it stays fast.
@@ -66,9 +66,9 @@ impl Number for GoroutineId {
 pub(crate) struct Goroutine {
     doing: Doing,
     /// The latest moment that is in the totals. Threads' clocks may disagree a little: it never goes back.
-    since: UnixTime,
+    since: Time,
     totals: Totals,
-    assists_since: Option<UnixTime>,
+    assists_since: Option<Time>,
     /// What is open on it, in the order in which it began.
     pub(crate) open: Vec<Nested>,
     /// How many more regions are open inside of these that a limit has kept out.
@@ -91,23 +91,22 @@ pub(crate) struct Creation {
 }
 
 impl Goroutine {
-    fn new(doing: Doing, since: UnixTime, open: Vec<Nested>) -> Self {
+    fn new(doing: Doing, since: Time, open: Vec<Nested>) -> Self {
         Self { doing, since, totals: Totals::default(), assists_since: None, open, dropped: 0 }
     }
 
     /// Counts the time up to a moment, and gives that moment, or the latest one if that is later.
-    fn advance(&mut self, time: UnixTime) -> UnixTime {
-        let elapsed = time.0.saturating_sub(self.since.0);
-        self.totals.add(self.doing, elapsed);
+    fn advance(&mut self, time: Time) -> Time {
+        self.totals.add(self.doing, nanoseconds(self.since, time));
         self.since = self.since.max(time);
         self.since
     }
 
     /// A moment of the goroutine, and its totals then.
-    pub(crate) fn totals_at(&mut self, time: UnixTime) -> (UnixTime, &Totals) {
+    pub(crate) fn totals_at(&mut self, time: Time) -> (Time, &Totals) {
         let time = self.advance(time);
         if let Some(since) = &mut self.assists_since {
-            self.totals.add_gc_assist(time.0.saturating_sub(since.0));
+            self.totals.add_gc_assist(nanoseconds(*since, time));
             *since = time;
         }
         (time, &self.totals)
@@ -118,14 +117,14 @@ impl Goroutine {
     }
 
     /// Goes from one state to another. Gives the goroutine's moment.
-    pub(crate) fn goes_over_to(&mut self, doing: Doing, time: UnixTime) -> UnixTime {
+    pub(crate) fn goes_over_to(&mut self, doing: Doing, time: Time) -> Time {
         let time = self.advance(time);
         self.doing = doing;
         time
     }
 
     /// Begins or ends to assist the garbage collector.
-    pub(crate) fn assists(&mut self, time: UnixTime, is_begin: bool) {
+    pub(crate) fn assists(&mut self, time: Time, is_begin: bool) {
         let (time, _) = self.totals_at(time);
         self.assists_since = is_begin.then_some(time);
     }
@@ -213,7 +212,7 @@ impl Goroutines {
 
     /// The goroutine on which a span begins: it runs.
     #[inline]
-    pub(crate) fn running(&mut self, id: GoroutineId, time: UnixTime) -> &mut Goroutine {
+    pub(crate) fn running(&mut self, id: GoroutineId, time: Time) -> &mut Goroutine {
         let spare = &mut self.spare;
         let new = || Goroutine::new(Doing::Running, time, spare.pop().unwrap_or_default());
         self.known.get_or_insert_with(id, new)
@@ -243,9 +242,9 @@ impl Goroutines {
         &mut self,
         id: GoroutineId,
         closed: Open,
-        time: UnixTime,
+        time: Time,
         start: &Totals,
-    ) -> Option<(UnixTime, Anatomy)> {
+    ) -> Option<(Time, Anatomy)> {
         let goroutine = self.get_mut(id)?;
         let (time, totals) = goroutine.totals_at(time);
         let meanwhile = totals.since(start);

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use go_trace_format::event::{GoroutineId, TaskId, ThreadId};
+use go_trace_format::{
+    Time,
+    event::{GoroutineId, TaskId, ThreadId},
+};
 
 use crate::{
     anatomy::{Anatomy, Totals},
+    clock::WallOffset,
     identity::{Facts, Identity, Placed, SpanContext},
     near::Number,
-    span::{Link, SpanEvent, SpanKind, UnixTime},
+    span::{Link, SpanEvent, SpanKind},
     text::CodeLocation,
 };
 
@@ -19,14 +23,16 @@ pub(crate) struct OpenSpan {
     pub(crate) name: Arc<str>,
     /// Which side of a call a task stands for, as far as stacks tell.
     pub(crate) kind: SpanKind,
-    pub(crate) start: UnixTime,
+    pub(crate) start: Time,
+    /// By the generation in which it begins: what comes later does not set it anew.
+    pub(crate) wall: WallOffset,
     /// The task that it is, or that the program has put it into.
     pub(crate) task: TaskId,
     pub(crate) place: Place,
     pub(crate) parent: LocalParent,
     pub(crate) meanwhile: Meanwhile,
     /// When its goroutine ended without ending it.
-    pub(crate) abandoned: Option<UnixTime>,
+    pub(crate) abandoned: Option<Time>,
     pub(crate) notes: Notes,
     pub(crate) links: Links,
 }
@@ -45,6 +51,14 @@ pub(crate) struct Place {
 pub(crate) struct Notes {
     pub(crate) events: Vec<SpanEvent>,
     pub(crate) dropped: u32,
+}
+
+/// What a log is written to.
+#[derive(Debug)]
+pub(crate) struct Annotated<'s> {
+    pub(crate) identity: &'s mut Identity,
+    pub(crate) wall: WallOffset,
+    pub(crate) notes: &'s mut Notes,
 }
 
 /// Other spans that a span has to do with.
@@ -122,7 +136,7 @@ impl OpenSpan {
     pub(crate) fn new(
         identity: Identity,
         name: Arc<str>,
-        start: UnixTime,
+        (start, wall): (Time, WallOffset),
         task: TaskId,
         place: Place,
     ) -> Self {
@@ -131,6 +145,7 @@ impl OpenSpan {
             name,
             kind: SpanKind::Internal,
             start,
+            wall,
             task,
             place,
             parent: LocalParent::default(),
@@ -141,8 +156,21 @@ impl OpenSpan {
         }
     }
 
+    /// Where logs of the span go.
+    pub(crate) fn annotate(&mut self) -> Annotated<'_> {
+        Annotated { identity: &mut self.identity, wall: self.wall, notes: &mut self.notes }
+    }
+
+    /// Takes over what was noted by another clock before the span was known.
+    pub(crate) fn take_over(&mut self, notes: Notes, wall: WallOffset) {
+        self.notes = notes;
+        for event in &mut self.notes.events {
+            event.time = self.wall.instead_of(wall, event.time);
+        }
+    }
+
     /// Takes note that the span was over at some time, with these totals of its goroutine, although it has not ended.
-    pub(crate) fn abandon(&mut self, time: UnixTime, totals: &Totals) {
+    pub(crate) fn abandon(&mut self, time: Time, totals: &Totals) {
         self.abandoned = Some(time);
         if let Meanwhile::From(start) = self.meanwhile {
             self.meanwhile = Meanwhile::All(totals.since(&start));
@@ -174,6 +202,7 @@ crate::saved::saved!(OpenSpan {
     name,
     kind,
     start,
+    wall,
     task,
     place,
     parent,

@@ -9,12 +9,13 @@ use go_trace_format::{
 
 use crate::{
     attribute,
+    clock::nanoseconds,
     form::Form,
     known::span::SectionKey,
     near::Near,
     operations::Side,
     saved::{Input, Saved},
-    span::{Attribute, Status, UnixTime},
+    span::{Attribute, Status},
     stacks::{Bounds, Classes, Kind, Progress, Shown, Step, named},
 };
 
@@ -51,7 +52,7 @@ pub(crate) struct OpenCall {
     pub(crate) kind: Kind,
     /// Whether it began before the trace.
     pub(crate) was_there: bool,
-    earliest_start: UnixTime,
+    earliest_start: Time,
     start_width: u64,
     pub(crate) end_width: Option<u64>,
     database: Arc<str>,
@@ -200,8 +201,8 @@ impl OpenCall {
     }
 
     /// It had begun at this time.
-    pub(crate) fn settle(&mut self, latest: UnixTime) {
-        self.start_width = latest.0.saturating_sub(self.earliest_start.0);
+    pub(crate) fn settle(&mut self, latest: Time) {
+        self.start_width = nanoseconds(self.earliest_start, latest);
     }
 
     /// Takes what a stack tells of it. What the user says of the database is believed more.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use go_trace_format::event::TaskId;
 
 use crate::{
+    clock::WallOffset,
     identity::{Identity, SpanContext},
     known::{
         open_tasks::OpenTasks,
-        span::{Notes, OpenSpan},
+        span::{Annotated, Notes, OpenSpan},
     },
 };
 
@@ -64,6 +65,8 @@ impl EndedTasks {
 #[derive(Debug)]
 pub(crate) struct Mentioned {
     pub(crate) identity: Identity,
+    /// The wall clock of the generation in which it was seen first.
+    pub(crate) wall: WallOffset,
     pub(crate) notes: Notes,
 }
 
@@ -110,14 +113,15 @@ impl Tasks {
     }
 
     /// Where logs of the task go. None for a task that has ended.
-    pub(crate) fn annotate(&mut self, task: TaskId) -> Option<(&mut Identity, &mut Notes)> {
+    pub(crate) fn annotate(&mut self, task: TaskId) -> Option<Annotated<'_>> {
         if let Some(span) = self.open.get_mut(task) {
-            return Some((&mut span.identity, &mut span.notes));
+            return Some(span.annotate());
         }
-        self.mentioned.get_mut(&task).map(|mentioned| (&mut mentioned.identity, &mut mentioned.notes))
+        let Mentioned { identity, wall, notes } = self.mentioned.get_mut(&task)?;
+        Some(Annotated { identity, wall: *wall, notes })
     }
 }
 
 crate::saved::saved!(Tasks { open, mentioned, ended });
 crate::saved::saved!(EndedTasks { blocks, order });
-crate::saved::saved!(Mentioned { identity, notes });
+crate::saved::saved!(Mentioned { identity, wall, notes });

@@ -97,7 +97,7 @@ impl Mapping {
         let Some(anatomy) = anatomy else { return Ok(()) };
         let times = anatomy.attributes().map(|(key, seconds)| Attribute::new(key, seconds));
         if let Some(logs) = self.log_sink(sink) {
-            let record = LogRecord::new(ending.time, Arc::clone(&span.name));
+            let record = LogRecord::new(span.wall.unix_time(ending.time), Arc::clone(&span.name));
             logs.take_log(LogRecord {
                 span: Some(context),
                 event_name: ANATOMY.into(),
@@ -113,7 +113,7 @@ impl Mapping {
         };
         let id = Attribute::new(attribute::SUPPRESSED_SPAN_ID, &*context.span_id.to_string());
         ancestor.notes.events.push(SpanEvent {
-            time: ending.time,
+            time: ancestor.wall.unix_time(ending.time),
             name: ANATOMY.into(),
             attributes: core::iter::once(id).chain(times).collect(),
         });

@@ -36,9 +36,9 @@ impl OpenSpan {
             Some(name) => span.name = name,
             None => core::mem::swap(&mut span.name, &mut self.name),
         }
-        span.start = self.start;
-        // Threads' clocks and clock snapshots may disagree by a little.
-        span.end = ending.time.max(self.start);
+        span.start = self.wall.unix_time(self.start);
+        // Threads' clocks may disagree by a little.
+        span.end = self.wall.unix_time(ending.time.max(self.start));
         let mut attributes = Rewriting::new(&mut span.attributes);
         form.attributes.into_iter().for_each(|Attribute { key, value }| attributes.put(key, value));
         self.add_attributes(&mut attributes, ending);

@@ -8,11 +8,12 @@ mod spare;
 use std::sync::Arc;
 
 use go_trace_format::{
-    Event,
+    Continuity, Event, Time,
     event::{GoroutineId, TaskId},
 };
 
 use crate::{
+    clock::WallOffset,
     counters::{Counters, StackCounters},
     identity::{Facts, Identity},
     known::{
@@ -28,9 +29,9 @@ use crate::{
     operations::Describer,
     options::MapperOptions,
     saved::{Input, Saved},
-    span::{Scope, UnixTime},
+    span::Scope,
     text::{CodeLocations, Texts},
-    timeline::{Continuity, Timeline},
+    timeline::Timeline,
 };
 
 pub(crate) use emit::NO_CATEGORY;
@@ -126,7 +127,8 @@ impl Mapping {
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
         let is_first = self.timeline.generation().is_none() || continuity != Continuity::Next;
         self.goroutines.begin_generation(is_first);
-        self.timeline.begin_generation(event, continuity);
+        let is_step = self.timeline.begin_generation(event, continuity);
+        self.counters.clock_steps += u64::from(is_step);
         self.code.begin_generation();
         self.texts.begin_generation();
         self.block_reasons = BlockReasons::NONE;
@@ -151,19 +153,20 @@ impl Mapping {
             code: self.code.of_top_user_frame(event.stack()),
             stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
         };
-        self.spare.begin(identity, name, self.timeline.time(event), task, place)
+        let begin = (event.raw_time(), self.timeline.wall());
+        self.spare.begin(identity, name, begin, task, place)
     }
 
-    /// A span that begins at some time, of which everything else is known already.
+    /// A span that begins at some time on some wall clock, of which everything else is known already.
     pub(crate) fn begin_span(
         &mut self,
         identity: Identity,
         name: Arc<str>,
-        start: UnixTime,
+        begin: (Time, WallOffset),
         task: TaskId,
         place: Place,
     ) -> Box<OpenSpan> {
-        self.spare.begin(identity, name, start, task, place)
+        self.spare.begin(identity, name, begin, task, place)
     }
 
     /// The span of which an event is all that was seen: it began before the trace, who knows where.
@@ -173,7 +176,7 @@ impl Mapping {
         name: Arc<str>,
         task: TaskId,
     ) -> Box<OpenSpan> {
-        self.spare.begin(identity, name, self.timeline.begin(), task, Place::default())
+        self.spare.begin(identity, name, self.timeline.beginning(), task, Place::default())
     }
 
     /// The goroutine that an event happened on.

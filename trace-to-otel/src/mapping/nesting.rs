@@ -1,7 +1,7 @@
 //! How spans stand in each other: on their goroutines, and in their tasks.
 
 use go_trace_format::{
-    Event,
+    Event, Time,
     event::{GoroutineId, TaskId},
 };
 
@@ -19,7 +19,7 @@ use crate::{
     },
     mapping::Mapping,
     sink::Sinks,
-    span::{Link, Scope, UnixTime},
+    span::{Link, Scope},
 };
 
 impl Mapping {
@@ -71,7 +71,7 @@ impl Mapping {
     }
 
     /// A section turns out to have been over at some time, without its end having been seen.
-    pub(crate) fn abandon(&mut self, key: SectionKey, goroutine: GoroutineId, time: UnixTime) {
+    pub(crate) fn abandon(&mut self, key: SectionKey, goroutine: GoroutineId, time: Time) {
         let (Some(section), Some(known)) = (self.open.section_mut(key), self.goroutines.get_mut(goroutine))
         else {
             return;
@@ -228,9 +228,15 @@ impl Mapping {
         if task == TaskId::BACKGROUND || self.open.tasks.knows(task) {
             return;
         }
-        let identity = Identity::new(&self.facts(&Scope::Task, event, task, true));
-        self.open.tasks.mentioned.insert(task, Mentioned { identity, notes: Notes::default() });
+        let mentioned = self.mentioned(event, task, true);
+        self.open.tasks.mentioned.insert(task, mentioned);
         self.forget_mentioned(self.options.limits.remembered_tasks);
+    }
+
+    /// A task of which an event is all that was seen.
+    pub(crate) fn mentioned(&self, event: &Event<'_>, task: TaskId, is_begin: bool) -> Mentioned {
+        let identity = Identity::new(&self.facts(&Scope::Task, event, task, is_begin));
+        Mentioned { identity, wall: self.timeline.wall(), notes: Notes::default() }
     }
 
     /// A task as a parent, if it is one.

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use go_trace_format::event::TaskId;
+use go_trace_format::{Time, event::TaskId};
 
 use crate::{
     anatomy::Anatomy,
+    clock::WallOffset,
     form::{Ending, Form},
     identity::{Identity, Placed},
     known::span::{LocalParent, Meanwhile, OpenSpan, Place},
     sink::Sinks,
-    span::{Scope, Span, SpanKind, UnixTime},
+    span::{Scope, Span, SpanKind},
 };
 
 /// How many open spans' memory is kept.
@@ -40,18 +41,19 @@ impl Spare {
         &mut self,
         identity: Identity,
         name: Arc<str>,
-        start: UnixTime,
+        (start, wall): (Time, WallOffset),
         task: TaskId,
         place: Place,
     ) -> Box<OpenSpan> {
         let Some(mut span) = self.open.pop() else {
-            return Box::new(OpenSpan::new(identity, name, start, task, place));
+            return Box::new(OpenSpan::new(identity, name, (start, wall), task, place));
         };
         // Its events and links are none, and stay.
         span.identity = identity;
         span.name = name;
         span.kind = SpanKind::Internal;
         span.start = start;
+        span.wall = wall;
         span.task = task;
         span.place = place;
         span.parent = LocalParent::default();

@@ -5,14 +5,14 @@ mod goroutines;
 
 use std::borrow::Cow;
 
-use go_trace_format::{Event, EventKind, EventType, Time, event::RangeKind};
+use go_trace_format::{Continuity, Event, EventKind, EventType, Time, event::RangeKind};
 use opentelemetry_semantic_conventions::metric::{
     GO_GOROUTINE_COUNT, GO_MEMORY_GC_CYCLES, GO_MEMORY_GC_GOAL, GO_MEMORY_GC_PAUSE_DURATION,
     GO_PROCESSOR_LIMIT, GO_SCHEDULE_DURATION,
 };
 
 use crate::{
-    clock::WallClock,
+    clock::{WallClock, nanoseconds},
     metric::{HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
     metrics::{durations::Durations, goroutines::Goroutines},
     span::UnixTime,
@@ -174,7 +174,7 @@ impl MetricsCollector {
         // The end of the trace is not that of the process: the next snapshot may go on.
         sync.generation?;
         let metrics = self.end_generation();
-        if !sync.continues {
+        if sync.continuity != Continuity::Next {
             self.forget();
         }
         self.clock.begin_generation(event);
@@ -262,11 +262,6 @@ fn counted(
     let is_monotonic = temporality == Temporality::Delta;
     let data = MetricData::Sum { temporality, is_monotonic, points: vec![point] };
     Metric::new(name, unit, Cow::Borrowed(description), data)
-}
-
-/// Threads' clocks may disagree by a little.
-fn nanoseconds(begin: Time, end: Time) -> u64 {
-    u64::try_from(end.0.saturating_sub(begin.0)).unwrap_or(0)
 }
 
 /// Go: `runtime.stwReason.isGC`.

@@ -1,7 +1,7 @@
 //! Goroutines: what they do from event to event, who creates and who wakes them, and what is left when they end.
 
 use go_trace_format::{
-    Event, EventKind, EventType,
+    Event, EventKind, EventType, Time,
     event::{GoroutineId, StringId},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     mapping::Mapping,
     rules::handshake,
     sink::Sinks,
-    span::{Attribute, SpanEvent, UnixTime},
+    span::{Attribute, SpanEvent},
 };
 
 /// What a change of a goroutine's state is called.
@@ -102,7 +102,7 @@ pub(crate) fn moves(mapping: &mut Mapping, event: &Event<'_>, id: GoroutineId) {
         doing = mapping.block_reasons.of(StringId(event.arguments()[0]), event.tables());
     }
     let former = goroutine.doing();
-    let time = goroutine.goes_over_to(doing, mapping.timeline.time(event));
+    let time = goroutine.goes_over_to(doing, event.raw_time());
     if event_type == EventType::GoUnblock
         || mapping.operations.has_handshakes()
         || mapping.options.state_events
@@ -117,7 +117,7 @@ fn has_moved(
     mapping: &mut Mapping,
     event: &Event<'_>,
     id: GoroutineId,
-    time: UnixTime,
+    time: Time,
     former: Doing,
     doing: Doing,
 ) {
@@ -135,14 +135,7 @@ fn has_moved(
 
 /// Adds a change of state to the innermost span of a goroutine, if that is asked for.
 #[inline]
-fn note_state(
-    mapping: &mut Mapping,
-    id: GoroutineId,
-    time: UnixTime,
-    from: Doing,
-    to: Doing,
-    event: &Event<'_>,
-) {
+fn note_state(mapping: &mut Mapping, id: GoroutineId, time: Time, from: Doing, to: Doing, event: &Event<'_>) {
     if mapping.options.state_events {
         if let Some(innermost) = mapping.goroutines.innermost(id) {
             add_state_event(mapping, innermost.span, time, from, to, event);
@@ -150,14 +143,7 @@ fn note_state(
     }
 }
 
-fn add_state_event(
-    mapping: &mut Mapping,
-    open: Open,
-    time: UnixTime,
-    from: Doing,
-    to: Doing,
-    event: &Event<'_>,
-) {
+fn add_state_event(mapping: &mut Mapping, open: Open, time: Time, from: Doing, to: Doing, event: &Event<'_>) {
     let EventKind::Goroutine(transition) = event.kind() else { return };
     let mut attributes = vec![
         Attribute::new(attribute::STATE_FROM, from.state()),
@@ -175,6 +161,7 @@ fn add_state_event(
         return;
     }
     mapping.pending_events += 1;
+    let time = span.wall.unix_time(time);
     span.notes.events.push(SpanEvent { time, name: STATE_EVENT.into(), attributes });
 }
 
@@ -194,7 +181,7 @@ pub(crate) fn status(mapping: &mut Mapping, event: &Event<'_>) {
         _ => return,
     };
     if doing.state() != goroutine.doing().state() {
-        goroutine.goes_over_to(doing, mapping.timeline.time(event));
+        goroutine.goes_over_to(doing, event.raw_time());
     }
 }
 
@@ -237,7 +224,7 @@ pub(crate) fn assists(mapping: &mut Mapping, event: &Event<'_>) {
     }
     let Some(goroutine) = event.goroutine().and_then(|id| mapping.goroutines.get_mut(id)) else { return };
     let is_begin = event.event_type() == EventType::GcMarkAssistBegin;
-    goroutine.assists(mapping.timeline.time(event), is_begin);
+    goroutine.assists(event.raw_time(), is_begin);
 }
 
 /// A goroutine has ended, and with it its operations. Its regions may end elsewhere, or not at all.
@@ -254,7 +241,7 @@ pub(crate) fn ends<S: Sinks + ?Sized>(
         return Ok(());
     };
     let open = core::mem::take(&mut goroutine.open);
-    let (time, totals) = goroutine.totals_at(mapping.timeline.time(event));
+    let (time, totals) = goroutine.totals_at(event.raw_time());
     for nested in open.into_iter().rev() {
         let Open::Section(key) = nested.span else { continue };
         let Some(section) = mapping.open.section_mut(key) else { continue };

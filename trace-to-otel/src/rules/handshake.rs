@@ -31,7 +31,7 @@ pub(crate) fn see(mapping: &mut Mapping, key: SectionKey, event: &Event<'_>) {
     let (Some(stack), Some(goroutine)) = (event.stack(), operation.goroutine) else { return };
     operation.see(Some(stack));
     if operation.was_on_stack && operations::handshakes_in(stack) == 0 {
-        let time = mapping.timeline.time(event);
+        let time = event.raw_time();
         mapping.abandon(key, goroutine, time);
         mapping.operations.seems_over(goroutine, key);
     }

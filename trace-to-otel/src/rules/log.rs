@@ -8,6 +8,7 @@ use go_trace_format::{
 
 use crate::{
     attribute,
+    known::span::Annotated,
     log::LogRecord,
     mapping::{Mapping, NO_CATEGORY},
     sink::Sinks,
@@ -27,11 +28,11 @@ pub(crate) fn log<S: Sinks + ?Sized>(
     mapping.mention(event, log.task);
     let region = mapping.region_of(mapping.goroutine(event), log.task);
     let target = match region.and_then(|key| mapping.open.section_mut(key)) {
-        Some(section) => Some((&mut section.span.identity, &mut section.span.notes)),
+        Some(section) => Some(section.span.annotate()),
         None if log.task == TaskId::BACKGROUND => None,
         None => mapping.open.tasks.annotate(log.task),
     };
-    let Some((identity, notes)) = target else {
+    let Some(Annotated { identity, wall, notes }) = target else {
         return unattached(mapping, event, log, sink);
     };
     match carrier.map(|carrier| carrier.read(log.message.as_bytes())) {
@@ -53,7 +54,7 @@ pub(crate) fn log<S: Sinks + ?Sized>(
     mapping.pending_events += 1;
     let message = mapping.texts.message(log.category, log.message);
     notes.events.push(SpanEvent {
-        time: mapping.timeline.time(event),
+        time: wall.unix_time(event.raw_time()),
         name: mapping.texts.name_by_id(log.category_id.0, log.category, NO_CATEGORY),
         attributes: vec![Attribute::new(attribute::LOG_MESSAGE, message)],
     });
@@ -72,7 +73,8 @@ fn unattached<S: Sinks + ?Sized>(
     };
     let body = mapping.texts.message(log.category, log.message);
     let event_name = mapping.texts.name(log.category, "");
-    logs.take_log(LogRecord { event_name, ..LogRecord::new(mapping.timeline.time(event), body) })?;
+    let time = mapping.timeline.wall().unix_time(event.raw_time());
+    logs.take_log(LogRecord { event_name, ..LogRecord::new(time, body) })?;
     mapping.counters.log_records += 1;
     Ok(())
 }

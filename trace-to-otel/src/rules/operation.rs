@@ -89,7 +89,7 @@ pub(crate) fn end<S: Sinks + ?Sized>(
         Some(What::Operation(operation)) => goroutine.is_some() && operation.goroutine == goroutine,
         _ => false,
     };
-    let ending = Ending::seen(mapping.timeline.time(event), goroutine);
+    let ending = Ending::seen(event.raw_time(), goroutine);
     let Some(key) = mapping.operations.find(wire, is_own) else {
         return end_without_start(mapping, event, end, ending, sink);
     };
@@ -182,7 +182,7 @@ fn leave_lost_end_behind<S: Sinks + ?Sized>(
     match event.stack().filter(|_| was_on_stack).map(operations::handshakes_in) {
         Some(2..) => Ok(()),
         Some(_) => {
-            let time = mapping.timeline.time(event);
+            let time = event.raw_time();
             mapping.abandon(key, goroutine, time);
             mapping.end_unfinished(key, Ending::unseen(time), sink)
         }

@@ -82,7 +82,7 @@ fn end<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let Some(OpenRange { span, lacks_start }) = mapping.ranges.open.remove(&key) else { return Ok(()) };
-    let ending = Ending::seen(mapping.timeline.time(event), None);
+    let ending = Ending::seen(event.raw_time(), None);
     let ending = if lacks_start { ending.without_start() } else { ending };
     finish(mapping, key, span, ending, sink)
 }

@@ -56,7 +56,7 @@ fn starts<S: Sinks + ?Sized>(
     goroutine: GoroutineId,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    let now = mapping.timeline.time(event);
+    let now = event.raw_time();
     mapping.stacks.note(event);
     let change = |progress: &mut Progress, steps: &mut Vec<Step>| progress.starts(now, steps);
     follow(mapping, event, goroutine, None, change, sink)
@@ -145,8 +145,8 @@ pub(crate) fn status<S: Sinks + ?Sized>(
     };
     let Said::Something(class) = mapping.stacks.classes.of(stack) else { return Ok(()) };
     mapping.stacks.expect(goroutine, Progress::unseen());
-    let now = mapping.timeline.time(event);
-    let moment = Moment { last: mapping.timeline.begin(), now, is_own_doing: false };
+    let now = event.raw_time();
+    let moment = Moment { last: mapping.timeline.beginning().0, now, is_own_doing: false };
     show(mapping, event, goroutine, Some(class), moment, sink)
 }
 
@@ -215,9 +215,8 @@ fn is_of_fork(event_type: EventType) -> bool {
 /// The moment of an event, and the one before.
 fn moment(mapping: &Mapping, event: &Event<'_>) -> Moment {
     use EventType as E;
-    let now = mapping.timeline.time(event);
-    let last =
-        mapping.stacks.latest(event).map_or(mapping.timeline.begin(), |time| mapping.timeline.at(time));
+    let now = event.raw_time();
+    let last = mapping.stacks.latest(event).unwrap_or(mapping.timeline.beginning().0);
     let is_own_doing = matches!(
         event.event_type(),
         E::GoBlock | E::GoSyscallBegin | E::GoUnblock | E::GoCreate | E::GoCreateBlocked
@@ -334,14 +333,17 @@ fn begin(
     let depth = mapping.stacks.get_mut(goroutine).map_or(0, |followed| followed.spans.len());
     let facts = mapping.facts(&kind.scope(), event, TaskId::BACKGROUND, !was_there).at_depth(depth);
     let identity: Identity = parent.child(&facts);
-    let start_time = if was_there { mapping.timeline.begin() } else { start.estimate };
+    let begin = match was_there {
+        true => mapping.timeline.beginning(),
+        false => (start.estimate, mapping.timeline.wall()),
+    };
     let place = Place {
         goroutine: Some(goroutine),
         thread: event.thread(),
         code: None,
         stack: mapping.options.stacks.then(|| mapping.code.stack_trace(event.stack()?)).flatten(),
     };
-    let mut span = mapping.begin_span(identity, "".into(), start_time, TaskId::BACKGROUND, place);
+    let mut span = mapping.begin_span(identity, "".into(), begin, TaskId::BACKGROUND, place);
     span.parent = parent;
     let database = Arc::clone(&mapping.options.db_system_name);
     let call = OpenCall::new(kind, was_there, start, database);

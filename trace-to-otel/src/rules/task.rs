@@ -7,9 +7,9 @@ use go_trace_format::{
 
 use crate::{
     form::{Ending, Form},
-    identity::{Identity, SpanContext},
+    identity::SpanContext,
     known::{
-        span::{LocalParent, Notes, Open},
+        span::{LocalParent, Open},
         tasks::Mentioned,
     },
     mapping::Mapping,
@@ -38,8 +38,8 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     };
     let name = mapping.texts.name_by_id(task.name_id.map_or(0, |id| id.0), task.name, "(unnamed task)");
     let mut span = mapping.open_span(identity, name, event, task.id);
-    if let Some(Mentioned { notes, .. }) = mentioned {
-        span.notes = notes;
+    if let Some(Mentioned { wall, notes, .. }) = mentioned {
+        span.take_over(notes, wall);
     }
     span.parent = parent;
     span.kind = kind;
@@ -55,22 +55,22 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     task: Task<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    let end = Ending::seen(mapping.timeline.time(event), mapping.goroutine(event));
+    let end = Ending::seen(event.raw_time(), mapping.goroutine(event));
     mapping.finish_abandoned_regions(task.id, sink)?;
     if mapping.open.tasks.span(task.id).is_some() {
         return finish(mapping, task.id, end, sink);
     }
-    let (identity, notes) = match mapping.open.tasks.mentioned.remove(&task.id) {
-        Some(mentioned) => (mentioned.identity, mentioned.notes),
+    let mentioned = match mapping.open.tasks.mentioned.remove(&task.id) {
+        Some(mentioned) => mentioned,
         None if mapping.open.tasks.knows(task.id) => {
             mapping.counters.repeated_task_ends += 1;
             return Ok(());
         }
-        None => (Identity::new(&mapping.facts(&Scope::Task, event, task.id, false)), Notes::default()),
+        None => mapping.mentioned(event, task.id, false),
     };
     let name = mapping.texts.name(task.name, "(unknown task)");
-    let mut span = mapping.unstarted_span(identity, name, task.id);
-    span.notes = notes;
+    let mut span = mapping.unstarted_span(mentioned.identity, name, task.id);
+    span.take_over(mentioned.notes, mentioned.wall);
     remember_ended(mapping, task.id, span.identity.place(None).context);
     mapping.emit(Form::plain(Scope::Task), span, None, end.without_start(), sink)
 }

@@ -2,8 +2,10 @@
 //!
 //! Nothing here knows of spans or of events: classes of stacks and moments come in, and steps go out.
 
+use go_trace_format::Time;
+
 use crate::{
-    span::UnixTime,
+    clock::nanoseconds,
     stacks::{
         class::{Class, Found, Phase},
         entries::Kind,
@@ -63,16 +65,16 @@ const MOST_SENDS: usize = 4;
 /// When something happened, as far as the trace tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    pub(crate) earliest: UnixTime,
-    pub(crate) estimate: UnixTime,
-    pub(crate) latest: UnixTime,
+    pub(crate) earliest: Time,
+    pub(crate) estimate: Time,
+    pub(crate) latest: Time,
 }
 
 /// What a stack changes. Steps come in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// An operation, the outermost of which has depth 0, had begun at this time.
-    Settle { depth: usize, latest: UnixTime },
+    Settle { depth: usize, latest: Time },
     /// The innermost operation has ended.
     Close { end: Bounds },
     /// An operation has begun inside of those that are open.
@@ -92,8 +94,8 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     /// The goroutine's event before.
-    pub(crate) last: UnixTime,
-    pub(crate) now: UnixTime,
+    pub(crate) last: Time,
+    pub(crate) now: Time,
     /// Whether the goroutine did something by itself, and did not merely have to stop or to help the garbage collector.
     pub(crate) is_own_doing: bool,
 }
@@ -107,28 +109,28 @@ enum Likely {
 }
 
 impl Bounds {
-    fn new(earliest: UnixTime, latest: UnixTime, likely: Likely) -> Self {
+    fn new(earliest: Time, latest: Time, likely: Likely) -> Self {
         let earliest = earliest.min(latest);
         let estimate = match likely {
             Likely::Earliest => earliest,
-            Likely::Middle => UnixTime(earliest.0 + (latest.0 - earliest.0) / 2),
+            Likely::Middle => Time(earliest.0.wrapping_add((nanoseconds(earliest, latest) / 2) as i64)),
             Likely::Latest => latest,
         };
         Self { earliest, estimate, latest }
     }
 
-    fn at(time: UnixTime) -> Self {
+    fn at(time: Time) -> Self {
         Self { earliest: time, estimate: time, latest: time }
     }
 
     /// The same, but most likely not before something else that cannot have been later.
-    fn not_before(self, other: UnixTime) -> Self {
+    fn not_before(self, other: Time) -> Self {
         Self { estimate: self.estimate.max(other).min(self.latest), ..self }
     }
 
     /// How far apart the bounds are, in nanoseconds.
     pub(crate) fn width(&self) -> u64 {
-        self.latest.0.saturating_sub(self.earliest.0)
+        nanoseconds(self.earliest, self.latest)
     }
 }
 
@@ -220,7 +222,7 @@ impl Progress {
     }
 
     /// It starts or goes on to run.
-    pub(crate) fn starts(&mut self, now: UnixTime, steps: &mut Vec<Step>) {
+    pub(crate) fn starts(&mut self, now: Time, steps: &mut Vec<Step>) {
         if self.standing == Standing::WillServe {
             self.standing = Standing::Serves;
             self.open_request(Bounds::at(now), false, true, steps);
@@ -350,7 +352,7 @@ impl Progress {
         was_unseen: bool,
         former: Phase,
         floored: Moment,
-        last: UnixTime,
+        last: Time,
         steps: &mut Vec<Step>,
     ) {
         let mut floor = floored.last;
@@ -383,7 +385,7 @@ impl Progress {
         }
     }
 
-    fn settle(&mut self, latest: UnixTime, steps: &mut Vec<Step>) {
+    fn settle(&mut self, latest: Time, steps: &mut Vec<Step>) {
         for (depth, open) in self.open.iter_mut().enumerate() {
             if core::mem::take(&mut open.is_unsettled) {
                 steps.push(Step::Settle { depth, latest });
@@ -393,7 +395,7 @@ impl Progress {
 
     /// Closes what is open but for so many, and gives the time by which that is over. Of requests it is said when in
     /// between they most likely ended.
-    fn leave(&mut self, kept: usize, of_request: Likely, moment: Moment, steps: &mut Vec<Step>) -> UnixTime {
+    fn leave(&mut self, kept: usize, of_request: Likely, moment: Moment, steps: &mut Vec<Step>) -> Time {
         let mut floor = moment.last;
         while self.open.len() > kept {
             let kind = self.open.last().map_or(Kind::HttpServer, |open| open.kind);
@@ -403,7 +405,7 @@ impl Progress {
         floor
     }
 
-    fn close(&mut self, end: Bounds, floor: &mut UnixTime, steps: &mut Vec<Step>) {
+    fn close(&mut self, end: Bounds, floor: &mut Time, steps: &mut Vec<Step>) {
         let end = end.not_before(*floor);
         *floor = end.estimate;
         self.open.pop();
@@ -441,17 +443,17 @@ mod tests {
     #[derive(Default)]
     struct Goroutine {
         progress: Progress,
-        now: u64,
-        open: Vec<(Kind, u64, bool)>,
+        now: i64,
+        open: Vec<(Kind, i64, bool)>,
         /// Kind, start and end as estimated, whether it was there before.
-        ended: Vec<(Kind, u64, u64, bool)>,
+        ended: Vec<(Kind, i64, i64, bool)>,
         widths: Vec<u64>,
     }
 
     impl Goroutine {
         fn moment(&mut self, is_own_doing: bool) -> Moment {
             self.now += 10;
-            Moment { last: UnixTime(self.now - 10), now: UnixTime(self.now), is_own_doing }
+            Moment { last: Time(self.now - 10), now: Time(self.now), is_own_doing }
         }
 
         fn take(&mut self, steps: Vec<Step>) {
@@ -613,8 +615,8 @@ mod tests {
         for shows_end in [true, false] {
             let mut handler = Goroutine { progress: Progress::of_handler(), ..Goroutine::default() };
             let mut steps = Vec::new();
-            handler.progress.starts(UnixTime(5), &mut steps);
-            handler.progress.starts(UnixTime(6), &mut steps);
+            handler.progress.starts(Time(5), &mut steps);
+            handler.progress.starts(Time(6), &mut steps);
             handler.take(steps);
             handler.sees(RUNS).sees(&[]);
             if shows_end {

@@ -22,10 +22,16 @@ pub(crate) type Act<'a> = &'a dyn Fn(&mut Script<'_>);
 
 /// A trace of some generations, each with its number and what happens in it.
 pub(crate) fn trace(dialect: Dialect, generations: &[(u64, Act<'_>)]) -> Vec<u8> {
+    let steady: Vec<_> = generations.iter().map(|&(number, act)| (number, 0, act)).collect();
+    trace_by_wall_clock(dialect, &steady)
+}
+
+/// The same, where the wall clock of each generation is set forward by so many nanoseconds.
+pub(crate) fn trace_by_wall_clock(dialect: Dialect, generations: &[(u64, i64, Act<'_>)]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), Version::Go126, dialect).expect("a version with this dialect");
-    for (number, act) in generations {
+    for (number, forward, act) in generations {
         let begin = number * 1_000;
-        let wall = WallTime(i128::from(EPOCH + begin * UNIT));
+        let wall = WallTime(i128::from(EPOCH + begin * UNIT) + i128::from(*forward));
         let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, begin).with_snapshot(begin, begin * UNIT, wall);
         let mut script =
             Script { generation: writer.generation(*number, sync).expect("a generation"), time: begin };

@@ -169,7 +169,7 @@ impl<W: Write> Output for Records<W> {
         if let Some(service) = &source.service {
             self.of_process = mem::take(&mut self.of_process).with("service.name", &**service);
         }
-        if source.is_approximate {
+        if source.is_approximate() {
             self.of_process = mem::take(&mut self.of_process).with_approximate_clock();
         }
         self.is_go_known = false;

@@ -1,0 +1,236 @@
+//! The wall clock is set while the program runs: it places what begins, and measures nothing.
+
+mod common;
+
+use common::script::{Act, EPOCH, Script, UNIT, time, trace, trace_by_wall_clock};
+use go_trace_format::{Dialect, HEADER_LENGTH, Reader, ReaderOptions};
+use proptest::prelude::*;
+use trace_to_otel::{Counters, Mapper, MapperOptions, Scope, Span, UnixTime};
+
+const SECOND: i64 = 1_000_000_000;
+
+fn options() -> MapperOptions {
+    let mut options = MapperOptions::default();
+    options.state_events = true;
+    options
+}
+
+/// The spans of snapshots, one after the other.
+fn map(snapshots: &[Vec<u8>]) -> (Vec<Span>, Counters) {
+    let (mut mapper, mut spans) = (Mapper::with_options(options()), Vec::new());
+    let mut earlier: Option<Reader<'_>> = None;
+    for snapshot in snapshots {
+        let mut reader = Reader::from_slice(snapshot).expect("a trace");
+        if let Some(earlier) = earlier.take() {
+            reader = reader.follow(earlier);
+        }
+        mapper.read(&mut reader, &mut spans).expect("slices can be read");
+        earlier = Some(reader);
+    }
+    let Ok(()) = mapper.finish(&mut spans);
+    (spans, *mapper.counters())
+}
+
+/// The same by mappers and readers that know of the others nothing but what the mapper before has written down.
+fn map_resumed(snapshots: &[Vec<u8>]) -> Vec<Span> {
+    let (mut state, mut spans) = (Mapper::with_options(options()).save(), Vec::new());
+    for snapshot in snapshots {
+        let mut mapper = Mapper::load(options(), &state).expect("a state");
+        let last = mapper.generation().unwrap_or(0);
+        let reader = Reader::from_slice(snapshot).expect("a trace");
+        let mut reader = reader.leaving_out(move |generation| generation.number() <= last);
+        mapper.read(&mut reader, &mut spans).expect("slices can be read");
+        state = mapper.save();
+    }
+    let mut mapper = Mapper::load(options(), &state).expect("a state");
+    let Ok(()) = mapper.finish(&mut spans);
+    spans
+}
+
+/// A snapshot of some generations of a trace, from one up to another.
+fn snapshot(trace: &[u8], from: usize, to: usize) -> Vec<u8> {
+    let generations = ReaderOptions::new().generations(trace).expect("a trace");
+    let starts = generations.map(|generation| generation.expect("a generation").start() as usize);
+    let starts: Vec<_> = starts.chain([trace.len()]).collect();
+    [&trace[..HEADER_LENGTH], &trace[starts[from]..starts[to]]].concat()
+}
+
+/// A task with a region that begin in generation 1 and end in generation 2, before which the wall clock is set.
+fn across(forward: i64) -> Vec<u8> {
+    let first = |script: &mut Script<'_>| {
+        script.run(7);
+        script.task_begin(7, 1, 0, "task");
+        script.region_begin(7, 1, "region");
+    };
+    let second = |script: &mut Script<'_>| {
+        script.run(7);
+        script.log(7, 1, "category", "message");
+        script.region_end(7, 1, "region");
+        script.region_begin(7, 1, "later");
+        script.region_end(7, 1, "later");
+        script.task_end(7, 1);
+    };
+    trace_by_wall_clock(Dialect::Stock, &[(1, 0, &first), (2, forward, &second)])
+}
+
+#[test]
+fn a_span_keeps_the_clock_of_its_begin() {
+    for forward in [0, -3 * SECOND, -60 * SECOND, 60 * SECOND, -86_400 * SECOND, 49_999_999, -50_000_000] {
+        let (spans, counters) = map(&[across(forward)]);
+        let [region, later, task] = &spans[..] else { panic!("{forward}: {spans:#?}") };
+        assert_eq!((counters.incomplete_spans, counters.spans), (0, 3), "{forward}");
+        assert_eq!((task.start.0, task.end.0), (time(1, 4), time(2, 8)), "{forward}");
+        assert_eq!((region.start.0, region.end.0), (time(1, 5), time(2, 5)), "{forward}");
+        let set = |moment: u64| moment.wrapping_add_signed(forward);
+        assert_eq!((later.start.0, later.end.0), (set(time(2, 6)), set(time(2, 7))), "{forward}");
+        assert_eq!(region.events.iter().map(|event| event.time.0).collect::<Vec<_>>(), [time(2, 4)]);
+        for span in &spans {
+            let anatomy = span.anatomy.expect("its goroutine is known");
+            assert_eq!(anatomy.running, span.end.0 - span.start.0, "{forward}: {}", span.name);
+        }
+        assert_eq!(counters.clock_steps, u64::from(forward.abs() >= 50_000_000), "{forward}");
+    }
+}
+
+#[test]
+fn what_has_no_begin_is_placed_by_the_clock_of_the_traces_begin() {
+    let first = |script: &mut Script<'_>| {
+        script.run(7);
+        script.log(7, 1, "category", "early");
+    };
+    let second = |script: &mut Script<'_>| {
+        script.run(7);
+        script.log(7, 1, "category", "late");
+        script.task_end(7, 1);
+    };
+    let (spans, _) =
+        map(&[trace_by_wall_clock(Dialect::Stock, &[(1, 0, &first), (2, -3 * SECOND, &second)])]);
+    let [task] = &spans[..] else { panic!("{spans:#?}") };
+    assert_eq!((task.start.0, task.end.0), (time(1, 0), time(2, 5)));
+    let events: Vec<_> = task.events.iter().map(|event| event.time.0).collect();
+    assert_eq!(events, [time(1, 4), time(2, 4)]);
+}
+
+/// Two processes on machines whose trace clocks read the same, one trace behind the other.
+#[test]
+fn another_trace_is_another_process_whatever_its_number() {
+    let act = |script: &mut Script<'_>| {
+        script.run(7);
+        script.task_begin(7, 1, 0, "task");
+    };
+    let other = |script: &mut Script<'_>| {
+        script.run(8);
+        script.region_begin(8, 1, "region");
+        script.region_end(8, 1, "region");
+    };
+    let first = trace(Dialect::Stock, &[(1, &act)]);
+    for number in [2, 3, 9] {
+        let second = trace(Dialect::Stock, &[(number, &other)]);
+        for snapshots in [vec![[&first[..], &second].concat()], vec![first.clone(), second]] {
+            let (spans, _) = map(&snapshots);
+            let [task, region] = &spans[..] else { panic!("{number}: {spans:#?}") };
+            assert_ne!(task.trace_id, region.trace_id, "number {number}: of no task of the other process");
+            assert_ne!(region.parent.map(|parent| parent.span_id), Some(task.span_id));
+        }
+    }
+}
+
+/// What one task does: the generations in which it begins and ends, and those in which it logs.
+#[derive(Clone, Debug)]
+struct Work {
+    begin: usize,
+    end: usize,
+    logs: Vec<usize>,
+}
+
+fn works(generations: usize) -> impl Strategy<Value = Vec<Work>> {
+    let work = (0..generations, 0..generations, proptest::collection::vec(0..generations, 0..4));
+    let work = work.prop_map(|(one, other, logs)| {
+        let (begin, end) = (one.min(other), one.max(other));
+        let logs = logs.into_iter().filter(|log| (begin..=end).contains(log)).collect();
+        Work { begin, end, logs }
+    });
+    proptest::collection::vec(work, 1..5)
+}
+
+/// What happens in a generation: tasks on goroutines of their own, which wait now and then.
+fn act(script: &mut Script<'_>, generation: usize, works: &[Work]) {
+    for (thread, _) in (7..).zip(works) {
+        script.run(thread);
+    }
+    for ((thread, task), work) in (7..).zip(1..).zip(works) {
+        if work.begin == generation {
+            script.task_begin(thread, task, 0, &format!("task {task}"));
+            script.region_begin(thread, task, &format!("region {task}"));
+        }
+        for _ in work.logs.iter().filter(|log| **log == generation) {
+            script.log(thread, task, "category", "message");
+        }
+        if work.end == generation {
+            script.region_end(thread, task, &format!("region {task}"));
+            script.task_end(thread, task);
+        }
+    }
+}
+
+fn written(works: &[Work], forward: &[i64]) -> Vec<u8> {
+    let acts: Vec<Box<dyn Fn(&mut Script<'_>) + '_>> = (0..forward.len())
+        .map(|generation| Box::new(move |script: &mut Script<'_>| act(script, generation, works)) as _)
+        .collect();
+    let generations: Vec<(u64, i64, Act<'_>)> =
+        (1..).zip(forward).zip(&acts).map(|((number, forward), act)| (number, *forward, &**act)).collect();
+    trace_by_wall_clock(Dialect::Stock, &generations)
+}
+
+/// What the trace clock tells of a span, and the wall clock cannot change.
+fn measured(span: &Span) -> impl PartialEq + std::fmt::Debug + use<> {
+    let since = |time: UnixTime| time.0.wrapping_sub(span.start.0);
+    let events: Vec<_> = span.events.iter().map(|event| (event.name.clone(), since(event.time))).collect();
+    (span.name.clone(), since(span.end), events, span.anatomy)
+}
+
+/// Generations with what their wall clocks say, the tasks in them, and where the trace is cut.
+fn cases() -> impl Strategy<Value = (Vec<i64>, Vec<Work>, usize, usize)> {
+    (2..6_usize).prop_flat_map(|count| {
+        let forward = prop_oneof![-9 * SECOND..9 * SECOND, -1_000_000 * SECOND..1_000_000 * SECOND];
+        (proptest::collection::vec(forward, count), works(count), 0..count, 0..count)
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_step_of_the_wall_clock_changes_what_was_measured((forward, works, ..) in cases()) {
+        let (spans, counters) = map(&[written(&works, &forward)]);
+        let (steady, _) = map(&[written(&works, &vec![0; forward.len()])]);
+        let all = |spans: &[Span]| spans.iter().map(measured).collect::<Vec<_>>();
+        prop_assert_eq!(all(&spans), all(&steady));
+        prop_assert_eq!((counters.incomplete_spans, spans.len()), (0, 2 * works.len()));
+        let steps = forward.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) >= 50_000_000).count();
+        prop_assert_eq!(counters.clock_steps, steps as u64);
+        for span in spans.iter().filter(|span| span.scope == Scope::Task) {
+            let work = &works[span.name["task ".len()..].parse::<usize>().expect("a number") - 1];
+            let began = span.start.0.wrapping_add_signed(-forward[work.begin]);
+            let generation = EPOCH + (work.begin as u64 + 1) * 1_000 * UNIT;
+            prop_assert!((generation..generation + 1_000 * UNIT).contains(&began), "{:?}", span);
+        }
+    }
+
+    #[test]
+    fn wherever_it_is_cut_a_span_is_the_same((forward, works, one, other) in cases()) {
+        let whole = written(&works, &forward);
+        let (spans, counters) = map(std::slice::from_ref(&whole));
+        // They overlap, or follow directly.
+        let (from, to) = (one.min(other), one.max(other).max(1));
+        let cut = [snapshot(&whole, 0, to), snapshot(&whole, from, forward.len())];
+        prop_assert_eq!(&map(&cut).0, &spans);
+        prop_assert_eq!(&map(&[cut.concat()]).0, &spans, "appended");
+        prop_assert_eq!(map(&cut).1, counters);
+        prop_assert_eq!(&map_resumed(&cut), &spans, "resumed");
+        // Of what begins later, the beginning of the trace tells nothing.
+        let is_seen = |span: &&Span| span.attribute("gotrace.incomplete").is_none();
+        let what = |span: &Span| (span.span_id, span.name.clone(), span.start, span.end, span.events.clone());
+        for late in map(&cut[1..]).0.iter().filter(is_seen) {
+            prop_assert!(spans.iter().any(|span| what(span) == what(late)), "{:?}", late);
+        }
+    }
+}
