@@ -235,6 +235,39 @@ fn one_process_is_one_however_its_wall_clock_jumps() {
     assert_eq!(continues(&first, &missing), (false, false), "something is missing between");
 }
 
+/// Every generation of a trace, and how it stands to the one before.
+fn continuities(trace: &[u8]) -> Vec<Continuity> {
+    let mut reader = Reader::from_slice(trace).expect("a header");
+    let mut found = Vec::new();
+    while let Some(event) = reader.next_event().expect("salvage never fails") {
+        if let EventKind::Sync(sync) = event.kind() {
+            found.extend(sync.generation.map(|_| sync.continuity));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_recording_that_starts_goes_on_with_nothing() {
+    for recording in different() {
+        let alone = continuities(&recording.bytes);
+        assert_eq!(alone[0], Continuity::Start, "{}", recording.name());
+        assert!(alone[1..].iter().all(|found| *found == Continuity::Next), "{}", recording.name());
+        let generations = ReaderOptions::new().generations(&recording.bytes).expect("a header");
+        let starts: Vec<_> =
+            generations.map(|found| found.expect("a generation").starts_recording()).collect();
+        assert!(starts[0] && !starts[1..].contains(&true), "{}", recording.name());
+    }
+    // A snapshot begins anywhere in its recording.
+    const SECOND: u64 = 1_000_000_000;
+    let [first, second, third] = [(8, 51), (9, 52), (11, 54)]
+        .map(|(number, start)| generation(number, 40, start * SECOND, 1_764_000_000));
+    let together = [&first[..], &second, &third].concat();
+    assert_eq!(continuities(&together), [Continuity::Begin, Continuity::Next, Continuity::Begin]);
+    let one_trace = [&first[..], &second[HEADER_LENGTH..], &third[HEADER_LENGTH..]].concat();
+    assert_eq!(continuities(&one_trace), [Continuity::Begin, Continuity::Next, Continuity::Gap]);
+}
+
 #[test]
 fn generations_over_the_limit_are_an_error() {
     for recording in different() {

@@ -29,11 +29,6 @@ impl WallOffset {
         let wall = i128::from(time.0) - i128::from(other.0) + i128::from(self.0);
         UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
     }
-
-    /// By how much the wall clock was set between the two, in nanoseconds.
-    pub(crate) fn step(self, earlier: Self) -> u64 {
-        self.0.abs_diff(earlier.0)
-    }
 }
 
 /// How long after `begin` a moment is; 0 where it is not. Threads' clocks may disagree by a little.
@@ -49,24 +44,30 @@ pub(crate) struct WallClock {
     base: UnixTime,
     /// None before the first event.
     offset: Option<WallOffset>,
+    /// The same as the last generation tells it.
+    told: Option<WallOffset>,
     approximate: bool,
 }
 
 impl WallClock {
     pub(crate) fn new(base: UnixTime) -> Self {
-        Self { base, offset: None, approximate: false }
+        Self { base, offset: None, told: None, approximate: false }
     }
 
-    /// Goes over to the clock of a generation, whose first event is `event`.
-    pub(crate) fn begin_generation(&mut self, event: &Event<'_>) {
-        match exact_offset(event.tables().clock()) {
-            Some(offset) => self.offset = Some(offset),
-            None => {
-                self.approximate = true;
-                let base = i128::from(self.base.0);
-                self.offset.get_or_insert(WallOffset::between(event.raw_time(), base));
-            }
+    /// Goes over to the clock of a generation, whose first event is `event`; or, where it is to be steady, keeps to the first one.
+    /// Gives by how many nanoseconds the wall clock was set since the generation before.
+    pub(crate) fn begin_generation(&mut self, event: &Event<'_>, is_steady: bool) -> u64 {
+        let Some(told) = exact_offset(event.tables().clock()) else {
+            self.approximate = true;
+            let base = i128::from(self.base.0);
+            self.offset.get_or_insert(WallOffset::between(event.raw_time(), base));
+            return 0;
+        };
+        if !is_steady || self.offset.is_none() {
+            self.offset = Some(told);
         }
+        let before = self.told.replace(told);
+        before.map_or(0, |before| told.0.abs_diff(before.0))
     }
 
     /// Whether some generation had no clock snapshot, as before Go 1.25.
@@ -89,4 +90,4 @@ fn exact_offset(clock: &Clock) -> Option<WallOffset> {
 }
 
 crate::saved::saved!(WallOffset { 0 });
-crate::saved::saved!(WallClock { base, offset, approximate });
+crate::saved::saved!(WallClock { base, offset, told, approximate });

@@ -47,6 +47,9 @@ pub struct MapperOptions {
     ///
     /// 1970 unless set: wrong for everyone to see, but the same on every run.
     pub base_time: UnixTime,
+    /// Whether the wall clock of the process's first generation holds for all that come. Then times are on one line even where the
+    /// wall clock is set, as a [timeline](crate::render) needs it; but they depend on where a snapshot begins. Off unless set.
+    pub steady_clock: bool,
     /// How much is kept in memory.
     pub limits: Limits,
 }
@@ -67,6 +70,7 @@ impl Default for MapperOptions {
             state_events: false,
             stacks: false,
             base_time: UnixTime(0),
+            steady_clock: false,
             limits: Limits::default(),
         }
     }

@@ -86,10 +86,14 @@ impl Timeline {
     }
 
     /// Goes over to the generation that `event` opens. Says whether the wall clock was set meanwhile.
-    pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) -> bool {
-        let before = self.key.map(|_| self.clock.offset());
-        self.is_first = before.is_none() || continuity != Continuity::Next;
-        self.clock.begin_generation(event);
+    pub(crate) fn begin_generation(
+        &mut self,
+        event: &Event<'_>,
+        continuity: Continuity,
+        is_steady: bool,
+    ) -> bool {
+        self.is_first = self.key.is_none() || continuity != Continuity::Next;
+        let step = self.clock.begin_generation(event, is_steady);
         self.key = Some(event.generation_key());
         self.origin = Origin {
             generation: event.generation(),
@@ -100,7 +104,7 @@ impl Timeline {
             self.latest = event.raw_time();
         }
         self.note(event.raw_time());
-        before.is_some_and(|before| self.wall().step(before) >= LEAST_STEP)
+        step >= LEAST_STEP
     }
 
     /// Whether nothing is known of what was before the generation under way.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::script::{Act, EPOCH, Script, UNIT, time, trace, trace_by_wall_clock};
-use go_trace_format::{Dialect, HEADER_LENGTH, Reader, ReaderOptions};
+use go_trace_format::{Dialect, EventType, HEADER_LENGTH, Reader, ReaderOptions};
 use proptest::prelude::*;
 use trace_to_otel::{Counters, Mapper, MapperOptions, Scope, Span, UnixTime};
 
@@ -93,6 +93,21 @@ fn a_span_keeps_the_clock_of_its_begin() {
 }
 
 #[test]
+fn a_steady_clock_is_that_of_the_first_generation() {
+    let mut options = options();
+    options.steady_clock = true;
+    let (spans, counters) = common::spans_of_bytes(&across(-60 * SECOND), options);
+    let times: Vec<_> = spans.iter().map(|span| (&*span.name, span.start.0, span.end.0)).collect();
+    let expected = [
+        ("region", time(1, 5), time(2, 5)),
+        ("later", time(2, 6), time(2, 7)),
+        ("task", time(1, 4), time(2, 8)),
+    ];
+    assert_eq!(times, expected);
+    assert_eq!(counters.clock_steps, 1);
+}
+
+#[test]
 fn what_has_no_begin_is_placed_by_the_clock_of_the_traces_begin() {
     let first = |script: &mut Script<'_>| {
         script.run(7);
@@ -135,6 +150,32 @@ fn another_trace_is_another_process_whatever_its_number() {
     }
 }
 
+/// One process is recorded twice, with nobody knows what between.
+#[test]
+fn a_recording_that_starts_goes_on_with_nothing() {
+    let recording = |number: u64| {
+        let act = move |script: &mut Script<'_>| {
+            script.run(7);
+            let reason = script.string("start trace");
+            script.event(7, EventType::StwBegin, &[reason, 0]);
+            script.event(7, EventType::StwEnd, &[]);
+            script.task_begin(7, number, 0, &format!("task {number}"));
+            script.event(7, EventType::GcBegin, &[number, 0]);
+        };
+        trace(Dialect::Stock, &[(number, &act)])
+    };
+    let recordings = [recording(1), recording(2)];
+    for spans in [map(&recordings).0, map(&[recordings.concat()]).0, map_resumed(&recordings)] {
+        let of = |name: &str| spans.iter().filter(|span| &*span.name == name).collect::<Vec<_>>();
+        for (number, name) in [(1, "task 1"), (2, "task 2")] {
+            let [task] = of(name)[..] else { panic!("{spans:#?}") };
+            assert_eq!((task.start.0, task.end.0), (time(number, 6), time(number, 7)), "{name}");
+        }
+        let collections = of("GC concurrent mark phase");
+        assert_eq!(collections.len(), 2, "none lasts over both: {collections:#?}");
+    }
+}
+
 /// What one task does: the generations in which it begins and ends, and those in which it logs.
 #[derive(Clone, Debug)]
 struct Work {
@@ -174,11 +215,11 @@ fn act(script: &mut Script<'_>, generation: usize, works: &[Work]) {
 }
 
 fn written(works: &[Work], forward: &[i64]) -> Vec<u8> {
-    let acts: Vec<Box<dyn Fn(&mut Script<'_>) + '_>> = (0..forward.len())
-        .map(|generation| Box::new(move |script: &mut Script<'_>| act(script, generation, works)) as _)
+    let acts: Vec<_> = (0..forward.len())
+        .map(|generation| move |script: &mut Script<'_>| act(script, generation, works))
         .collect();
     let generations: Vec<(u64, i64, Act<'_>)> =
-        (1..).zip(forward).zip(&acts).map(|((number, forward), act)| (number, *forward, &**act)).collect();
+        (1..).zip(forward).zip(&acts).map(|((number, forward), act)| (number, *forward, act as _)).collect();
     trace_by_wall_clock(Dialect::Stock, &generations)
 }
 

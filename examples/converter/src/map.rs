@@ -21,6 +21,11 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
         false
     }
 
+    /// Whether times of day matter less than that all are on one line.
+    fn is_drawn(&self) -> bool {
+        false
+    }
+
     /// What a mapper is given: what stands before this output, for spans alone.
     fn sinks<'v>(volume: &'v mut Volume<&mut Self>) -> impl Sinks<Error = Self::Error> + 'v {
         volume
@@ -148,6 +153,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     fn begin_process(&mut self, source: Source) -> anyhow::Result<()> {
         let mut options = options(self.mapping, &source);
         options.log_records = self.output.sink().takes_logs();
+        options.steady_clock = self.output.sink().is_drawn();
         let base_time = options.base_time;
         let mapper = Mapper::with_options(options);
         self.output.sink_mut().begin(&source, base_time).context(WRITING)?;

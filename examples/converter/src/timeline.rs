@@ -41,6 +41,10 @@ impl<C: Canvas> SpanSink for TimelineOutput<C> {
 }
 
 impl<C: Canvas> Output for TimelineOutput<C> {
+    fn is_drawn(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
         self.name.clone_from(&source.name);
         let name = source.service.as_deref().unwrap_or_else(|| file_name(&source.name));

@@ -127,7 +127,7 @@ impl Mapping {
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
         let is_first = self.timeline.generation().is_none() || continuity != Continuity::Next;
         self.goroutines.begin_generation(is_first);
-        let is_step = self.timeline.begin_generation(event, continuity);
+        let is_step = self.timeline.begin_generation(event, continuity, self.options.steady_clock);
         self.counters.clock_steps += u64::from(is_step);
         self.code.begin_generation();
         self.texts.begin_generation();

@@ -177,7 +177,7 @@ impl MetricsCollector {
         if sync.continuity != Continuity::Next {
             self.forget();
         }
-        self.clock.begin_generation(event);
+        self.clock.begin_generation(event, false);
         let begin = event.raw_time();
         if self.generation.is_none() {
             self.since = self.clock.unix_time(begin);

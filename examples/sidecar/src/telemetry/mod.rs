@@ -143,6 +143,7 @@ struct Metrics {
     refused: Counter,
     dropped: Family<Reason, Counter>,
     lost_bytes: Family<Service, Counter>,
+    clock_steps: Family<Service, Counter>,
     quarantined: Family<Reason, Counter>,
     quarantine_bytes: Gauge,
     unreadable: Counter,
@@ -192,6 +193,7 @@ impl Default for Metrics {
             refused: Counter::default(),
             dropped: Family::default(),
             lost_bytes: Family::default(),
+            clock_steps: Family::default(),
             quarantined: Family::default(),
             quarantine_bytes: Gauge::default(),
             unreadable: Counter::default(),
@@ -236,6 +238,11 @@ impl Metrics {
             "lost_bytes",
             "Bytes of damaged traces that could not be read",
             self.lost_bytes.clone(),
+        );
+        registry.register(
+            "clock_steps",
+            "How often a wall clock was set while its trace clock went on",
+            self.clock_steps.clone(),
         );
         registry.register("quarantined", "Files and batches put aside", self.quarantined.clone());
         registry.register("quarantine_bytes", "Bytes that are put aside", self.quarantine_bytes.clone());
@@ -310,6 +317,8 @@ pub(crate) struct Tally {
     pub(crate) refused: u64,
     pub(crate) dropped: BTreeMap<&'static str, u64>,
     pub(crate) lost_bytes: u64,
+    /// How often the wall clock was set.
+    pub(crate) clock_steps: u64,
 }
 
 impl Tally {
@@ -344,6 +353,7 @@ impl Telemetry {
         metrics.metric_records.get_or_create(&service).inc_by(tally.metrics);
         metrics.refused.inc_by(tally.refused);
         metrics.lost_bytes.get_or_create(&service).inc_by(tally.lost_bytes);
+        metrics.clock_steps.get_or_create(&service).inc_by(tally.clock_steps);
         for (scope, &count) in &tally.spans {
             let kind = scope.name().to_owned();
             metrics.spans.get_or_create(&Kind { service: service.service.clone(), kind }).inc_by(count);
@@ -380,6 +390,7 @@ impl Telemetry {
                 &metrics.log_records,
                 &metrics.metric_records,
                 &metrics.lost_bytes,
+                &metrics.clock_steps,
             ] {
                 family.remove(&service);
             }

@@ -7,7 +7,7 @@ use std::{
 
 use go_trace_format::{Generation, GenerationKey};
 
-use crate::store::{Origin, Store, id_of, threads};
+use crate::store::{Origin, ProcessId, Store, id_of, threads};
 
 /// A generation that is about to be mapped.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ struct Inner {
     again: Option<u64>,
     /// Of the file under way.
     current: HashSet<(u128, u128)>,
+    /// Those of it that are mapped, with the numbers of their processes.
+    mapped: HashMap<(u128, u128), u64>,
     /// The process of the last generation of the file under way that was known.
     after: Option<u64>,
     admitted: VecDeque<Admitted>,
@@ -63,6 +65,7 @@ impl Account {
             pending: HashMap::new(),
             again: None,
             current: HashSet::new(),
+            mapped: HashMap::new(),
             after: None,
             admitted: VecDeque::new(),
             repeated: 0,
@@ -79,6 +82,7 @@ impl Account {
         let mut inner = self.inner();
         (inner.origin, inner.again) = (origin.id(), again);
         inner.current.clear();
+        inner.mapped.clear();
         inner.admitted.clear();
         (inner.after, inner.repeated, inner.failure) = (None, 0, None);
     }
@@ -126,11 +130,18 @@ impl Account {
         }
     }
 
-    /// The file under way, a trace of a process of this number, is done with, but for the commit of what this gives.
-    pub(crate) fn keep(&self, process: u64) -> HashMap<(u128, u128), u64> {
+    /// A generation is mapped as one of a process.
+    pub(crate) fn note_process(&self, admitted: &Admitted, (_, process): ProcessId) {
         let mut inner = self.inner();
-        let current = core::mem::take(&mut inner.current);
-        let delivered: HashMap<_, _> = current.into_iter().map(|generation| (generation, process)).collect();
+        let id = (inner.origin, id_of(&admitted.key));
+        inner.mapped.insert(id, process);
+    }
+
+    /// The file under way is done with, but for the commit of what this gives.
+    pub(crate) fn keep(&self) -> HashMap<(u128, u128), u64> {
+        let mut inner = self.inner();
+        let delivered = core::mem::take(&mut inner.mapped);
+        inner.current.clear();
         inner.pending.extend(&delivered);
         delivered
     }

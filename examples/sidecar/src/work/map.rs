@@ -1,16 +1,16 @@
 //! One file through the mapper.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, fmt, io};
 
 use go_trace_format::{
-    Content, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions, TraceFrames, Version,
+    Content, Continuity, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions, TraceFrames,
 };
 use trace_to_otel::{Counters, Mapper, MetricsCollector, Resource, SpansAndLogs, UnixTime, Value, Volume};
 use twox_hash::XxHash3_128;
 
 use super::{
     account::{Account, Admitted},
-    office::Office,
+    office::{Office, Passage},
     outbox::{Hand, Made, Making, Outbox},
     process,
     trace::{self, Meter, Opened},
@@ -48,7 +48,8 @@ impl From<Stopped> for Trouble {
 #[derive(Debug)]
 pub(super) struct Mapped {
     pub(super) record: FileRecord,
-    pub(super) process: Option<(ProcessId, ProcessRecord)>,
+    /// Those that it is of, as they are now: several where traces are put together in it.
+    pub(super) processes: BTreeMap<ProcessId, ProcessRecord>,
     pub(super) tally: Tally,
 }
 
@@ -106,6 +107,8 @@ fn unreadable(error: &io::Error) -> Trouble {
 struct Job<'a> {
     /// In the outbox while a process is being mapped.
     office: Option<&'a mut Office>,
+    /// Likewise, once something of the file goes out.
+    passage: Option<Passage>,
     config: &'a Config,
     arrival: &'a Arrival,
     name: &'a str,
@@ -113,12 +116,16 @@ struct Job<'a> {
     telemetry: Telemetry,
     stop: Stop,
     live: Option<Live<'a>>,
+    /// Those that were mapped before.
+    processes: BTreeMap<ProcessId, ProcessRecord>,
     /// Where to go on with the generation that was cut off.
     cut: Option<Tail>,
     /// The last generation.
     tail: Option<Tail>,
     /// Whether the end of the trace may not be the end of its last generation.
     may_be_cut: bool,
+    /// Whether the last generation can be read behind the header of the file.
+    is_of_header: bool,
     last: u64,
     tally: Tally,
 }
@@ -151,14 +158,17 @@ impl<'a> Job<'a> {
             telemetry: office.telemetry.clone(),
             stop: office.stop.clone(),
             office: Some(office),
+            passage: None,
             config,
             arrival,
             name,
             account,
             live: None,
+            processes: BTreeMap::new(),
             cut,
             tail: None,
             may_be_cut: false,
+            is_of_header: true,
             last: 0,
             tally,
         }
@@ -191,7 +201,7 @@ impl<'a> Job<'a> {
     /// One trace, or one snapshot.
     fn trace(&mut self, reader: Reader<'_>, meter: Meter) -> Result<(), Trouble> {
         let account = self.account.clone();
-        let version = reader.version();
+        let header = reader.version();
         let telemetry = self.telemetry.clone();
         let mut reader = reader.leaving_out(move |generation| {
             telemetry.beat();
@@ -209,7 +219,8 @@ impl<'a> Job<'a> {
                 let EventKind::Sync(sync) = event.kind() else { continue };
                 if sync.generation.is_some() {
                     let Some(admitted) = self.account.next() else { continue };
-                    self.begin_generation(admitted, version, &event)?;
+                    self.is_of_header = event.tables().version() == header;
+                    self.begin_generation(admitted, sync.continuity, &event)?;
                 }
             }
             if let Some(live) = &mut self.live {
@@ -221,7 +232,7 @@ impl<'a> Job<'a> {
                 }
             }
         }
-        self.may_be_cut = !version.has_end_of_generation() || !reader.losses().is_empty();
+        self.may_be_cut = !reader.version().has_end_of_generation() || !reader.losses().is_empty();
         self.note_losses(reader.losses());
         Ok(())
     }
@@ -229,7 +240,7 @@ impl<'a> Job<'a> {
     fn begin_generation(
         &mut self,
         admitted: Admitted,
-        version: Version,
+        continuity: Continuity,
         event: &Event<'_>,
     ) -> Result<(), Trouble> {
         if self.stop.is_stopped() {
@@ -237,38 +248,71 @@ impl<'a> Job<'a> {
         }
         self.tally.generations += 1;
         self.last = admitted.start;
-        if let Some(live) = &mut self.live {
-            live.record.last = admitted.key;
-            live.record.threads = admitted.threads;
-            return self.note_tail();
+        if continuity != Continuity::Next {
+            // Whose it is, is found out as if it stood in a file of its own.
+            self.end_process()?;
         }
+        match &mut self.live {
+            Some(live) => {
+                live.record.last = admitted.key;
+                live.record.threads = admitted.threads.clone();
+                self.account.note_process(&admitted, live.id);
+            }
+            None => self.begin_process(&admitted, event)?,
+        }
+        self.note_tail()
+    }
+
+    fn begin_process(&mut self, admitted: &Admitted, event: &Event<'_>) -> Result<(), Trouble> {
         let Some(office) = self.office.take() else { return Ok(()) };
         let origin = &self.arrival.origin;
-        let processes = office.processes_of(origin)?;
-        let next = (origin.id(), processes.last().map_or(0, |((_, number), _)| number + 1));
-        let is_open = |(_, process): &(ProcessId, ProcessRecord)| !process.is_closing;
-        let processes = processes.into_iter().filter(is_open).collect::<Vec<_>>();
+        let mut processes: BTreeMap<_, _> = office.processes_of(origin)?.into_iter().collect();
+        processes.extend(self.processes.clone());
+        let next = (origin.id(), processes.last_key_value().map_or(0, |((_, number), _)| number + 1));
+        processes.retain(|_, process| !process.is_closing);
+        let state = XxHash3_128::oneshot(&states(&processes));
+        let mut processes = processes.into_iter();
         let found = match &self.cut {
-            None => process::of(&admitted, processes),
+            None => process::of(admitted, processes),
             // Where its process has gone on meanwhile, it can only be taken for another one's.
-            Some(cut) => processes.into_iter().find(|(_, process)| process.last == cut.generation),
+            Some(cut) => processes.find(|(_, process)| process.last == cut.generation),
         };
-        let (id, mut record) =
-            found.unwrap_or_else(|| (next, new_process(origin, &admitted, version, event)));
+        let (id, mut record) = found.unwrap_or_else(|| (next, new_process(origin, admitted, event)));
         if let Some(Tail { mapper, volume, .. }) = self.cut.take() {
             (record.mapper, record.volume) = (mapper, volume);
         }
         let begun = Begun::new(self.config, &record, self.base_time());
-        let fingerprint = begun.fingerprint(&record, &admitted, self.arrival.is_whole);
-        let progress =
-            Progress { path: self.name.to_owned(), version: self.arrival.version, fingerprint, accepted: 0 };
-        let passage = office.passage(progress);
+        let passage = self.passage.take().unwrap_or_else(|| {
+            let fingerprint = begun.fingerprint(&record, admitted, (self.arrival.is_whole, state));
+            let (path, version) = (self.name.to_owned(), self.arrival.version);
+            office.passage(Progress { path, version, fingerprint, accepted: 0 })
+        });
         let metrics = begun.making.metrics.map(|_| MetricsCollector::new(begun.base_time));
         let (mapper, volume) = begun.open(Hand::Send(office, passage), &record);
-        (record.last, record.threads) = (admitted.key, admitted.threads);
+        (record.last, record.threads) = (admitted.key, admitted.threads.clone());
+        self.account.note_process(admitted, id);
         let before = *mapper.counters();
         self.live = Some(Live { id, record, mapper, before, volume, metrics });
-        self.note_tail()
+        Ok(())
+    }
+
+    /// Nothing more comes of the process for now. What is open in it stays so.
+    fn end_process(&mut self) -> Result<(), Trouble> {
+        let Some(Live { id, mut record, mapper, before, mut volume, metrics }) = self.live.take() else {
+            return Ok(());
+        };
+        record.volume = volume.save()?;
+        record.mapper = mapper.save();
+        for metric in metrics.and_then(|mut metrics| metrics.finish()).into_iter().flatten() {
+            volume.sink_mut().add_metric(&metric)?;
+        }
+        volume.sink_mut().finish()?;
+        count(&mut self.tally, &before, mapper.counters(), &volume);
+        if let Hand::Send(office, passage) = volume.into_sink().into_hand() {
+            (self.office, self.passage) = (Some(office), Some(passage));
+        }
+        self.processes.insert(id, record);
+        Ok(())
     }
 
     /// Keeps what the generation that begins would need to be mapped again.
@@ -327,40 +371,30 @@ impl<'a> Job<'a> {
         if is_empty && self.tally.lost_bytes > 0 && self.arrival.is_whole {
             return Err(Trouble::Poison("behind its header nothing can be read".to_owned()));
         }
-        let process = match self.live.take() {
-            None => None,
-            Some(Live { id, mut record, mapper, before, mut volume, metrics }) => {
-                record.volume = volume.save()?;
-                record.mapper = mapper.save();
-                for metric in metrics.and_then(|mut metrics| metrics.finish()).into_iter().flatten() {
-                    volume.sink_mut().add_metric(&metric)?;
-                }
-                volume.sink_mut().finish()?;
-                count(&mut self.tally, &before, mapper.counters(), &volume);
-                Some((id, record))
-            }
-        };
+        self.end_process()?;
         let outcome = if self.arrival.is_whole { Outcome::Delivered } else { Outcome::Growing };
         let last = match shift {
             Some(_) if self.last == 0 => last_before,
-            Some(shift) => self.last + shift,
-            None => 0,
+            Some(shift) if self.is_of_header => self.last + shift,
+            // Then all of it is read again, and what is known is left out.
+            _ => 0,
         };
-        let tail = match &process {
-            Some(_) => self.tail.filter(|_| self.may_be_cut),
+        let tail = match self.processes.is_empty() {
+            false => self.tail.filter(|_| self.may_be_cut && self.is_of_header),
             // There was not enough more of it.
-            None => self.cut,
+            true => self.cut,
         };
         Ok(Mapped {
             record: FileRecord { version: self.arrival.version, last, tail, outcome },
-            process,
+            processes: self.processes,
             tally: self.tally,
         })
     }
 }
 
 /// What the first generation of a process tells of it.
-fn new_process(origin: &Origin, admitted: &Admitted, version: Version, event: &Event<'_>) -> ProcessRecord {
+fn new_process(origin: &Origin, admitted: &Admitted, event: &Event<'_>) -> ProcessRecord {
+    let version = event.tables().version();
     let mut resource = Resource::empty().with_trace_format(version).with_go_version_in(event.tables());
     if !version.has_sync_batch() {
         resource = resource.with_approximate_clock();
@@ -375,6 +409,11 @@ fn new_process(origin: &Origin, admitted: &Admitted, version: Version, event: &E
         volume: Vec::new(),
         is_closing: false,
     }
+}
+
+/// What the batches of a file may depend on, whichever of the processes its traces are of.
+fn states(processes: &BTreeMap<ProcessId, ProcessRecord>) -> Vec<u8> {
+    processes.values().flat_map(|process| [&process.mapper[..], &process.volume]).flatten().copied().collect()
 }
 
 fn service_of(resource: &Resource) -> String {
@@ -408,10 +447,10 @@ impl Begun {
     }
 
     /// Everything that the batches depend on besides the file.
-    fn fingerprint(&self, record: &ProcessRecord, admitted: &Admitted, is_whole: bool) -> u128 {
+    fn fingerprint(&self, record: &ProcessRecord, admitted: &Admitted, besides: impl fmt::Debug) -> u128 {
         let Self { resource, mapping, making, base_time, .. } = self;
         let facts = format!(
-            "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {is_whole} {}",
+            "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {besides:?} {}",
             env!("CARGO_PKG_VERSION")
         );
         XxHash3_128::oneshot(&[facts.as_bytes(), &record.mapper, &record.volume].concat())
@@ -447,6 +486,7 @@ fn count(tally: &mut Tally, before: &Counters, after: &Counters, volume: &Volume
         *tally.dropped.entry(what).or_default() +=
             count.saturating_sub(earlier.get(what).copied().unwrap_or(0));
     }
+    tally.clock_steps += after.clock_steps.saturating_sub(before.clock_steps);
     for (count, what) in volume.counters().losses() {
         *tally.dropped.entry(what).or_default() += count;
     }
@@ -466,5 +506,8 @@ pub(super) fn close(config: &Config, record: &ProcessRecord) -> Result<(Tally, V
     volume.flush()?;
     volume.sink_mut().finish()?;
     count(&mut tally, &before, mapper.counters(), &volume);
-    Ok((tally, volume.into_sink().into_kept()))
+    match volume.into_sink().into_hand() {
+        Hand::Keep(made) => Ok((tally, made)),
+        Hand::Send(..) => Ok((tally, Vec::new())),
+    }
 }

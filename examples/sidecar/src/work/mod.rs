@@ -8,7 +8,7 @@ mod process;
 mod trace;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
@@ -160,7 +160,7 @@ impl Worker {
             Some(Outcome::Delivered) => {
                 self.office.account.begin(&arrival.origin, None);
                 let record = same.cloned();
-                self.office.finish(arrival, name, record, None, None)
+                self.office.finish(arrival, name, record, BTreeMap::new(), None)
             }
             Some(Outcome::Quarantined { .. }) => {
                 self.office.inbox.done(&arrival.path);
@@ -192,8 +192,8 @@ impl Worker {
             self.office.disown();
         }
         match mapped {
-            Ok(Mapped { record, process, tally }) => {
-                self.office.finish(arrival, name, Some(record), process, Some(tally))
+            Ok(Mapped { record, processes, tally }) => {
+                self.office.finish(arrival, name, Some(record), processes, Some(tally))
             }
             Err(Trouble::Stopped) => Err(Stopped),
             Err(Trouble::Poison(reason)) => self.put_aside(arrival, name, &reason),

@@ -334,15 +334,15 @@ impl Office {
         arrival: Arrival,
         name: String,
         record: Option<FileRecord>,
-        process: Option<(ProcessId, ProcessRecord)>,
+        processes: BTreeMap<ProcessId, ProcessRecord>,
         tally: Option<Tally>,
     ) -> Result<(), Stopped> {
         let mut commit = Commit::default();
         if let Some(record) = record {
             commit.files.insert(name, record);
         }
-        if let Some((id, process)) = process {
-            commit.generations = self.account.keep(id.1);
+        commit.generations = self.account.keep();
+        for (id, process) in processes {
             commit.processes.insert(id, Some(process));
             self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Instant::now());
         }

@@ -140,12 +140,9 @@ impl<'o> Outbox<'o> {
         self.hand_on(batch, Counts { metrics, ..Counts::default() })
     }
 
-    /// What was kept to be sent together.
-    pub(crate) fn into_kept(self) -> Vec<Made> {
-        match self.hand {
-            Hand::Keep(made) => made,
-            Hand::Send(..) => Vec::new(),
-        }
+    /// Where they went, which may go on with other records.
+    pub(crate) fn into_hand(self) -> Hand<'o> {
+        self.hand
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which process a trace is of.
 
-use go_trace_format::{Threads, event::ThreadId};
+use go_trace_format::{GenerationKey, ProcessMark, event::ThreadId};
 
 use super::account::Admitted;
 use crate::store::{ProcessId, ProcessRecord};
@@ -8,28 +8,27 @@ use crate::store::{ProcessId, ProcessRecord};
 /// The process that a generation belongs to, among those of its origin; none where it is another one's.
 ///
 /// First the one of which the generation before it, in the same file, was delivered: snapshots overlap. Else the one that it
-/// directly follows on, by number, clocks and threads. Else the one that recorded on some of the same threads before:
-/// something is missing between, or the process has been started again, and its mapper tells which.
+/// directly follows on, by number, trace clock and threads, however the wall clock was set. Else the one that recorded on some of
+/// the same threads before: something is missing between, or the process has been started again, and its mapper tells which.
 pub(crate) fn of(
     admitted: &Admitted,
-    processes: Vec<(ProcessId, ProcessRecord)>,
+    processes: impl IntoIterator<Item = (ProcessId, ProcessRecord)>,
 ) -> Option<(ProcessId, ProcessRecord)> {
-    let own = threads(&admitted.threads);
-    let mut candidates: Vec<_> = processes
-        .into_iter()
-        .filter(|(_, process)| {
-            admitted.key.may_come_after(&process.last) && own.may_share_process(&threads(&process.threads))
-        })
-        .collect();
-    candidates.sort_by_key(|((_, number), process)| {
-        let is_of_file = admitted.after == Some(*number);
-        (is_of_file, admitted.key.follows(&process.last), process.last.number(), *number)
+    let own = mark(admitted.key, &admitted.threads);
+    let candidates = processes.into_iter().filter_map(|(id, process)| {
+        let last = mark(process.last, &process.threads);
+        let follows = own.follows(&last);
+        (follows || own.may_come_after(&last)).then_some((follows, id, process))
     });
-    candidates.pop()
+    let latest = candidates.max_by_key(|(follows, (_, number), process)| {
+        let is_of_file = admitted.after == Some(*number);
+        (is_of_file, *follows, process.last.number(), *number)
+    });
+    latest.map(|(_, id, process)| (id, process))
 }
 
-fn threads(ids: &[i64]) -> Threads {
-    ids.iter().copied().map(ThreadId).collect()
+fn mark(key: GenerationKey, threads: &[i64]) -> ProcessMark {
+    ProcessMark::new(key, threads.iter().copied().map(ThreadId).collect())
 }
 
 #[cfg(test)]
@@ -61,7 +60,7 @@ mod tests {
 
     fn found(key: GenerationKey, threads: &[i64], processes: &[(ProcessId, ProcessRecord)]) -> Option<u64> {
         let admitted = Admitted { key, threads: threads.to_vec(), start: 0, after: None };
-        of(&admitted, processes.to_vec()).map(|((_, number), _)| number)
+        of(&admitted, processes.iter().cloned()).map(|((_, number), _)| number)
     }
 
     #[test]
@@ -82,7 +81,7 @@ mod tests {
         let replicas = [process(1, key(5, 7), &[1, 7]), process(2, key(5, 7), &[1, 7])];
         for number in [1, 2] {
             let admitted = Admitted { key: key(6, 7), threads: vec![7], start: 0, after: Some(number) };
-            assert_eq!(of(&admitted, replicas.to_vec()).map(|((_, number), _)| number), Some(number));
+            assert_eq!(of(&admitted, replicas.iter().cloned()).map(|((_, number), _)| number), Some(number));
         }
     }
 }

@@ -6,6 +6,7 @@ mod receiver;
 mod sidecar;
 mod truth;
 
+mod appended;
 mod bounds;
 mod closing;
 mod damage;

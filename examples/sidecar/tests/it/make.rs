@@ -30,10 +30,21 @@ pub(crate) fn trace(
     numbers: impl IntoIterator<Item = u64>,
     act: impl Fn(u64, &mut Script<'_>),
 ) -> Vec<u8> {
+    trace_by_wall_clock(thread, start, 0, numbers, act)
+}
+
+/// The same, where the wall clock has been set forward by so many nanoseconds.
+pub(crate) fn trace_by_wall_clock(
+    thread: i64,
+    start: u64,
+    forward: i64,
+    numbers: impl IntoIterator<Item = u64>,
+    act: impl Fn(u64, &mut Script<'_>),
+) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).unwrap();
     for number in numbers {
         let begin = start + number * LENGTH;
-        let wall = WallTime(i128::from(EPOCH + begin * UNIT));
+        let wall = WallTime(i128::from(EPOCH + begin * UNIT) + i128::from(forward));
         let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, begin).with_snapshot(begin, begin * UNIT, wall);
         let generation = writer.generation(number, sync).unwrap();
         let mut script = Script { generation, thread, time: begin };

@@ -119,7 +119,8 @@ impl<C: Canvas> Timeline<C> {
     }
 
     /// Draws what an event of the process changes, at the time that
-    /// [`Mapper::unix_time`](crate::Mapper::unix_time) gives for it, after the spans that it has finished.
+    /// [`Mapper::unix_time`](crate::Mapper::unix_time) gives for it, after the spans that it has finished. The mapper's clock should be
+    /// [steady](crate::MapperOptions::steady_clock): what happens before something else is not drawn behind it.
     ///
     /// # Errors
     ///
