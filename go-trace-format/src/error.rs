@@ -117,6 +117,20 @@ pub enum Error {
         /// Which generation.
         generation: u64,
     },
+    /// A generation's frequency or clock snapshot cannot be: it is left out.
+    ImplausibleClock {
+        /// Where the generation begins.
+        offset: u64,
+        /// Which generation.
+        generation: u64,
+    },
+    /// A time lies so far from all others of its generation that it cannot be: that of the event before stands in for it.
+    ImplausibleTime {
+        /// Where the event begins, or the CPU sample, which is left out, or the generation.
+        offset: u64,
+        /// Its generation.
+        generation: u64,
+    },
     /// A generation says its frequency, or its clock snapshot, twice.
     DuplicateSync {
         /// Where it stands the second time.
@@ -345,6 +359,8 @@ impl Error {
             | Self::IncompleteGeneration { offset, .. }
             | Self::MissingFrequency { offset, .. }
             | Self::MissingClockSnapshot { offset, .. }
+            | Self::ImplausibleClock { offset, .. }
+            | Self::ImplausibleTime { offset, .. }
             | Self::DuplicateSync { offset }
             | Self::UnexpectedRecord { offset, .. }
             | Self::TruncatedRecord { offset, .. }
@@ -425,6 +441,15 @@ impl fmt::Display for Error {
             }
             Self::MissingClockSnapshot { offset, generation } => {
                 write!(f, "byte {offset}: generation {generation} has no clock snapshot")
+            }
+            Self::ImplausibleClock { offset, generation } => {
+                write!(
+                    f,
+                    "byte {offset}: generation {generation} has a frequency or clock snapshot that cannot be"
+                )
+            }
+            Self::ImplausibleTime { offset, generation } => {
+                write!(f, "byte {offset}: a time that is far from all others of generation {generation}")
             }
             Self::DuplicateSync { offset } => {
                 write!(f, "byte {offset}: second frequency or clock snapshot of one generation")

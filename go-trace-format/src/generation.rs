@@ -9,10 +9,12 @@ use crate::{
     cursor::short_varints_from,
     error::{Error, Parse},
     id::{StackId, StringId, ThreadId},
+    mode::Mode,
     spec::{Category, Dialect, EventType, Version},
     tables::{
         Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
     },
+    times::{Times, Witness},
     wire::{Batch, BatchKind, RawEvent, RawEvents, batch_of},
 };
 
@@ -33,6 +35,9 @@ pub struct Generation<'a> {
     batches: Vec<BatchPlace>,
     threads: Vec<Stream>,
     thread_index: HashMap<i64, u32, foldhash::fast::RandomState>,
+    /// The times of batches that hold no events, in clock units.
+    table_times: Vec<u64>,
+    times: Times,
 }
 
 /// A batch of events.
@@ -80,6 +85,8 @@ impl<'a> Generation<'a> {
             batches: Vec::new(),
             threads: Vec::new(),
             thread_index: HashMap::default(),
+            table_times: Vec::new(),
+            times: Times::ANY,
         }
     }
 
@@ -214,6 +221,8 @@ impl<'a> Generation<'a> {
         self.whole.clear();
         self.batches.clear();
         self.threads.clear();
+        self.table_times.clear();
+        self.times = Times::ANY;
         // Not emptied but dropped: emptying costs what the largest generation needed.
         self.thread_index = HashMap::default();
         self.tables.generation = 0;
@@ -245,9 +254,14 @@ impl<'a> Generation<'a> {
         if self.earliest == 0 || batch.time < self.earliest {
             self.earliest = batch.time;
         }
+        let kind = batch.kind(self.version(), self.dialect());
+        // Some writers leave the times of tables out.
+        if kind != BatchKind::Events && batch.time != 0 {
+            self.table_times.push(batch.time);
+        }
         let data = batch.data;
         let in_table = |record| move |parse: Parse| table_error(batch.data_offset, data, parse, record);
-        match batch.kind(self.version(), self.dialect()) {
+        match kind {
             BatchKind::Strings => {
                 self.tables.strings.add(data, position).map_err(in_table(EventType::String))
             }
@@ -296,12 +310,14 @@ impl<'a> Generation<'a> {
     /// Makes the generation readable: its bytes, the first of which stands at `base` in the trace, its clock
     /// and its tables.
     ///
-    /// Everything that is wrong with it is told to `fault`; a strict reader stops at the first.
+    /// Everything that is wrong with it is told to `fault`; a strict reader stops at the first. In salvage mode, clocks and
+    /// times that cannot be are left out.
     pub(crate) fn seal(
         &mut self,
         bytes: Cow<'a, [u8]>,
         base: u64,
-        inherited: &Clock,
+        inherited: Option<&Clock>,
+        mode: Mode,
         mut fault: impl FnMut(Error),
     ) {
         let (offset, generation) = (self.start, self.tables.generation);
@@ -310,10 +326,22 @@ impl<'a> Generation<'a> {
         } else if self.version().has_sync_batch() && !self.clock.has_snapshot() {
             fault(Error::MissingClockSnapshot { offset, generation });
         }
-        self.tables.clock = if self.clock.has_frequency() { self.clock.build() } else { *inherited };
-        self.tables.start = self.tables.clock.time(self.earliest);
         self.tables.bytes = bytes;
         self.tables.base = base;
+        self.tables.clock = match mode {
+            _ if !self.clock.has_frequency() => inherited.copied().unwrap_or_default(),
+            Mode::Strict => self.clock.build(),
+            Mode::Salvage => self.clock.build_plausible(inherited),
+        };
+        if mode == Mode::Salvage {
+            if !self.find_times() {
+                fault(Error::ImplausibleTime { offset, generation });
+            }
+            if self.has_implausible_clock() {
+                fault(Error::ImplausibleClock { offset, generation });
+            }
+        }
+        self.tables.start = self.tables.clock.time(self.earliest);
         let offset_of = |position: usize| base + position as u64;
         self.tables.strings.seal(|id, position| {
             fault(Error::DuplicateString { offset: offset_of(position), id: StringId(id) });
@@ -325,5 +353,57 @@ impl<'a> Generation<'a> {
             fault(Error::InvalidFrame { offset, pc, id: StringId(id) });
         }
         self.samples.seal(&self.tables.clock);
+    }
+
+    /// The times that its events may have, as far as its batches tell by their beginnings.
+    pub(crate) fn times(&self) -> Times {
+        self.times
+    }
+
+    /// The same by the beginnings and ends of all batches.
+    #[cold]
+    pub(crate) fn borne_out_times(&self) -> Times {
+        let clock = self.clock();
+        let table = |&time: &u64| Witness { time: clock.time(time), batch: None };
+        let events = self.batches.iter().zip(0..).flat_map(|(batch, index)| {
+            let begin = clock.time(batch.time);
+            let deltas =
+                RawEvents::new(batch.place.of(self.bytes()), 0, self.dialect()).map_while(Result::ok);
+            let elapsed = |time: Time, delta| Time(time.0.saturating_add(clock.time(delta).0));
+            let end = deltas.fold(begin, |time, event| elapsed(time, event.time_delta));
+            [begin, end].map(|time| Witness { time, batch: Some(index) })
+        });
+        Times::borne_out(self.table_times.iter().map(table).chain(events).collect())
+    }
+
+    /// Finds out which times can be. Says whether its beginning is one of them, which becomes one.
+    fn find_times(&mut self) -> bool {
+        let clock = self.tables.clock;
+        let beginnings = || {
+            let events = self.batches.iter().map(|batch| batch.time);
+            events.chain(self.table_times.iter().copied())
+        };
+        self.times = match Times::agreed(beginnings().map(|time| clock.time(time))) {
+            Some(times) => times,
+            None if self.has_events() => self.borne_out_times(),
+            None => Times::ANY,
+        };
+        let is_possible = |time: &u64| self.times.contains(clock.time(*time));
+        let begins_possibly = is_possible(&self.earliest);
+        if !begins_possibly {
+            self.earliest = beginnings().filter(is_possible).min().unwrap_or_default();
+        }
+        begins_possibly
+    }
+
+    /// Leaves out a clock snapshot of another time. Says whether that, or something before it, was left out of the clock.
+    fn has_implausible_clock(&mut self) -> bool {
+        let times = self.times;
+        let clock = &mut self.tables.clock;
+        clock.snapshot = clock.snapshot.filter(|snapshot| times.contains(snapshot.trace));
+        let said = self.clock.build();
+        let is_whole =
+            said.frequency() == clock.frequency() && said.snapshot().is_some() == clock.snapshot().is_some();
+        self.clock.has_frequency() && !is_whole
     }
 }

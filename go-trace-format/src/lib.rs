@@ -28,6 +28,7 @@ pub mod spec;
 mod stream;
 mod tables;
 mod threads;
+mod times;
 pub mod wire;
 #[cfg(feature = "write")]
 pub mod write;

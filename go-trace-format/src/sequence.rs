@@ -15,7 +15,8 @@ use crate::{
         unknown_ids,
     },
     spec::{EventType, MAX_ARGUMENTS},
-    tables::Time,
+    tables::{CpuSample, Time},
+    times::Times,
 };
 
 /// How many events are put in order at once. Enough to keep the state of the merge in registers for a while,
@@ -33,6 +34,12 @@ pub(crate) struct Sequencer {
     frontier: Frontier,
     next_sample: usize,
     last_time: Time,
+    /// Which times the generation may say.
+    times: Times,
+    /// Whether all its batches have been asked for that.
+    has_asked: bool,
+    /// Whether an event of the generation has got another time than it says.
+    assumes_times: bool,
     /// Whether any generation so far had scheduling in it.
     is_scheduled: bool,
     /// Events in order. They stay where they are made: to move one costs more than to make it.
@@ -60,6 +67,9 @@ impl Sequencer {
             frontier: Frontier::default(),
             next_sample: 0,
             last_time: Time(0),
+            times: Times::ANY,
+            has_asked: false,
+            assumes_times: false,
             is_scheduled: false,
             buffer: vec![Record::EMPTY; BUFFER + FOLLOWERS].into(),
             ready: 0,
@@ -116,6 +126,11 @@ impl Sequencer {
         let source = Source::new(generation);
         self.next_sample = 0;
         self.frontier.clear();
+        self.times = if self.mode == Mode::Salvage { generation.times() } else { Times::ANY };
+        self.has_asked = self.mode == Mode::Strict;
+        if core::mem::take(&mut self.assumes_times) {
+            self.buffer.iter_mut().for_each(|record| record.is_time_assumed = false);
+        }
         self.is_scheduled |= !generation.is_unscheduled();
         self.order.open_generation(generation.number(), !self.is_scheduled);
         for (thread, first) in generation.streams() {
@@ -126,6 +141,7 @@ impl Sequencer {
                 loaded = cursor.load_next_batch(&source);
             }
             if loaded == Loaded::Event {
+                self.check_time(&mut cursor, generation.start_time(), &source, losses);
                 self.frontier.insert(cursor);
             }
         }
@@ -161,7 +177,7 @@ impl Sequencer {
     fn fill(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
         let source = Source::new(generation);
         while self.ready < BUFFER {
-            let sample = generation.sample(self.next_sample);
+            let sample = self.plausible_sample(generation, losses);
             match (self.frontier.first_time(), sample) {
                 (None, None) => return Ok(()),
                 (first, Some(sample)) if first.is_none_or(|first| sample.time.0 < first) => {
@@ -174,13 +190,14 @@ impl Sequencer {
                         goroutine: sample.goroutine,
                         arguments: [sample.stack, 0, 0, 0],
                         is_name_inherited: false,
+                        is_time_assumed: false,
                         offset: generation.offset(sample.start),
                     };
                     self.ready += 1;
                     self.next_sample += 1;
                 }
-                // Each event has to be rid of what was made up.
-                (_, _) if self.order.has_stand_ins() => {
+                // Each event has to be rid of what was made up, or marked for it.
+                (_, _) if self.order.has_stand_ins() || self.assumes_times => {
                     if !self.try_one(0, &source, losses)? {
                         self.run_another(&source, losses)?;
                     }
@@ -198,7 +215,8 @@ impl Sequencer {
     /// Puts the first thread's events in order, up to the one that is later than `bound`: until then it stays
     /// the first, and nothing else has to be looked at.
     fn run_head(&mut self, bound: i64, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
-        let Self { order, frontier, buffer, ready, last_time, .. } = self;
+        let Self { order, frontier, buffer, ready, last_time, times, .. } = self;
+        let expected = *times.range().start()..=bound.min(*times.range().end());
         // Out of the heap for as long as it runs, so that it stays in registers.
         let mut cursor = *frontier.cursor(0);
         let mut last = *last_time;
@@ -225,12 +243,17 @@ impl Sequencer {
             }
             record.time = squash(&mut last, record.raw_time);
             made += 1;
-            if cursor.time() > bound {
+            if !expected.contains(&cursor.time()) {
                 break;
             }
         }
         *last_time = last;
         *ready += made;
+        if made > 0 && !times.contains(Time(cursor.time())) {
+            let former = self.buffer[self.ready - 1].raw_time;
+            self.check_time(&mut cursor, former, source, losses);
+        }
+        let Self { frontier, .. } = self;
         *frontier.cursor(0) = cursor;
         frontier.update(0);
         match attempt {
@@ -262,6 +285,54 @@ impl Sequencer {
         self.force(0, error, source, losses)
     }
 
+    /// Gives the next event of a thread the time of the one before it, `former`, where what it says cannot be.
+    #[cold]
+    fn check_time(
+        &mut self,
+        cursor: &mut EventCursor,
+        former: Time,
+        source: &Source<'_>,
+        losses: &mut Losses,
+    ) {
+        if self.is_plausible(Time(cursor.time()), source.generation) {
+            return;
+        }
+        let (generation, offset) = (source.generation.number(), source.generation.offset(cursor.position()));
+        let error = Error::ImplausibleTime { offset, generation };
+        let thread = Some(self.order.thread_id(cursor.thread));
+        losses.add(Loss { error, generation: Some(generation), thread, bytes: 0 });
+        cursor.assume_time(former);
+        self.assumes_times = true;
+    }
+
+    /// Whether a time can be. Of one that seems not to, all batches are asked, once.
+    fn is_plausible(&mut self, time: Time, generation: &Generation<'_>) -> bool {
+        if !self.times.contains(time) && !self.has_asked {
+            self.has_asked = true;
+            self.times = generation.borne_out_times();
+        }
+        self.times.contains(time)
+    }
+
+    /// The next CPU sample whose time can be. Others are left out.
+    fn plausible_sample<'g>(
+        &mut self,
+        generation: &'g Generation<'_>,
+        losses: &mut Losses,
+    ) -> Option<&'g CpuSample> {
+        loop {
+            let sample = generation.sample(self.next_sample)?;
+            if self.times.contains(sample.time) || self.is_plausible(sample.time, generation) {
+                return Some(sample);
+            }
+            let (number, offset) = (generation.number(), generation.offset(sample.start));
+            let error = Error::ImplausibleTime { offset, generation: number };
+            let thread = (sample.thread != Record::NONE).then_some(ThreadId(sample.thread));
+            losses.add(Loss { error, generation: Some(number), thread, bytes: 0 });
+            self.next_sample += 1;
+        }
+    }
+
     /// Whether that many attempts may be made. What is earned by each run keeps the time linear.
     fn spend(&mut self, attempts: usize) -> bool {
         let left = self.attempts.checked_sub(attempts as u64);
@@ -283,6 +354,7 @@ impl Sequencer {
         let record = &mut buffer[*ready];
         order.enter(thread);
         cursor.describe(source.generation, record);
+        record.is_time_assumed = cursor.is_time_assumed();
         let mut tail = [0; WINDOW];
         let window = cursor.window(cursor.bytes(source, &mut tail));
         let tables = &source.generation.tables;
@@ -313,7 +385,7 @@ impl Sequencer {
                 return self.force(place, error, source, losses).map(|()| true);
             }
         }
-        let Self { order, frontier, buffer, ready, last_time, mode, .. } = self;
+        let Self { order, frontier, buffer, ready, mode, .. } = self;
         let cursor = frontier.cursor(place);
         let mut loaded = cursor.load(source, cursor.position() + attempt.length);
         while loaded == Loaded::Malformed {
@@ -321,9 +393,17 @@ impl Sequencer {
             loaded = cursor.load_next_batch(source);
         }
         match loaded {
-            Loaded::Event => frontier.update(place),
+            Loaded::Event => {
+                if !self.times.contains(Time(cursor.time())) {
+                    let (mut moved, former) = (*cursor, buffer[*ready].raw_time);
+                    self.check_time(&mut moved, former, source, losses);
+                    *self.frontier.cursor(place) = moved;
+                }
+                self.frontier.update(place);
+            }
             _ => frontier.remove(place),
         }
+        let Self { order, buffer, ready, last_time, mode, .. } = self;
         loop {
             let record = &mut buffer[*ready];
             look_ids_up(record, source.generation, *mode, losses)?;

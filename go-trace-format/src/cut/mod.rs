@@ -35,7 +35,7 @@ pub(crate) struct Cutter<'a> {
     /// The dialect that was asked for.
     wanted: Option<Dialect>,
     /// The clock of the last generation, for one that has lost its own.
-    clock: Clock,
+    clock: Option<Clock>,
     /// Whether the source had nothing more for now while a generation was being gathered.
     partial: bool,
     /// Whether the last generation is the first one behind another header within the input.
@@ -65,7 +65,7 @@ impl<'a> Cutter<'a> {
             Mode::Salvage => Rules::Salvage(Box::default()),
         };
         let framing = Framing { input, version, dialect, limit };
-        let clock = Clock::default();
+        let clock = None;
         Ok(Self { framing, rules, wanted, clock, partial: false, begins_trace: false, skip: None })
     }
 
@@ -115,7 +115,7 @@ impl<'a> Cutter<'a> {
         let filled = filled?;
         if filled {
             self.seal(generation, losses)?;
-            self.clock = *generation.clock();
+            self.clock = Some(*generation.clock());
         }
         Ok(filled)
     }
@@ -165,7 +165,7 @@ impl<'a> Cutter<'a> {
             Err(error) => self.skip = Some(Skip::new(error, input)),
         }
         self.rules = Rules::Salvage(Box::default());
-        self.clock = Clock::default();
+        self.clock = None;
         self.begins_trace = true;
         self.restart(generation);
         Ok(())
@@ -175,11 +175,15 @@ impl<'a> Cutter<'a> {
         let mut first = None;
         let number = generation.number();
         let (rules, base, clock) = (&self.rules, self.framing.input.base(), self.clock);
-        generation.seal(self.framing.input.lend(), base, &clock, |error| match rules {
-            Rules::Strict(_) => {
+        let mode = match rules {
+            Rules::Strict(_) => Mode::Strict,
+            Rules::Salvage(_) => Mode::Salvage,
+        };
+        generation.seal(self.framing.input.lend(), base, clock.as_ref(), mode, |error| match mode {
+            Mode::Strict => {
                 first.get_or_insert(error);
             }
-            Rules::Salvage(_) => {
+            Mode::Salvage => {
                 losses.add(Loss { error, generation: Some(number), thread: None, bytes: 0 });
             }
         });

@@ -83,6 +83,8 @@ pub(crate) struct Record {
     /// Whether the name of a task that ends is one of the generation's inherited names, and not of its strings. Means
     /// nothing in any other event.
     pub(crate) is_name_inherited: bool,
+    /// Whether the time of this event, or of one before it in its batch, is not what the trace says, as that cannot be.
+    pub(crate) is_time_assumed: bool,
     /// Where the event begins in the trace.
     pub(crate) offset: u64,
 }
@@ -100,6 +102,7 @@ impl Record {
         goroutine: Self::NONE,
         arguments: [0; MAX_ARGUMENTS],
         is_name_inherited: false,
+        is_time_assumed: false,
         offset: 0,
     };
 }
@@ -221,6 +224,14 @@ impl<'t> Event<'t> {
     #[must_use]
     pub fn raw_time(&self) -> Time {
         self.record.raw_time
+    }
+
+    /// Whether [`raw_time`](Self::raw_time) is not what the trace says, as that cannot be, or follows on such a time in its batch:
+    /// the event happened at about that time, perhaps later. Only in [`Mode::Salvage`](crate::Mode::Salvage).
+    #[inline]
+    #[must_use]
+    pub fn is_time_assumed(&self) -> bool {
+        self.record.is_time_assumed
     }
 
     /// The wall time of [`raw_time`](Self::raw_time) by the generation's clock snapshot; `None` before Go 1.25.

@@ -37,6 +37,8 @@ pub(crate) struct EventCursor {
     safe_start: usize,
     /// The next batch of the thread.
     next_batch: Option<u32>,
+    /// Whether a time of the current batch was [corrected](Self::assume_time).
+    is_time_assumed: bool,
 }
 
 impl EventCursor {
@@ -53,6 +55,7 @@ impl EventCursor {
             safe_end: 0,
             safe_start: 0,
             next_batch: first_batch,
+            is_time_assumed: false,
         }
     }
 
@@ -157,6 +160,7 @@ impl EventCursor {
             self.end = start + batch.place.length();
             self.safe_start = start + batch.short_varints_from as usize;
             self.safe_end = 0;
+            self.is_time_assumed = false;
             if start != self.end {
                 self.batch_time = generation.clock().time(batch.time).0;
                 self.time = self.batch_time;
@@ -192,6 +196,18 @@ impl EventCursor {
         let mut tail = [0; WINDOW];
         let mut window = self.window(self.bytes(source, &mut tail));
         window_arguments(&mut window, argument_count(self.event_type))
+    }
+
+    /// Gives the next event another time than the trace says. Those behind it in its batch follow on that.
+    #[cold]
+    pub(crate) fn assume_time(&mut self, time: Time) {
+        (self.time, self.batch_time, self.is_time_assumed) = (time.0, time.0, true);
+    }
+
+    /// Whether the time of the next event is such a one, or follows on one.
+    #[inline]
+    pub(crate) fn is_time_assumed(&self) -> bool {
+        self.is_time_assumed
     }
 
     /// Where the next event begins.

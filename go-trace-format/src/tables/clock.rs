@@ -2,7 +2,11 @@
 //!
 //! Go: `internal/trace.setSyncBatch` and `frequency.mul`.
 
-use core::{fmt, ops::Sub, time::Duration};
+use core::{
+    fmt,
+    ops::{RangeInclusive, Sub},
+    time::Duration,
+};
 use std::time::SystemTime;
 
 use nom::{IResult, Parser};
@@ -101,7 +105,7 @@ pub struct Clock {
     exact_units: u64,
     /// Clock units per second, as the trace says it.
     frequency: u64,
-    snapshot: Option<ClockSnapshot>,
+    pub(crate) snapshot: Option<ClockSnapshot>,
 }
 
 impl Default for Clock {
@@ -118,6 +122,10 @@ impl Clock {
     /// neither the units nor the product is rounded in 53 bits.
     const EXACT_UNIT: u32 = 1 << 10;
     const EXACT_UNITS: u64 = 1 << 43;
+
+    /// Clock units per second that some system may have, and more on either side: units of a tenth of a nanosecond to a tenth of
+    /// a millisecond. Go: `runtime.traceClockUnitsPerSecond`.
+    const PLAUSIBLE_FREQUENCIES: RangeInclusive<u64> = 10_000..=10_000_000_000;
 
     fn from_frequency(frequency: u64) -> Self {
         let unit = 1.0 / (frequency as f64 / 1e9);
@@ -248,8 +256,18 @@ impl ClockBuilder {
 
     /// The clock; where no frequency was said, with the usual one.
     pub(crate) fn build(&self) -> Clock {
-        let mut clock = Clock::from_frequency(self.frequency.unwrap_or(Clock::USUAL_FREQUENCY));
-        clock.snapshot = self.snapshot.map(|snapshot| ClockSnapshot {
+        self.clock(self.frequency.unwrap_or(Clock::USUAL_FREQUENCY), self.snapshot)
+    }
+
+    /// The same without what cannot be. `inherited` is the clock of the generation before.
+    pub(crate) fn build_plausible(&self, inherited: Option<&Clock>) -> Clock {
+        let snapshot = self.snapshot.filter(Snapshot::is_plausible);
+        self.clock(self.plausible_frequency(inherited), snapshot)
+    }
+
+    fn clock(&self, frequency: u64, snapshot: Option<Snapshot>) -> Clock {
+        let mut clock = Clock::from_frequency(frequency);
+        clock.snapshot = snapshot.map(|snapshot| ClockSnapshot {
             trace: clock.time(snapshot.units),
             monotonic: snapshot.monotonic,
             wall: WallTime(
@@ -257,5 +275,38 @@ impl ClockBuilder {
             ),
         });
         clock
+    }
+
+    /// The usual frequency is that of every system whose trace clock is its monotonic one. It is hardly ever an accident, and
+    /// no process goes over from it to another.
+    fn plausible_frequency(&self, inherited: Option<&Clock>) -> u64 {
+        const USUAL: u64 = Clock::USUAL_FREQUENCY;
+        let inherited = inherited.map(|clock| clock.frequency);
+        match self.frequency {
+            Some(said) if said == USUAL => USUAL,
+            Some(_) if inherited == Some(USUAL) => USUAL,
+            Some(said) if !Clock::PLAUSIBLE_FREQUENCIES.contains(&said) => inherited.unwrap_or(USUAL),
+            Some(said) if self.agrees_with(USUAL) && !self.agrees_with(said) => USUAL,
+            Some(said) => said,
+            None => inherited.unwrap_or(USUAL),
+        }
+    }
+
+    /// Whether with a frequency the trace clock reads what the monotonic one does, to the millisecond after a second and more.
+    fn agrees_with(&self, frequency: u64) -> bool {
+        const SECOND: u64 = 1_000_000_000;
+        const MILLISECOND: u64 = 1_000_000;
+        self.snapshot.is_some_and(|snapshot| {
+            let trace = Clock::from_frequency(frequency).time(snapshot.units).0 as u64;
+            snapshot.monotonic > SECOND && trace.abs_diff(snapshot.monotonic) < MILLISECOND
+        })
+    }
+}
+
+impl Snapshot {
+    /// Whether the wall clock can be what it says. Go: `time.Time` has less than a second of nanoseconds.
+    fn is_plausible(&self) -> bool {
+        const LAST_SECOND: u64 = i64::MAX as u64 / 1_000_000_000;
+        self.nanoseconds < 1_000_000_000 && self.seconds < LAST_SECOND
     }
 }
