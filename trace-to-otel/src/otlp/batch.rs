@@ -27,6 +27,7 @@ impl Batch {
     pub(super) fn without_records(signal: Signal, encoding: Encoding) -> Self {
         let bytes = match encoding {
             Encoding::Protobuf => Vec::new(),
+            #[cfg(feature = "json")]
             Encoding::Json => b"{}".to_vec(),
         };
         Self { signal, encoding, bytes, records: 0 }

@@ -15,7 +15,7 @@ impl Compression {
     pub(super) const fn content_encoding(self) -> Option<&'static str> {
         match self {
             Self::None => None,
-            Self::Gzip | Self::Zstd => Some(self.name()),
+            _ => Some(self.name()),
         }
     }
 
@@ -27,6 +27,7 @@ impl Compression {
                 encoder.write_all(body)?;
                 encoder.finish().map(Bytes::from)
             }
+            #[cfg(feature = "zstd")]
             Self::Zstd => zstd::bulk::compress(body, zstd::DEFAULT_COMPRESSION_LEVEL).map(Bytes::from),
         }
     }
@@ -41,6 +42,7 @@ impl Compression {
         let reader: Box<dyn Read + '_> = match self {
             Self::None => Box::new(body),
             Self::Gzip => Box::new(flate2::read::GzDecoder::new(body)),
+            #[cfg(feature = "zstd")]
             Self::Zstd => Box::new(zstd::Decoder::with_buffer(body)?),
         };
         let mut plain = Vec::new();

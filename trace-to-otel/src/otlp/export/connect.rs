@@ -1,14 +1,24 @@
 //! Connections, plain and encrypted, for HTTP and gRPC alike.
 
-use core::{error::Error, time::Duration};
+use core::{
+    error::Error,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use std::{io, path::Path, sync::Arc};
 
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{
-    ClientConfig, RootCertStore,
+    ClientConfig, ConfigBuilder, RootCertStore,
+    client::WantsClientCert,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+use tokio::net::TcpStream;
+use tower_service::Service;
 
 use super::{
     config::{ClientIdentity, Config, ConfigError},
@@ -26,8 +36,35 @@ pub(super) const LONGEST_ANSWER: usize = 64 << 10;
 #[cfg(feature = "grpc")]
 pub(super) const LONGEST_MESSAGE: usize = 4 << 20;
 
-/// Makes connections.
-pub(super) type Connector = HttpsConnector<HttpConnector>;
+/// Makes connections. Plain ones need no cryptography, which a program may have none of.
+#[derive(Clone, Debug)]
+pub(super) enum Connector {
+    Plain(HttpConnector),
+    Encrypted(HttpsConnector<HttpConnector>),
+}
+
+impl Service<http::Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        match self {
+            Self::Plain(connector) => connector.poll_ready(context).map_err(Into::into),
+            Self::Encrypted(connector) => connector.poll_ready(context),
+        }
+    }
+
+    fn call(&mut self, uri: http::Uri) -> Self::Future {
+        match self {
+            Self::Plain(connector) => {
+                let connection = connector.call(uri);
+                Box::pin(async move { Ok(MaybeHttpsStream::Http(connection.await?)) })
+            }
+            Self::Encrypted(connector) => connector.call(uri),
+        }
+    }
+}
 
 /// Which HTTP a connection speaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,59 +81,79 @@ pub(super) fn connector(config: &Config, version: HttpVersion) -> Result<Connect
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_keepalive(Some(Duration::from_secs(30)));
-    let builder = HttpsConnectorBuilder::new().with_tls_config(tls(config)?).https_or_http();
-    Ok(match version {
+    if !config.endpoint.is_encrypted() {
+        return Ok(Connector::Plain(tcp));
+    }
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls(config)?).https_only();
+    Ok(Connector::Encrypted(match version {
         #[cfg(feature = "http")]
         HttpVersion::Http1 => builder.enable_http1().wrap_connector(tcp),
         #[cfg(feature = "grpc")]
         HttpVersion::Http2 => builder.enable_http2().wrap_connector(tcp),
-    })
+    }))
 }
 
 fn tls(config: &Config) -> Result<ClientConfig, ConfigError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(cryptography()?)
         .with_safe_default_protocol_versions()
-        .map_err(|wrong| ConfigError::new("TLS", wrong.to_string()))?
-        .with_root_certificates(authorities(config)?);
-    match &config.client {
-        Some(ClientIdentity { certificate, key }) if config.endpoint.is_encrypted() => {
-            let chain = certificates("client certificate", certificate)?;
-            let key_der = PrivateKeyDer::from_pem_file(key)
-                .map_err(|wrong| in_file("client key", key, &format!("no private key in PEM: {wrong}")))?;
-            builder.with_client_auth_cert(chain, key_der).map_err(|wrong| {
-                in_file("client key", key, &format!("does not fit the certificate: {wrong}"))
-            })
-        }
-        _ => Ok(builder.with_no_client_auth()),
-    }
+        .map_err(|wrong| ConfigError::new("TLS", wrong.to_string()))?;
+    let builder = match &config.certificate {
+        Some(file) => builder.with_root_certificates(authorities(file)?),
+        None => with_native_roots(builder)?,
+    };
+    let Some(ClientIdentity { certificate, key }) = &config.client else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = certificates("client certificate", certificate)?;
+    let key_der = PrivateKeyDer::from_pem_file(key)
+        .map_err(|wrong| in_file("client key", key, &format!("no private key in PEM: {wrong}")))?;
+    builder
+        .with_client_auth_cert(chain, key_der)
+        .map_err(|wrong| in_file("client key", key, &format!("does not fit the certificate: {wrong}")))
+}
+
+/// What the program has chosen for all of its TLS, else what is built in.
+fn cryptography() -> Result<Arc<CryptoProvider>, ConfigError> {
+    let chosen = CryptoProvider::get_default().cloned();
+    #[cfg(feature = "ring")]
+    let chosen = chosen.or_else(|| Some(Arc::new(rustls::crypto::ring::default_provider())));
+    chosen.ok_or_else(|| {
+        let problem = "this program has no cryptography for https: it needs trace-to-otel's feature `ring`, or has to \
+            install another provider of rustls by CryptoProvider::install_default";
+        ConfigError::new("TLS", problem)
+    })
 }
 
 /// Those who may vouch for the receiver.
-fn authorities(config: &Config) -> Result<RootCertStore, ConfigError> {
+fn authorities(file: &Path) -> Result<RootCertStore, ConfigError> {
     let mut authorities = RootCertStore::empty();
-    if !config.endpoint.is_encrypted() {
-        return Ok(authorities);
-    }
-    if let Some(file) = &config.certificate {
-        for certificate in certificates("certificate", file)? {
-            authorities
-                .add(certificate)
-                .map_err(|wrong| in_file("certificate", file, &format!("no authority: {wrong}")))?;
-        }
-        return Ok(authorities);
-    }
-    let found = rustls_native_certs::load_native_certs();
-    authorities.add_parsable_certificates(found.certs);
-    if authorities.is_empty() {
-        let reasons: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-        let problem = format!(
-            "the system has no certificates of authorities ({}); name a PEM file by OTEL_EXPORTER_OTLP_CERTIFICATE",
-            reasons.join("; ")
-        );
-        return Err(ConfigError::new("certificate", problem));
+    for certificate in certificates("certificate", file)? {
+        authorities
+            .add(certificate)
+            .map_err(|wrong| in_file("certificate", file, &format!("no authority: {wrong}")))?;
     }
     Ok(authorities)
+}
+
+type WantsRoots = ConfigBuilder<ClientConfig, rustls::WantsVerifier>;
+type WantsClient = ConfigBuilder<ClientConfig, WantsClientCert>;
+
+#[cfg(feature = "native-roots")]
+fn with_native_roots(builder: WantsRoots) -> Result<WantsClient, ConfigError> {
+    hyper_rustls::ConfigBuilderExt::with_native_roots(builder)
+        .map_err(|wrong| no_authorities(&wrong.to_string()))
+}
+
+#[cfg(not(feature = "native-roots"))]
+fn with_native_roots(_: WantsRoots) -> Result<WantsClient, ConfigError> {
+    Err(no_authorities("this program does not look for those of the system (feature `native-roots`)"))
+}
+
+fn no_authorities(why: &str) -> ConfigError {
+    let problem = format!(
+        "there are no certificates of authorities: {why}; name a PEM file by OTEL_EXPORTER_OTLP_CERTIFICATE"
+    );
+    ConfigError::new("certificate", problem)
 }
 
 fn certificates(setting: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {

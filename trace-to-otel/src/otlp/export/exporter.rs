@@ -60,14 +60,18 @@ impl Exporter {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] where a file of certificates or keys cannot be used, or where this build lacks the protocol:
-    /// `http/protobuf` and `http/json` are in the feature `http`, `grpc` is in the feature `grpc`.
+    /// [`ConfigError`] where a file of certificates or keys cannot be used, or where this build lacks the protocol
+    /// (`http/protobuf` and `http/json` are in the feature `http`, `grpc` is in the feature `grpc`) or, for `https`, a
+    /// provider of cryptography: that which the program has installed by rustls' `CryptoProvider::install_default`, or the
+    /// feature `ring`.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let sender = match config.protocol {
-            #[cfg(feature = "http")]
-            Protocol::HttpProtobuf | Protocol::HttpJson => Sender::Http(HttpSender::new(&config)?),
             #[cfg(feature = "grpc")]
             Protocol::Grpc => Sender::Grpc(GrpcSender::new(&config)?),
+            #[cfg(feature = "http")]
+            Protocol::HttpProtobuf => Sender::Http(HttpSender::new(&config)?),
+            #[cfg(all(feature = "http", feature = "json"))]
+            Protocol::HttpJson => Sender::Http(HttpSender::new(&config)?),
             #[cfg(not(all(feature = "http", feature = "grpc")))]
             lacking => {
                 let problem = format!("this program was built without {lacking}; choose another");

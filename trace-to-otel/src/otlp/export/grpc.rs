@@ -59,6 +59,7 @@ impl GrpcSender {
             compression: match config.compression {
                 Compression::None => None,
                 Compression::Gzip => Some(CompressionEncoding::Gzip),
+                #[cfg(feature = "zstd")]
                 Compression::Zstd => Some(CompressionEncoding::Zstd),
             },
         })

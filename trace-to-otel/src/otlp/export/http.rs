@@ -134,7 +134,7 @@ fn success(head: &http::response::Parts, body: Body) -> Result<Accepted, ExportE
     if let Some(message) = json::failure(&bytes) {
         return Err(ExportError::answered(ExportErrorKind::ServerError, status, &message, false));
     }
-    if media_type == Encoding::Json.content_type() && !bytes.is_empty() && !is_long {
+    if media_type == "application/json" && !bytes.is_empty() && !is_long {
         let response = json::export_response(&bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?;
         return Ok(response.into());
     }

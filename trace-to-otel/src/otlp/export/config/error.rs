@@ -18,6 +18,18 @@ impl ConfigError {
         Self::new(setting, format!("{value:?} is not known; write one of {}", known.join(", ")))
     }
 
+    /// The one of `known` that has the name `value`.
+    pub(super) fn one_of<T: Copy>(
+        setting: &str,
+        value: &str,
+        known: &[T],
+        name: fn(T) -> &'static str,
+    ) -> Result<T, Self> {
+        let names: Vec<_> = known.iter().copied().map(name).collect();
+        let found = names.iter().zip(known).find(|&(&name, _)| name == value);
+        found.map(|(_, &known)| known).ok_or_else(|| Self::unknown(setting, value, &names))
+    }
+
     pub(super) fn alone(given: &str, missing: &str) -> Self {
         let environment =
             |name: &str| format!("OTEL_EXPORTER_OTLP_{}", name.replace(' ', "_").to_uppercase());

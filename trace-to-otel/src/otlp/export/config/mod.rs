@@ -20,19 +20,26 @@ pub enum Protocol {
     #[default]
     HttpProtobuf,
     /// `http/json`.
+    #[cfg(feature = "json")]
     HttpJson,
     /// `grpc`.
     Grpc,
 }
 
 impl Protocol {
-    const ALL: [Self; 3] = [Self::Grpc, Self::HttpProtobuf, Self::HttpJson];
+    const ALL: &[Self] = &[
+        Self::Grpc,
+        Self::HttpProtobuf,
+        #[cfg(feature = "json")]
+        Self::HttpJson,
+    ];
 
     /// The name that the specification gives it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::HttpProtobuf => "http/protobuf",
+            #[cfg(feature = "json")]
             Self::HttpJson => "http/json",
             Self::Grpc => "grpc",
         }
@@ -43,14 +50,15 @@ impl Protocol {
     pub const fn encoding(self) -> Encoding {
         match self {
             Self::HttpProtobuf | Self::Grpc => Encoding::Protobuf,
+            #[cfg(feature = "json")]
             Self::HttpJson => Encoding::Json,
         }
     }
 
     const fn default_endpoint(self) -> &'static str {
         match self {
-            Self::HttpProtobuf | Self::HttpJson => "http://localhost:4318",
             Self::Grpc => "http://localhost:4317",
+            _ => "http://localhost:4318",
         }
     }
 }
@@ -61,15 +69,12 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// The specification's names.
+/// The specification's names, as far as the features go.
 impl FromStr for Protocol {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        Self::ALL
-            .into_iter()
-            .find(|protocol| protocol.name() == text)
-            .ok_or_else(|| ConfigError::unknown("protocol", text, &Self::ALL.map(Self::name)))
+        ConfigError::one_of("protocol", text, Self::ALL, Self::name)
     }
 }
 
@@ -83,11 +88,17 @@ pub enum Compression {
     /// gzip, which every receiver takes.
     Gzip,
     /// Zstandard, which is quicker and smaller, and not part of the specification: OpenTelemetry's Collector takes it.
+    #[cfg(feature = "zstd")]
     Zstd,
 }
 
 impl Compression {
-    const ALL: [Self; 3] = [Self::Gzip, Self::Zstd, Self::None];
+    const ALL: &[Self] = &[
+        Self::Gzip,
+        #[cfg(feature = "zstd")]
+        Self::Zstd,
+        Self::None,
+    ];
 
     /// Its name: `none`, or the one that `Content-Encoding` and `grpc-encoding` use.
     #[must_use]
@@ -95,6 +106,7 @@ impl Compression {
         match self {
             Self::None => "none",
             Self::Gzip => "gzip",
+            #[cfg(feature = "zstd")]
             Self::Zstd => "zstd",
         }
     }
@@ -106,15 +118,12 @@ impl fmt::Display for Compression {
     }
 }
 
-/// `gzip`, `zstd` or `none`.
+/// `gzip`, `none` or, with the feature `zstd`, `zstd`.
 impl FromStr for Compression {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        Self::ALL
-            .into_iter()
-            .find(|compression| compression.name() == text)
-            .ok_or_else(|| ConfigError::unknown("compression", text, &Self::ALL.map(Self::name)))
+        ConfigError::one_of("compression", text, Self::ALL, Self::name)
     }
 }
 
