@@ -474,8 +474,9 @@ impl DumpArguments {
 
 impl Limit {
     fn opening(self, mode: Mode, dialect: Option<DialectName>) -> Opening {
-        let options = with_dialect(ReaderOptions::new().mode(mode), dialect);
-        Opening { options, mode, most: self.max_generation_bytes.as_u64() }
+        let most = self.max_generation_bytes.as_u64();
+        let options = with_dialect(ReaderOptions::new().mode(mode), dialect).max_generation_bytes(most);
+        Opening { options, mode, most }
     }
 }
 

@@ -1,6 +1,5 @@
 //! From an input to events.
 
-mod bounded;
 mod stream;
 
 use std::sync::Arc;
@@ -14,7 +13,6 @@ use trace_to_otel::UnixTime;
 
 use crate::{input::Input, report::Notes};
 
-use bounded::{Bounded, Meter};
 use stream::Stream;
 
 /// How traces are read.
@@ -22,7 +20,7 @@ use stream::Stream;
 pub(crate) struct Opening {
     pub(crate) options: ReaderOptions,
     pub(crate) mode: Mode,
-    /// The most bytes that a generation may have.
+    /// The most bytes that a trace of a stream may have, as a generation may by the options.
     pub(crate) most: u64,
 }
 
@@ -65,8 +63,6 @@ pub(crate) struct Trace {
     pub(crate) reader: Reader<'static>,
     damage: Damage,
     mistaken: Option<Mistaken>,
-    meter: Meter,
-    most: u64,
 }
 
 /// What is known of a trace before it is read.
@@ -106,17 +102,14 @@ impl Trace {
             Content::Stream => bail!("{name}: is a stream of traces, which only spans and otlp read"),
             _ => {}
         }
-        let bytes = Bounded::new(bytes, opening.most);
-        let meter = bytes.meter();
-        let reader = opening.options.read(bytes).map_err(|error| explained(error, opening.most));
-        let reader = reader.with_context(|| match (mistaken, damage.found()) {
+        let reader = opening.options.read(bytes).with_context(|| match (mistaken, damage.found()) {
             (Some(mistaken), _) => format!("{name}: is {mistaken}"),
             (None, Some(found)) => format!("{name}: {found}"),
             (None, None) => name.clone(),
         })?;
         let version = reader.version();
         let source = Source { name, service, modified, version };
-        Ok(Self { source, reader, damage, mistaken, meter, most: opening.most })
+        Ok(Self { source, reader, damage, mistaken })
     }
 
     /// Leaves out what an earlier snapshot of the same process has held, and goes on where it ended.
@@ -131,15 +124,12 @@ impl Trace {
     ) -> anyhow::Result<()> {
         loop {
             let event = self.reader.next_event();
-            let event = event.map_err(|error| explained(error, self.most)).with_context(|| {
+            let event = event.map_err(explained).with_context(|| {
                 let mangled = self.mistaken.filter(|mistaken| mistaken.is_mangled());
                 let mangled = mangled.map(|mangled| format!(": is {mangled}"));
                 format!("{}{}", self.source.name, mangled.unwrap_or_default())
             })?;
             let Some(event) = event else { break };
-            if generation_begun_by(&event).is_some() {
-                self.meter.note_complete();
-            }
             take(&event)?;
         }
         match self.damage.found() {
@@ -179,10 +169,10 @@ pub(crate) fn generation_begun_by(event: &Event<'_>) -> Option<event::SyncPoint>
 }
 
 /// The limit by its name.
-fn explained(error: Error, most: u64) -> anyhow::Error {
+fn explained(error: Error) -> anyhow::Error {
     match error {
-        Error::Io { ref error, .. } if error.kind() == std::io::ErrorKind::FileTooLarge => {
-            let most = bytesize::ByteSize(most);
+        Error::GenerationTooLarge { limit, .. } => {
+            let most = bytesize::ByteSize(limit);
             anyhow::anyhow!("a generation is larger than --max-generation-bytes {most}, and is not read")
         }
         other => other.into(),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use trace_harness::{Process, free_ports};
+use trace_harness::{Port, Process};
 
 use crate::journal::Journal;
 
@@ -46,6 +46,7 @@ pub(crate) struct App {
     service: String,
     journal: PathBuf,
     pub(crate) url: String,
+    _port: Port,
 }
 
 impl App {
@@ -56,7 +57,8 @@ impl App {
         back: &str,
         way: &Way,
     ) -> Result<Self> {
-        let [address] = free_ports()?;
+        let port = Port::take()?;
+        let address = port.address();
         let journal = directory.join(format!("{service}.jsonl"));
         let mut command = Command::new(program);
         command.args(["-role", role, "-listen", &address.to_string(), "-back", back]);
@@ -75,7 +77,7 @@ impl App {
         }
         let mut process = Process::start(role, command, directory.join(format!("{service}.log")))?;
         process.wait_until(|| TcpStream::connect(address).is_ok(), LIMIT)?;
-        Ok(Self { process, service, journal, url: format!("http://{address}") })
+        Ok(Self { process, service, journal, url: format!("http://{address}"), _port: port })
     }
 
     /// Asks it to end, which it does after its last snapshot, and reads what it did.

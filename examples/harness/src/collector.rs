@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::part::{Process, free_ports};
+use crate::{part::Process, port::Port};
 
 /// How long starting and ending may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -20,20 +20,20 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Place {
     directory: PathBuf,
-    http: SocketAddr,
-    grpc: SocketAddr,
-    health: SocketAddr,
+    http: Port,
+    grpc: Port,
+    health: Port,
     forward: Option<SocketAddr>,
 }
 
 impl Place {
-    /// Free ports, and an existing folder for the files.
+    /// Ports of its own, and an existing folder for the files.
     ///
     /// # Errors
     ///
     /// Where there are no ports left.
     pub fn find(directory: &Path) -> Result<Self> {
-        let [http, grpc, health] = free_ports()?;
+        let (http, grpc, health) = (Port::take()?, Port::take()?, Port::take()?);
         Ok(Self { directory: directory.to_owned(), http, grpc, health, forward: None })
     }
 
@@ -46,8 +46,8 @@ impl Place {
 
     /// Where OTLP/HTTP is taken.
     #[must_use]
-    pub fn http(&self) -> SocketAddr {
-        self.http
+    pub const fn http(&self) -> SocketAddr {
+        self.http.address()
     }
 
     /// The file that a signal's requests are written to: `traces`, `metrics` or `logs`. A moment may pass between an answer
@@ -76,15 +76,7 @@ impl Collector {
     ///
     /// Where it does not come up, with the end of its log.
     pub fn start(program: &Path, directory: &Path) -> Result<Self> {
-        // Somebody else may take a port between its being found and its being used.
-        const ATTEMPTS: u32 = 3;
-        let mut attempt = 1;
-        loop {
-            match Place::find(directory).and_then(|place| Self::start_at(program, place)) {
-                Err(_) if attempt < ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
+        Self::start_at(program, Place::find(directory)?)
     }
 
     /// Starts it at a place that is known.
@@ -98,7 +90,7 @@ impl Collector {
         let mut command = Command::new(program);
         command.arg("--config").arg(&configuration);
         let mut process = Process::start("collector", command, place.directory.join("collector.log"))?;
-        process.wait_until(|| is_healthy(place.health), LIMIT)?;
+        process.wait_until(|| is_healthy(place.health.address()), LIMIT)?;
         Ok(Self { process, place })
     }
 

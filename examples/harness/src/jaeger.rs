@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::part::{Process, free_ports};
+use crate::{part::Process, port::Port};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -18,8 +18,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Jaeger {
     process: Process,
-    otlp: SocketAddr,
-    query: SocketAddr,
+    otlp: Port,
+    query: Port,
 }
 
 impl Jaeger {
@@ -33,39 +33,29 @@ impl Jaeger {
     ///
     /// Where it does not come up, with the end of its log.
     pub fn start(program: &Path, directory: &Path) -> Result<Self> {
-        const ATTEMPTS: u32 = 3;
-        let mut attempt = 1;
-        loop {
-            match Self::start_once(program, directory) {
-                Err(_) if attempt < ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
-    }
-
-    fn start_once(program: &Path, directory: &Path) -> Result<Self> {
-        let [otlp, query, query_grpc] = free_ports()?;
+        let (otlp, query, query_grpc) = (Port::take()?, Port::take()?, Port::take()?);
         let configuration = directory.join("jaeger.yaml");
-        fs::write(&configuration, configure(otlp, query, query_grpc))
+        fs::write(&configuration, configure(&otlp, &query, &query_grpc))
             .with_context(|| configuration.display().to_string())?;
         let mut command = Command::new(program);
         command.arg("--config").arg(&configuration);
         let process = Process::start("jaeger", command, directory.join("jaeger.log"))?;
         let mut jaeger = Self { process, otlp, query };
+        let (otlp, query) = (jaeger.otlp(), jaeger.query());
         jaeger.process.wait_until(|| listens(otlp) && listens(query), LIMIT)?;
         Ok(jaeger)
     }
 
     /// Where it takes OTLP/gRPC.
     #[must_use]
-    pub fn otlp(&self) -> SocketAddr {
-        self.otlp
+    pub const fn otlp(&self) -> SocketAddr {
+        self.otlp.address()
     }
 
     /// Where its query API answers.
     #[must_use]
-    pub fn query(&self) -> SocketAddr {
-        self.query
+    pub const fn query(&self) -> SocketAddr {
+        self.query.address()
     }
 
     /// Ends it, and all that it knows.
@@ -78,7 +68,7 @@ impl Jaeger {
     }
 }
 
-fn configure(otlp: SocketAddr, query: SocketAddr, query_grpc: SocketAddr) -> String {
+fn configure(otlp: &Port, query: &Port, query_grpc: &Port) -> String {
     format!(
         "receivers:\n  otlp:\n    protocols:\n      grpc: {{endpoint: {:?}, max_recv_msg_size_mib: 64}}\n\
          exporters:\n  jaeger_storage_exporter: {{trace_storage: memory}}\n\

@@ -6,6 +6,7 @@
 //! | `parts/collector`, [`Collector`] | the OpenTelemetry Collector, with a file exporter to read back what it took |
 //! | `parts/jaeger`, [`Jaeger`] | Jaeger, keeping what it takes in memory, with its query API |
 //! | [`Process`] | a part, or any other program that has to end when we do |
+//! | [`Port`] | a port for one that cannot tell which one it was given |
 //! | [`run_file`] | which processes were started, for who comes after an interrupted run |
 //!
 //! The command `trace-harness` makes whole scenarios of them.
@@ -13,8 +14,10 @@
 mod collector;
 mod jaeger;
 mod part;
+mod port;
 pub mod run_file;
 
 pub use collector::{Collector, Place};
 pub use jaeger::Jaeger;
-pub use part::{Memory, Process, build, free_ports, kill};
+pub use part::{Memory, Process, build, kill};
+pub use port::Port;

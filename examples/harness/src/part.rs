@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus},
     thread,
@@ -182,17 +181,4 @@ pub(crate) fn signal(id: u32, signal: Signal) -> Result<()> {
 /// Where there is no such process.
 pub fn kill(id: u32) -> Result<()> {
     signal(id, Signal::KILL)
-}
-
-/// Ports on loopback that nobody listened on a moment ago.
-///
-/// # Errors
-///
-/// Where there are no ports left.
-pub fn free_ports<const COUNT: usize>() -> Result<[SocketAddr; COUNT]> {
-    // All are held until all are known, so that they differ.
-    let listeners: Vec<_> =
-        (0..COUNT).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<Result<_, _>>()?;
-    let addresses: Vec<_> = listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-    addresses.try_into().ok().context("as many addresses as listeners")
 }

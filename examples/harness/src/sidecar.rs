@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use trace_harness::{Memory, Process, free_ports};
+use trace_harness::{Memory, Port, Process};
 
 use crate::client::Client;
 
@@ -32,7 +32,9 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
 pub(crate) struct Configuration {
     pub(crate) state: PathBuf,
     endpoint: String,
-    telemetry: SocketAddr,
+    telemetry: Port,
+    /// Where it takes pushes; kept over its restarts.
+    push: Option<Port>,
     /// Lines before the first table, as `open_span_deadline = "3s"`.
     pub(crate) general: Vec<String>,
     /// Lines of the table `[otlp]`.
@@ -43,11 +45,11 @@ pub(crate) struct Configuration {
 
 impl Configuration {
     pub(crate) fn new(directory: &Path, endpoint: &str) -> Result<Self> {
-        let [telemetry] = free_ports()?;
         Ok(Self {
             state: directory.join("state"),
             endpoint: endpoint.to_owned(),
-            telemetry,
+            telemetry: Port::take()?,
+            push: None,
             general: Vec::new(),
             otlp: Vec::new(),
             tables: Vec::new(),
@@ -64,14 +66,14 @@ impl Configuration {
 
     /// Takes snapshots that are pushed, and says where.
     pub(crate) fn push(&mut self, token: Option<&str>, more: &str) -> Result<String> {
-        let [address] = free_ports()?;
+        let address = self.push.insert(Port::take()?).address();
         let token = token.map(|token| format!("token = {token:?}\n")).unwrap_or_default();
         self.tables.push(format!("[push]\nlisten = \"{address}\"\n{token}{more}\n"));
         Ok(format!("http://{address}"))
     }
 
     fn render(&self) -> String {
-        let Self { state, endpoint, telemetry, general, otlp, tables } = self;
+        let Self { state, endpoint, telemetry, push: _, general, otlp, tables } = self;
         let state = state.to_string_lossy();
         format!(
             "state_dir = {state:?}\n{}\n[otlp]\nendpoint = {endpoint:?}\nmax_backoff = \"1s\"\n{}\n\
@@ -103,7 +105,7 @@ impl Sidecar {
             command.env_remove(name);
         }
         let process = Process::start("sidecar", command, directory.join("sidecar.log"))?;
-        Ok(Self { process, telemetry: configuration.telemetry })
+        Ok(Self { process, telemetry: configuration.telemetry.address() })
     }
 
     pub(crate) fn wait_until_ready(&mut self) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The command itself, as far as it needs none of the parts.
 
-use std::{fs, path::Path, process::Command, thread, time::Duration};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use tempfile::TempDir;
 use trace_harness::{Process, run_file};
@@ -36,14 +36,14 @@ fn what_a_run_left_is_ended_and_nothing_else() {
     let lines: Vec<_> = lines.lines().collect();
     let [first, second] = *lines.as_slice() else { panic!("{lines:?}") };
     let start = second.split(' ').nth(1).unwrap();
-    fs::write(&file, format!("{first}\n{}\nno line\n", second.replace(start, "1"))).unwrap();
+    // Before the one that is waited for: it would be the first to end.
+    fs::write(&file, format!("{}\n{first}\nno line\n", second.replace(start, "1"))).unwrap();
 
     let ended = run_file::end_all(&file).unwrap();
 
     assert_eq!(ended, [format!("sleep ({})", ours.id())]);
     ours.wait_until(|| false, Duration::from_secs(120)).unwrap_err();
     assert!(ours.ended().unwrap().is_some());
-    thread::sleep(Duration::from_millis(100));
     assert!(other.ended().unwrap().is_none());
     assert!(other.memory().unwrap().now > 0);
     other.kill().unwrap();

@@ -1,5 +1,7 @@
 //! What this program tells.
 
+use std::panic;
+
 use anyhow::{Context, Result, ensure};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
@@ -18,7 +20,10 @@ pub(crate) fn start_logging(log: &Log, status: &StatusLine) -> Result<()> {
         true => builder.with_target(false).with_ansi(status.is_shown()).try_init(),
         false => builder.json().flatten_event(true).try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("logging cannot begin: {error}"))
+    started.map_err(|error| anyhow::anyhow!("logging cannot begin: {error}"))?;
+    // Told as everything else is, in a line of its own. What it costs, whoever catches it tells.
+    panic::set_hook(Box::new(|panic| tracing::error!("{}", panic.to_string().replace('\n', " "))));
+    Ok(())
 }
 
 /// What is told and what is not.

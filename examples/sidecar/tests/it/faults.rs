@@ -7,7 +7,7 @@ use prost::Message;
 use rustix::process::Signal;
 
 use crate::{
-    http::{Nobody, get},
+    http::{deserted, get},
     receiver::{Receiver, Reply},
     sidecar::Home,
     truth::{self, Truth, assert_once, assert_same},
@@ -83,8 +83,7 @@ fn what_will_do_by_itself_is_tried_again() {
 fn a_receiver_that_is_away() {
     let receiver = Receiver::start();
     let mut home = home(&receiver);
-    let nobody = Nobody::new();
-    let away = nobody.address();
+    let (_kept, away) = deserted();
     home.edit(&receiver.endpoint(), &format!("http://{away}"));
     for _ in 0..2 {
         let sidecar = home.start();

@@ -2,10 +2,12 @@
 
 use std::{
     io::{self, BufRead, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
 };
 
-use crate::sidecar::PATIENCE;
+use tokio::net::TcpSocket;
+
+use crate::sidecar::{ANY, PATIENCE};
 
 /// The head of a request, or of an answer.
 #[derive(Clone, Debug, Default)]
@@ -90,16 +92,10 @@ pub(crate) fn post(address: SocketAddr, path: &str, headers: &str, body: &[u8]) 
     ask(address, &[head.as_bytes(), body].concat())
 }
 
-/// An address at which nobody listens, and nobody else will: a connection has it, as long as this lasts.
-pub(crate) struct Nobody(TcpStream, #[expect(dead_code, reason = "the other end keeps it")] TcpListener);
-
-impl Nobody {
-    pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self(TcpStream::connect(listener.local_addr().unwrap()).unwrap(), listener)
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.0.local_addr().unwrap()
-    }
+/// An address at which nobody listens, and nobody else can as long as this is kept.
+pub(crate) fn deserted() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(ANY.parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    http::Nobody,
+    http::deserted,
     receiver::{Receiver, Reply},
     sidecar::Home,
     truth,
@@ -232,8 +232,8 @@ fn check_says_whether_it_would_run() {
     home.edit("timeout = \"1h\"", "timeout = \"300ms\"");
     receiver.answer(|_, _, _| Reply::Hang);
     assert!(!check(&home).0);
-    let nobody = Nobody::new();
-    home.edit(&receiver.endpoint(), &format!("http://{}", nobody.address()));
+    let (_kept, address) = deserted();
+    home.edit(&receiver.endpoint(), &format!("http://{address}"));
     let (is_fine, said) = check(&home);
     assert!(!is_fine, "{said}");
 }

@@ -94,13 +94,26 @@ fn logs_are_structured() {
     home.edit("format = \"text\"", "format = \"auto\"");
     home.put("a/1.trace", &truth::read("go1.27/tasks.trace"));
     home.put("a/poison.trace", b"no trace, \"quoted\" \n and more than a line");
-    let output = home.run(&["--once"]);
-    assert!(output.status.success());
-    let log = String::from_utf8(output.stderr).unwrap();
-    assert!(log.lines().count() > 2);
-    for line in log.lines() {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert!(value["timestamp"].is_string() && value["level"].is_string(), "{line}");
+    let run = || {
+        let output = home.run(&["--once"]);
+        assert!(output.status.success());
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(log.lines().count() > 2);
+        for line in log.lines() {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert!(value["timestamp"].is_string() && value["level"].is_string(), "{line}");
+        }
+        log
+    };
+    let log = run();
+    let state = home.path("state/state.redb");
+    let well = fs::read(&state).unwrap();
+    // What holds the state may panic when it is damaged.
+    for begin in (0..well.len()).step_by(well.len() / 8) {
+        let mut damaged = well.clone();
+        damaged[begin..].iter_mut().filter(|byte| **byte != 0).take(2000).for_each(|byte| *byte ^= 0x55);
+        fs::write(&state, damaged).unwrap();
+        assert!(run().contains("damaged"));
     }
     let spans = Truth::of(&truth::read("go1.27/tasks.trace")).ended.len();
     assert!(log.contains(&format!("\"spans\":{spans}")), "{log}");
