@@ -78,6 +78,8 @@ pub struct StackCounters {
     pub connects: u64,
     /// Calls of functions that the user has named.
     pub functions: u64,
+    /// Spans of what the program did, told by whatever: all that went out but the ranges of the runtime.
+    pub spans_of_program: u64,
 }
 
 impl StackCounters {
@@ -103,10 +105,18 @@ impl StackCounters {
         *count += 1;
     }
 
-    /// What was found, in words, each with how often: nothing that is 0.
-    pub fn found(&self) -> impl Iterator<Item = (u64, &'static str)> {
-        [
-            (self.requests, "requests"),
+    /// What was found, in words, each with how often: nothing that is 0. Of requests also how many of them stacks tell
+    /// less than usual.
+    pub fn found(&self) -> impl Iterator<Item = String> {
+        let less =
+            [(self.unnamed_requests, "unnamed"), (self.earlier_requests, "begun before the recording")];
+        let less: Vec<_> = words(less).collect();
+        let requests = match &less[..] {
+            [] => "requests from stacks".to_owned(),
+            less => format!("requests from stacks ({})", less.join(", ")),
+        };
+        let requests = words([(self.requests, &*requests)]).next();
+        requests.into_iter().chain(words([
             (self.outgoing_requests, "outgoing requests"),
             (self.queries, "queries"),
             (self.database_calls, "database calls"),
@@ -117,10 +127,29 @@ impl StackCounters {
             (self.look_ups, "look-ups"),
             (self.connects, "connects"),
             (self.functions, "calls of named functions"),
-        ]
+        ]))
+    }
+}
+
+/// Those that are not 0, with thousands set apart.
+fn words<'w, const N: usize>(counts: [(u64, &'w str); N]) -> impl Iterator<Item = String> + 'w {
+    counts
         .into_iter()
         .filter(|&(count, _)| count > 0)
+        .map(|(count, what)| format!("{} {what}", grouped(count)))
+}
+
+/// A number whose thousands commas set apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
     }
+    text
 }
 
 impl Counters {
@@ -180,5 +209,6 @@ crate::saved::saved!(StackCounters {
     handshakes,
     look_ups,
     connects,
-    functions
+    functions,
+    spans_of_program
 });

@@ -170,6 +170,11 @@ impl<K: Number, V> Near<K, V> {
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
     }
+
+    /// The same, to be changed.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.slots.iter_mut().filter_map(|(_, value)| value.as_mut())
+    }
 }
 
 impl<K: Number, V> FromIterator<(K, V)> for Near<K, V> {

@@ -28,7 +28,8 @@ pub struct MapperOptions {
     /// `microsoft.sql_server`. It says by which rules its queries are read; `other_sql`, the default, reads them by all.
     pub db_system_name: Arc<str>,
     /// Whether requests, calls and queries become spans of which nothing but the stacks of events tells, as in an
-    /// unmodified program. Where the trace holds something that tells of them better, that speaks alone. Off unless set.
+    /// unmodified program. Where the trace holds something that tells of one better, the fork's operation or a task that
+    /// stands for the same request, that speaks alone.
     pub stack_operations: bool,
     /// Functions, by their whole names such as `example.com/shop.(*Client).Order`, whose calls become spans too, by the
     /// stacks of events within them. Experimental. They should be calls that wait for something and call no other of them:
@@ -63,7 +64,7 @@ impl Default for MapperOptions {
             written_contexts: true,
             unsampled: false,
             db_system_name: "other_sql".into(),
-            stack_operations: false,
+            stack_operations: true,
             span_functions: Vec::new(),
             ranges: true,
             wake_links: true,

@@ -8,7 +8,9 @@ use opentelemetry_proto::tonic::{
     trace::v1 as proto,
 };
 use opentelemetry_semantic_conventions::SCHEMA_URL;
-use trace_to_otel::{Anatomy, Attribute, MapperOptions, Resource, Span, SpanSink, Value, otlp::JsonLines};
+use trace_to_otel::{
+    Anatomy, Attribute, MapperOptions, Resource, Span, SpanKind, SpanSink, Value, otlp::JsonLines,
+};
 
 /// All spans of some recordings: whole and incomplete ones, with logs, links and remote parents.
 fn all_spans() -> Vec<Span> {
@@ -71,6 +73,14 @@ fn every_field_is_read_back() {
     assert!(left.is_empty(), "not encoded: {left:#?}");
 }
 
+fn kind(kind: SpanKind) -> proto::span::SpanKind {
+    match kind {
+        SpanKind::Server => proto::span::SpanKind::Server,
+        SpanKind::Client => proto::span::SpanKind::Client,
+        _ => proto::span::SpanKind::Internal,
+    }
+}
+
 fn check(decoded: &proto::Span, span: &Span) {
     assert_eq!(decoded.trace_id, span.trace_id.to_bytes());
     assert_eq!(decoded.span_id, span.span_id.to_bytes());
@@ -81,7 +91,7 @@ fn check(decoded: &proto::Span, span: &Span) {
         | if is_remote { proto::SpanFlags::ContextIsRemoteMask as u32 } else { 0 };
     assert_eq!(decoded.flags, flags | u32::from(span.flags.to_byte()));
     assert_eq!(decoded.name, *span.name);
-    assert_eq!(decoded.kind(), proto::span::SpanKind::Internal);
+    assert_eq!(decoded.kind(), kind(span.kind));
     assert_eq!((decoded.start_time_unix_nano, decoded.end_time_unix_nano), (span.start.0, span.end.0));
     assert_eq!(decoded.status, None);
     assert_eq!((decoded.dropped_events_count, decoded.dropped_attributes_count), (span.dropped_events, 0));

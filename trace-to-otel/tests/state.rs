@@ -7,7 +7,7 @@ use go_trace_format::{Dialect, EventType, Reader};
 use proptest::prelude::*;
 use trace_to_otel::{Mapper, MapperOptions, Span};
 
-const RECORDINGS: [&str; 9] = [
+const RECORDINGS: [&str; 12] = [
     "go1.22/generations.trace",
     "go1.25/flight-whole.trace",
     "go1.26/generations.trace",
@@ -17,6 +17,9 @@ const RECORDINGS: [&str; 9] = [
     "fork/tls.trace",
     "fork/withspan.trace",
     "fork/net.trace",
+    "zero-code/go1.26-http1.trace",
+    "zero-code/go1.26-tls.trace",
+    "zero-code/go1.26-http2.trace",
 ];
 
 fn options() -> MapperOptions {

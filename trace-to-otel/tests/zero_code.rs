@@ -26,12 +26,6 @@ struct Operation {
 /// By how much a journal's times may be beside those of events.
 const TOLERANCE: u64 = 200_000;
 
-fn options() -> MapperOptions {
-    let mut options = MapperOptions::default();
-    options.stack_operations = true;
-    options
-}
-
 fn attribute<'s>(span: &'s Span, key: &str) -> Option<&'s Value> {
     span.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
 }
@@ -60,7 +54,7 @@ fn distance(span: &Span, operation: &Operation) -> u64 {
 fn check(name: &str) {
     let truth: Truth =
         serde_json::from_slice(&common::read(&format!("zero-code/{name}.truth.json"))).expect("a truth");
-    let (spans, _) = common::spans_of(&format!("zero-code/{name}.trace"), options());
+    let (spans, _) = common::spans_of(&format!("zero-code/{name}.trace"), MapperOptions::default());
     let evidence = Value::from("stacks");
     let found: Vec<&Span> =
         spans.iter().filter(|span| attribute(span, "gotrace.evidence") == Some(&evidence)).collect();
@@ -117,7 +111,9 @@ fn http2() {
 }
 
 #[test]
-fn nothing_is_told_unless_asked() {
-    let (spans, _) = common::spans_of("zero-code/go1.26-http1.trace", MapperOptions::default());
+fn nothing_is_told_where_that_is_not_wanted() {
+    let mut options = MapperOptions::default();
+    options.stack_operations = false;
+    let (spans, _) = common::spans_of("zero-code/go1.26-http1.trace", options);
     assert!(spans.iter().all(|span| attribute(span, "gotrace.evidence").is_none()));
 }

@@ -404,13 +404,13 @@ pub(crate) struct Mapping {
     /// Gives each span the stack that it began with, as code.stacktrace.
     #[arg(long)]
     pub(crate) stacks: bool,
-    /// Reads the requests, calls and queries of an unmodified program off the stacks of its events, and makes them spans:
-    /// HTTP, gRPC, database/sql, Redis, MongoDB, Kafka, TLS, DNS and connects. URLs, statuses and errors are not told so.
+    /// Leaves requests, calls and queries out of which nothing but the stacks of events tells: HTTP, gRPC, database/sql,
+    /// Redis, MongoDB, Kafka, TLS, DNS and connects of an unmodified program.
     #[arg(long)]
-    pub(crate) from_stacks: bool,
+    pub(crate) no_from_stacks: bool,
     /// Functions whose calls become spans in the same way, separated by commas, by their whole names such as
     /// example.com/shop.(*Client).Order. Experimental.
-    #[arg(long, value_name = "FUNCTIONS", value_delimiter = ',', requires = "from_stacks")]
+    #[arg(long, value_name = "FUNCTIONS", value_delimiter = ',', conflicts_with = "no_from_stacks")]
     pub(crate) span_functions: Vec<String>,
     /// Makes each change of a goroutine's state an event of the span that is open on it.
     #[arg(long)]

@@ -165,7 +165,7 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         let Some(Process { source, mut mapper, .. }) = self.process.take() else { return Ok(()) };
         mapper.finish(&mut O::sinks(&mut self.output)).context(WRITING)?;
         self.output.flush().context(WRITING)?;
-        if self.mapping.from_stacks {
+        if !self.mapping.no_from_stacks {
             report::found_in_stacks(&source.name, mapper.stack_counters());
         }
         let mut lacks = Notes::new(self.has_details);
@@ -191,7 +191,7 @@ fn options(mapping: &Mapping, source: &Source) -> MapperOptions {
     options.written_contexts = !mapping.sdk_exports;
     options.db_system_name = mapping.db_system.as_str().into();
     options.stacks = mapping.stacks;
-    options.stack_operations = mapping.from_stacks;
+    options.stack_operations = !mapping.no_from_stacks;
     options.span_functions = mapping.span_functions.iter().map(|name| name.as_str().into()).collect();
     options.state_events = mapping.state_events;
     match mapping.base_time.or(source.modified) {

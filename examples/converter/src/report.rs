@@ -25,17 +25,15 @@ pub(crate) fn note(text: impl std::fmt::Display) {
 
 /// Which operations the stacks of a trace have told of.
 pub(crate) fn found_in_stacks(name: &str, counters: &StackCounters) {
-    let found: Vec<String> = counters.found().map(|(count, what)| format!("{count} {what}")).collect();
-    if found.is_empty() {
-        return note(format_args!("{name}: its stacks tell of no request, call or query"));
+    let found: Vec<String> = counters.found().collect();
+    match found.is_empty() {
+        false => note(format_args!("{name}: {}", found.join(", "))),
+        true if counters.spans_of_program == 0 => note(format_args!(
+            "{name}: its stacks tell of no request, call or query, and there is no task or region in it; record a service \
+             while it is asked something, by /debug/pprof/trace?seconds=5 or a flight recorder"
+        )),
+        true => {}
     }
-    let known = match (counters.unnamed_requests, counters.earlier_requests) {
-        (0, 0) => String::new(),
-        (unnamed, earlier) => {
-            format!(" ({unnamed} requests without their handler, {earlier} begun before the recording)")
-        }
-    };
-    note(format_args!("{name}: from stacks: {}{known}", found.join(", ")));
 }
 
 /// What is to be told of a trace in one line, and one by one where that is asked for.

@@ -245,7 +245,7 @@ fn lines_fit_where_a_width_is_given() {
 }
 
 #[test]
-fn requests_of_an_unmodified_program_are_read_off_its_stacks_on_request() {
+fn requests_of_an_unmodified_program_are_read_off_its_stacks() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("spans.jsonl").display().to_string();
     let convert = |file: &str, arguments: &[&str]| {
@@ -254,15 +254,14 @@ fn requests_of_an_unmodified_program_are_read_off_its_stacks_on_request() {
         let told = String::from_utf8(run.stderr).expect("text");
         (std::fs::read_to_string(&out).expect("the spans"), told)
     };
-    let (spans, _) = convert("zero-code/go1.26-http1.trace", &[]);
-    assert!(!spans.contains("gotrace.evidence"));
-    let (spans, told) = convert("zero-code/go1.26-http1.trace", &["--from-stacks"]);
+    let (spans, told) = convert("zero-code/go1.26-http1.trace", &["--no-from-stacks"]);
+    assert!(!spans.contains("gotrace.evidence") && !told.contains("from stacks"), "{told}");
+    let (spans, told) = convert("zero-code/go1.26-http1.trace", &[]);
     assert!(spans.contains("\"gotrace.evidence\"") && spans.contains("\"gotrace.start.uncertainty\""));
-    assert!(
-        told.contains("from stacks: ") && told.contains(" requests") && told.contains(" queries"),
-        "{told}"
-    );
+    assert!(told.contains(" requests from stacks (") && told.contains(" queries"), "{told}");
 
-    let (_, told) = convert("go1.26/empty.trace", &["--from-stacks"]);
+    let (_, told) = convert("go1.26/empty.trace", &[]);
     assert!(told.contains("its stacks tell of no request, call or query"), "{told}");
+    let (_, told) = convert("go1.27/tasks.trace", &[]);
+    assert_eq!(told, "", "there is enough to look at");
 }

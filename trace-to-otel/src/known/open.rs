@@ -200,6 +200,19 @@ impl OpenSpans {
         })
     }
 
+    /// Gives the children of a section to its own parent, and takes links to it away, as it will not go out.
+    pub(crate) fn disown(&mut self, key: SectionKey) {
+        let Some(parent) = self.sections.get(key).map(|section| section.span.parent) else { return };
+        let context = self.context(Open::Section(key));
+        let sections = self.sections.values_mut().map(|section| &mut *section.span);
+        for span in sections.chain(self.tasks.open.values_mut()) {
+            if span.parent.span == Some(Open::Section(key)) {
+                span.parent = parent;
+            }
+            context.iter().for_each(|&context| span.links.remove(context.into()));
+        }
+    }
+
     /// How many events all spans hold.
     pub(crate) fn pending_events(&self) -> usize {
         let events = self.sections.values().map(|section| section.span.notes.events.len()).sum::<usize>();

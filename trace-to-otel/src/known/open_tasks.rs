@@ -87,6 +87,11 @@ impl OpenTasks {
     pub(crate) fn values(&self) -> impl Iterator<Item = &OpenSpan> {
         self.by_id.values().map(|span| &**span)
     }
+
+    /// The same, to be changed.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut OpenSpan> {
+        self.by_id.values_mut().map(|span| &mut **span)
+    }
 }
 
 impl Saved for OpenTasks {

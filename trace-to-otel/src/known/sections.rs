@@ -102,6 +102,11 @@ impl Sections {
     pub(crate) fn values(&self) -> impl Iterator<Item = &Section> {
         self.by_key.values()
     }
+
+    /// The same, to be changed.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut Section> {
+        self.by_key.values_mut()
+    }
 }
 
 impl Saved for Sections {

@@ -30,8 +30,8 @@ pub(crate) struct Stacks {
     pub(crate) classes: Classes,
     followed: Near<GoroutineId, Followed>,
     latest: Latest,
-    /// Kinds of operations that the trace tells of itself.
-    silent: [bool; Kind::COUNT],
+    /// Kinds of operations that the fork tells of: where it has not seen one begin, it does so at the end.
+    told_at_end: [bool; Kind::COUNT],
     /// How many operations are open.
     pub(crate) count: usize,
     /// What the next stack changes.
@@ -85,13 +85,27 @@ impl Latest {
     }
 }
 
+impl Saved for Latest {
+    fn save(&self, out: &mut Vec<u8>) {
+        let noted: Vec<_> = self.0.iter().copied().filter(|&(thread, _)| thread != NO_THREAD).collect();
+        noted.save(out);
+    }
+
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        let noted: Vec<(ThreadId, Time)> = Saved::load(input)?;
+        let mut latest = Self::default();
+        noted.into_iter().for_each(|(thread, time)| latest.note(thread, time));
+        Some(latest)
+    }
+}
+
 impl Stacks {
     pub(crate) fn new(functions: &[Arc<str>]) -> Self {
         Self {
             classes: Classes::new(functions),
             followed: Near::default(),
             latest: Latest::default(),
-            silent: [false; Kind::COUNT],
+            told_at_end: [false; Kind::COUNT],
             count: 0,
             steps: Vec::new(),
         }
@@ -165,24 +179,27 @@ impl Stacks {
         self.latest = Latest::default();
     }
 
-    pub(crate) fn is_silent(&self, kind: Kind) -> bool {
-        self.silent[kind as usize]
+    pub(crate) fn is_told_at_end(&self, kind: Kind) -> bool {
+        self.told_at_end[kind as usize]
     }
 
-    /// Says nothing of a kind any more.
-    pub(crate) fn silence(&mut self, kind: Kind) {
-        self.silent[kind as usize] = true;
+    pub(crate) fn tell_at_end(&mut self, kind: Kind) {
+        self.told_at_end[kind as usize] = true;
     }
 
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         self.followed.save(out);
-        self.silent.save(out);
+        self.told_at_end.save(out);
+        self.latest.save(out);
     }
 
-    /// Of the threads' latest events nothing is kept: none of a goroutine goes from one generation to the next without a
-    /// new one.
     pub(crate) fn load(self, input: &mut Input<'_>) -> Option<Self> {
-        Some(Self { followed: Saved::load(input)?, silent: Saved::load(input)?, ..self })
+        Some(Self {
+            followed: Saved::load(input)?,
+            told_at_end: Saved::load(input)?,
+            latest: Saved::load(input)?,
+            ..self
+        })
     }
 }
 

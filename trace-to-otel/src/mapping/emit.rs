@@ -14,7 +14,7 @@ use crate::{
     log::LogRecord,
     mapping::Mapping,
     sink::{LogSink, Sinks},
-    span::{Attribute, SpanEvent, Value},
+    span::{Attribute, Scope, SpanEvent, Value},
 };
 
 /// The name of the event of a log without category.
@@ -44,6 +44,7 @@ impl Mapping {
         if span.identity.is_written_down() && !self.options.written_contexts {
             return self.suppress(&span, placed.context, anatomy, ending, sink);
         }
+        self.stack_counters.spans_of_program += u64::from(form.scope != Scope::Range);
         self.spare.finish(span, form, placed, anatomy, ending, sink)?;
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());

@@ -118,6 +118,9 @@ impl Mapping {
 
     /// Takes a section away as if it had never been, because something else tells of the same.
     pub(crate) fn drop_section(&mut self, key: SectionKey) {
+        if let Some(context) = self.open.context(Open::Section(key)) {
+            self.ranges.open.values_mut().for_each(|range| range.span.links.remove(context.into()));
+        }
         let Some(section) = self.open.remove(key) else { return };
         if let Some(goroutine) = section.span.place.goroutine {
             self.goroutines.close(goroutine, Open::Section(key));

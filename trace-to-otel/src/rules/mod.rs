@@ -71,9 +71,14 @@ fn event_with_content<S: Sinks + ?Sized>(
     event: &Event<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
+    let kind = event.kind();
     handshake::see_innermost(mapping, event, sink)?;
+    if let EventKind::OperationEnd(end) = kind {
+        // Before its stack, which is outside of the operation, says so less well.
+        stacks::is_told(mapping, event, end.operation);
+    }
     stacks::see(mapping, event, sink)?;
-    match event.kind() {
+    match kind {
         EventKind::TaskBegin(task) => task::begin(mapping, event, task, sink),
         EventKind::TaskEnd(task) => task::end(mapping, event, task, sink),
         EventKind::RegionBegin(region) => region::begin(mapping, event, region, sink),
@@ -81,7 +86,7 @@ fn event_with_content<S: Sinks + ?Sized>(
         EventKind::OperationStart(start) => operation::begin(mapping, event, start, sink),
         EventKind::OperationEnd(end) => operation::end(mapping, event, end, sink),
         EventKind::Log(log) => log::log(mapping, event, log, sink),
-        kind @ (EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_)) => {
+        EventKind::RangeBegin(_) | EventKind::RangeActive(_) | EventKind::RangeEnd(_) => {
             goroutine::assists(mapping, event);
             if mapping.options.ranges { range::range(mapping, event, kind, sink) } else { Ok(()) }
         }

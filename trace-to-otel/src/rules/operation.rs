@@ -45,7 +45,7 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     make_room(mapping, sink)?;
-    stacks::are_told(mapping);
+    stacks::is_told(mapping, event, start.operation);
     let OperationStart { operation, trace_id_fold, span_id, .. } = start;
     let described = mapping.describer.begin(operation, start.text);
     let scope = scope_of(operation);
@@ -81,7 +81,6 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     end: OperationEnd<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    stacks::are_told(mapping);
     let goroutine = mapping.goroutine(event);
     let wire = (end.operation, end.span_id);
     let open = &mapping.open;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use go_trace_format::{
     Event, EventType, Stack,
-    event::{GoroutineId, StackId, TaskId},
+    event::{GoroutineId, Operation, StackId, TaskId},
 };
 
 use crate::{
@@ -29,6 +29,11 @@ const UNKNOWN_DATABASE: &str = "other_sql";
 #[inline]
 pub(crate) fn are_concerned(mapping: &mut Mapping, event: &Event<'_>) -> bool {
     mapping.options.stack_operations && mapping.stacks.concerns(event)
+}
+
+/// Whether stacks are asked: without scheduling nobody knows whose they are.
+fn are_read(mapping: &Mapping) -> bool {
+    mapping.options.stack_operations && mapping.has_scheduling
 }
 
 /// An event of a goroutine's state that concerns this rule.
@@ -82,9 +87,8 @@ pub(crate) fn see<S: Sinks + ?Sized>(
     event: &Event<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    // A sample need not be in the order of time, and of the fork's operations the trace tells by itself.
-    let is_apart = matches!(event.event_type(), EventType::CpuSample) || is_of_fork(event.event_type());
-    if !mapping.options.stack_operations || !mapping.has_scheduling || is_apart {
+    // A sample need not be in the order of time.
+    if !are_read(mapping) || event.event_type() == EventType::CpuSample {
         return Ok(());
     }
     let (Some(goroutine), Some(stack)) = (event.goroutine(), event.stack()) else { return Ok(()) };
@@ -130,7 +134,7 @@ pub(crate) fn status<S: Sinks + ?Sized>(
 ) -> Result<(), S::Error> {
     let &[id, .., stack] = event.arguments() else { return Ok(()) };
     let goroutine = GoroutineId(id as i64);
-    if !mapping.options.stack_operations || mapping.stacks.follows(goroutine) {
+    if !are_read(mapping) || mapping.stacks.follows(goroutine) {
         return Ok(());
     }
     let stack = match event.event_type() {
@@ -163,20 +167,42 @@ fn starts_handler(mapping: &mut Mapping, stack: Stack<'_>) -> bool {
     mapping.stacks.classes.starts_handler(stack)
 }
 
-/// The trace tells of network operations by itself: from now on, it alone does.
-pub(crate) fn are_told(mapping: &mut Mapping) {
-    const TOLD: [Kind; 6] =
-        [Kind::HttpServer, Kind::HttpClient, Kind::Sql, Kind::Tls, Kind::Dns, Kind::Connect];
-    if mapping.stacks.is_silent(Kind::HttpServer) {
-        return;
+/// The fork tells of an operation that begins, or of the end of one that it has not seen begin: it alone does. Of those
+/// that began before the recording it tells at their ends, if it tells of their kind at all.
+pub(crate) fn is_told(mapping: &mut Mapping, event: &Event<'_>, operation: Operation) {
+    let Some(kind) = Kind::of(operation).filter(|_| mapping.options.stack_operations) else { return };
+    if !mapping.stacks.is_told_at_end(kind) {
+        mapping.stacks.tell_at_end(kind);
+        drop_earlier(mapping, kind);
     }
-    TOLD.into_iter().for_each(|kind| mapping.stacks.silence(kind));
-    for key in mapping.open.sections_from_latest() {
-        let what = mapping.open.section(key).map(|section| &section.what);
-        if matches!(what, Some(What::Call(call)) if TOLD.contains(&call.kind)) {
+    let Some(goroutine) = mapping.goroutine(event) else { return };
+    let Some(followed) = mapping.stacks.get_mut(goroutine) else { return };
+    if kind == Kind::HttpServer && followed.progress.is_told_of_request() {
+        followed.spans.push(None);
+    }
+    for key in followed.spans.clone().into_iter().flatten() {
+        if is_call(mapping, key, kind) {
             mapping.drop_section(key);
         }
     }
+}
+
+/// Takes those of a kind away that began before the recording.
+fn drop_earlier(mapping: &mut Mapping, kind: Kind) {
+    for key in mapping.open.sections_from_latest() {
+        if mapping.open.section(key).is_some_and(|section| match &section.what {
+            What::Call(call) => call.kind == kind && call.was_there,
+            _ => false,
+        }) {
+            mapping.open.disown(key);
+            mapping.drop_section(key);
+        }
+    }
+}
+
+fn is_call(mapping: &Mapping, key: SectionKey, kind: Kind) -> bool {
+    let what = mapping.open.section(key).map(|section| &section.what);
+    matches!(what, Some(What::Call(call)) if call.kind == kind)
 }
 
 /// A task begins. If it is the first thing in a request that its goroutine serves, or stands around one that it is about
@@ -205,11 +231,6 @@ pub(crate) fn task_stands_for(mapping: &mut Mapping, event: &Event<'_>) -> SpanK
         }
         _ => SpanKind::Internal,
     }
-}
-
-fn is_of_fork(event_type: EventType) -> bool {
-    use go_trace_format::Category as C;
-    matches!(event_type.spec().category, C::Http | C::Sql | C::Net | C::Tls)
 }
 
 /// The moment of an event, and the one before.
@@ -319,11 +340,12 @@ fn begin(
     start: Bounds,
     was_there: bool,
 ) -> Option<SectionKey> {
-    if mapping.stacks.is_silent(kind) || is_made_by_task(mapping, goroutine, kind) {
+    let is_told_at_end = was_there && mapping.stacks.is_told_at_end(kind);
+    if is_told_at_end || is_made_by_task(mapping, goroutine, kind) {
         return None;
     }
     let parent = parent_of(mapping, goroutine, kind);
-    if is_within_its_like(mapping, &parent, kind) {
+    if is_within_its_like(mapping, goroutine, &parent, kind) {
         return None;
     }
     if mapping.stacks.count >= mapping.options.limits.open_operations {
@@ -374,9 +396,16 @@ fn parent_of(mapping: &Mapping, goroutine: GoroutineId, kind: Kind) -> LocalPare
     }
 }
 
-/// Whether the next operation around it is of the same kind: then it is part of that.
-fn is_within_its_like(mapping: &Mapping, parent: &LocalParent, kind: Kind) -> bool {
-    let Some(Open::Section(key)) = parent.span else { return false };
-    let what = mapping.open.section(key).map(|section| &section.what);
-    matches!(what, Some(What::Call(call)) if call.kind == kind)
+/// Whether the next operation around it is of the same kind: then it is part of that. Of the fork's it need not be the
+/// next one.
+fn is_within_its_like(mapping: &Mapping, goroutine: GoroutineId, parent: &LocalParent, kind: Kind) -> bool {
+    let tells_of_it = |open: Open| {
+        let Open::Section(key) = open else { return false };
+        let what = mapping.open.section(key).map(|section| &section.what);
+        matches!(what, Some(What::Operation(told)) if Kind::of(told.operation) == Some(kind))
+    };
+    let open = mapping.goroutines.get(goroutine).map(|known| &known.open[..]).unwrap_or_default();
+    let is_part =
+        |around| matches!(around, Open::Section(key) if is_call(mapping, key, kind)) || tells_of_it(around);
+    parent.span.is_some_and(is_part) || open.iter().any(|nested| tells_of_it(nested.span))
 }

@@ -1,5 +1,7 @@
 //! Which functions are operations: one row a library.
 
+use go_trace_format::event::Operation;
+
 use super::function::{Function, is_package, is_within};
 
 /// What a goroutine does in a function that is an operation.
@@ -34,6 +36,19 @@ pub(crate) enum Kind {
 impl Kind {
     /// How many kinds there are.
     pub(crate) const COUNT: usize = Self::Function as usize + 1;
+
+    /// The kind of an operation that the fork tells of.
+    pub(crate) fn of(operation: Operation) -> Option<Self> {
+        Some(match operation {
+            Operation::HttpServer => Self::HttpServer,
+            Operation::HttpClient => Self::HttpClient,
+            Operation::Sql => Self::Sql,
+            Operation::Tls => Self::Tls,
+            Operation::Dns => Self::Dns,
+            Operation::Connect => Self::Connect,
+            _ => return None,
+        })
+    }
 }
 
 /// One row: the functions by which a library is entered.

@@ -221,6 +221,16 @@ impl Progress {
         matches!(&self.open[..], [open] if open.kind == Kind::HttpServer && !open.is_active)
     }
 
+    /// It serves a request from now on, of which something else tells. Gives whether that was news.
+    pub(crate) fn is_told_of_request(&mut self) -> bool {
+        let is_news = self.open.is_empty() && self.standing != Standing::HasServed;
+        if is_news {
+            self.phase = Phase::Begin;
+            self.open.push(Open::new(Kind::HttpServer, 0));
+        }
+        is_news
+    }
+
     /// It starts or goes on to run.
     pub(crate) fn starts(&mut self, now: Time, steps: &mut Vec<Step>) {
         if self.standing == Standing::WillServe {

@@ -1,6 +1,6 @@
 //! The spans of the fork's recordings against what the recorded programs say that they did: each operation is one span
 //! with the right scope, kind, name, status, attributes, times, ids and parent, and there is no other span but those
-//! with a reason of their own. [`exceptions`] lists the operations that the trace cannot know as they were.
+//! with a reason of their own; what only stacks tell is held against that in [`stacks`]. [`exceptions`] lists the operations that the trace cannot know as they were.
 
 mod assignment;
 mod check;
@@ -10,6 +10,7 @@ mod query;
 mod recording;
 mod relations;
 mod secrets;
+mod stacks;
 mod truth;
 mod want;
 
@@ -48,6 +49,13 @@ fn recordings_of_the_repository() {
     check_all(&truths);
 }
 
+#[test]
+fn stacks_tell_what_the_fork_does_not() {
+    for truth in truths(&in_repository("testdata/fork")) {
+        stacks::check(&Recording::of_truth(&truth));
+    }
+}
+
 /// There are more recordings than the repository has room for. Not everybody has them.
 #[test]
 fn recordings_beside_the_repository() {
@@ -57,4 +65,5 @@ fn recordings_beside_the_repository() {
         println!("skipped: there is no recording in {}", folder.display());
     }
     check_all(&truths);
+    truths.iter().for_each(|truth| stacks::check(&Recording::of_truth(truth)));
 }

@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use go_trace_format::{Reader, TraceFrames};
-use trace_to_otel::{Mapper, Span};
+use go_trace_format::{Event, Reader, TraceFrames};
+use trace_to_otel::{Mapper, MapperOptions, Span};
 
 use crate::truth::Truth;
 
@@ -34,9 +34,20 @@ impl Recording {
         Self { name, truth, files, is_stream }
     }
 
-    /// The spans of all its traces, which overlap and are of one process.
+    /// The spans of what the fork tells by itself.
     pub(crate) fn spans(&self) -> Vec<Span> {
-        let (mut mapper, mut spans) = (Mapper::new(), Vec::new());
+        let mut options = MapperOptions::default();
+        options.stack_operations = false;
+        self.spans_of(options, |_| true)
+    }
+
+    /// The spans of all its traces, which overlap and are of one process, made of some of their events.
+    pub(crate) fn spans_of(
+        &self,
+        options: MapperOptions,
+        is_wanted: impl Fn(&Event<'_>) -> bool,
+    ) -> Vec<Span> {
+        let (mut mapper, mut spans) = (Mapper::with_options(options), Vec::new());
         let mut earlier = None;
         self.for_each_trace(|trace| {
             // The trace may go when the next one is read, but the reader is still asked what it has delivered.
@@ -45,7 +56,9 @@ impl Recording {
                 reader = reader.follow(earlier);
             }
             while let Some(event) = reader.next_event().expect("memory can be read") {
-                let Ok(()) = mapper.event(&event, &mut spans);
+                if is_wanted(&event) {
+                    let Ok(()) = mapper.event(&event, &mut spans);
+                }
             }
             assert!(reader.losses().is_empty(), "{}: {}", self.name, reader.losses());
             earlier = Some(reader);
