@@ -214,7 +214,8 @@ impl<'a> Reader<'a> {
     ///
     /// Snapshots of a flight recorder overlap. Generations that `earlier` has delivered are left out, and tasks,
     /// regions and goroutines that it left open go on: read it to its end first. Where generations are missing
-    /// between the two, all of that begins anew.
+    /// between the two, or a recording [starts](Generation::starts_recording) with this one, all of that begins anew. Each
+    /// [`SyncPoint`](crate::event::SyncPoint) says which it is.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

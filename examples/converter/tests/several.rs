@@ -17,7 +17,7 @@ const TRACES: [&str; 6] = [
     "fork/sql.trace",
     "go1.27/http.trace",
     "go1.24/tasks.trace",
-    "go1.26/context.trace",
+    "go1.26/regions.trace",
     "fork/tls.trace",
 ];
 
