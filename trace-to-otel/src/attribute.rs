@@ -1,6 +1,9 @@
 //! Keys of attributes that no semantic convention has. All of them stand under `gotrace.`.
 
-/// `approximate` on a resource whose spans' wall times are: the trace holds no clock snapshots.
+/// Which end of a span was recorded with a time that cannot be, `start`, `end` or `both`: it has that of what its thread did
+/// before.
+pub(crate) const CLAMPED: &str = "gotrace.clamped";
+/// `approximate` on a resource whose spans' wall times are: the trace holds no clock snapshots, or one that cannot be.
 pub(crate) const CLOCK: &str = "gotrace.clock";
 /// How many addresses a look-up found.
 pub(crate) const DNS_ANSWER_COUNT: &str = "gotrace.dns.answer_count";

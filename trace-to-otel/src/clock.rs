@@ -1,6 +1,6 @@
 //! From the trace clock to the wall clock (README, "Mapping rules": Time).
 
-use go_trace_format::{Clock, Event, Time};
+use go_trace_format::{Event, Time};
 
 use crate::span::UnixTime;
 
@@ -17,17 +17,16 @@ impl WallOffset {
         Self(i64::try_from(offset).unwrap_or(if offset < 0 { i64::MIN } else { i64::MAX }))
     }
 
-    /// Wall times that OTLP cannot hold become the nearest ones that it can.
+    /// Times before 1970 and after 2262, which many receivers cannot hold, become the nearest ones that they can.
     #[inline]
     pub(crate) fn unix_time(self, time: Time) -> UnixTime {
-        let wall = i128::from(time.0) + i128::from(self.0);
-        UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+        UnixTime(time.0.saturating_add(self.0).max(0) as u64)
     }
 
     /// The same moment of the trace, by this clock instead of by `other`.
     pub(crate) fn instead_of(self, other: Self, time: UnixTime) -> UnixTime {
         let wall = i128::from(time.0) - i128::from(other.0) + i128::from(self.0);
-        UnixTime(u64::try_from(wall.max(0)).unwrap_or(u64::MAX))
+        UnixTime(wall.clamp(0, i64::MAX.into()) as u64)
     }
 }
 
@@ -57,7 +56,7 @@ impl WallClock {
     /// Goes over to the clock of a generation, whose first event is `event`; or, where it is to be steady, keeps to the first one.
     /// Gives by how many nanoseconds the wall clock was set since the generation before.
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, is_steady: bool) -> u64 {
-        let Some(told) = exact_offset(event.tables().clock()) else {
+        let Some(told) = exact_offset(event) else {
             self.approximate = true;
             let base = i128::from(self.base.0);
             self.offset.get_or_insert(WallOffset::between(event.raw_time(), base));
@@ -70,7 +69,7 @@ impl WallClock {
         before.map_or(0, |before| told.0.abs_diff(before.0))
     }
 
-    /// Whether some generation had no clock snapshot, as before Go 1.25.
+    /// Whether some generation had no clock snapshot, as before Go 1.25, or one that cannot be.
     pub(crate) fn is_approximate(&self) -> bool {
         self.approximate
     }
@@ -85,8 +84,17 @@ impl WallClock {
     }
 }
 
-fn exact_offset(clock: &Clock) -> Option<WallOffset> {
-    clock.wall_time(Time(0)).map(|wall| WallOffset::between(Time(0), wall.0))
+/// Before this, 2001-09-09, a clock has not been set: those that have not begin at 1970, 1980 or 2000.
+const FIRST_SET: i128 = 1_000_000_000_000_000_000;
+/// How far from its snapshot a generation may begin, in nanoseconds: over a minute, where a millisecond is usual.
+const MOST_APART: u64 = 1 << 36;
+
+/// What the clock snapshot of an event's generation says, if it can be: of this time, and of a clock that was set.
+fn exact_offset(event: &Event<'_>) -> Option<WallOffset> {
+    let snapshot = event.tables().clock().snapshot()?;
+    let (apart, wall) = (event.raw_time().0.abs_diff(snapshot.trace.0), snapshot.wall.0);
+    let can_be = apart <= MOST_APART && (FIRST_SET..i64::MAX.into()).contains(&wall);
+    can_be.then(|| WallOffset::between(snapshot.trace, wall))
 }
 
 crate::saved::saved!(WallOffset { 0 });

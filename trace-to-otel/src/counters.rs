@@ -10,6 +10,8 @@ pub struct Counters {
     pub spans: u64,
     /// Those of them that lack their start or their end.
     pub incomplete_spans: u64,
+    /// Those of them that were recorded with a time that cannot be: another one stands in for it.
+    pub clamped_spans: u64,
     /// Those of them whose start and end were taken for a pair though others would have fitted as well.
     pub assumed_pairs: u64,
     /// Those of them that went out early, because of a limit on open spans.
@@ -32,11 +34,15 @@ pub struct Counters {
     pub invalid_contexts: u64,
     /// Contexts that came for a span that had one already.
     pub repeated_contexts: u64,
-    /// Ends of tasks that had ended before. Go allows it.
+    /// Ends of tasks that had ended before, or that the trace has not seen begin though it should. Go allows it.
     pub repeated_task_ends: u64,
     /// Ends of regions that have ended before, or that nothing had begun: the trace holds all of the goroutine's or the
     /// task's life. Go allows it.
     pub surplus_region_ends: u64,
+    /// Ends of operations that nothing had begun: the trace holds all of the goroutine's life.
+    pub surplus_operation_ends: u64,
+    /// Ends of ranges that nothing had begun.
+    pub surplus_range_ends: u64,
     /// Ends of operations that went out before, when they seemed to be lost.
     pub late_ends: u64,
     /// Links that a limit has kept out of their spans.
@@ -161,11 +167,14 @@ impl Counters {
             (self.dropped_events, "span events dropped: their spans had too many"),
             (self.unsampled_spans, "spans held back: their context says not sampled"),
             (self.suppressed_anatomies, "latency anatomies of spans that the program exports itself"),
+            (self.clamped_spans, "spans with a time that cannot be: another stands in for it"),
             (self.assumed_pairs, "regions whose begin and end may belong to others"),
             (self.unattached_logs, "logs outside of any open task or region"),
             (self.invalid_contexts, "logs with a malformed context"),
             (self.repeated_contexts, "contexts for spans that had one already"),
             (self.surplus_region_ends, "ends of regions that had no begin"),
+            (self.surplus_operation_ends, "ends of operations that had no begin"),
+            (self.surplus_range_ends, "ends of ranges that had no begin"),
             (self.late_ends, "ends of operations that had been given up"),
             (self.dropped_links, "links dropped: their spans had too many"),
             (self.unknown_creations, "goroutines whose creating span was forgotten: there were too many"),
@@ -178,6 +187,7 @@ impl Counters {
 crate::saved::saved!(Counters {
     spans,
     incomplete_spans,
+    clamped_spans,
     assumed_pairs,
     evicted_spans,
     dropped_spans,
@@ -191,6 +201,8 @@ crate::saved::saved!(Counters {
     repeated_contexts,
     repeated_task_ends,
     surplus_region_ends,
+    surplus_operation_ends,
+    surplus_range_ends,
     late_ends,
     dropped_links,
     unknown_creations,

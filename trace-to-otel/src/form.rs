@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use go_trace_format::{Time, event::GoroutineId};
+use go_trace_format::{Event, Time, event::GoroutineId};
 
 use crate::span::{Attribute, Scope, SpanKind, Status};
 
@@ -23,15 +23,22 @@ pub(crate) struct Ending {
     pub(crate) missing: Option<Missing>,
     /// Whether begin and end were taken for a pair though others would have fitted as well.
     pub(crate) is_assumed: bool,
+    /// Whether its time is not what the trace says, as that cannot be.
+    pub(crate) is_clamped: bool,
 }
 
 impl Ending {
+    /// By an event that tells of it.
+    pub(crate) fn by(event: &Event<'_>, goroutine: Option<GoroutineId>) -> Self {
+        Self { is_clamped: event.is_time_assumed(), ..Self::seen(event.raw_time(), goroutine) }
+    }
+
     pub(crate) fn seen(time: Time, goroutine: Option<GoroutineId>) -> Self {
-        Self { time, goroutine, missing: None, is_assumed: false }
+        Self { time, goroutine, missing: None, is_assumed: false, is_clamped: false }
     }
 
     pub(crate) fn unseen(time: Time) -> Self {
-        Self { time, goroutine: None, missing: Some(Missing::End), is_assumed: false }
+        Self { missing: Some(Missing::End), ..Self::seen(time, None) }
     }
 
     /// The same end of a span whose begin was not seen.

@@ -35,11 +35,11 @@ pub(crate) struct OpenOperation {
     pub(crate) described: Option<Arc<Described>>,
     /// Of a handshake, as soon as its goroutine has shown it.
     pub(crate) side: Option<Side>,
-    /// Of a handshake, whether some stack of its goroutine has shown it: only then does one that does not tell something.
+    /// Whether some stack of its goroutine has shown it: only then does one that does not tell something.
     pub(crate) was_on_stack: bool,
 }
 
-/// How many handshakes that seem to be over are kept for their ends: each goroutine's next handshake looks through them.
+/// How many that seem to be over are kept for their ends: those are looked through now and then.
 const MOST_OVER: usize = 256;
 
 /// The operations that are open, by what they are called.
@@ -51,15 +51,15 @@ pub(crate) struct Operations {
     /// HTTP requests that are being made, by fold.
     pub(crate) clients: FastMap<u64, SectionKey>,
     pub(crate) count: usize,
-    /// How many of them are handshakes.
-    handshakes: usize,
+    /// How many of them are of kinds that stacks show.
+    shown: usize,
     /// In the order of their starts, with some that have ended.
     pub(crate) order: VecDeque<SectionKey>,
     /// Those that went out before their ends were seen, and how many of each.
     unfinished: FastMap<WireKey, u32>,
     /// Whether there were more of these than are remembered.
     has_forgotten: bool,
-    /// Handshakes that seem to be over, on their goroutines: their ends may still come.
+    /// Those that seem to be over, on their goroutines: their ends may still come.
     over: VecDeque<(GoroutineId, SectionKey)>,
 }
 
@@ -73,19 +73,19 @@ struct Namesakes {
 impl Operations {
     /// Counts the operations that are open.
     pub(crate) fn recount<'a>(&mut self, open: impl Iterator<Item = &'a OpenOperation>) {
-        (self.count, self.handshakes) = open.fold((0, 0), |(count, handshakes), operation| {
-            (count + 1, handshakes + usize::from(operation.operation == Operation::Tls))
+        (self.count, self.shown) = open.fold((0, 0), |(count, shown), operation| {
+            (count + 1, shown + usize::from(operations::is_on_stack(operation.operation)))
         });
     }
 
-    /// Whether some goroutine shakes hands.
+    /// Whether some operation is open of which a stack may show that it is over, or that seems to be.
     #[inline]
-    pub(crate) fn has_handshakes(&self) -> bool {
-        self.handshakes > 0
+    pub(crate) fn may_be_over(&self) -> bool {
+        self.shown > 0 || !self.over.is_empty()
     }
 
     pub(crate) fn add(&mut self, key: SectionKey, operation: &OpenOperation) {
-        self.handshakes += usize::from(operation.operation == Operation::Tls);
+        self.shown += usize::from(operations::is_on_stack(operation.operation));
         let wire = operation.wire_key();
         self.open
             .entry(wire)
@@ -135,26 +135,24 @@ impl Operations {
             }
             _ => {}
         }
-        if operation.operation == Operation::Tls {
-            self.over.retain(|&(_, over)| over != key);
-        }
+        self.over.retain(|&(_, over)| over != key);
         self.count -= 1;
-        self.handshakes -= usize::from(operation.operation == Operation::Tls);
+        self.shown -= usize::from(operations::is_on_stack(operation.operation));
     }
 
-    /// Takes note of a handshake that seems to be over.
+    /// Takes note of one that seems to be over.
     pub(crate) fn seems_over(&mut self, goroutine: GoroutineId, key: SectionKey) {
         self.over.push_back((goroutine, key));
     }
 
-    /// The first of the handshakes that seem to be over, where there are too many.
+    /// The first of those that seem to be over, where there are too many.
     pub(crate) fn first_over_too_many(&self) -> Option<SectionKey> {
         self.over.front().filter(|_| self.over.len() > MOST_OVER).map(|&(_, key)| key)
     }
 
-    /// A handshake of a goroutine that seems to be over, the first of them.
-    pub(crate) fn over_on(&self, goroutine: GoroutineId) -> Option<SectionKey> {
-        self.over.iter().find(|(of, _)| *of == goroutine).map(|&(_, key)| key)
+    /// Those of a goroutine that seem to be over, the first of them first.
+    pub(crate) fn over_on(&self, goroutine: GoroutineId) -> impl Iterator<Item = SectionKey> {
+        self.over.iter().filter(move |(of, _)| *of == goroutine).map(|&(_, key)| key)
     }
 
     /// Remembers an operation that goes out before its end is seen, as that may come.
@@ -192,13 +190,13 @@ impl OpenOperation {
         (self.operation, self.span_id)
     }
 
-    /// A handshake shows by a stack of its goroutine which side it is, and that it is one of `crypto/tls`.
+    /// An operation may show by a stack of its goroutine that it is one of Go's own library, and a handshake which side it is.
     pub(crate) fn see(&mut self, stack: Option<Stack<'_>>) {
-        let Some(stack) = stack.filter(|_| self.operation == Operation::Tls) else { return };
-        if self.side.is_none() {
+        let Some(stack) = stack.filter(|_| operations::is_on_stack(self.operation)) else { return };
+        if self.operation == Operation::Tls && self.side.is_none() {
             self.side = Side::of(stack);
         }
-        self.was_on_stack = self.was_on_stack || operations::handshakes_in(stack) > 0;
+        self.was_on_stack = self.was_on_stack || operations::calls_in(self.operation, stack) > 0;
     }
 
     /// What it looks like in the end, but for what its end tells: none where it gets no span.
@@ -230,7 +228,7 @@ crate::saved::saved!(Operations {
     servers,
     clients,
     count,
-    handshakes,
+    shown,
     order,
     unfinished,
     has_forgotten,

@@ -24,6 +24,8 @@ pub(crate) struct OpenSpan {
     /// Which side of a call a task stands for, as far as stacks tell.
     pub(crate) kind: SpanKind,
     pub(crate) start: Time,
+    /// Whether that is not what the trace says, as it cannot be.
+    pub(crate) is_start_clamped: bool,
     /// By the generation in which it begins: what comes later does not set it anew.
     pub(crate) wall: WallOffset,
     /// The task that it is, or that the program has put it into.
@@ -150,6 +152,7 @@ impl OpenSpan {
             name,
             kind: SpanKind::Internal,
             start,
+            is_start_clamped: false,
             wall,
             task,
             place,
@@ -207,6 +210,7 @@ crate::saved::saved!(OpenSpan {
     name,
     kind,
     start,
+    is_start_clamped,
     wall,
     task,
     place,

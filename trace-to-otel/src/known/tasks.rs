@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use go_trace_format::event::TaskId;
+use go_trace_format::{Time, event::TaskId};
 
 use crate::{
     clock::WallOffset,
@@ -20,6 +20,8 @@ pub(crate) struct Tasks {
     /// Those that began before the trace did.
     pub(crate) mentioned: BTreeMap<TaskId, Mentioned>,
     pub(crate) ended: EndedTasks,
+    /// The lowest id of those that have begun since the trace's beginning or the last gap: the runtime counts them up.
+    first_begun: Option<TaskId>,
 }
 
 /// The contexts of tasks that have ended.
@@ -65,7 +67,9 @@ impl EndedTasks {
 #[derive(Debug)]
 pub(crate) struct Mentioned {
     pub(crate) identity: Identity,
-    /// The wall clock of the generation in which it was seen first.
+    /// When it was seen first.
+    pub(crate) since: Time,
+    /// The wall clock of that generation.
     pub(crate) wall: WallOffset,
     pub(crate) notes: Notes,
 }
@@ -107,6 +111,23 @@ impl Tasks {
         self.open.has(task) || self.mentioned.contains_key(&task) || self.ended.get(task).is_some()
     }
 
+    /// A task begins.
+    pub(crate) fn begin(&mut self, task: TaskId, span: Box<OpenSpan>) {
+        let first = self.first_begun.get_or_insert(task);
+        *first = task.min(*first);
+        self.open.insert(task, span);
+    }
+
+    /// Whether a task cannot have begun before the trace.
+    pub(crate) fn is_newer(&self, task: TaskId) -> bool {
+        self.first_begun.is_some_and(|first| task >= first)
+    }
+
+    /// Something is missing before what comes, in which tasks may have begun.
+    pub(crate) fn begin_anew(&mut self) {
+        self.first_begun = None;
+    }
+
     /// Forgets the tasks that have ended.
     pub(crate) fn forget_ended(&mut self) {
         self.ended = EndedTasks::default();
@@ -117,11 +138,11 @@ impl Tasks {
         if let Some(span) = self.open.get_mut(task) {
             return Some(span.annotate());
         }
-        let Mentioned { identity, wall, notes } = self.mentioned.get_mut(&task)?;
+        let Mentioned { identity, wall, notes, .. } = self.mentioned.get_mut(&task)?;
         Some(Annotated { identity, wall: *wall, notes })
     }
 }
 
-crate::saved::saved!(Tasks { open, mentioned, ended });
+crate::saved::saved!(Tasks { open, mentioned, ended, first_begun });
 crate::saved::saved!(EndedTasks { blocks, order });
-crate::saved::saved!(Mentioned { identity, wall, notes });
+crate::saved::saved!(Mentioned { identity, since, wall, notes });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     anatomy::Anatomy,
     attribute,
+    clock::nanoseconds,
     form::{Ending, Form},
     identity::SpanContext,
     known::{
@@ -16,6 +17,9 @@ use crate::{
     sink::{LogSink, Sinks},
     span::{Attribute, Scope, SpanEvent, Value},
 };
+
+/// How much earlier than its begin a span may end for no other reason than that threads' clocks disagree, in nanoseconds.
+const MOST_DISAGREEMENT: u64 = 1_000_000;
 
 /// The name of the event of a log without category.
 pub(crate) const NO_CATEGORY: &str = "(no category)";
@@ -29,10 +33,12 @@ impl Mapping {
         form: Form,
         mut span: Box<OpenSpan>,
         anatomy: Option<Anatomy>,
-        ending: Ending,
+        mut ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        ending.is_clamped |= nanoseconds(ending.time, span.start) > MOST_DISAGREEMENT;
         self.pending_events -= span.notes.events.len();
+        let is_clamped = span.is_start_clamped || ending.is_clamped;
         let placed = span.placed(self.open.final_parent_context(&span.parent));
         if !placed.context.flags.is_sampled() && !self.options.unsampled {
             self.counters.unsampled_spans += 1;
@@ -48,6 +54,7 @@ impl Mapping {
         self.spare.finish(span, form, placed, anatomy, ending, sink)?;
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
+        self.counters.clamped_spans += u64::from(is_clamped);
         Ok(())
     }
 

@@ -77,6 +77,15 @@ impl OpenSpan {
         if let Some(stack) = self.place.stack.take() {
             attributes.text(CODE_STACKTRACE, stack);
         }
+        let clamped = match (self.is_start_clamped, ending.is_clamped) {
+            (false, false) => None,
+            (true, false) => Some("start"),
+            (false, true) => Some("end"),
+            (true, true) => Some("both"),
+        };
+        if let Some(clamped) = clamped {
+            attributes.text(attribute::CLAMPED, clamped.into());
+        }
         let (key, value) = match ending.missing {
             Some(Missing::Start) => (attribute::INCOMPLETE, "start"),
             Some(Missing::End) => (attribute::INCOMPLETE, "end"),

@@ -127,6 +127,9 @@ impl Mapping {
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, continuity: Continuity) {
         let is_first = self.timeline.generation().is_none() || continuity != Continuity::Next;
         self.goroutines.begin_generation(is_first);
+        if is_first {
+            self.open.tasks.begin_anew();
+        }
         let is_step = self.timeline.begin_generation(event, continuity, self.options.steady_clock);
         self.counters.clock_steps += u64::from(is_step);
         self.code.begin_generation();
@@ -154,7 +157,9 @@ impl Mapping {
             stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
         };
         let begin = (event.raw_time(), self.timeline.wall());
-        self.spare.begin(identity, name, begin, task, place)
+        let mut span = self.spare.begin(identity, name, begin, task, place);
+        span.is_start_clamped = event.is_time_assumed();
+        span
     }
 
     /// A span that begins at some time on some wall clock, of which everything else is known already.

@@ -239,7 +239,7 @@ impl Mapping {
     /// A task of which an event is all that was seen.
     pub(crate) fn mentioned(&self, event: &Event<'_>, task: TaskId, is_begin: bool) -> Mentioned {
         let identity = Identity::new(&self.facts(&Scope::Task, event, task, is_begin));
-        Mentioned { identity, wall: self.timeline.wall(), notes: Notes::default() }
+        Mentioned { identity, since: event.raw_time(), wall: self.timeline.wall(), notes: Notes::default() }
     }
 
     /// A task as a parent, if it is one.

@@ -53,6 +53,7 @@ impl Spare {
         span.name = name;
         span.kind = SpanKind::Internal;
         span.start = start;
+        span.is_start_clamped = false;
         span.wall = wall;
         span.task = task;
         span.place = place;

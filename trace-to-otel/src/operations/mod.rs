@@ -14,7 +14,7 @@ mod torn;
 use std::{collections::HashMap, sync::Arc};
 
 use go_trace_format::{
-    Text,
+    Stack, Text,
     event::{Operation, Outcome},
 };
 use go_trace_sanitize::Sanitizer;
@@ -23,10 +23,31 @@ use opentelemetry_semantic_conventions::attribute::ERROR_TYPE;
 use crate::span::{Attribute, Scope, SpanKind, Status};
 
 pub(crate) use net::{CONNECT, LOOK_UP};
-pub(crate) use tls::{Side, handshakes_in, name_by_side, tls_side};
+pub(crate) use tls::{Side, name_by_side, tls_side};
 
 /// `error.type` of errors of no kind that is known.
 const OTHER: &str = "_OTHER";
+
+/// The function that is an operation from its start to its end, where there is one. Go: `crypto/tls.Conn.handshakeContext`,
+/// `net/http.Transport.roundTrip`.
+const fn function_of(operation: Operation) -> Option<&'static [u8]> {
+    match operation {
+        Operation::Tls => Some(b"crypto/tls.(*Conn).handshakeContext"),
+        Operation::HttpClient => Some(b"net/http.(*Transport).roundTrip"),
+        _ => None,
+    }
+}
+
+/// Whether the stacks of its goroutine show an operation of this kind, if Go's own library makes it.
+pub(crate) const fn is_on_stack(operation: Operation) -> bool {
+    function_of(operation).is_some()
+}
+
+/// How many operations of this kind a goroutine with this stack is in: one may be made in the course of another.
+pub(crate) fn calls_in(operation: Operation, stack: Stack<'_>) -> usize {
+    let Some(function) = function_of(operation) else { return 0 };
+    stack.frames().filter(|frame| frame.function.as_bytes() == function).count()
+}
 
 /// A span of an operation, as far as its start tells.
 #[derive(Clone, Debug, PartialEq)]

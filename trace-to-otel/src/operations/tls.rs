@@ -49,13 +49,6 @@ impl Side {
     }
 }
 
-/// How many handshakes a goroutine with this stack is in: one may be made through another one's connection. Go:
-/// `crypto/tls.Conn.handshakeContext`.
-pub(crate) fn handshakes_in(stack: Stack<'_>) -> usize {
-    let is_one = |function: &[u8]| function == b"crypto/tls.(*Conn).handshakeContext";
-    stack.frames().filter(|frame| is_one(frame.function.as_bytes())).count()
-}
-
 const NAME: &str = "TLS handshake";
 
 pub(super) fn begin(server_name: Text<'_>, sanitizer: &Sanitizer) -> Described {

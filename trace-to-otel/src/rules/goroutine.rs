@@ -15,7 +15,7 @@ use crate::{
         span::Open,
     },
     mapping::Mapping,
-    rules::handshake,
+    rules::over,
     sink::Sinks,
     span::{Attribute, SpanEvent},
 };
@@ -103,9 +103,7 @@ pub(crate) fn moves(mapping: &mut Mapping, event: &Event<'_>, id: GoroutineId) {
     }
     let former = goroutine.doing();
     let time = goroutine.goes_over_to(doing, event.raw_time());
-    if event_type == EventType::GoUnblock
-        || mapping.operations.has_handshakes()
-        || mapping.options.state_events
+    if event_type == EventType::GoUnblock || mapping.operations.may_be_over() || mapping.options.state_events
     {
         has_moved(mapping, event, id, time, former, doing);
     }
@@ -126,8 +124,8 @@ fn has_moved(
         link_to_waker(mapping, innermost.span, event);
     }
     if let (Open::Section(key), Whose::Own) = (innermost.span, Whose::of(event.event_type())) {
-        if mapping.operations.has_handshakes() {
-            handshake::see(mapping, key, event);
+        if mapping.operations.may_be_over() {
+            over::see(mapping, key, event);
         }
     }
     note_state(mapping, id, time, former, doing, event);
@@ -165,12 +163,18 @@ fn add_state_event(mapping: &mut Mapping, open: Open, time: Time, from: Doing, t
     span.notes.events.push(SpanEvent { time, name: STATE_EVENT.into(), attributes });
 }
 
+/// A generation says that a goroutine is there.
+pub(crate) fn is_told_of(mapping: &mut Mapping, event: &Event<'_>) {
+    if let Some(&id) = event.arguments().first() {
+        mapping.goroutines.is_told_of(GoroutineId(id as i64));
+    }
+}
+
 /// A generation says what a goroutine does. That is news only of one that was there before the trace, or where something
 /// is missing between.
 pub(crate) fn status(mapping: &mut Mapping, event: &Event<'_>) {
     let &[id, _, status, ..] = event.arguments() else { return };
     let id = GoroutineId(id as i64);
-    mapping.goroutines.is_told_of(id);
     let Some(goroutine) = mapping.goroutines.get_mut(id) else { return };
     // Go: `tracev2.GoStatus`. The reader keeps the state before in the upper half.
     let doing = match status & 0xffff_ffff {
@@ -188,9 +192,9 @@ pub(crate) fn status(mapping: &mut Mapping, event: &Event<'_>) {
 /// A goroutine is created. If that is inside of a span, its own spans have to do with it.
 pub(crate) fn is_created(mapping: &mut Mapping, event: &Event<'_>) {
     let Some(creator) = event.goroutine() else { return };
-    if mapping.operations.has_handshakes() {
+    if mapping.operations.may_be_over() {
         if let Some(Nested { span: Open::Section(key), .. }) = mapping.goroutines.innermost(creator) {
-            handshake::see(mapping, key, event);
+            over::see(mapping, key, event);
         }
     }
     let innermost = mapping.goroutines.innermost(creator);
@@ -234,8 +238,8 @@ pub(crate) fn ends<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let Some(id) = event.goroutine() else { return Ok(()) };
-    if mapping.operations.has_handshakes() {
-        handshake::give_up_all(mapping, id, sink)?;
+    if mapping.operations.may_be_over() {
+        over::give_up_all(mapping, id, None, sink)?;
     }
     let Some(mut goroutine) = mapping.goroutines.end(id) else {
         return Ok(());

@@ -2,9 +2,9 @@
 //! opens or ends spans through [`Mapping`].
 
 mod goroutine;
-mod handshake;
 mod log;
 mod operation;
+mod over;
 mod range;
 mod region;
 mod stacks;
@@ -57,6 +57,7 @@ pub(crate) fn event_with_more<S: Sinks + ?Sized>(
             goroutine::ends(mapping, event, sink)?;
         }
         E::GoStatus | E::GoStatusStack => {
+            goroutine::is_told_of(mapping, event);
             stacks::status(mapping, event, sink)?;
             goroutine::status(mapping, event);
         }
@@ -72,7 +73,7 @@ fn event_with_content<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let kind = event.kind();
-    handshake::see_innermost(mapping, event, sink)?;
+    over::see_innermost(mapping, event, sink)?;
     if let EventKind::OperationEnd(end) = kind {
         // Before its stack, which is outside of the operation, says so less well.
         stacks::is_told(mapping, event, end.operation);

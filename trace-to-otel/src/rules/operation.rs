@@ -20,11 +20,11 @@ use crate::{
         goroutines::Nested,
         operations::OpenOperation,
         sections::What,
-        span::{LocalParent, Meanwhile, Open},
+        span::{LocalParent, Open},
     },
     mapping::Mapping,
     operations,
-    rules::{handshake, stacks},
+    rules::{over, stacks},
     sink::Sinks,
     span::Scope,
 };
@@ -88,10 +88,15 @@ pub(crate) fn end<S: Sinks + ?Sized>(
         Some(What::Operation(operation)) => goroutine.is_some() && operation.goroutine == goroutine,
         _ => false,
     };
-    let ending = Ending::seen(event.raw_time(), goroutine);
+    let ending = Ending::by(event, goroutine);
     let Some(key) = mapping.operations.find(wire, is_own) else {
         return end_without_start(mapping, event, end, ending, sink);
     };
+    if end.operation == Operation::HttpServer {
+        if let Some(goroutine) = goroutine {
+            over::seem_over_within(mapping, goroutine, key, ending.time);
+        }
+    }
     let form = match mapping.open.section_mut(key).map(|section| &mut section.what) {
         Some(What::Operation(operation)) => {
             operation.see(event.stack());
@@ -113,6 +118,10 @@ fn end_without_start<S: Sinks + ?Sized>(
 ) -> Result<(), S::Error> {
     if mapping.operations.is_late((end.operation, end.span_id)) {
         mapping.counters.late_ends += 1;
+        return Ok(());
+    }
+    if ending.goroutine.is_some_and(|id| !mapping.goroutines.may_be_older(id)) {
+        mapping.counters.surplus_operation_ends += 1;
         return Ok(());
     }
     let Some(described) = mapping.describer.unstarted(end.operation) else { return Ok(()) };
@@ -154,9 +163,8 @@ fn parent_of(mapping: &Mapping, goroutine: Option<GoroutineId>, start: &Operatio
     }
 }
 
-/// Except for HTTP clients, operations of one kind do not nest on a goroutine. Where one begins inside of another,
-/// the other's end was lost: it may still come, but nothing more is part of it. Of handshakes the stack tells whether
-/// they nest.
+/// Operations of one kind do not nest on a goroutine. Where one begins inside of another, the other's end was lost: it may still
+/// come, but nothing more is part of it. Of handshakes and of requests that are made the stack tells whether they nest.
 fn leave_lost_end_behind<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
@@ -165,32 +173,26 @@ fn leave_lost_end_behind<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     if operation == Operation::Tls {
-        handshake::give_up_all(mapping, goroutine, sink)?;
+        over::give_up_all(mapping, goroutine, Some(operation), sink)?;
     }
     let Some(Nested { span: Open::Section(key), .. }) = mapping.innermost_section(goroutine) else {
         return Ok(());
     };
-    let Some(section) = mapping.open.section_mut(key) else { return Ok(()) };
-    let was_on_stack = match &section.what {
-        What::Operation(open) if open.operation == operation => open.was_on_stack,
+    let was_on_stack = match mapping.open.section(key).map(|section| &section.what) {
+        Some(What::Operation(open)) if open.operation == operation => open.was_on_stack,
         _ => return Ok(()),
     };
-    if operation == Operation::HttpClient {
-        return Ok(());
-    }
-    match event.stack().filter(|_| was_on_stack).map(operations::handshakes_in) {
-        Some(2..) => Ok(()),
-        Some(_) => {
-            let time = event.raw_time();
+    let time = event.raw_time();
+    let calls = event.stack().map(|stack| operations::calls_in(operation, stack));
+    match calls {
+        Some(2..) if was_on_stack => {}
+        Some(_) if was_on_stack => {
             mapping.abandon(key, goroutine, time);
-            mapping.end_unfinished(key, Ending::unseen(time), sink)
+            mapping.end_unfinished(key, Ending::unseen(time), sink)?;
         }
-        None => {
-            section.span.meanwhile = Meanwhile::Unknown;
-            mapping.goroutines.close(goroutine, Open::Section(key));
-            Ok(())
-        }
+        _ => over::seems_over(mapping, key, goroutine, time),
     }
+    Ok(())
 }
 
 /// Ends the operation that began first, where there are too many.

@@ -51,9 +51,22 @@ pub(crate) fn range<S: Sinks + ?Sized>(
     };
     let Some(key) = key_of(event, &range) else { return Ok(()) };
     if !mapping.ranges.open.contains_key(&key) {
+        if is_end && !may_have_begun_before(mapping, key) {
+            mapping.counters.surplus_range_ends += 1;
+            return Ok(());
+        }
         begin(mapping, event, key, range.kind, !is_begin);
     }
     if is_end { end(mapping, event, key, sink) } else { Ok(()) }
+}
+
+/// Whether a range may have begun before the trace. Each generation tells which are under way.
+fn may_have_begun_before(mapping: &Mapping, key: Key) -> bool {
+    let may_be_older = match key.owner {
+        Owner::Goroutine(id) => mapping.goroutines.may_be_older(id),
+        _ => true,
+    };
+    mapping.timeline.is_in_first_generation() && may_be_older
 }
 
 fn begin(mapping: &mut Mapping, event: &Event<'_>, key: Key, kind: RangeKind<'_>, lacks_start: bool) {
@@ -63,7 +76,7 @@ fn begin(mapping: &mut Mapping, event: &Event<'_>, key: Key, kind: RangeKind<'_>
     }
     let identity = Identity::new(&mapping.facts(&Scope::Range, event, TaskId::BACKGROUND, !lacks_start));
     let name = name_of(mapping, kind);
-    let mut span = match lacks_start {
+    let mut span = match lacks_start && may_have_begun_before(mapping, key) {
         true => mapping.unstarted_span(identity, name, TaskId::BACKGROUND),
         false => mapping.open_span(identity, name, event, TaskId::BACKGROUND),
     };
@@ -82,7 +95,7 @@ fn end<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let Some(OpenRange { span, lacks_start }) = mapping.ranges.open.remove(&key) else { return Ok(()) };
-    let ending = Ending::seen(event.raw_time(), None);
+    let ending = Ending::by(event, None);
     let ending = if lacks_start { ending.without_start() } else { ending };
     finish(mapping, key, span, ending, sink)
 }

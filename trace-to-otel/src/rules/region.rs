@@ -74,7 +74,7 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     if goroutine.is_some_and(|goroutine| is_end_of_dropped(mapping, goroutine)) {
         return Ok(());
     }
-    let end = Ending::seen(event.raw_time(), goroutine);
+    let end = Ending::by(event, goroutine);
     let name_id = region.name_id.0;
     let (task, thread) = (region.task, event.thread());
     // Nearly always it is the innermost one, of a name that is known.

@@ -356,8 +356,8 @@ fn begin(
     let facts = mapping.facts(&kind.scope(), event, TaskId::BACKGROUND, !was_there).at_depth(depth);
     let identity: Identity = parent.child(&facts);
     let begin = match was_there {
-        true => mapping.timeline.beginning(),
-        false => (start.estimate, mapping.timeline.wall()),
+        true if mapping.goroutines.may_be_older(goroutine) => mapping.timeline.beginning(),
+        _ => (start.estimate, mapping.timeline.wall()),
     };
     let place = Place {
         goroutine: Some(goroutine),

@@ -45,7 +45,7 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     span.kind = kind;
     mapping.goroutines.bind(&mut span, Open::Task(task.id));
     mapping.note_overlap(&span);
-    mapping.open.tasks.open.insert(task.id, span);
+    mapping.open.tasks.begin(task.id, span);
     Ok(())
 }
 
@@ -55,14 +55,14 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     task: Task<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    let end = Ending::seen(event.raw_time(), mapping.goroutine(event));
+    let end = Ending::by(event, mapping.goroutine(event));
     mapping.finish_abandoned_regions(task.id, sink)?;
     if mapping.open.tasks.span(task.id).is_some() {
         return finish(mapping, task.id, end, sink);
     }
     let mentioned = match mapping.open.tasks.mentioned.remove(&task.id) {
         Some(mentioned) => mentioned,
-        None if mapping.open.tasks.knows(task.id) => {
+        None if mapping.open.tasks.knows(task.id) || mapping.open.tasks.is_newer(task.id) => {
             mapping.counters.repeated_task_ends += 1;
             return Ok(());
         }
@@ -70,6 +70,10 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     };
     let name = mapping.texts.name(task.name, "(unknown task)");
     let mut span = mapping.unstarted_span(mentioned.identity, name, task.id);
+    if mapping.open.tasks.is_newer(task.id) {
+        // Its begin is lost, and not before the trace.
+        (span.start, span.wall) = (mentioned.since, mentioned.wall);
+    }
     span.take_over(mentioned.notes, mentioned.wall);
     remember_ended(mapping, task.id, span.identity.place(None).context);
     mapping.emit(Form::plain(Scope::Task), span, None, end.without_start(), sink)
