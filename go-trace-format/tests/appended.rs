@@ -29,7 +29,7 @@ fn read(mut reader: Reader<'_>) -> (Vec<String>, usize) {
     while let Some(event) = reader.next_event().expect("salvage never fails") {
         match event.kind() {
             EventKind::Sync(sync) => {
-                begun += usize::from(sync.generation.is_some() && sync.continuity != Continuity::Next)
+                begun += usize::from(sync.generation.is_some() && sync.continuity != Continuity::Next);
             }
             _ => events.push(fingerprint(&event)),
         }

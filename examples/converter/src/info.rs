@@ -6,7 +6,7 @@ use std::{
 };
 
 use go_trace_format::{
-    Event, EventKind, EventType, Reader, Time, Version, WallTime,
+    Dialect, Event, EventKind, EventType, Reader, Time, Version, WallTime,
     event::{GoroutineId, ThreadId},
 };
 use serde::Serialize;
@@ -45,6 +45,8 @@ pub(crate) fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
 /// What is counted event by event.
 struct Counts {
     events: [u64; 256],
+    /// Of the traces that are put together in the file.
+    formats: Vec<(Version, Dialect)>,
     generations: BTreeSet<u64>,
     threads: HashSet<ThreadId>,
     goroutines: HashSet<GoroutineId>,
@@ -56,6 +58,7 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             events: [0; 256],
+            formats: Vec::new(),
             generations: BTreeSet::new(),
             threads: HashSet::new(),
             goroutines: HashSet::new(),
@@ -70,6 +73,10 @@ impl Counts {
         match event.kind() {
             // The reader's own, not the program's.
             EventKind::Sync(sync) => {
+                let format = (event.tables().version(), event.tables().dialect());
+                if sync.generation.is_some() && !self.formats.contains(&format) {
+                    self.formats.push(format);
+                }
                 self.generations.extend(sync.generation);
                 return;
             }
@@ -96,9 +103,9 @@ struct Info<'a> {
     file: &'a str,
     /// The header's version.
     header: String,
-    dialect: &'static str,
+    dialect: String,
     /// The Go releases that write this header.
-    go_version: &'static str,
+    go_version: String,
     bytes: u64,
     generations: BTreeSet<u64>,
     events: u64,
@@ -130,11 +137,15 @@ impl<'a> Info<'a> {
     fn new(file: &'a str, reader: &Reader<'_>, counts: Counts) -> Self {
         let kinds = EventType::all().iter().map(|&kind| (kind.spec().name, counts.events[kind as usize]));
         let losses = reader.losses();
+        let formats = match counts.formats.is_empty() {
+            true => vec![(reader.version(), reader.dialect())],
+            false => counts.formats,
+        };
         Self {
             file,
-            header: reader.version().to_string(),
-            dialect: reader.dialect().name(),
-            go_version: written_by(reader.version()),
+            header: listed(formats.iter().map(|(version, _)| version.to_string())),
+            dialect: listed(formats.iter().map(|(_, dialect)| dialect.name().to_owned())),
+            go_version: listed(formats.iter().map(|(version, _)| written_by(*version).to_owned())),
             bytes: reader.bytes_read(),
             generations: counts.generations,
             events: counts.events.iter().sum(),
@@ -192,6 +203,17 @@ impl<'a> Info<'a> {
             _ => "0".to_owned(),
         }
     }
+}
+
+/// Each once, in the order of the traces.
+fn listed(texts: impl Iterator<Item = String>) -> String {
+    let mut listed: Vec<String> = Vec::new();
+    for text in texts {
+        if !listed.contains(&text) {
+            listed.push(text);
+        }
+    }
+    listed.join(", ")
 }
 
 /// The Go releases whose traces have this header.

@@ -54,6 +54,15 @@ fn each_is_a_process_as_in_files_of_their_own() {
 }
 
 #[test]
+fn info_tells_the_formats_of_all() {
+    let told = String::from_utf8(quiet(&["info", "-"], &together())).expect("UTF-8");
+    for (what, expected) in [("header", "go 1.22, go 1.26, go 1.23"), ("dialect", "stock, fork")] {
+        let line = told.lines().find(|line| line.starts_with(what)).expect("a line");
+        assert!(line.contains(expected), "{line}");
+    }
+}
+
+#[test]
 fn filter_writes_each_with_its_own_header() {
     for arguments in [&[][..], &["--keep", "core,tracing"]] {
         let filter = [&["filter", "-", "--out", "-"], arguments].concat();

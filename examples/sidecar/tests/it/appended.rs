@@ -25,7 +25,7 @@ fn each_trace_of_a_file_is_of_its_own_process() {
     // Each goes out as what its own trace tells.
     let mut formats: BTreeMap<_, usize> = BTreeMap::new();
     for seen in receiver.spans() {
-        let is_approximate = seen.resource.get("gotrace.clock").is_some();
+        let is_approximate = seen.resource.contains_key("gotrace.clock");
         *formats.entry((seen.resource["gotrace.format.version"].clone(), is_approximate)).or_default() += 1;
     }
     let mut expected: BTreeMap<_, usize> = BTreeMap::new();
