@@ -117,10 +117,7 @@ impl Events<'_> {
     /// As [`Reader::next_event`](crate::Reader::next_event).
     #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        Ok(match self.make_ready()? {
-            true => Some(Event { tables: &self.generation.tables, record: self.sequencer.take() }),
-            false => None,
-        })
+        Ok(self.make_ready()?.then(|| self.sequencer.take(self.generation)))
     }
 
     /// The next events, one at least, or `None` at the end of the generation: what [`next_event`](Self::next_event) would
@@ -131,13 +128,7 @@ impl Events<'_> {
     /// As [`Reader::next_events`](crate::Reader::next_events).
     #[inline]
     pub fn next_events(&mut self) -> Result<Option<ReadyEvents<'_>>, Error> {
-        Ok(match self.make_ready()? {
-            true => {
-                let records = self.sequencer.take_all().iter();
-                Some(ReadyEvents { tables: &self.generation.tables, records })
-            }
-            false => None,
-        })
+        Ok(self.make_ready()?.then(|| self.sequencer.take_all(self.generation)))
     }
 
     #[inline]

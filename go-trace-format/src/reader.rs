@@ -347,7 +347,7 @@ impl<'a> Reader<'a> {
         if !self.sequencer.is_ready() && !self.go_on()? {
             return Ok(None);
         }
-        Ok(Some(Event { tables: &self.generation.tables, record: self.sequencer.take() }))
+        Ok(Some(self.sequencer.take(&self.generation)))
     }
 
     /// The next events, one at least, or `None` at the end: what [`next_event`](Self::next_event) would give one by one.
@@ -363,8 +363,7 @@ impl<'a> Reader<'a> {
         if !self.sequencer.is_ready() && !self.go_on()? {
             return Ok(None);
         }
-        let records = self.sequencer.take_all().iter();
-        Ok(Some(ReadyEvents { tables: &self.generation.tables, records }))
+        Ok(Some(self.sequencer.take_all(&self.generation)))
     }
 
     #[cold]

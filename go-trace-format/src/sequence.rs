@@ -5,7 +5,7 @@
 use crate::{
     cursor::WINDOW,
     error::Error,
-    event::Record,
+    event::{Event, ReadyEvents, Record},
     generation::Generation,
     id::ThreadId,
     losses::{Loss, Losses},
@@ -85,20 +85,20 @@ impl Sequencer {
         self.delivered < self.ready
     }
 
-    /// The next event, which must be ready.
+    /// The next event, which must be ready, and of `generation`.
     #[inline(always)]
-    pub(crate) fn take(&mut self) -> &Record {
+    pub(crate) fn take<'s>(&'s mut self, generation: &'s Generation<'s>) -> Event<'s> {
         let record = &self.buffer[self.delivered];
         self.delivered += 1;
-        record
+        Event { tables: &generation.tables, record }
     }
 
-    /// All events that are ready.
+    /// All events that are ready, which must be of `generation`.
     #[inline]
-    pub(crate) fn take_all(&mut self) -> &[Record] {
-        let records = &self.buffer[self.delivered..self.ready];
+    pub(crate) fn take_all<'s>(&'s mut self, generation: &'s Generation<'s>) -> ReadyEvents<'s> {
+        let records = self.buffer[self.delivered..self.ready].iter();
         self.delivered = self.ready;
-        records
+        ReadyEvents { tables: &generation.tables, records }
     }
 
     pub(crate) fn order(&mut self) -> &mut Order {
