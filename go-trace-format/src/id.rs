@@ -8,6 +8,7 @@ macro_rules! ids {
         // A number and nothing more.
         #[allow(clippy::exhaustive_structs)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
         pub struct $name(
             /// The number in the trace.
             pub $inner,

@@ -23,6 +23,8 @@ mod order;
 mod process;
 mod reader;
 mod sequence;
+#[cfg(feature = "serde")]
+mod serialize;
 mod snapshots;
 pub mod spec;
 mod stream;

@@ -14,6 +14,8 @@ mod hex;
 mod id;
 mod log_carrier;
 mod propagate;
+#[cfg(feature = "serde")]
+mod serialize;
 #[cfg(feature = "opentelemetry")]
 mod span_context;
 mod traceparent;

@@ -5,6 +5,7 @@
 ///
 /// All but [`gc_assist`](Self::gc_assist) sum to the span's duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Anatomy {
     /// It ran.

@@ -10,6 +10,7 @@ use crate::span::{Attribute, SpanContext, UnixTime};
 /// It has no severity, since Go's logs have none, and it was observed when it was written: the trace is its first
 /// observer.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct LogRecord {
     /// When it was written.

@@ -17,6 +17,7 @@ use crate::anatomy::Anatomy;
 
 /// A moment on the wall clock as OTLP has it: nanoseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 // A number and nothing more.
 #[allow(clippy::exhaustive_structs)]
 pub struct UnixTime(
@@ -33,6 +34,7 @@ impl From<UnixTime> for SystemTime {
 
 /// A finished span. Its fields are those of OTLP's `Span` (`opentelemetry/proto/trace/v1/trace.proto`).
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Span {
     /// The trace that it belongs to.
@@ -139,6 +141,7 @@ impl Span {
 
 /// The parent of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Parent {
     /// Its id.
@@ -157,6 +160,7 @@ impl Parent {
 
 /// Which span of which trace, and the flags of that trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 // Aligned as numbers are: of bytes that have just been copied in other pieces than they are read in, the processor waits
 // for everything that was stored before.
 #[repr(align(8))]
@@ -180,6 +184,7 @@ impl SpanContext {
 
 /// Another span that a span has to do with. OTLP: `Span.Link`.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Link {
     /// The trace of the other span.
@@ -225,6 +230,7 @@ impl From<SpanContext> for Link {
 
 /// What in a Go trace a span stands for; the instrumentation scope that it goes out under.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Scope {
     /// A user task. Go: `runtime/trace.NewTask`.
@@ -262,6 +268,7 @@ pub enum Scope {
 /// assert_eq!((scope.name(), scope.version()), ("example.com/billing", "1.4.0"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct InstrumentationScope {
     /// Its name, by which receivers tell scopes apart.
@@ -364,6 +371,7 @@ impl fmt::Display for Scope {
 
 /// Which side of a call a span is. OTLP: `Span.SpanKind`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum SpanKind {
     /// Neither: something within a process.
@@ -414,6 +422,7 @@ impl fmt::Display for SpanKind {
 
 /// How a span ended. OTLP: `Status`. Only a failure has a description, as the specification wants it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Status {
     /// Nobody has said.
@@ -477,6 +486,7 @@ impl fmt::Display for Status {
 
 /// A moment within a span.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SpanEvent {
     /// When.
@@ -496,6 +506,7 @@ impl SpanEvent {
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Attribute {
     /// The key: of OpenTelemetry's semantic conventions, or one under `gotrace.`.
@@ -513,6 +524,7 @@ impl Attribute {
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Value {
     /// A text, sanitized where the program chose it.

@@ -109,6 +109,7 @@ impl Record {
 
 /// What an event says, typed. Go: `trace.EventKind` with the accessors of `trace.Event`.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum EventKind<'t> {
     /// A generation begins, or the trace ends.
@@ -149,6 +150,7 @@ pub enum EventKind<'t> {
 
 /// A synchronisation point: the beginning of a generation, or the end of the trace. Go: `trace.Sync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SyncPoint {
     /// The how many-th of the trace, from 1.

@@ -9,6 +9,7 @@ use crate::{
 
 /// What kind of operation. Starts and ends pair by it and the span id, and they nest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Operation {
     /// A server serves an HTTP request.
@@ -33,6 +34,7 @@ impl Operation {
 
 /// An operation begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct OperationStart<'t> {
     /// What kind.
@@ -48,6 +50,7 @@ pub struct OperationStart<'t> {
 
 /// An operation ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct OperationEnd<'t> {
     /// What kind.
@@ -60,6 +63,7 @@ pub struct OperationEnd<'t> {
 
 /// How an operation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum Outcome<'t> {
     /// An HTTP server's response.
@@ -111,6 +115,7 @@ macro_rules! codes {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)* }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
@@ -206,6 +211,7 @@ codes! {
 
 /// A version of SSL or TLS by its number in the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 #[allow(clippy::exhaustive_structs)] // A number and nothing more.
 pub struct TlsVersion(
     /// 0x0301 for TLS 1.0 up to 0x0304 for TLS 1.3.

@@ -37,6 +37,7 @@ impl fmt::Display for RangeKind<'_> {
 
 /// What a range belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Scope {
     /// The whole process.
@@ -60,6 +61,7 @@ impl fmt::Display for Scope {
 
 /// What a proc's sweep did, told at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Sweep {
     /// Bytes swept.
@@ -70,6 +72,7 @@ pub struct Sweep {
 
 /// A range of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Range<'t> {
     /// What it is.

@@ -11,6 +11,7 @@ use crate::{
 
 /// The state of a goroutine. Go: `trace.GoState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum GoroutineState {
@@ -61,6 +62,7 @@ impl fmt::Display for GoroutineState {
 
 /// The state of a proc. Go: `trace.ProcState`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u8)]
 #[non_exhaustive]
 pub enum ProcState {
@@ -103,6 +105,7 @@ impl fmt::Display for ProcState {
 
 /// A goroutine goes from one state to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct GoroutineTransition<'t> {
     /// Which goroutine. Often not the one that the event happened on.
@@ -153,6 +156,7 @@ impl<'t> GoroutineTransition<'t> {
 
 /// A proc goes from one state to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ProcTransition {
     /// Which proc. Where it is stolen, not the one of the event's thread.

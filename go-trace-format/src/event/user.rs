@@ -8,6 +8,7 @@ use crate::{
 
 /// A user task. Go: `trace.Task`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Task<'t> {
     /// Its id.
@@ -41,6 +42,7 @@ impl<'t> Task<'t> {
 
 /// A user region: a stretch of one goroutine's time. Go: `trace.Region`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Region<'t> {
     /// The task that it belongs to; [`TaskId::BACKGROUND`] for none.
@@ -60,6 +62,7 @@ impl<'t> Region<'t> {
 
 /// A user log message. Go: `trace.Log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Log<'t> {
     /// The task that it belongs to; [`TaskId::BACKGROUND`] for none.
@@ -89,6 +92,7 @@ impl<'t> Log<'t> {
 
 /// A label on a goroutine. Go: `trace.Label`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Label<'t> {
     /// The label.

@@ -21,6 +21,7 @@ use crate::{
 ///
 /// Comparable within one process only. [`Clock::wall_time`] makes wall time of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 // A number and nothing more.
 #[allow(clippy::exhaustive_structs)]
 pub struct Time(
@@ -47,6 +48,7 @@ impl fmt::Display for Time {
 ///
 /// 128 bits hold every value that a trace can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 #[allow(clippy::exhaustive_structs)]
 pub struct WallTime(
     /// Nanoseconds.
@@ -84,6 +86,7 @@ impl WallTime {
 
 /// One moment as three clocks saw it. Go: `trace.ClockSnapshot`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ClockSnapshot {
     /// The trace clock.

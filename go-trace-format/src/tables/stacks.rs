@@ -84,6 +84,7 @@ impl<'t> IntoIterator for Stack<'t> {
 
 /// One frame of a stack. Go: `trace.StackFrame`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Frame<'t> {
     /// The program counter. It tells functions of one process apart, across its generations.
