@@ -56,8 +56,8 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Bytes are not the state of a [`Mapper`](crate::Mapper), or that of another version of this crate. The mapper has to
-/// begin anew: spans that were open go out as incomplete.
+/// Bytes are not the state of a [`Mapper`](crate::Mapper), or of a [`MetricsCollector`](crate::MetricsCollector), or that of
+/// another version of this crate. It has to begin anew: spans that were open go out as incomplete, and counts begin again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MapperStateError {
@@ -67,11 +67,7 @@ pub struct MapperStateError {
 
 impl fmt::Display for MapperStateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "not a mapper's saved state, or another version's, at byte {}: begin without it",
-            self.offset
-        )
+        write!(f, "not a saved state, or another version's, at byte {}: begin without it", self.offset)
     }
 }
 

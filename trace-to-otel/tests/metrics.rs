@@ -3,7 +3,7 @@
 mod common;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs,
 };
 
@@ -328,17 +328,19 @@ fn create(script: &mut Script<'_>) {
     script.event(7, EventType::HeapAlloc, &[4321]);
 }
 
+/// Goroutine 7 ends, and 8 gets its processor.
+fn hand_over(script: &mut Script<'_>) {
+    script.event(7, EventType::ProcStatus, &[7, 1]);
+    script.event(7, EventType::GoStatus, &[7, 7, 2]);
+    script.event(7, EventType::GoStatus, &[8, u64::MAX, 1]);
+    script.event(7, EventType::GoStatus, &[9, u64::MAX, 1]);
+    script.event(7, EventType::GoDestroy, &[]);
+    script.event(7, EventType::GoStart, &[8, 1]);
+}
+
 #[test]
 fn states_survive_generations() {
-    let next: Act<'_> = &|script| {
-        script.event(7, EventType::ProcStatus, &[7, 1]);
-        script.event(7, EventType::GoStatus, &[7, 7, 2]);
-        script.event(7, EventType::GoStatus, &[8, u64::MAX, 1]);
-        script.event(7, EventType::GoStatus, &[9, u64::MAX, 1]);
-        script.event(7, EventType::GoDestroy, &[]);
-        script.event(7, EventType::GoStart, &[8, 1]);
-    };
-    let generations = collect(&trace(Dialect::Stock, &[(1, &create), (2, next)]));
+    let generations = collect(&trace(Dialect::Stock, &[(1, &create), (2, &hand_over)]));
     let counts: Vec<_> =
         generations.iter().map(|metrics| value(metrics, names::GO_GOROUTINE_COUNT)).collect();
     assert_eq!(counts, [Some(2), Some(1)]);
@@ -367,4 +369,73 @@ fn nothing_survives_a_gap() {
     assert_eq!(interval(waits), (UnixTime(time(5, 0)), UnixTime(time(5, 4))));
     let count = find(&generations[1], names::GO_GOROUTINE_COUNT).expect("counted");
     assert_eq!(interval(count).0, UnixTime(time(5, 0)));
+}
+
+/// The metrics of traces of one process, by a collector that is written down between them; no generation counts twice.
+fn collect_one_by_one(traces: &[impl AsRef<[u8]>]) -> Vec<Vec<Metric>> {
+    let (mut generations, mut known) = (Vec::new(), HashSet::new());
+    let mut state = MetricsCollector::new(UnixTime(EPOCH)).save();
+    for trace in traces {
+        let mut collector = MetricsCollector::load(UnixTime(EPOCH), &state).expect("what was saved");
+        let reader = Reader::from_slice(trace.as_ref()).expect("a trace");
+        let mut reader = reader.leaving_out(|generation| !known.insert(generation.key()));
+        while let Some(event) = reader.next_event().expect("slices can be read") {
+            generations.extend(collector.event(&event));
+        }
+        generations.extend(collector.finish());
+        state = collector.save();
+    }
+    generations
+}
+
+#[test]
+fn several_traces_of_a_process_give_what_one_gives() {
+    let acts: [(u64, Act<'_>); 2] = [(1, &create), (2, &hand_over)];
+    let apart = acts.map(|act| trace(Dialect::Stock, &[act]));
+    assert_eq!(collect_one_by_one(&apart), collect(&trace(Dialect::Stock, &acts)));
+    // What does not follow on begins anew.
+    let gap: [(u64, Act<'_>); 2] = [(1, &create), (5, &hand_over)];
+    let apart = gap.map(|act| trace(Dialect::Stock, &[act]));
+    assert_eq!(collect_one_by_one(&apart), apart.iter().flat_map(|trace| collect(trace)).collect::<Vec<_>>());
+}
+
+#[test]
+fn overlapping_snapshots_give_what_a_reader_gives_that_follows() {
+    for flight in ["go1.25/flight-whole", "go1.26/flight-whole", "go1.27/flight-whole"] {
+        let snapshots: Vec<_> =
+            (0..4).map(|number| common::read(&format!("{flight}.{number}.trace"))).collect();
+        let mut collector = MetricsCollector::new(UnixTime(EPOCH));
+        let (mut generations, mut earlier) = (Vec::new(), None::<Reader<'_>>);
+        for snapshot in &snapshots {
+            let reader = Reader::from_slice(snapshot).expect("a trace");
+            let mut reader = match earlier {
+                Some(earlier) => reader.follow(earlier),
+                None => reader,
+            };
+            while let Some(event) = reader.next_event().expect("slices can be read") {
+                generations.extend(collector.event(&event));
+            }
+            earlier = Some(reader);
+        }
+        generations.extend(collector.finish());
+        assert!(generations.len() > 3);
+        assert_eq!(collect_one_by_one(&snapshots), generations, "{flight}");
+    }
+}
+
+#[test]
+fn what_is_no_saved_state_is_refused() {
+    let mut collector = MetricsCollector::new(UnixTime(EPOCH));
+    let trace = common::read("go1.27/generations.trace");
+    let mut reader = Reader::from_slice(&trace).expect("a trace");
+    while let Some(event) = reader.next_event().expect("slices can be read") {
+        collector.event(&event);
+    }
+    let state = collector.save();
+    let load = |state: &[u8]| MetricsCollector::load(UnixTime(EPOCH), state);
+    assert_eq!(load(&state).expect("what was saved").save(), state);
+    for length in 0..state.len() {
+        assert!(load(&state[..length]).is_err(), "{length}");
+    }
+    assert!(load(&[&state[..], &[0]].concat()).is_err());
 }

@@ -89,3 +89,6 @@ fn is_system(transition: &GoroutineTransition<'_>) -> Option<bool> {
     let entry = entry.filter(|_| depth < MAX_FRAMES_PER_STACK)?.function.as_bytes();
     Some(entry.starts_with(b"runtime.") && !COUNTED.contains(&entry))
 }
+
+crate::saved::saved!(Goroutines { live, generation });
+crate::saved::saved!(Goroutine { runnable_since, generation, is_system });

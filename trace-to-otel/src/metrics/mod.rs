@@ -5,7 +5,7 @@ mod goroutines;
 
 use std::borrow::Cow;
 
-use go_trace_format::{Continuity, Event, EventKind, EventType, Time, event::RangeKind};
+use go_trace_format::{Continuity, Event, EventKind, EventType, GenerationKey, Time, event::RangeKind};
 use opentelemetry_semantic_conventions::metric::{
     GO_GOROUTINE_COUNT, GO_MEMORY_GC_CYCLES, GO_MEMORY_GC_GOAL, GO_MEMORY_GC_PAUSE_DURATION,
     GO_PROCESSOR_LIMIT, GO_SCHEDULE_DURATION,
@@ -15,6 +15,7 @@ use crate::{
     clock::{WallClock, nanoseconds},
     metric::{HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
     metrics::{durations::Durations, goroutines::Goroutines},
+    saved::{Input, MapperStateError, Saved},
     span::UnixTime,
 };
 
@@ -22,6 +23,9 @@ use crate::{
 const HEAP_OBJECTS: &str = "gotrace.memory.heap.objects";
 /// Pauses that are not the garbage collector's: `/sched/pauses/total/other:seconds`, of which no convention knows.
 const OTHER_PAUSE_DURATION: &str = "gotrace.pause.other.duration";
+
+/// What a saved state begins with; the last byte is its version.
+const MAGIC: [u8; 8] = *b"gtrmet\0\x01";
 
 /// Makes metrics of events, for each generation of a trace its own.
 ///
@@ -40,6 +44,9 @@ const OTHER_PAUSE_DURATION: &str = "gotrace.pause.other.duration";
 /// first generation of an unbroken row; behind a gap everything begins anew. What a generation does not tell is left
 /// out: histograms without values, and everything of the scheduler where the fork's filter kept it out. The counts are
 /// of all events, where `runtime/metrics` looks at the scheduling of one goroutine in eight.
+///
+/// A process may be recorded in several traces, each generation in one of them: who [saves](Self::save) the collector after
+/// one and [loads](Self::load) it for the next counts on where that generation follows on, as in one trace.
 ///
 /// Memory is bounded by the goroutines that live at once. Nothing is allocated per event.
 ///
@@ -62,12 +69,16 @@ const OTHER_PAUSE_DURATION: &str = "gotrace.pause.other.duration";
 #[derive(Debug)]
 pub struct MetricsCollector {
     clock: WallClock,
+    /// The last generation.
+    last: Option<GenerationKey>,
+    /// Whether it was of another reader, which nobody has told the next one.
+    is_resumed: bool,
     /// The generation under way; none before the first.
     generation: Option<Interval>,
     /// When the generation before ended, if nothing is missing between.
     last_end: UnixTime,
-    /// Since when sums count.
-    since: UnixTime,
+    /// Since when sums count; none before the first generation.
+    since: Option<UnixTime>,
     goroutines: Goroutines,
     /// Whether the generation has events of the scheduler.
     is_scheduled: bool,
@@ -101,9 +112,11 @@ impl MetricsCollector {
     pub fn new(base_time: UnixTime) -> Self {
         Self {
             clock: WallClock::new(base_time),
+            last: None,
+            is_resumed: false,
             generation: None,
             last_end: UnixTime(0),
-            since: UnixTime(0),
+            since: None,
             goroutines: Goroutines::default(),
             is_scheduled: false,
             stopping: None,
@@ -161,11 +174,58 @@ impl MetricsCollector {
         None
     }
 
-    /// The metrics of the generation under way, as nothing more will come. The collector is then as new.
+    /// The metrics of the generation under way, as nothing more comes of it. Where what comes next does not follow on, the
+    /// collector is then as new.
     pub fn finish(&mut self) -> Option<Vec<Metric>> {
         let metrics = self.end_generation();
-        self.forget();
+        self.generation = None;
         metrics
+    }
+
+    /// What the collector has to know to go on with later traces of the process, after [`finish`](Self::finish): what it
+    /// counts of a generation that is under way is not part of it. The same state gives the same bytes.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = MAGIC.to_vec();
+        let Self { clock, last, last_end, since, goroutines, stopping, values, .. } = self;
+        clock.save(&mut out);
+        last.save(&mut out);
+        last_end.save(&mut out);
+        since.save(&mut out);
+        goroutines.save(&mut out);
+        stopping.save(&mut out);
+        values.save(&mut out);
+        out
+    }
+
+    /// A collector that goes on where another one [was saved](Self::save), if the next generation follows on the last one:
+    /// its number and the trace clock tell.
+    ///
+    /// # Errors
+    ///
+    /// [`MapperStateError`] where `state` is not what [`save`](Self::save) gives in this version. It may be any bytes:
+    /// memory is bounded by their number.
+    pub fn load(base_time: UnixTime, state: &[u8]) -> Result<Self, MapperStateError> {
+        let mut input = Input::new(state);
+        let loaded = Self::loaded(base_time, &mut input);
+        loaded.filter(|_| input.is_empty()).ok_or_else(|| input.error())
+    }
+
+    fn loaded(base_time: UnixTime, input: &mut Input<'_>) -> Option<Self> {
+        if input.take(MAGIC.len())? != MAGIC {
+            return None;
+        }
+        Some(Self {
+            clock: Saved::load(input)?,
+            last: Saved::load(input)?,
+            is_resumed: true,
+            last_end: Saved::load(input)?,
+            since: Saved::load(input)?,
+            goroutines: Saved::load(input)?,
+            stopping: Saved::load(input)?,
+            values: Saved::load(input)?,
+            ..Self::new(base_time)
+        })
     }
 
     #[cold]
@@ -174,21 +234,26 @@ impl MetricsCollector {
         // The end of the trace is not that of the process: the next snapshot may go on.
         sync.generation?;
         let metrics = self.end_generation();
-        if sync.continuity != Continuity::Next {
+        let key = event.generation_key();
+        let follows = match sync.continuity {
+            Continuity::Next => true,
+            Continuity::Start => false,
+            _ => self.is_resumed && self.last.is_some_and(|last| key.goes_on_from(&last)),
+        };
+        if !follows {
             self.forget();
         }
+        (self.last, self.is_resumed) = (Some(key), false);
         self.clock.begin_generation(event, false);
         let begin = event.raw_time();
-        if self.generation.is_none() {
-            self.since = self.clock.unix_time(begin);
-        }
+        self.since.get_or_insert(self.clock.unix_time(begin));
         self.generation = Some(Interval { begin, latest: begin });
         metrics
     }
 
     fn forget(&mut self) {
-        self.generation = None;
         self.last_end = UnixTime(0);
+        self.since = None;
         self.goroutines = Goroutines::default();
         self.stopping = None;
         self.values = Values::default();
@@ -232,7 +297,7 @@ impl MetricsCollector {
         .into_iter()
         .filter_map(|(name, unit, description, value)| {
             let value = i64::try_from(value?).unwrap_or(i64::MAX);
-            let point = NumberPoint::new(end, value).since(self.since);
+            let point = NumberPoint::new(end, value).since(self.since.unwrap_or(end));
             Some(counted((name, unit, description), Temporality::Cumulative, point))
         })
         .collect()
@@ -274,3 +339,5 @@ fn is_of_collector(event: &Event<'_>) -> bool {
         _ => false,
     }
 }
+
+crate::saved::saved!(Values { processor_limit, gc_goal, heap_objects });

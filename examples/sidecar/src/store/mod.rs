@@ -41,7 +41,7 @@ const PROCESSES: TableDefinition<'_, (u128, u64), &[u8]> = TableDefinition::new(
 const GENERATIONS: TableDefinition<'_, (u128, u128), (u64, u64)> = TableDefinition::new("generations");
 
 const FORMAT: &str = "format";
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 const PROGRESS: &str = "progress";
 
 /// How much of its file redb may keep in memory, in bytes.

@@ -77,6 +77,7 @@ pub(crate) struct Tail {
     /// What the mapper was, and what stands behind it, when the generation began.
     pub(crate) mapper: Vec<u8>,
     pub(crate) volume: Vec<u8>,
+    pub(crate) metrics: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +124,8 @@ pub(crate) struct ProcessRecord {
     /// The state of its mapper, and of what stands behind it.
     pub(crate) mapper: Vec<u8>,
     pub(crate) volume: Vec<u8>,
+    /// The state of what counts, where metrics are delivered.
+    pub(crate) metrics: Vec<u8>,
     /// Whether its open spans are on their way out: that was decided, and is not decided again.
     pub(crate) is_closing: bool,
 }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt, io};
 
 use go_trace_format::{
-    Content, Continuity, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions, TraceFrames,
+    Content, Continuity, Decompressed, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions,
+    TraceFrames,
 };
 use trace_to_otel::{Counters, Mapper, MetricsCollector, Resource, SpansAndLogs, UnixTime, Value, Volume};
 use twox_hash::XxHash3_128;
@@ -13,7 +14,7 @@ use super::{
     office::{Office, Passage},
     outbox::{Hand, Made, Making, Outbox},
     process,
-    trace::{self, Meter, Opened},
+    trace::{self, Opened},
 };
 use crate::{
     config::{Config, Logs, Mapping, SignalName},
@@ -62,7 +63,7 @@ pub(super) fn file(
     record: Option<&FileRecord>,
 ) -> Result<Mapped, Trouble> {
     let most = config.file.limits.max_generation_bytes.as_u64();
-    let opened = trace::open(&arrival.path, &arrival.version, arrival.is_whole, record, most)
+    let opened = trace::open(&arrival.path, &arrival.version, arrival.is_whole, record)
         .map_err(|error| unreadable(&error))?;
     let Opened { bytes, content, damage, shift, is_compressed } = opened;
     if is_compressed && !arrival.is_whole {
@@ -78,14 +79,10 @@ pub(super) fn file(
             let damage = damage.found().map(ToString::to_string);
             return Err(Trouble::Poison(damage.unwrap_or_else(|| "it is empty".to_owned())));
         }
-        Content::Stream => {
-            let meter = bytes.meter();
-            job.stream(TraceFrames::new(bytes).limit(most), &meter)?;
-        }
+        Content::Stream => job.stream(TraceFrames::new(bytes).limit(most))?,
         _ => {
-            let meter = bytes.meter();
-            let reader = ReaderOptions::new().read(bytes).map_err(|error| job.refuse(error))?;
-            job.trace(reader, meter)?;
+            let options = ReaderOptions::new().max_generation_bytes(most);
+            job.trace(options.read(bytes).map_err(|error| job.refuse(error))?)?;
         }
     }
     if let Some(damage) = damage.found() {
@@ -141,6 +138,18 @@ struct Live<'a> {
     metrics: Option<MetricsCollector>,
 }
 
+impl Live<'_> {
+    /// Sends the metrics of the generation that ends.
+    fn end_metrics(&mut self) -> Result<(), Stopped> {
+        let Some(metrics) = &mut self.metrics else { return Ok(()) };
+        for metric in metrics.finish().into_iter().flatten() {
+            self.volume.sink_mut().add_metric(&metric)?;
+        }
+        self.record.metrics = metrics.save();
+        Ok(())
+    }
+}
+
 impl<'a> Job<'a> {
     fn new(
         office: &'a mut Office,
@@ -175,19 +184,18 @@ impl<'a> Job<'a> {
     }
 
     /// Traces that came one after the other, each behind its length.
-    fn stream(&mut self, mut frames: TraceFrames<trace::Bounded>, meter: &Meter) -> Result<(), Trouble> {
+    fn stream(&mut self, mut frames: TraceFrames<Decompressed>) -> Result<(), Trouble> {
         loop {
-            meter.note_complete();
             match frames.next_frame() {
                 Ok(None) => return Ok(()),
                 Ok(Some(frame)) => {
                     let reader = Reader::from_slice(frame).map_err(|error| self.refuse(error))?;
-                    self.trace(reader, Meter::default())?;
+                    self.trace(reader)?;
                 }
                 Err(Error::TruncatedFrame { .. }) if self.arrival.is_whole => {
                     // Of what is cut off, the beginning is worth reading.
                     if let Ok(reader) = Reader::from_slice(frames.truncated()) {
-                        self.trace(reader, Meter::default())?;
+                        self.trace(reader)?;
                     }
                     tracing::warn!(file = self.name, "the stream breaks off");
                     return Ok(());
@@ -199,13 +207,12 @@ impl<'a> Job<'a> {
     }
 
     /// One trace, or one snapshot.
-    fn trace(&mut self, reader: Reader<'_>, meter: Meter) -> Result<(), Trouble> {
+    fn trace(&mut self, reader: Reader<'_>) -> Result<(), Trouble> {
         let account = self.account.clone();
         let header = reader.version();
         let telemetry = self.telemetry.clone();
         let mut reader = reader.leaving_out(move |generation| {
             telemetry.beat();
-            meter.note_complete();
             account.is_known(generation)
         });
         loop {
@@ -278,8 +285,8 @@ impl<'a> Job<'a> {
             Some(cut) => processes.find(|(_, process)| process.last == cut.generation),
         };
         let (id, mut record) = found.unwrap_or_else(|| (next, new_process(origin, admitted, event)));
-        if let Some(Tail { mapper, volume, .. }) = self.cut.take() {
-            (record.mapper, record.volume) = (mapper, volume);
+        if let Some(Tail { mapper, volume, metrics, .. }) = self.cut.take() {
+            (record.mapper, record.volume, record.metrics) = (mapper, volume, metrics);
         }
         let begun = Begun::new(self.config, &record, self.base_time());
         let passage = self.passage.take().unwrap_or_else(|| {
@@ -287,7 +294,7 @@ impl<'a> Job<'a> {
             let (path, version) = (self.name.to_owned(), self.arrival.version);
             office.passage(Progress { path, version, fingerprint, accepted: 0 })
         });
-        let metrics = begun.making.metrics.map(|_| MetricsCollector::new(begun.base_time));
+        let metrics = begun.making.metrics.map(|_| begun.collector(&record));
         let (mapper, volume) = begun.open(Hand::Send(office, passage), &record);
         (record.last, record.threads) = (admitted.key, admitted.threads.clone());
         self.account.note_process(admitted, id);
@@ -298,14 +305,11 @@ impl<'a> Job<'a> {
 
     /// Nothing more comes of the process for now. What is open in it stays so.
     fn end_process(&mut self) -> Result<(), Trouble> {
-        let Some(Live { id, mut record, mapper, before, mut volume, metrics }) = self.live.take() else {
-            return Ok(());
-        };
+        let Some(mut live) = self.live.take() else { return Ok(()) };
+        live.end_metrics()?;
+        let Live { id, mut record, mapper, before, mut volume, .. } = live;
         record.volume = volume.save()?;
         record.mapper = mapper.save();
-        for metric in metrics.and_then(|mut metrics| metrics.finish()).into_iter().flatten() {
-            volume.sink_mut().add_metric(&metric)?;
-        }
         volume.sink_mut().finish()?;
         count(&mut self.tally, &before, mapper.counters(), &volume);
         if let Hand::Send(office, passage) = volume.into_sink().into_hand() {
@@ -322,8 +326,10 @@ impl<'a> Job<'a> {
         live.volume.flush()?;
         // Files that go afterwards do not grow.
         if self.arrival.is_whole && self.arrival.afterwards == Afterwards::Keep {
-            let volume = live.volume.save()?;
-            self.tail = Some(Tail { generation: live.record.last, mapper: live.mapper.save(), volume });
+            live.end_metrics()?;
+            let (mapper, volume) = (live.mapper.save(), live.volume.save()?);
+            let metrics = live.record.metrics.clone();
+            self.tail = Some(Tail { generation: live.record.last, mapper, volume, metrics });
         }
         Ok(())
     }
@@ -351,16 +357,14 @@ impl<'a> Job<'a> {
             Some(io::ErrorKind::WouldBlock | io::ErrorKind::UnexpectedEof) if !self.arrival.is_whole => {
                 Trouble::Nothing
             }
-            Some(io::ErrorKind::FileTooLarge) if self.arrival.is_whole => {
+            Some(_) => Trouble::Later(format!("it cannot be read: {error}")),
+            // Of what is still being written, the end is awaited before it is judged.
+            None if !self.arrival.is_whole => Trouble::Nothing,
+            None if matches!(error, Error::GenerationTooLarge { .. }) => {
                 let most = self.config.file.limits.max_generation_bytes;
                 Trouble::Poison(format!("a generation is larger than [limits] max_generation_bytes = {most}"))
             }
-            Some(kind) if kind != io::ErrorKind::FileTooLarge => {
-                Trouble::Later(format!("it cannot be read: {error}"))
-            }
-            // Of what is still being written, the end is awaited before it is judged.
-            _ if !self.arrival.is_whole => Trouble::Nothing,
-            _ => Trouble::Poison(error.to_string()),
+            None => Trouble::Poison(error.to_string()),
         }
     }
 
@@ -407,13 +411,15 @@ fn new_process(origin: &Origin, admitted: &Admitted, event: &Event<'_>) -> Proce
         told: told.map(|attribute| (attribute.key.to_string(), attribute.value.to_string())).collect(),
         mapper: Vec::new(),
         volume: Vec::new(),
+        metrics: Vec::new(),
         is_closing: false,
     }
 }
 
 /// What the batches of a file may depend on, whichever of the processes its traces are of.
 fn states(processes: &BTreeMap<ProcessId, ProcessRecord>) -> Vec<u8> {
-    processes.values().flat_map(|process| [&process.mapper[..], &process.volume]).flatten().copied().collect()
+    let states = |process: &ProcessRecord| [&process.mapper[..], &process.volume, &process.metrics].concat();
+    processes.values().flat_map(states).collect()
 }
 
 fn service_of(resource: &Resource) -> String {
@@ -453,7 +459,18 @@ impl Begun {
             "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {besides:?} {}",
             env!("CARGO_PKG_VERSION")
         );
-        XxHash3_128::oneshot(&[facts.as_bytes(), &record.mapper, &record.volume].concat())
+        XxHash3_128::oneshot(&[facts.as_bytes(), &record.mapper, &record.volume, &record.metrics].concat())
+    }
+
+    /// What counts on where it was when the last trace of the process ended.
+    fn collector(&self, record: &ProcessRecord) -> MetricsCollector {
+        match record.metrics.as_slice() {
+            [] => MetricsCollector::new(self.base_time),
+            state => MetricsCollector::load(self.base_time, state).unwrap_or_else(|error| {
+                tracing::error!(service = self.service, "metrics begin anew: {error}");
+                MetricsCollector::new(self.base_time)
+            }),
+        }
     }
 
     fn open<'o>(self, hand: Hand<'o>, record: &ProcessRecord) -> (Mapper, Volume<Outbox<'o>>) {

@@ -53,6 +53,7 @@ mod tests {
             told: Vec::new(),
             mapper: Vec::new(),
             volume: Vec::new(),
+            metrics: Vec::new(),
             is_closing: false,
         };
         ((0, id), record)

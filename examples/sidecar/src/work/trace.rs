@@ -4,10 +4,6 @@ use std::{
     fs::File,
     io::{self, Cursor, Read, Seek, SeekFrom},
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
 };
 
 use go_trace_format::{Compression, Content, Damage, Decompressed, HEADER_LENGTH};
@@ -16,7 +12,7 @@ use crate::store::{FileRecord, Outcome, Version};
 
 /// An opened file.
 pub(crate) struct Opened {
-    pub(crate) bytes: Bounded,
+    pub(crate) bytes: Decompressed,
     pub(crate) content: Content,
     pub(crate) damage: Damage,
     /// What to add to an offset that the reader tells, to have the file's.
@@ -30,7 +26,6 @@ pub(crate) fn open(
     version: &Version,
     is_whole: bool,
     record: Option<&FileRecord>,
-    most: u64,
 ) -> io::Result<Opened> {
     let mut file = File::open(path)?;
     let mut head = vec![0; HEADER_LENGTH];
@@ -48,7 +43,7 @@ pub(crate) fn open(
     let bytes = Decompressed::new(Cursor::new(head).chain(Unfinished { file, is_whole }))?;
     let (content, damage) = (bytes.content(), bytes.damage());
     let is_compressed = bytes.compression() != Compression::None;
-    Ok(Opened { bytes: Bounded::new(bytes, most), content, damage, shift, is_compressed })
+    Ok(Opened { bytes, content, damage, shift, is_compressed })
 }
 
 fn goes_on(record: &FileRecord, version: &Version) -> bool {
@@ -69,55 +64,5 @@ impl Read for Unfinished {
             0 if !self.is_whole && !buffer.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
             read => Ok(read),
         }
-    }
-}
-
-/// Bytes of which only so many may come without a generation being complete: the reader keeps them in memory.
-pub(crate) struct Bounded {
-    bytes: Decompressed,
-    most: u64,
-    meter: Meter,
-}
-
-/// How far bytes were read, and how far they are done with.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Meter(Arc<[AtomicU64; 2]>);
-
-impl Meter {
-    /// Everything that was read so far was complete.
-    pub(crate) fn note_complete(&self) {
-        let [read, complete] = &*self.0;
-        complete.store(read.load(Ordering::Relaxed), Ordering::Relaxed);
-    }
-
-    fn add(&self, bytes: u64) {
-        self.0[0].fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn incomplete(&self) -> u64 {
-        let [read, complete] = &*self.0;
-        read.load(Ordering::Relaxed) - complete.load(Ordering::Relaxed)
-    }
-}
-
-impl Bounded {
-    fn new(bytes: Decompressed, most: u64) -> Self {
-        Self { bytes, most, meter: Meter::default() }
-    }
-
-    /// Where to tell what is complete.
-    pub(crate) fn meter(&self) -> Meter {
-        self.meter.clone()
-    }
-}
-
-impl Read for Bounded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.meter.incomplete() > self.most {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        let read = self.bytes.read(buffer)?;
-        self.meter.add(read as u64);
-        Ok(read)
     }
 }

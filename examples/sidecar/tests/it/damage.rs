@@ -28,6 +28,7 @@ fn spooled(receiver: &Receiver, count: usize) -> (Home, Vec<PathBuf>) {
         assert_eq!(answer.status, 202);
     }
     sidecar.kill();
+    receiver.until_left();
     receiver.answer(|_, _, _| Reply::Accept);
     let mut files: Vec<_> = home.contents("state/spool/whole").into_iter().map(|(path, _)| path).collect();
     files.sort_by_key(|path| path.file_name().map(OsStr::to_owned));

@@ -132,7 +132,8 @@ fn the_signals_that_are_asked_for() {
         let requests = receiver.requests();
         let asked: BTreeSet<_> = requests.iter().map(|request| request.head.path.as_str()).collect();
         assert_eq!(asked.into_iter().collect::<Vec<_>>(), paths, "{signals}");
-        let metrics: BTreeSet<String> = requests.iter().flat_map(Request::metric_names).collect();
+        let metrics = requests.iter().flat_map(Request::metrics);
+        let metrics: BTreeSet<String> = metrics.map(|metric| metric.name).collect();
         assert_eq!(metrics.contains("go.schedule.duration"), signals.contains("metrics"), "{metrics:?}");
         let has_logs = requests.iter().map(Request::log_count).sum::<usize>() > 0;
         assert_eq!(has_logs, signals.contains("logs"));

@@ -201,6 +201,7 @@ fn what_was_spooled_outlives_a_kill() {
     let sidecar = home.start();
     sidecar.until("two are spooled", || home.contents("state/spool/whole").len() == 2);
     sidecar.kill();
+    receiver.until_left();
     receiver.answer(|_, _, _| crate::receiver::Reply::Accept);
     let sidecar = home.start();
     sidecar.until_delivered(2);

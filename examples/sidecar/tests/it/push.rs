@@ -136,6 +136,7 @@ fn a_full_spool_blocks() {
     assert!(answer.head.contains("retry-after:"), "{}", answer.head);
     // A new start finds it as full as it was.
     sidecar.kill();
+    receiver.until_left();
     let sidecar = home.start();
     let address = sidecar.push_address();
     assert_eq!(post(address, "/?service=3", "", &trace).unwrap().status, 503);

@@ -19,12 +19,16 @@ use opentelemetry_proto::tonic::{
         trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
     },
     common::v1::any_value::Value,
+    metrics::v1::Metric,
     resource::v1::Resource,
     trace::v1::Span,
 };
 use prost::Message;
 
-use crate::http::{Head, read_head};
+use crate::{
+    http::{Head, read_head},
+    sidecar::eventually,
+};
 
 /// What to do with a request.
 #[derive(Clone, Debug)]
@@ -77,14 +81,14 @@ impl Request {
         seen
     }
 
-    /// The names of the metrics that it carries.
-    pub(crate) fn metric_names(&self) -> Vec<String> {
+    /// The metrics that it carries.
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
         if !self.head.path.ends_with("/v1/metrics") {
             return Vec::new();
         }
         let request = ExportMetricsServiceRequest::decode(&*self.body).expect("a request of OTLP");
         let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
-        scopes.flat_map(|scope| scope.metrics).map(|metric| metric.name).collect()
+        scopes.flat_map(|scope| scope.metrics).collect()
     }
 
     /// How many log records it carries.
@@ -135,6 +139,8 @@ pub(crate) struct Receiver {
 struct State {
     policy: Mutex<Policy>,
     requests: Mutex<Vec<Request>>,
+    /// Who has connected last, and how many are connected.
+    guests: Mutex<(Option<SocketAddr>, usize)>,
     is_over: AtomicBool,
 }
 
@@ -151,6 +157,7 @@ impl Receiver {
         let state = Arc::new(State {
             policy: Mutex::new(Box::new(policy)),
             requests: Mutex::default(),
+            guests: Mutex::default(),
             is_over: AtomicBool::new(false),
         });
         let shared = Arc::clone(&state);
@@ -159,9 +166,17 @@ impl Receiver {
                 if shared.is_over.load(Ordering::Relaxed) {
                     break;
                 }
+                let Ok(connection) = connection else { continue };
+                {
+                    let (last, count) = &mut *shared.guests.lock().unwrap();
+                    (*last, *count) = (connection.peer_addr().ok(), *count + 1);
+                }
                 let shared = Arc::clone(&shared);
-                // Whoever is killed hangs up in the middle.
-                thread::spawn(move || drop(connection.and_then(|connection| shared.converse(connection))));
+                thread::spawn(move || {
+                    // Whoever is killed hangs up in the middle.
+                    let _ = shared.converse(connection);
+                    shared.guests.lock().unwrap().1 -= 1;
+                });
             }
         });
         Self { address, state }
@@ -169,6 +184,17 @@ impl Receiver {
 
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Waits until all that a program has sent which is no more is read and answered: on a busy machine it may lie here for
+    /// long.
+    pub(crate) fn until_left(&self) {
+        // Connections are taken in their order: behind this one there is none of that program's.
+        let last = TcpStream::connect(self.address).unwrap();
+        let own = last.local_addr().unwrap();
+        eventually("it is the last one", || self.state.guests.lock().unwrap().0 == Some(own));
+        drop(last);
+        eventually("all have left", || self.state.guests.lock().unwrap().1 == 0);
     }
 
     /// Answers otherwise from now on.

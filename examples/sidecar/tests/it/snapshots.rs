@@ -1,9 +1,10 @@
 //! Ring-buffer snapshots of one process overlap, spans cross them, and the sidecar is ended between them.
 
+use opentelemetry_proto::tonic::metrics::v1::{NumberDataPoint, metric::Data};
 use rustix::process::Signal;
 
 use crate::{
-    receiver::Receiver,
+    receiver::{Receiver, Request},
     sidecar::{Home, Sidecar},
     truth::{self, Truth, assert_once, assert_same},
 };
@@ -146,4 +147,44 @@ fn replicas_are_told_apart_by_what_their_snapshots_repeat() {
     }
     home.once();
     assert_once(&receiver.spans_of("a"), &truth, "a");
+}
+
+/// The points of a sum that came, in the order of their times.
+fn points(receiver: &Receiver, name: &str) -> Vec<NumberDataPoint> {
+    let metrics = receiver.requests().iter().flat_map(Request::metrics).collect::<Vec<_>>();
+    let data = metrics.into_iter().filter(|metric| metric.name == name).filter_map(|metric| metric.data);
+    let mut points: Vec<_> = data
+        .flat_map(|data| match data {
+            Data::Sum(sum) => sum.data_points,
+            other => panic!("{name} is {other:?}"),
+        })
+        .collect();
+    points.sort_by_key(|point| point.time_unix_nano);
+    points
+}
+
+/// Of snapshots that overlap, each generation is counted once, and sums count from the first one, though the program is ended
+/// between: as if all had been one file.
+#[test]
+fn metrics_go_on_from_file_to_file() {
+    const GENERATIONS: usize = 10;
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    for (number, bytes) in truth::snapshots("go1.27/flight-whole", 4).iter().enumerate() {
+        home.put(&format!("a/{number}.trace"), bytes);
+        let sidecar = home.start_with(&["--signals", "metrics"]);
+        sidecar.until_delivered(1);
+        sidecar.terminate();
+    }
+    let cycles = points(&receiver, "go.memory.gc.cycles");
+    assert_eq!(cycles.len(), GENERATIONS);
+    for pair in cycles.windows(2) {
+        assert!(pair[0].time_unix_nano <= pair[1].start_time_unix_nano, "{pair:#?}");
+    }
+    for name in ["go.goroutine.count", "go.processor.limit"] {
+        let sums = points(&receiver, name);
+        assert_eq!(sums.len(), GENERATIONS, "{name}");
+        let since = |point: &NumberDataPoint| point.start_time_unix_nano == cycles[0].start_time_unix_nano;
+        assert!(sums.iter().all(since), "{name}: {sums:#?}");
+    }
 }

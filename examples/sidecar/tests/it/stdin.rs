@@ -67,6 +67,7 @@ fn a_kill_within_a_stream() {
     stdin.write_all(&stream[..8 + frames[0].len() + 100]).unwrap();
     sidecar.until("the first is spooled", || home.contents("state/spool/whole").len() == 1);
     sidecar.kill();
+    receiver.until_left();
     receiver.answer(|_, _, _| Reply::Accept);
     home.once_without_source();
     assert_once(&receiver.spans_of("flightrecorder"), &Truth::of(&frames[0]).all(), "it");
