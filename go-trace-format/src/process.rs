@@ -16,6 +16,7 @@ pub struct ProcessMark {
 
 /// How a generation stands to the one that was delivered before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Continuity {
     /// A recording [starts](Generation::starts_recording) with it: whatever came before, something is missing between.
