@@ -86,6 +86,8 @@ struct Collector {
     sequence: u64,
     /// `None` until the trace has said anything of it.
     running: Option<bool>,
+    /// The generation that has said so last.
+    said_in: u64,
 }
 
 /// The goroutines that the trace begins with.
@@ -106,7 +108,7 @@ impl Model {
             goroutines: (1..=FIRST_GOROUTINES).map(|id| (id, Goroutine::new(first(id), 0))).collect(),
             next_goroutine: FIRST_GOROUTINES + 1,
             tasks: 0,
-            collector: Collector { sequence: 0, running: None },
+            collector: Collector { sequence: 0, running: None, said_in: 0 },
         }
     }
 
@@ -442,12 +444,9 @@ impl Model {
     }
 
     fn collector_step(&mut self, thread: usize, action: Action, choice: usize) {
-        let Collector { sequence, running } = self.collector;
-        let can_say = match running {
-            // Only the first generation can begin within a collection.
-            None => self.generation == 1,
-            Some(running) => running && self.generation > 1,
-        };
+        let Collector { sequence, running, said_in } = self.collector;
+        // A generation says so when it begins. Only the first can begin within a collection that nobody saw begin.
+        let can_say = running.unwrap_or(self.generation == 1) && said_in < self.generation;
         let (event_type, running) = match action {
             Action::SayCollection if can_say => (E::GcActive, true),
             Action::Collect if running == Some(true) => (E::GcEnd, false),
@@ -457,7 +456,8 @@ impl Model {
         if self.running(thread).is_none() {
             return;
         }
-        self.collector = Collector { sequence: sequence + 1, running: Some(running) };
+        self.collector =
+            Collector { sequence: sequence + 1, running: Some(running), said_in: self.generation };
         let arguments = [sequence + 1, stack(choice)];
         self.record(thread, event_type, &arguments[..event_type.spec().arguments.len() - 1]);
     }
