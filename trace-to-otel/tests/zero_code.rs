@@ -70,7 +70,8 @@ fn put_on_clock(spans: &mut [Span], truth: &Truth) {
             .iter()
             .filter(|noted| noted.goroutine == goroutine && noted.kind == "http_client");
         let mut noted: Vec<u64> = noted.map(|noted| noted.start).collect();
-        (shown.sort_unstable(), noted.sort_unstable());
+        shown.sort_unstable();
+        noted.sort_unstable();
         if shown.len() == noted.len() {
             offsets.extend(noted.iter().zip(shown).map(|(noted, shown)| noted.wrapping_sub(shown)));
         }
