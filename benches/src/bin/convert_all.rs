@@ -1,13 +1,14 @@
 //! Reads a whole trace in causal order, maps it and encodes the spans as OTLP: what conversion costs beside reading, which
 //! is `read_all ordered`.
 //!
-//! `convert_all protobuf|json|discard|read FILE`; `discard` maps only, `read` hands the events to nobody: to be subtracted.
+//! `convert_all protobuf|json|discard|tasks|read FILE`; `discard` maps only, `tasks` too, but for what stacks tell, and `read` hands
+//! the events to nobody: to be subtracted.
 
 use std::{convert::Infallible, env, error::Error, fs::File, hint::black_box, process::ExitCode};
 
 use go_trace_format::{Mode, Reader, ReaderOptions};
 use trace_to_otel::{
-    Mapper, Resource, Span, SpanSink,
+    Mapper, MapperOptions, Resource, Span, SpanSink,
     otlp::{Batch, Encoder, Encoding, RecordTooLarge},
 };
 
@@ -16,9 +17,14 @@ fn main() -> ExitCode {
     let converted = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["protobuf", path] => convert(path, Encoding::Protobuf),
         ["json", path] => convert(path, Encoding::Json),
-        ["discard", path] => discard(path),
+        ["discard", path] => discard(path, MapperOptions::default()),
+        ["tasks", path] => {
+            let mut options = MapperOptions::default();
+            options.stack_operations = false;
+            discard(path, options)
+        }
         ["read", path] => read(path),
-        _ => Err("usage: convert_all protobuf|json|discard|read FILE".into()),
+        _ => Err("usage: convert_all protobuf|json|discard|tasks|read FILE".into()),
     };
     match converted {
         Ok(told) => {
@@ -42,15 +48,15 @@ fn read(path: &str) -> Result<String, Box<dyn Error>> {
     Ok(format!("{events} events"))
 }
 
-fn discard(path: &str) -> Result<String, Box<dyn Error>> {
+fn discard(path: &str, options: MapperOptions) -> Result<String, Box<dyn Error>> {
     let mut spans = Discarded(0);
-    let events = map(path, &mut spans)?;
+    let events = map(path, options, &mut spans)?;
     Ok(format!("{events} events, {} spans in 0 bytes", spans.0))
 }
 
 fn convert(path: &str, encoding: Encoding) -> Result<String, Box<dyn Error>> {
     let mut batches = Batches { encoder: Encoder::new(encoding, &Resource::new()), spans: 0, bytes: 0 };
-    let events = map(path, &mut batches)?;
+    let events = map(path, MapperOptions::default(), &mut batches)?;
     let last = batches.encoder.finish();
     batches.count(last);
     Ok(format!("{events} events, {} spans in {} bytes", batches.spans, batches.bytes))
@@ -61,9 +67,13 @@ fn open(path: &str) -> Result<Reader<'static>, Box<dyn Error>> {
 }
 
 /// Maps a whole trace, and gives the number of its events.
-fn map<S: SpanSink<Error: Error + 'static>>(path: &str, sink: &mut S) -> Result<u64, Box<dyn Error>> {
+fn map<S: SpanSink<Error: Error + 'static>>(
+    path: &str,
+    options: MapperOptions,
+    sink: &mut S,
+) -> Result<u64, Box<dyn Error>> {
     let mut reader = open(path)?;
-    let mut mapper = Mapper::new();
+    let mut mapper = Mapper::with_options(options);
     let mut events = 0_u64;
     while let Some(mut ready) = reader.next_events()? {
         events += ready.len() as u64;
