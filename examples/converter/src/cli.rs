@@ -4,13 +4,11 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use anstream::ColorChoice;
 use bytesize::ByteSize;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use go_trace_sanitize::{Dialect as SqlDialect, Filter};
-use trace_to_otel::{
-    Collapse, SamplingRatio, UnixTime, VolumeOptions,
-    otlp::{Compression, Protocol},
-};
+use trace_programs::{ReceiverArguments, SignalName};
+use trace_to_otel::{Collapse, SamplingRatio, UnixTime, VolumeOptions};
 
 use crate::read::Opening;
 
@@ -329,35 +327,24 @@ struct Limit {
 
 /// Where to send, and how.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Sending")]
+#[command(
+    next_help_heading = "Sending",
+    group = ArgGroup::new("sending").args(["endpoint", "send"]),
+    group = ArgGroup::new("how").args(["protocol", "compression", "headers", "timeout"]).multiple(true).requires("sending"),
+)]
 pub(crate) struct Sending {
-    /// Sends to this receiver, such as http://localhost:4318; the path of the signal (/v1/traces) is added.
-    #[arg(long, value_name = "URL", group = "sending")]
-    pub(crate) endpoint: Option<String>,
+    #[command(flatten)]
+    pub(crate) receiver: ReceiverArguments,
     /// Sends to the receiver that the environment names, or else to localhost.
-    #[arg(long, group = "sending")]
+    #[arg(long)]
     pub(crate) send: bool,
-    /// http/protobuf, http/json or grpc [default: $OTEL_EXPORTER_OTLP_PROTOCOL, or http/protobuf].
-    #[arg(long, value_name = "PROTOCOL", requires = "sending")]
-    pub(crate) protocol: Option<Protocol>,
-    /// gzip, zstd or none [default: $OTEL_EXPORTER_OTLP_COMPRESSION, or none].
-    #[arg(long, value_name = "COMPRESSION", requires = "sending")]
-    pub(crate) compression: Option<Compression>,
     /// Is sent along with each request; may be given again and again. Who lists processes sees it: the environment
     /// variable OTEL_EXPORTER_OTLP_HEADERS is the place for secrets.
-    #[arg(long = "header", value_name = "KEY=VALUE", value_parser = key_and_value, requires = "sending")]
+    #[arg(long = "header", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub(crate) headers: Vec<(String, String)>,
     /// How long one request may take, with all retries, such as 30s.
-    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "sending")]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-}
-
-/// What can be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SignalName {
-    Traces,
-    Metrics,
-    Logs,
 }
 
 /// How several processes are put together.

@@ -7,8 +7,6 @@ mod dump;
 mod filter;
 mod info;
 mod input;
-#[cfg(feature = "manual")]
-mod manual;
 mod map;
 mod order;
 mod otlp;
@@ -58,7 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Filter(arguments) => filter::run(&arguments),
         Verb::Sanitize(arguments) => sanitize::run(&arguments),
         #[cfg(feature = "manual")]
-        Verb::Manual { folder } => Ok(manual::write(&folder)?),
+        Verb::Manual { folder } => Ok(trace_programs::manual::write::<Cli>(&folder)?),
     }
 }
 

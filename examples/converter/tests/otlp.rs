@@ -156,6 +156,19 @@ fn a_receiver_that_does_not_know_the_sender_is_a_failure() {
 }
 
 #[test]
+fn flags_of_sending_want_a_receiver() {
+    for flags in [
+        ["--protocol", "grpc"],
+        ["--compression", "gzip"],
+        ["--header", "authorization=none"],
+        ["--timeout", "3s"],
+    ] {
+        let (is_content, said) = send(&[&[&*path("go1.27/tasks.trace")], &flags[..]].concat());
+        assert!(!is_content && said.contains("<--endpoint <URL>|--send>"), "{flags:?}: {said}");
+    }
+}
+
+#[test]
 fn a_file_has_one_signal() {
     let recording = path("go1.27/logs.trace");
     let two = converter().args(["otlp", &recording, "--signals", "traces,logs"]).output().expect("output");

@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use trace_to_otel::otlp::{Compression, Protocol};
+use trace_programs::{ReceiverArguments, SignalName};
 
-use crate::config::{SignalName, parse_address};
+use crate::config::parse_address;
 
 /// Takes the execution traces of Go services as they appear, and delivers their spans to an OpenTelemetry receiver: each
 /// at least once, whatever happens meanwhile.
@@ -84,15 +84,8 @@ pub(crate) struct Settings {
     /// Takes a trace, or the fork's stream of traces, from standard input.
     #[arg(long)]
     pub(crate) stdin: bool,
-    /// Sends to this receiver, such as http://localhost:4318; the path of the signal (/v1/traces) is added.
-    #[arg(long, value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
-    /// http/protobuf, http/json or grpc.
-    #[arg(long, value_name = "PROTOCOL")]
-    pub(crate) protocol: Option<Protocol>,
-    /// gzip, zstd or none.
-    #[arg(long, value_name = "COMPRESSION")]
-    pub(crate) compression: Option<Compression>,
+    #[command(flatten)]
+    pub(crate) receiver: ReceiverArguments,
     /// What is delivered: traces, logs, metrics, separated by commas; traces unless something else is said.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SIGNALS")]
     pub(crate) signals: Vec<SignalName>,

@@ -8,8 +8,6 @@ mod deliver;
 mod durable;
 mod inbox;
 mod listen;
-#[cfg(feature = "manual")]
-mod manual;
 mod premises;
 mod quarantine;
 mod run;
@@ -35,7 +33,7 @@ fn main() -> ExitCode {
                 Verb::Run(arguments) => run::run(&arguments).await,
                 Verb::Check(settings) => run::check(&settings).await,
                 #[cfg(feature = "manual")]
-                Verb::Manual { folder } => Ok(manual::write(&folder)?),
+                Verb::Manual { folder } => Ok(trace_programs::manual::write::<Cli>(&folder)?),
             }
         });
         // Standard input may never end.

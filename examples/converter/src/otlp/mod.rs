@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::bail;
 use go_trace_format::{Event, EventType};
+use trace_programs::SignalName;
 use trace_to_otel::{
     LogRecord, LogSink, Metric, MetricsCollector, Resource, Sinks, Span, SpanSink, SpansAndLogs, UnixTime,
     Volume,
@@ -18,7 +19,7 @@ use trace_to_otel::{
 };
 
 use crate::{
-    cli::{OtlpArguments, SignalName},
+    cli::OtlpArguments,
     correlate,
     map::Output,
     order::{self, NamedFile},

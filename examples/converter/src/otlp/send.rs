@@ -111,22 +111,13 @@ impl<T: Record> Receiver<T> {
 
 impl Sending {
     pub(super) fn is_wanted(&self) -> bool {
-        self.send || self.endpoint.is_some()
+        self.send || self.receiver.endpoint.is_some()
     }
 }
 
 /// What the command line says.
 fn settings(sending: &Sending) -> anyhow::Result<Settings> {
-    let mut settings = Settings::new();
-    if let Some(endpoint) = &sending.endpoint {
-        settings = settings.with_endpoint(endpoint)?;
-    }
-    if let Some(protocol) = sending.protocol {
-        settings = settings.with_protocol(protocol);
-    }
-    if let Some(compression) = sending.compression {
-        settings = settings.with_compression(compression);
-    }
+    let mut settings = sending.receiver.settings()?;
     if let Some(timeout) = sending.timeout {
         settings = settings.with_timeout(timeout);
     }

@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context, Result};
 use go_trace_sanitize::Filter;
 use serde::Deserialize;
+use trace_programs::SignalName;
 use trace_to_otel::{Collapse, MapperOptions, SamplingRatio, UnixTime, VolumeOptions};
 
-use super::{otlp::SignalName, text};
+use super::text;
 
 /// What is said of a service; what is not said, the defaults say.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

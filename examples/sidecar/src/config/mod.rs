@@ -25,7 +25,7 @@ use twox_hash::XxHash3_64;
 
 pub(crate) use self::{
     mapping::{Logs, Mapping},
-    otlp::{Advice, Otlp, SignalName},
+    otlp::{Advice, Otlp},
     secret::Secret,
     source::{After, Pull, Push, Watch},
     text::parse_address,

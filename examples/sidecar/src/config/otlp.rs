@@ -3,23 +3,14 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
-use clap::ValueEnum;
 use serde::Deserialize;
+use trace_programs::SignalName;
 use trace_to_otel::otlp::{
     Config as ReceiverConfig, Encoder, ExportErrorKind, Headers, RetryOptions, Settings, Signal,
 };
 
 use super::{Environment, secret::Secret, text};
 use crate::cli;
-
-/// What is delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum SignalName {
-    Traces,
-    Logs,
-    Metrics,
-}
 
 /// What the file says. What flags and environment say comes before.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -78,7 +69,12 @@ impl Otlp {
         environment: Environment,
     ) -> Result<ReceiverConfig> {
         let environment = Settings::from_environment(signal, environment)?;
-        Ok(from_flags(flags)?.or(environment).or(self.settings().context("[otlp]")?).resolve(signal)?)
+        Ok(flags
+            .receiver
+            .settings()?
+            .or(environment)
+            .or(self.settings().context("[otlp]")?)
+            .resolve(signal)?)
     }
 
     pub(crate) fn validate(&self) -> Result<()> {
@@ -119,9 +115,9 @@ impl Otlp {
                 option.to_lowercase()
             )
         };
-        let endpoint = flags.endpoint.is_some().then_some("--endpoint");
-        let protocol = flags.protocol.is_some().then_some("--protocol");
-        let compression = flags.compression.is_some().then_some("--compression");
+        let endpoint = flags.receiver.endpoint.is_some().then_some("--endpoint");
+        let protocol = flags.receiver.protocol.is_some().then_some("--protocol");
+        let compression = flags.receiver.compression.is_some().then_some("--compression");
         let usual = "the default: --endpoint says another one".to_owned();
         Advice {
             headers: place(None, "HEADERS", !self.headers.is_empty()).unwrap_or_else(|| unset("HEADERS")),
@@ -173,20 +169,6 @@ impl Otlp {
         }
         Ok(settings)
     }
-}
-
-fn from_flags(flags: &cli::Settings) -> Result<Settings> {
-    let mut settings = Settings::new();
-    if let Some(endpoint) = &flags.endpoint {
-        settings = settings.with_endpoint(endpoint)?;
-    }
-    if let Some(protocol) = flags.protocol {
-        settings = settings.with_protocol(protocol);
-    }
-    if let Some(compression) = flags.compression {
-        settings = settings.with_compression(compression);
-    }
-    Ok(settings)
 }
 
 /// Where each setting came from that a receiver may not like.

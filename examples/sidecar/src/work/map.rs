@@ -6,6 +6,7 @@ use go_trace_format::{
     Content, Continuity, Decompressed, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions,
     TraceFrames,
 };
+use trace_programs::SignalName;
 use trace_to_otel::{Counters, Mapper, MetricsCollector, Resource, SpansAndLogs, UnixTime, Value, Volume};
 use twox_hash::XxHash3_128;
 
@@ -17,7 +18,7 @@ use super::{
     trace::{self, Opened},
 };
 use crate::{
-    config::{Config, Logs, Mapping, SignalName},
+    config::{Config, Logs, Mapping},
     deliver::Stopped,
     inbox::Arrival,
     session::Stop,
