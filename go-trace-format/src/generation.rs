@@ -321,7 +321,7 @@ impl<'a> Generation<'a> {
         mut fault: impl FnMut(Error),
     ) {
         let (offset, generation) = (self.start, self.tables.generation);
-        if !self.clock.has_frequency() {
+        if self.clock.frequency().is_none() {
             fault(Error::MissingFrequency { offset, generation });
         } else if self.version().has_sync_batch() && !self.clock.has_snapshot() {
             fault(Error::MissingClockSnapshot { offset, generation });
@@ -329,7 +329,7 @@ impl<'a> Generation<'a> {
         self.tables.bytes = bytes;
         self.tables.base = base;
         self.tables.clock = match mode {
-            _ if !self.clock.has_frequency() => inherited.copied().unwrap_or_default(),
+            _ if self.clock.frequency().is_none() => inherited.copied().unwrap_or_default(),
             Mode::Strict => self.clock.build(),
             Mode::Salvage => self.clock.build_plausible(inherited),
         };
@@ -353,6 +353,11 @@ impl<'a> Generation<'a> {
             fault(Error::InvalidFrame { offset, pc, id: StringId(id) });
         }
         self.samples.seal(&self.tables.clock);
+    }
+
+    /// Whether the frequency of its clock is what it said, neither inherited nor assumed.
+    pub(crate) fn says_its_frequency(&self) -> bool {
+        self.clock.frequency() == Some(self.clock().frequency())
     }
 
     /// The times that its events may have, as far as its batches tell by their beginnings.
@@ -404,6 +409,6 @@ impl<'a> Generation<'a> {
         let said = self.clock.build();
         let is_whole =
             said.frequency() == clock.frequency() && said.snapshot().is_some() == clock.snapshot().is_some();
-        self.clock.has_frequency() && !is_whole
+        self.clock.frequency().is_some() && !is_whole
     }
 }

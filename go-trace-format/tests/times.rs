@@ -151,8 +151,13 @@ fn the_time_of_one_event_does_not_spoil_the_others() {
 fn trace_of(sync: SyncBatch, pause: u64) -> Vec<u8> {
     let mut trace =
         Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a version with this dialect");
-    let mut generation = trace.generation(1, sync).expect("a generation");
-    let begin = 1 << 30;
+    add_generation(&mut trace, 1, sync, 1 << 30, pause);
+    trace.into_inner()
+}
+
+/// A generation in which two threads do something at `begin`, in clock units, and again after a pause.
+fn add_generation(trace: &mut Writer<Vec<u8>>, number: u64, sync: SyncBatch, begin: u64, pause: u64) {
+    let mut generation = trace.generation(number, sync).expect("a generation");
     for thread in [1, 2] {
         let number = thread as u64;
         let mut event = |time, event_type, arguments: &[u64]| {
@@ -163,7 +168,6 @@ fn trace_of(sync: SyncBatch, pause: u64) -> Vec<u8> {
         event(begin + pause + 4 * number + 2, EventType::HeapAlloc, &[1]);
     }
     generation.finish().expect("memory takes it all");
-    trace.into_inner()
 }
 
 const WALL: WallTime = WallTime(1_790_000_000_000_000_000);
@@ -206,6 +210,57 @@ fn clocks_that_cannot_be_are_none() {
     // Without it, other frequencies are as good.
     let other = SyncBatch::new(USUAL / 2, begin).with_snapshot(begin, 7, WALL);
     assert_eq!(clock_of(other), (USUAL / 2, Some(WALL)));
+}
+
+/// The frequency of each generation's clock, and what is lost, of a trace whose generations say these frequencies.
+fn frequencies(said: [Option<u64>; 3]) -> ([u64; 3], Vec<Error>) {
+    let mut trace =
+        Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a version with this dialect");
+    for (number, frequency) in (1..).zip(said) {
+        let begin = number << 30;
+        let sync = SyncBatch::new(frequency.unwrap_or(1), begin).with_snapshot(begin, begin * 100, WALL);
+        add_generation(&mut trace, number, sync, begin, 0);
+    }
+    let mut trace = trace.into_inner();
+    let batches = Batches::new(&trace).expect("a header");
+    let (version, dialect) = (batches.version(), batches.dialect());
+    let unsaid = batches.map(|batch| batch.expect("a whole trace")).filter(|batch| {
+        batch.kind(version, dialect) == BatchKind::Sync && said[batch.generation as usize - 1].is_none()
+    });
+    let unsaid: Vec<_> =
+        unsaid.map(|batch| batch.offset as usize..batch.data_offset as usize + batch.data.len()).collect();
+    unsaid.into_iter().rev().for_each(|batch| drop(trace.drain(batch)));
+    let (mut found, mut reader) = ([0; 3], Reader::from_slice(&trace).expect("a header"));
+    while let Some(event) = reader.next_event().expect("salvage never fails") {
+        if event.event_type() != EventType::Sync {
+            found[event.generation() as usize - 1] = event.tables().clock().frequency();
+        }
+    }
+    (found, reader.losses().iter().map(|loss| loss.error.clone()).collect())
+}
+
+#[test]
+fn only_a_frequency_that_was_said_and_believed_is_inherited() {
+    const OURS: u64 = 10_000_000;
+    const USUAL: u64 = Clock::USUAL_FREQUENCY;
+    let is_missing = |error: &Error| match *error {
+        Error::MissingFrequency { generation, .. } => (generation, true),
+        Error::ImplausibleClock { generation, .. } => (generation, false),
+        ref other => panic!("{other}"),
+    };
+    for (said, expected, lost) in [
+        ([Some(OURS); 3], [OURS; 3], None),
+        ([None, Some(OURS), Some(OURS)], [USUAL, OURS, OURS], Some((1, true))),
+        ([Some(6), Some(OURS), Some(OURS)], [USUAL, OURS, OURS], Some((1, false))),
+        ([Some(OURS), None, Some(OURS)], [OURS; 3], Some((2, true))),
+        ([Some(OURS), Some(6), Some(OURS)], [OURS; 3], Some((2, false))),
+        ([Some(OURS), Some(OURS), Some(u64::MAX)], [OURS; 3], Some((3, false))),
+        ([Some(USUAL), Some(OURS), Some(USUAL)], [USUAL; 3], Some((2, false))),
+    ] {
+        let (found, losses) = frequencies(said);
+        assert_eq!(found, expected, "{said:?}");
+        assert_eq!(losses.iter().map(is_missing).collect::<Vec<_>>(), Vec::from_iter(lost), "{said:?}");
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(crate) struct Cutter<'a> {
     rules: Rules,
     /// The dialect that was asked for.
     wanted: Option<Dialect>,
-    /// The clock of the last generation, for one that has lost its own.
+    /// The clock of the last generation that said its frequency believably, for one that does not.
     clock: Option<Clock>,
     /// Whether the source had nothing more for now while a generation was being gathered.
     partial: bool,
@@ -115,7 +115,9 @@ impl<'a> Cutter<'a> {
         let filled = filled?;
         if filled {
             self.seal(generation, losses)?;
-            self.clock = Some(*generation.clock());
+            if generation.says_its_frequency() {
+                self.clock = Some(*generation.clock());
+            }
         }
         Ok(filled)
     }

@@ -249,8 +249,9 @@ impl ClockBuilder {
         Ok(())
     }
 
-    pub(crate) fn has_frequency(&self) -> bool {
-        self.frequency.is_some()
+    /// Clock units per second, as they were said.
+    pub(crate) fn frequency(&self) -> Option<u64> {
+        self.frequency
     }
 
     pub(crate) fn has_snapshot(&self) -> bool {
@@ -262,7 +263,7 @@ impl ClockBuilder {
         self.clock(self.frequency.unwrap_or(Clock::USUAL_FREQUENCY), self.snapshot)
     }
 
-    /// The same without what cannot be. `inherited` is the clock of the generation before.
+    /// The same without what cannot be. `inherited` is the last clock whose frequency was said and believed.
     pub(crate) fn build_plausible(&self, inherited: Option<&Clock>) -> Clock {
         let snapshot = self.snapshot.filter(Snapshot::is_plausible);
         self.clock(self.plausible_frequency(inherited), snapshot)
