@@ -24,8 +24,10 @@ struct Operation {
     end: u64,
 }
 
-/// By how much a journal's times may be beside those of events.
-const TOLERANCE: u64 = 200_000;
+/// Within so much of each other, a span and an operation may be the same.
+const NEARBY: u64 = 200_000;
+/// By how much a journal's times may be beside those of events, in nanoseconds.
+const TOLERANCE: i64 = 5_000;
 
 fn attribute<'s>(span: &'s Span, key: &str) -> Option<&'s Value> {
     span.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
@@ -43,13 +45,58 @@ fn kind(span: &Span) -> &'static str {
 fn is_of(span: &Span, operation: &Operation) -> bool {
     kind(span) == operation.kind
         && attribute(span, "gotrace.goroutine.id") == Some(&Value::from(operation.goroutine))
-        && span.start.0 < operation.end + TOLERANCE
-        && span.end.0 + TOLERANCE > operation.start
+        && span.start.0 < operation.end + NEARBY
+        && span.end.0 + NEARBY > operation.start
 }
 
-/// How far a span is beside an operation.
-fn distance(span: &Span, operation: &Operation) -> u64 {
-    span.start.0.abs_diff(operation.start) + span.end.0.abs_diff(operation.end)
+/// One end of an operation: how far the span's is behind the journal's, and how wide the stated bounds are.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    error: i64,
+    width: i64,
+}
+
+impl End {
+    fn is_within(self, offset: i64) -> bool {
+        (self.error + offset).abs() <= self.width + TOLERANCE
+    }
+}
+
+/// What was found of an operation.
+struct Found<'t> {
+    operation: &'t Operation,
+    span: &'t Span,
+    start: Option<End>,
+    end: Option<End>,
+}
+
+impl<'t> Found<'t> {
+    fn new(operation: &'t Operation, span: &'t Span) -> Self {
+        let width = |key| match attribute(span, key) {
+            Some(Value::Float(seconds)) => Some((seconds * 1e9) as i64),
+            _ => None,
+        };
+        let end = |key, shown: u64, noted: u64| {
+            width(key).map(|width| End { error: shown.wrapping_sub(noted) as i64, width })
+        };
+        Self {
+            operation,
+            span,
+            start: end("gotrace.start.uncertainty", span.start.0, operation.start),
+            end: end("gotrace.end.uncertainty", span.end.0, operation.end),
+        }
+    }
+
+    /// How far it is beside its bounds, then how far it is beside.
+    fn distance(&self) -> (i64, u64) {
+        let beyond = |end: End| (end.error.abs() - end.width).max(0);
+        let Operation { start, end, .. } = self.operation;
+        (self.ends().map(beyond).sum(), self.span.start.0.abs_diff(*start) + self.span.end.0.abs_diff(*end))
+    }
+
+    fn ends(&self) -> impl Iterator<Item = End> {
+        self.start.into_iter().chain(self.end)
+    }
 }
 
 /// Before Go 1.25 a trace holds no clock: its times are put where most of those goroutines agree that have as many requests
@@ -84,66 +131,126 @@ fn put_on_clock(spans: &mut [Span], truth: &Truth) {
     }
 }
 
-fn check(name: &str) {
+/// What remains to be put right where a trace holds no clock: that by which most are within their bounds.
+fn remaining_offset(found: &[Found<'_>]) -> i64 {
+    let ends: Vec<End> = found.iter().flat_map(Found::ends).collect();
+    let within = |offset: i64| ends.iter().filter(|end| end.is_within(offset)).count();
+    let at_lower_bounds = ends.iter().map(|end| -end.error - end.width - TOLERANCE);
+    at_lower_bounds.max_by_key(|&offset| within(offset)).unwrap_or_default()
+}
+
+/// How well recordings are told.
+#[derive(Default)]
+struct Tally {
+    found: BTreeMap<&'static str, usize>,
+    missed: usize,
+    invented: usize,
+    ends: usize,
+    outside: usize,
+    /// How far starts of requests without a body are beside the journal's, where a trace holds a clock.
+    starts: Vec<u64>,
+}
+
+impl Tally {
+    /// Counts an operation. The recording's times are shifted by `offset` against the journal's.
+    fn take(&mut self, name: &str, found: &Found<'_>, offset: i64, begin: u64) {
+        let Operation { kind, name: path, goroutine, start, .. } = found.operation;
+        *self.found.entry(self::kind(found.span)).or_default() += 1;
+        for (which, end) in [("start", found.start), ("end", found.end)] {
+            let Some(end) = end else { continue };
+            self.ends += 1;
+            if !end.is_within(offset) {
+                self.outside += 1;
+                let (error, width, at) = (end.error + offset, end.width, start - begin);
+                eprintln!(
+                    "{name}: {which} of {kind} {path} on {goroutine} at {at} is {error} beside, {width} stated"
+                );
+            }
+        }
+    }
+}
+
+fn check(name: &str, tally: &mut Tally) {
     let truth: Truth =
         serde_json::from_slice(&common::read(&format!("zero-code/{name}.truth.json"))).expect("a truth");
     let (mut spans, _) = common::spans_of(&format!("zero-code/{name}.trace"), MapperOptions::default());
-    if ["go1.22", "go1.23", "go1.24"].iter().any(|version| truth.go_version.starts_with(version)) {
+    let has_no_clock =
+        ["go1.22", "go1.23", "go1.24"].iter().any(|version| truth.go_version.starts_with(version));
+    if has_no_clock {
         put_on_clock(&mut spans, &truth);
     }
     let evidence = Value::from("stacks");
-    let found: Vec<&Span> =
+    let told: Vec<&Span> =
         spans.iter().filter(|span| attribute(span, "gotrace.evidence") == Some(&evidence)).collect();
     let mut used = BTreeSet::new();
-    let mut starts: Vec<u64> = Vec::new();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut found: Vec<Found<'_>> = Vec::new();
     for operation in truth.operations.iter().filter(|operation| operation.start >= truth.begin) {
-        let fitting =
-            (0..found.len()).filter(|index| !used.contains(index) && is_of(found[*index], operation));
-        let best = fitting.min_by_key(|&index| distance(found[index], operation));
-        let index =
-            best.unwrap_or_else(|| panic!("{name}: no span of {} {}", operation.kind, operation.name));
-        used.insert(index);
-        *counts.entry(kind(found[index])).or_default() += 1;
-        if operation.kind == "http_server" {
-            starts.push(found[index].start.0.abs_diff(operation.start));
+        let fitting = (0..told.len()).filter(|index| !used.contains(index) && is_of(told[*index], operation));
+        match fitting.min_by_key(|&index| Found::new(operation, told[index]).distance()) {
+            Some(index) => {
+                used.insert(index);
+                found.push(Found::new(operation, told[index]));
+            }
+            None => {
+                eprintln!("{name}: no span of {} {}", operation.kind, operation.name);
+                tally.missed += 1;
+            }
         }
     }
-    assert!(counts["http_server"] > 60 && counts["http_client"] > 60 && counts["sql"] > 20, "{counts:?}");
-    starts.sort_unstable();
-    assert!(
-        starts[starts.len() / 2] <= 20_000,
-        "{name}: server starts are {} ns beside",
-        starts[starts.len() / 2]
-    );
-
-    // What has no operation began before the journal, or is a request that a client has made again.
-    for (index, span) in found.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
-        let is_within = span.start.0 > truth.begin && span.end.0 < truth.end;
-        let is_part = truth.operations.iter().any(|operation| is_of(span, operation));
-        assert!(!is_within || is_part || kind(span) == "other", "{name}: nobody has made {index}: {span:?}");
+    let offset = if has_no_clock { remaining_offset(&found) } else { 0 };
+    for found in &found {
+        tally.take(name, found, offset, truth.begin);
+        if !has_no_clock && is_served_without_body(found.operation) {
+            tally.starts.extend(found.start.map(|start| start.error.unsigned_abs()));
+        }
     }
-    let parents: BTreeMap<_, _> = spans.iter().map(|span| (span.span_id, span)).collect();
-    let queries = found.iter().filter(|span| span.scope == Scope::Sql);
-    for query in queries {
-        let parent = query.parent.and_then(|parent| parents.get(&parent.span_id)).expect("a parent");
+    // What has no operation began before the journal.
+    for (_, span) in told.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
+        if span.start.0 > truth.begin && span.end.0 < truth.end && kind(span) != "other" {
+            eprintln!("{name}: nobody has made {span:?}");
+            tally.invented += 1;
+        }
+    }
+    let by_id: BTreeMap<_, _> = spans.iter().map(|span| (span.span_id, span)).collect();
+    for query in told.iter().filter(|span| span.scope == Scope::Sql) {
+        let parent = query.parent.and_then(|parent| by_id.get(&parent.span_id)).expect("a parent");
         assert_eq!(kind(parent), "http_server", "queries are made in requests");
     }
 }
 
+fn is_served_without_body(operation: &Operation) -> bool {
+    operation.kind == "http_server" && !["/body", "/ignored"].contains(&&*operation.name)
+}
+
+/// Holds each release's recording under a load against its journal. The journal is beside the truth itself where its goroutine
+/// had to stop within it, so that the bounds of some ends are missed.
+fn check_each(load: &str) {
+    let mut tally = Tally::default();
+    for release in common::RELEASES {
+        check(&format!("{release}-{load}"), &mut tally);
+    }
+    let Tally { found, missed, invented, ends, outside, starts } = &mut tally;
+    assert!(found["http_server"] >= 400 && found["http_client"] >= 400 && found["sql"] >= 140, "{found:?}");
+    assert_eq!((*missed, *invented), (0, 0), "{load}");
+    assert!(1000 * *outside <= 5 * *ends, "{load}: {outside} of {ends} ends are outside of their bounds");
+    starts.sort_unstable();
+    let median = starts[starts.len() / 2];
+    assert!(median <= 5_000, "{load}: half of the starts of servers are {median} ns beside or more");
+}
+
 #[test]
 fn http1() {
-    common::RELEASES.iter().for_each(|release| check(&format!("{release}-http1")));
+    check_each("http1");
 }
 
 #[test]
 fn http1_over_tls() {
-    common::RELEASES.iter().for_each(|release| check(&format!("{release}-tls")));
+    check_each("tls");
 }
 
 #[test]
 fn http2() {
-    common::RELEASES.iter().for_each(|release| check(&format!("{release}-http2")));
+    check_each("http2");
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub(crate) fn status<S: Sinks + ?Sized>(
     let Said::Something(class) = mapping.stacks.classes.of(stack) else { return Ok(()) };
     mapping.stacks.expect(goroutine, Progress::unseen());
     let now = event.raw_time();
-    let moment = Moment { last: mapping.timeline.beginning().0, now, is_own_doing: false };
+    let moment = Moment { last: mapping.timeline.beginning().0, now, is_own_doing: false, wakes: None };
     show(mapping, event, goroutine, Some(class), moment, sink)
 }
 
@@ -242,7 +242,11 @@ fn moment(mapping: &Mapping, event: &Event<'_>) -> Moment {
         event.event_type(),
         E::GoBlock | E::GoSyscallBegin | E::GoUnblock | E::GoCreate | E::GoCreateBlocked
     );
-    Moment { last: last.min(now), now, is_own_doing }
+    let wakes = match (event.event_type(), event.arguments()) {
+        (E::GoUnblock, &[woken, ..]) => Some(GoroutineId(woken as i64)),
+        _ => None,
+    };
+    Moment { last: last.min(now), now, is_own_doing, wakes }
 }
 
 /// Changes what is known of a goroutine, if it is followed, and takes the steps that follow from it.

@@ -46,8 +46,8 @@ pub(crate) struct Class {
     pub(crate) hash: u64,
     /// Whether it was sending something.
     pub(crate) is_send: bool,
-    /// Whether it waited to go on with sending: nothing has happened that would not be part of that.
-    pub(crate) is_send_waiting: bool,
+    /// Whether it waited to go on with sending, or helped the garbage collector: that is nothing that an operation does.
+    pub(crate) is_passive: bool,
     /// Whether a query has been answered, and its rows are being read.
     pub(crate) is_query_over: bool,
     /// Whether it was in something that makes requests, or lets others make them.
@@ -112,9 +112,10 @@ enum Mark {
     None,
     ServesConnection,
     HandlerDone,
+    Unwinds,
     QueryOver,
     Sends,
-    WaitsToSend,
+    Passive,
     StartsHandler,
     RoundTripper,
 }
@@ -134,11 +135,12 @@ impl Classifier {
 
     /// What a stack comes to, given the innermost frame first.
     pub(crate) fn classify<'t>(&mut self, frames: impl Iterator<Item = Frame<'t>>) -> Verdict {
-        let frames: Vec<(Frame<'t>, Meaning)> =
+        let mut frames: Vec<(Frame<'t>, Meaning)> =
             frames.map(|frame| (frame, self.meaning(frame.function.as_bytes()))).collect();
         if frames.len() >= DEEPEST_STACK {
             return Verdict::Cut;
         }
+        take_unwound_away(&mut frames);
         let class = class_of(&frames);
         match class.operations.is_empty() && class.phase == Phase::None && !class.is_in_round_tripper {
             true => Verdict::Nothing,
@@ -181,6 +183,7 @@ impl Classifier {
 fn mark_of(function: &str, parsed: Function<'_>) -> Mark {
     match function {
         "net/http.(*conn).serve" => Mark::ServesConnection,
+        "runtime.gopanic" => Mark::Unwinds,
         "database/sql.(*Rows).initContextClose" => Mark::QueryOver,
         "syscall.write"
         | "syscall.Write"
@@ -189,9 +192,10 @@ fn mark_of(function: &str, parsed: Function<'_>) -> Mark {
         | "internal/poll.writev"
         | "internal/poll.(*FD).Writev"
         | "runtime.chansend1" => Mark::Sends,
-        "internal/poll.(*pollDesc).waitWrite" => Mark::WaitsToSend,
+        "internal/poll.(*pollDesc).waitWrite" => Mark::Passive,
+        _ if entries::is_collector(parsed) => Mark::Passive,
+        _ if entries::is_end_of_handler(parsed) => Mark::HandlerDone,
         _ if entries::is_start_of_handler(parsed) => Mark::StartsHandler,
-        _ if parsed.name == "handlerDone" && !parsed.receiver.is_empty() => Mark::HandlerDone,
         _ if parsed.name == "RoundTrip" && !parsed.receiver.is_empty() => Mark::RoundTripper,
         _ => Mark::None,
     }
@@ -204,8 +208,25 @@ fn phase_under_serve(callee: &str) -> Phase {
         "net/http.serverHandler.ServeHTTP" => Phase::Handler,
         "net/http.(*response).finishRequest" => Phase::Finish,
         "net/http.(*conn).setState" => Phase::After,
+        _ if callee.starts_with("net/http.(*conn).serve.func") => Phase::After,
         _ if callee.starts_with("context.") || callee.contains("Deadline") => Phase::After,
         _ => Phase::Elsewhere,
+    }
+}
+
+/// Where a panic has come to a deferred closure, what had been called by the function that deferred it is over.
+fn take_unwound_away(frames: &mut Vec<(Frame<'_>, Meaning)>) {
+    for panicking in (1..frames.len()).rev() {
+        if frames.get(panicking).is_none_or(|(_, meaning)| meaning.mark != Mark::Unwinds) {
+            continue;
+        }
+        let deferred = panicking - 1;
+        let deferring = name(&frames[deferred].0).rsplit_once('.').and_then(|(deferring, _)| {
+            frames[panicking..].iter().position(|(frame, _)| name(frame) == deferring)
+        });
+        if let Some(distance) = deferring {
+            frames.drain(panicking..panicking + distance);
+        }
     }
 }
 
@@ -219,7 +240,7 @@ fn class_of(frames: &[(Frame<'_>, Meaning)]) -> Class {
             }
             Mark::HandlerDone => class.phase = Phase::HandlerDone,
             Mark::QueryOver => class.is_query_over = true,
-            Mark::WaitsToSend => class.is_send_waiting = true,
+            Mark::Passive => class.is_passive = true,
             Mark::Sends => class.is_send |= index < SENDING_FRAMES,
             Mark::RoundTripper => class.is_in_round_tripper = true,
             _ => {}
@@ -363,6 +384,46 @@ pub(crate) mod tests {
 
     const SERVE: &str = "net/http.(*conn).serve";
     const HANDLER: &str = "net/http.serverHandler.ServeHTTP";
+
+    #[test]
+    fn what_a_panic_has_unwound_is_over() {
+        let query = ["main.(*conn).ask", "database/sql.(*DB).Query", "main.orders"];
+        let unwound = |deferred: &[&'static str]| {
+            class(&[deferred, &["runtime.gopanic"], &query, &[HANDLER, SERVE]].concat())
+        };
+        let of_query = unwound(&["main.count", "main.orders.func1"]);
+        assert_eq!((kinds(&of_query), of_query.phase), (vec![Kind::HttpServer], Phase::Handler));
+        let of_connection = unwound(&["syscall.Close", "net/http.(*conn).serve.func1"]);
+        assert_eq!((kinds(&of_connection), of_connection.phase), (vec![], Phase::After));
+        // What is no closure may have been deferred by anyone.
+        let of_anyone = unwound(&["main.cleanup"]);
+        assert_eq!(kinds(&of_anyone), [Kind::HttpServer, Kind::Sql]);
+        let in_turn = class(
+            &[
+                &["net/http.(*conn).serve.func1", "runtime.gopanic", "main.orders.func1", "runtime.gopanic"],
+                &query[..],
+                &[HANDLER, SERVE],
+            ]
+            .concat(),
+        );
+        assert_eq!((kinds(&in_turn), in_turn.phase), (vec![], Phase::After));
+    }
+
+    #[test]
+    fn a_handler_of_http2_is_over_where_its_deferred_runs() {
+        for end in [
+            "net/http.(*http2serverConn).runHandler.func1",
+            "net/http/internal/http2.(*serverConn).runHandler.func1",
+        ] {
+            let server = end.trim_end_matches(".func1");
+            for stack in [
+                &["context.cancel", end, server][..],
+                &["runtime.chansend1", end, "runtime.gopanic", "main.panics", server],
+            ] {
+                assert_eq!(class(stack).phase, Phase::HandlerDone, "{stack:?}");
+            }
+        }
+    }
 
     #[test]
     fn operations_nest_from_the_outermost_in() {

@@ -262,19 +262,34 @@ pub(crate) fn is_dispatcher(function: Function<'_>) -> bool {
 /// What begins a goroutine that serves one request of HTTP/2 until it ends. Go: `http2.serverConn.runHandler`; before
 /// Go 1.22, and where it was inlined, the closures that call it.
 pub(crate) fn is_start_of_handler(function: Function<'_>) -> bool {
-    let is_server = match function.package {
-        "net/http" => function.receiver == "http2serverConn",
-        "net/http/internal/http2" | "golang.org/x/net/http2" => function.receiver == "serverConn",
-        _ => false,
-    };
     let (name, closure) = function.name.split_once('.').unwrap_or((function.name, ""));
     let is_wrapper = closure.starts_with("gowrap") || closure.starts_with("func");
-    is_server
+    is_server_of_http2(function)
         && match name {
             "runHandler" => closure.is_empty() || is_wrapper,
             "scheduleHandler" | "processHeaders" => is_wrapper,
             _ => false,
         }
+}
+
+/// What is called where a handler of HTTP/2 is over, be it by a panic: what `runHandler` has deferred, or what that calls.
+pub(crate) fn is_end_of_handler(function: Function<'_>) -> bool {
+    function.name == "handlerDone" && !function.receiver.is_empty()
+        || is_server_of_http2(function) && function.name.starts_with("runHandler.func")
+}
+
+/// Whether the garbage collector is at work, which a goroutine that allocates has to help or to start.
+pub(crate) fn is_collector(function: Function<'_>) -> bool {
+    let is_named = |start| function.name.starts_with(start);
+    function.package == "runtime" && (is_named("gc") || is_named("mallocgc"))
+}
+
+fn is_server_of_http2(function: Function<'_>) -> bool {
+    match function.package {
+        "net/http" => function.receiver == "http2serverConn",
+        "net/http/internal/http2" | "golang.org/x/net/http2" => function.receiver == "serverConn",
+        _ => false,
+    }
 }
 
 /// The method that gRPC's generated code calls by. Go: `protoc-gen-go-grpc`'s `(*greeterClient).SayHello`.

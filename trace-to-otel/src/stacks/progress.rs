@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows of spans or of events: classes of stacks and moments come in, and steps go out.
 
-use go_trace_format::Time;
+use go_trace_format::{Time, event::GoroutineId};
 
 use crate::{
     clock::nanoseconds,
@@ -50,6 +50,8 @@ struct Open {
     has_moved_on: bool,
     /// The stacks by which it has sent something, as far as there is room.
     sends: [u64; MOST_SENDS],
+    /// Whom the request was handed to that a client makes: the goroutine that writes to its connection.
+    writer: Option<GoroutineId>,
     /// Whether what comes next is another operation, as a query whose rows are being read.
     is_over: bool,
     /// Whether the next event will tell by when it had begun at the latest.
@@ -98,6 +100,8 @@ pub(crate) struct Moment {
     pub(crate) now: Time,
     /// Whether the goroutine did something by itself, and did not merely have to stop or to help the garbage collector.
     pub(crate) is_own_doing: bool,
+    /// The goroutine that it lets go on.
+    pub(crate) wakes: Option<GoroutineId>,
 }
 
 /// Where between its bounds a moment most likely is.
@@ -163,6 +167,7 @@ impl Open {
             latest: 0,
             has_moved_on: false,
             sends: [0; MOST_SENDS],
+            writer: None,
             is_over: false,
             is_unsettled: false,
             rank: 0,
@@ -176,14 +181,21 @@ impl Open {
     }
 
     /// Whether the same call has come again: it does what it began with, or it sends once more.
-    fn is_repeated_by(&self, class: &Class) -> bool {
+    fn is_repeated_by(&self, class: &Class, wakes: Option<GoroutineId>) -> bool {
         let begins_anew = self.has_moved_on && self.first == Some(class.hash);
         let sends_anew = class.is_send && self.latest != class.hash && self.sends.contains(&class.hash);
-        self.kind != Kind::HttpServer && (self.is_over || begins_anew || sends_anew)
+        let comes_again = self.is_over || begins_anew || sends_anew;
+        self.kind != Kind::HttpServer && comes_again && !self.is_tried_again(wakes)
+    }
+
+    /// Whether a client makes the same request by another connection: the next request would take the one that the former
+    /// has just left, unless that had broken. Go: `net/http.Transport.roundTrip`, `persistConn.shouldRetryRequest`.
+    fn is_tried_again(&self, wakes: Option<GoroutineId>) -> bool {
+        self.kind == Kind::HttpClient && self.writer.is_some() && wakes.is_some() && self.writer != wakes
     }
 
     /// Takes note of something that the goroutine did in it.
-    fn does(&mut self, class: &Class, is_innermost: bool) {
+    fn does(&mut self, class: &Class, wakes: Option<GoroutineId>, is_innermost: bool) {
         let first = *self.first.get_or_insert(class.hash);
         self.has_moved_on |= first != class.hash;
         self.latest = class.hash;
@@ -195,6 +207,9 @@ impl Open {
             if let Some(free) = self.sends.iter_mut().find(|send| **send == 0) {
                 *free = class.hash;
             }
+        }
+        if class.is_send && self.kind == Kind::HttpClient {
+            self.writer = wakes.or(self.writer);
         }
         self.is_over |= class.is_query_over && self.kind == Kind::Sql;
     }
@@ -332,7 +347,7 @@ impl Progress {
         moment: Moment,
         steps: &mut Vec<Step>,
     ) {
-        let mut kept = self.kept(class, moment.is_own_doing);
+        let mut kept = self.kept(class, moment);
         if kept == 0 && class.operations.is_empty() && self.standing == Standing::Serves {
             // Its request is what it is for.
             kept = self.open.len().min(1);
@@ -343,13 +358,14 @@ impl Progress {
     }
 
     /// How many of the operations that are open go on.
-    fn kept(&self, class: &Class, is_own_doing: bool) -> usize {
-        let is_anew = is_own_doing && !class.is_send_waiting;
+    fn kept(&self, class: &Class, moment: Moment) -> usize {
+        let is_anew = moment.is_own_doing && !class.is_passive;
         let innermost = class.operations.len();
         let pairs = self.open.iter().zip(&class.operations).enumerate();
         pairs
             .take_while(|(depth, (open, found))| {
-                let is_repeated = is_anew && depth + 1 == innermost && open.is_repeated_by(class);
+                let is_repeated =
+                    is_anew && depth + 1 == innermost && open.is_repeated_by(class, moment.wakes);
                 open.is(found) && !is_repeated
             })
             .count()
@@ -384,8 +400,8 @@ impl Progress {
     fn take_note(&mut self, class: &Class, moment: Moment, steps: &mut Vec<Step>) {
         let innermost = self.open.len();
         for (depth, open) in self.open.iter_mut().enumerate() {
-            if moment.is_own_doing && !class.is_send_waiting {
-                open.does(class, depth + 1 == innermost);
+            if moment.is_own_doing && !class.is_passive {
+                open.does(class, moment.wakes, depth + 1 == innermost);
             }
             let rank = class.operations.get(depth).map_or(0, |found| found.shown.rank);
             if rank > open.rank {
@@ -431,6 +447,7 @@ crate::saved::saved!(Open {
     latest,
     has_moved_on,
     sends,
+    writer,
     is_over,
     is_unsettled,
     rank,
@@ -458,12 +475,14 @@ mod tests {
         /// Kind, start and end as estimated, whether it was there before.
         ended: Vec<(Kind, i64, i64, bool)>,
         widths: Vec<u64>,
+        /// What its next event wakes.
+        wakes: Option<GoroutineId>,
     }
 
     impl Goroutine {
         fn moment(&mut self, is_own_doing: bool) -> Moment {
             self.now += 10;
-            Moment { last: Time(self.now - 10), now: Time(self.now), is_own_doing }
+            Moment { last: Time(self.now - 10), now: Time(self.now), is_own_doing, wakes: self.wakes.take() }
         }
 
         fn take(&mut self, steps: Vec<Step>) {
@@ -677,6 +696,32 @@ mod tests {
         let mut call = Goroutine::default();
         call.sees(WRITE).sees_as(WAIT, false).sees(WRITE).sees_as(WAIT, false).sees(&[]);
         assert_eq!(call.kinds(), [Kind::Sql]);
+        let workers =
+            [&["runtime.chanrecv1", "runtime.gcBgMarkStartWorkers", "runtime.mallocgc"], &WRITE[1..]];
+        let creates = [&["runtime.gcBgMarkStartWorkers", "runtime.mallocgc"], &WRITE[1..]];
+        call.sees(&creates.concat()).sees(&workers.concat()).sees(&creates.concat()).sees(&workers.concat());
+        call.sees(WRITE).sees(WAIT).sees(&[]);
+        assert_eq!(call.kinds(), [Kind::Sql; 2]);
+    }
+
+    #[test]
+    fn a_request_that_is_made_again_by_another_connection_is_the_same() {
+        const HANDS: &[&str] = &[
+            "runtime.chansend1",
+            "net/http.(*persistConn).roundTrip",
+            "net/http.(*Transport).roundTrip",
+            "main.call",
+        ];
+        const WAITS: &[&str] = &["runtime.selectgo", HANDS[1], HANDS[2], "main.call"];
+        for (writers, calls) in [([7, 8, 9], 1), ([7, 7, 7], 3)] {
+            let mut client = Goroutine::default();
+            for writer in writers {
+                client.wakes = Some(GoroutineId(writer));
+                client.sees(HANDS).sees(WAITS);
+            }
+            client.sees(&[]);
+            assert_eq!(client.kinds(), vec![Kind::HttpClient; calls]);
+        }
     }
 
     #[test]
