@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use go_trace_format::{Reader, Version};
 use serde::Deserialize;
 use trace_to_otel::{MapperOptions, Scope, Span, SpanKind, Value};
 
@@ -251,6 +252,19 @@ fn http1_over_tls() {
 #[test]
 fn http2() {
     check_each("http2");
+}
+
+/// A trace holds no more of its Go's version than the header's: of none that is read may the truth be unknown.
+#[test]
+fn each_header_has_a_truth() {
+    let versions: BTreeSet<Version> = common::RELEASES
+        .iter()
+        .map(|release| {
+            let trace = common::read(&format!("zero-code/{release}-http1.trace"));
+            Reader::from_slice(&trace).expect("a trace").version()
+        })
+        .collect();
+    assert_eq!(versions, BTreeSet::from(Version::ALL));
 }
 
 #[test]

@@ -60,7 +60,10 @@ pub use timeline::{
 };
 pub use tree::{TreeOptions, write_tree};
 
-use crate::span::{Scope, Span, SpanKind, Value};
+use crate::{
+    attribute,
+    span::{Scope, Span, SpanKind, Value},
+};
 
 /// The spans of one process, and what is to be said of them.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +102,16 @@ fn kind(span: &Span) -> &'static str {
             name.rsplit('.').next().unwrap_or(name)
         }
     }
+}
+
+/// Whether a span is shorter than the bounds of its ends are wide: then its duration says little.
+fn is_approximate(span: &Span) -> bool {
+    let seconds = |key| match span.attribute(key) {
+        Some(Value::Float(seconds)) => *seconds,
+        _ => 0.0,
+    };
+    let width = seconds(attribute::START_UNCERTAINTY) + seconds(attribute::END_UNCERTAINTY);
+    (span.duration_nanos() as f64) < width * 1e9
 }
 
 /// The attributes without which a name says little.

@@ -12,7 +12,7 @@ use super::{
     anatomy::AnatomyBar,
     critical_path::CriticalPaths,
     forest::{Item, Position},
-    hint,
+    hint, is_approximate,
     joined::Joined,
     kind,
     text::{DisplayDuration, DisplayText, day, time_of_day},
@@ -113,7 +113,9 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
         let Theme { dim, critical, .. } = self.theme;
         let style = self.theme.scope(&span.scope);
         write!(self.line, "{dim}{}{dim:#} ", time_of_day(span.start))?;
-        write!(self.line, "{:>8} {style}{:6}{style:#} ", DisplayDuration(span.duration_nanos()), kind(span))?;
+        let approximately = if is_approximate(span) { "≈" } else { "" };
+        let duration = format!("{approximately}{}", DisplayDuration(span.duration_nanos()));
+        write!(self.line, "{duration:>8} {style}{:6}{style:#} ", kind(span))?;
         self.branches(position)?;
         write!(self.line, "{style}{}{style:#}", DisplayText(&span.name))?;
         // What was asked for comes first: lines are cut at their ends.
@@ -447,6 +449,24 @@ mod tests {
             "4 spans in 1 trace of 2 processes",
         ];
         assert_eq!(shown.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn durations_of_which_little_is_known_are_approximate() {
+        let times = |start: f64, end: f64| {
+            let mut request = span("serve", 1, 0, 0, 20_000);
+            request.attributes.push(Attribute::new("gotrace.start.uncertainty", start));
+            request.attributes.push(Attribute::new("gotrace.end.uncertainty", end));
+            let mut output = Vec::new();
+            write_tree(&[Process::new("", &[request])], &PLAIN, &mut output).expect("memory takes it");
+            String::from_utf8(output).expect("UTF-8")
+        };
+        assert!(
+            times(15e-6, 6e-6).contains("00:00:00.000000 ≈20.0 µs region serve"),
+            "{}",
+            times(15e-6, 6e-6)
+        );
+        assert!(times(5e-6, 6e-6).contains("00:00:00.000000  20.0 µs region serve"));
     }
 
     #[test]

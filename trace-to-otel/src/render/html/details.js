@@ -21,7 +21,7 @@ function showDetails(index) {
   const badge = element("span", "badge", span.kind);
   badge.style.setProperty("--kind", `var(--${span.kind})`);
   const sort = element("p", "sort", badge, span.failed ? element("span", "badge error", "error") : null,
-    `${duration(span.duration)}, from ${wall(span.start, true)} UTC`);
+    `${spanDuration(span)}, from ${wall(span.start, true)} UTC`);
   const parts = [element("h2", "foreign", visible(span.name)), sort];
   if (span.missing) parts.push(element("p", "", `Its ${span.missing} was not recorded: it is taken to be the trace's own.`));
   if (span.critical.length > 0) {
@@ -88,7 +88,7 @@ function showTip(index, event) {
   const tip = document.getElementById("tip");
   const span = data.spans[index];
   const wait = span.anatomy ? splitBar(span) : null;
-  tip.replaceChildren(element("b", "foreign", visible(span.name)), ` ${duration(span.duration)}`, element("div", "", `${span.kind}, +${duration(span.start - waterfall.trace.start)}`), ...(wait ? [wait] : []));
+  tip.replaceChildren(element("b", "foreign", visible(span.name)), ` ${spanDuration(span)}`, element("div", "", `${span.kind}, +${duration(span.start - waterfall.trace.start)}`), ...(wait ? [wait] : []));
   tip.hidden = false;
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${Math.min(event.clientX + 14, innerWidth - width - 8)}px`;

@@ -211,7 +211,7 @@ mod tests {
             (&server["parent"], &query["parent"], &hostile["depth"]),
             (&(-1).into(), &0.into(), &1.into())
         );
-        assert_eq!(server["kind"], "server");
+        assert_eq!((&server["kind"], &server["approximate"]), (&"server".into(), &false.into()));
         assert_eq!(server["hint"], "/orders/7 200");
         assert_eq!(
             server["anatomy"],

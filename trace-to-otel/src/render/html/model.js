@@ -33,6 +33,11 @@ function duration(nanoseconds) {
   return `${nanoseconds} ns`;
 }
 
+// How long a span took, as far as that is known.
+function spanDuration(span) {
+  return `${span.approximate ? "≈" : ""}${duration(span.duration)}`;
+}
+
 // A wall time, UTC, to the microsecond.
 function wall(offset, withDay) {
   const time = base + BigInt(Math.round(offset));

@@ -7,7 +7,8 @@ use std::{
 
 use crate::{
     render::{
-        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, hint, joined::Joined, kind,
+        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, hint, is_approximate,
+        joined::Joined, kind,
     },
     span::{Attribute, Span, SpanEvent, UnixTime, Value},
 };
@@ -90,6 +91,8 @@ struct PageSpan<'a> {
     hint: Option<String>,
     start: u64,
     duration: u64,
+    /// Whether the duration is less than what is known of the ends.
+    approximate: bool,
     failed: bool,
     /// Which end was not recorded.
     missing: Option<String>,
@@ -190,6 +193,7 @@ impl<'a> PageSpan<'a> {
             hint: hint(span),
             start: span.start.0 - base.0,
             duration: span.duration_nanos(),
+            approximate: is_approximate(span),
             failed: span.status.is_error(),
             missing: span.attribute("gotrace.incomplete").map(Value::to_string),
             attributes: values(&span.attributes),

@@ -60,7 +60,7 @@ function drawSpan(index) {
   row.setAttribute("role", "treeitem");
   row.setAttribute("aria-level", String(span.depth + 1));
   if (isInner) row.setAttribute("aria-expanded", String(!isFolded));
-  row.setAttribute("aria-label", `${visible(span.name)}, ${span.kind}, ${duration(span.duration)}`);
+  row.setAttribute("aria-label", `${visible(span.name)}, ${span.kind}, ${spanDuration(span)}`);
 
   const cell = element("div", "cell");
   cell.style.paddingLeft = `${4 + 14 * Math.min(span.depth, 24)}px`;
@@ -95,7 +95,7 @@ function drawTrack(span) {
   }
   const [left, right] = [fraction(span.start), fraction(stop)];
   if (right > 0 && left < 1) {
-    const label = element("div", "length", duration(span.duration));
+    const label = element("div", "length", spanDuration(span));
     if (right < 0.86) label.style.left = percent(stop);
     else if (left > 0.14) { label.style.left = percent(span.start); label.classList.add("before"); }
     else { label.style.left = `${100 * Math.max(0, left)}%`; label.classList.add("within"); }
