@@ -21,9 +21,9 @@ pub struct ProcessMark {
 pub enum Continuity {
     /// A recording [starts](Generation::starts_recording) with it: whatever came before, something is missing between.
     Start,
-    /// It is the first of all, or of another trace, and is not known to go on with anything.
+    /// It is the first that is delivered of its trace, and is not known to go on with anything.
     Begin,
-    /// It is of the same trace, and generations are missing between.
+    /// It is of the same trace, and generations are missing between or were [left out](crate::Reader::leaving_out).
     Gap,
     /// It directly follows, of the same process, with nothing missing between.
     Next,

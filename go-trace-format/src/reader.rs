@@ -108,7 +108,6 @@ impl ReaderOptions {
             syncs: 0,
             stage: Stage::Between,
             delivered: Delivered::default(),
-            enters_trace: false,
             known: None,
         })
     }
@@ -164,8 +163,6 @@ pub struct Reader<'a> {
     syncs: u64,
     stage: Stage,
     delivered: Delivered,
-    /// Whether the next generation to be delivered may be of another process: behind another header in the input.
-    enters_trace: bool,
     known: Option<Known<'a>>,
 }
 
@@ -409,7 +406,6 @@ impl<'a> Reader<'a> {
             let cut = self.cutter.next(&mut self.generation, &mut self.losses);
             if matches!(cut, Ok(true)) && self.cutter.begins_trace() {
                 self.delivered.begin_trace();
-                self.enters_trace = true;
             }
             let continuity = match cut {
                 Ok(true) if self.known.as_mut().is_some_and(|known| (known.0)(&self.generation)) => {
@@ -435,12 +431,8 @@ impl<'a> Reader<'a> {
                 }
             };
             if continuity.is_begin() {
-                match self.enters_trace {
-                    true => self.sequencer.begin_process(),
-                    false => self.sequencer.forget_order(),
-                }
+                self.sequencer.begin_process();
             }
-            self.enters_trace = false;
             self.generation.tables.inherited = self.sequencer.order().names();
             if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
                 return Err(self.fail(error));

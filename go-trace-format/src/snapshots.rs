@@ -21,7 +21,7 @@ pub(crate) struct Delivered {
     last: VecDeque<GenerationKey>,
     /// The threads of the very last one.
     threads: Threads,
-    /// Whether something of the trace under way was there before.
+    /// Whether something of the trace under way was delivered.
     is_within: bool,
 }
 
@@ -49,7 +49,6 @@ impl Delivered {
     pub(crate) fn leave_out(&mut self) {
         self.last.clear();
         self.threads = Threads::default();
-        self.is_within = true;
     }
 
     /// Looks at a generation that has been read, and remembers it.

@@ -2,10 +2,11 @@
 
 mod support;
 
-use std::io::Cursor;
+use std::{io::Cursor, time::Duration};
 
 use go_trace_format::{
-    Continuity, Dialect, Error, Event, EventKind, HEADER_LENGTH, Mode, Reader, ReaderOptions, Version,
+    Continuity, Dialect, Error, Event, EventKind, Generation, HEADER_LENGTH, Mode, Reader, ReaderOptions,
+    Version,
     event::{GoroutineId, ThreadId},
     spec::EventType,
     write::{SyncBatch, Writer},
@@ -237,7 +238,10 @@ fn one_process_is_one_however_its_wall_clock_jumps() {
 
 /// Every generation of a trace, and how it stands to the one before.
 fn continuities(trace: &[u8]) -> Vec<Continuity> {
-    let mut reader = Reader::from_slice(trace).expect("a header");
+    continuities_of(Reader::from_slice(trace).expect("a header"))
+}
+
+fn continuities_of(mut reader: Reader<'_>) -> Vec<Continuity> {
     let mut found = Vec::new();
     while let Some(event) = reader.next_event().expect("salvage never fails") {
         if let EventKind::Sync(sync) = event.kind() {
@@ -266,6 +270,51 @@ fn a_recording_that_starts_goes_on_with_nothing() {
     assert_eq!(continuities(&together), [Continuity::Begin, Continuity::Next, Continuity::Begin]);
     let one_trace = [&first[..], &second[HEADER_LENGTH..], &third[HEADER_LENGTH..]].concat();
     assert_eq!(continuities(&one_trace), [Continuity::Begin, Continuity::Next, Continuity::Gap]);
+}
+
+#[test]
+fn a_trace_whose_beginning_is_left_out_is_of_a_process_of_its_own() {
+    const SECOND: u64 = 1_000_000_000;
+    let of_one = generation(7, 40, 50 * SECOND, 1_764_000_000);
+    let [known, admitted, later] = [(7, 10), (8, 11), (9, 12)]
+        .map(|(number, start)| generation(number, 90, start * SECOND, 1_764_500_000 + i128::from(start)));
+    let of_other = [&known[..], &admitted[HEADER_LENGTH..], &later[HEADER_LENGTH..]].concat();
+    let together = [&of_one[..], &of_other].concat();
+    let without = |trace, left_out: u64| {
+        let is_other =
+            |generation: &Generation<'_>| generation.threads().any(|thread| thread == ThreadId(90));
+        let reader = Reader::from_slice(trace).expect("a header");
+        reader.leaving_out(move |generation| generation.number() == left_out && is_other(generation))
+    };
+    assert_eq!(
+        continuities_of(without(&together, 7)),
+        [Continuity::Begin, Continuity::Begin, Continuity::Next]
+    );
+    assert_eq!(
+        continuities_of(without(&together, 8)),
+        [Continuity::Begin, Continuity::Begin, Continuity::Gap]
+    );
+    assert_eq!(continuities_of(without(&of_other, 7)), [Continuity::Begin, Continuity::Next]);
+    assert_eq!(continuities_of(without(&of_other, 8)), [Continuity::Begin, Continuity::Gap]);
+    // Its clock is that of another machine: nothing of the first process's times holds.
+    assert_times_are_its_own(without(&together, 7));
+}
+
+/// Times are moved only as far as it takes to tell events of one time apart.
+fn assert_times_are_its_own(mut reader: Reader<'_>) {
+    while let Some(event) = reader.next_event().expect("salvage never fails") {
+        assert!(event.time() - event.raw_time() < Duration::from_nanos(10), "{event:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_follows_one_of_another_process_has_times_of_its_own() {
+    const SECOND: u64 = 1_000_000_000;
+    let of_one = generation(7, 40, 50 * SECOND, 1_764_000_000);
+    let of_other = generation(8, 90, 10 * SECOND, 1_764_500_000);
+    let mut earlier = Reader::from_slice(&of_one).expect("a header");
+    while earlier.next_event().expect("salvage never fails").is_some() {}
+    assert_times_are_its_own(Reader::from_slice(&of_other).expect("a header").follow(earlier));
 }
 
 #[test]
