@@ -121,6 +121,13 @@ impl<'a> Generation<'a> {
         self.tables.start
     }
 
+    /// The same in clock units. When salvaging, neither times that cannot be count, nor the 0 of a table: some writers leave
+    /// those out.
+    #[must_use]
+    pub fn start_units(&self) -> u64 {
+        self.earliest
+    }
+
     /// The version of the trace that it is of.
     #[must_use]
     pub fn version(&self) -> Version {
@@ -381,7 +388,7 @@ impl<'a> Generation<'a> {
         Times::borne_out(self.table_times.iter().map(table).chain(events).collect())
     }
 
-    /// Finds out which times can be. Says whether its beginning is one of them, which becomes one.
+    /// Finds out which times can be. Says whether its beginning is one of them, which becomes the earliest of them.
     fn find_times(&mut self) -> bool {
         let clock = self.tables.clock;
         let beginnings = || {
@@ -394,10 +401,8 @@ impl<'a> Generation<'a> {
             None => Times::ANY,
         };
         let is_possible = |time: &u64| self.times.contains(clock.time(*time));
-        let begins_possibly = is_possible(&self.earliest);
-        if !begins_possibly {
-            self.earliest = beginnings().filter(is_possible).min().unwrap_or_default();
-        }
+        let begins_possibly = self.earliest == 0 || is_possible(&self.earliest);
+        self.earliest = beginnings().filter(is_possible).min().unwrap_or_default();
         begins_possibly
     }
 

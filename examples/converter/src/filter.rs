@@ -244,10 +244,7 @@ impl Format {
         match last {
             // It has lost its clock, and the one before was earlier than all of it. 0 counts as no time.
             Some((_, clock)) if self.version.has_sync_batch() && !has_snapshot => (number, clock, 0),
-            _ => {
-                let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
-                (number, *generation.clock(), begin)
-            }
+            _ => (number, *generation.clock(), generation.start_units()),
         }
     }
 }

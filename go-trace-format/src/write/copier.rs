@@ -66,8 +66,8 @@ where
     pub fn copy_to<W: io::Write>(&mut self, writer: &mut Writer<W>) -> Result<(), WriteError> {
         let generation = self.generation;
         // The copy begins when the generation did, whatever is left out.
-        let begin = generation.batches().map(|batch| batch.time).min().unwrap_or_default();
-        let mut copy = writer.generation(generation.number(), SyncBatch::of(generation.clock(), begin))?;
+        let sync = SyncBatch::of(generation.clock(), generation.start_units());
+        let mut copy = writer.generation(generation.number(), sync)?;
         for batch in generation.batches() {
             self.batch(&batch, &mut copy)?;
         }

@@ -37,13 +37,15 @@ impl SyncBatch {
     /// The clock of a generation that was read, to be written again; it is read back equal.
     ///
     /// `time` is as for [`new`](Self::new): the earliest of the batches that were read, so that the generation
-    /// begins when it did.
+    /// begins when it did. It is put no later than the clock's snapshot, which may have been inherited.
     #[must_use]
     pub fn of(clock: &Clock, time: u64) -> Self {
         let sync = Self::new(clock.frequency(), time);
         match clock.snapshot() {
             Some(snapshot) => {
-                sync.with_snapshot(units(clock, snapshot.trace), snapshot.monotonic, snapshot.wall)
+                let units = units(clock, snapshot.trace);
+                let sync = Self { time: time.min(units), ..sync };
+                sync.with_snapshot(units, snapshot.monotonic, snapshot.wall)
             }
             None => sync,
         }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use go_trace_format::{
-    Category, Dialect, EventType, ReaderOptions, Version,
+    Category, Clock, Dialect, EventType, ReaderOptions, Time, Version,
+    event::ThreadId,
     wire::{BatchKind, Batches},
     write::{CopiedEvent, CopiedText, Copier, WriteError, Writer},
 };
@@ -141,6 +142,55 @@ fn windows_and_goroutines_are_cut_out() {
         assert_eq!(custom(&alone), expected, "goroutine {goroutine}");
     }
     assert!(regions.len() > 1, "several goroutines have something to say");
+}
+
+#[test]
+fn copy_begins_when_the_generation_did_without_the_times_of_tables() {
+    // Uptimes of a minute and of a month.
+    for begin in [60, 30 * 86_400].map(|seconds| seconds * Clock::USUAL_FREQUENCY) {
+        for version in [Version::Go123, Version::Go126] {
+            let sync = crate::sync(version, begin);
+            let mut trace = Writer::new(Vec::new(), version, Dialect::Stock).unwrap();
+            let mut generation = trace.generation(1, sync).unwrap();
+            let (label, thread) = (generation.string(b"label").unwrap(), ThreadId(1));
+            for (event_type, arguments) in [
+                (EventType::ProcStatus, &[0, 1][..]),
+                (EventType::GoStatus, &[1, 1, 2]),
+                (EventType::GoLabel, &[label.0]),
+            ] {
+                generation.event(thread, begin + 7, event_type, arguments).unwrap();
+            }
+            generation.finish().unwrap();
+            let trace = without_times_of_tables(&trace.into_inner());
+            let copy = filter(&trace, Dialect::Stock, |_| true, as_it_is).unwrap();
+            let expected = Clock::default().time(if version.has_sync_batch() { begin } else { begin + 7 });
+            assert_eq!(start(&copy), expected, "{version}: {begin}");
+        }
+    }
+}
+
+/// When the first generation begins.
+fn start(trace: &[u8]) -> Time {
+    ReaderOptions::new().generations(trace).unwrap().next().unwrap().unwrap().start_time()
+}
+
+/// The trace with a time of 0 in each batch of strings and stacks, and in the one that says only the frequency.
+fn without_times_of_tables(trace: &[u8]) -> Vec<u8> {
+    let batches = Batches::new(trace).unwrap();
+    let (version, dialect) = (batches.version(), batches.dialect());
+    let mut writer = Writer::new(Vec::new(), version, dialect).unwrap();
+    for batch in batches.map(Result::unwrap) {
+        let time = match batch.kind(version, dialect) {
+            BatchKind::Strings | BatchKind::Stacks => 0,
+            BatchKind::Sync if !version.has_sync_batch() => 0,
+            _ => batch.time,
+        };
+        writer.batch(batch.generation, batch.thread, time, batch.data).unwrap();
+    }
+    if version.has_end_of_generation() {
+        writer.end_of_generation().unwrap();
+    }
+    writer.into_inner()
 }
 
 #[test]
