@@ -10,7 +10,7 @@ use serde::{
 use crate::{
     event::{Event, Experimental, Metric, RangeKind},
     spec::EventType,
-    tables::{Stack, Text},
+    tables::{Stack, Text, WallTime},
 };
 
 /// What the event's accessors give.
@@ -55,6 +55,55 @@ impl Visitor<'_> for EventTypeName {
 
     fn visit_str<E: Error>(self, name: &str) -> Result<EventType, E> {
         EventType::from_str(name).map_err(E::custom)
+    }
+}
+
+/// Nanoseconds: see [`WallTime`].
+impl Serialize for WallTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_i128(self.0);
+        }
+        match (i64::try_from(self.0), u64::try_from(self.0)) {
+            (Ok(nanoseconds), _) => serializer.serialize_i64(nanoseconds),
+            (_, Ok(nanoseconds)) => serializer.serialize_u64(nanoseconds),
+            _ => serializer.collect_str(&self.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for WallTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_any(Nanoseconds),
+            false => deserializer.deserialize_i128(Nanoseconds),
+        }
+    }
+}
+
+struct Nanoseconds;
+
+impl Visitor<'_> for Nanoseconds {
+    type Value = WallTime;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nanoseconds since 1970, as an integer or its digits")
+    }
+
+    fn visit_i64<E: Error>(self, nanoseconds: i64) -> Result<WallTime, E> {
+        Ok(WallTime(nanoseconds.into()))
+    }
+
+    fn visit_u64<E: Error>(self, nanoseconds: u64) -> Result<WallTime, E> {
+        Ok(WallTime(nanoseconds.into()))
+    }
+
+    fn visit_i128<E: Error>(self, nanoseconds: i128) -> Result<WallTime, E> {
+        Ok(WallTime(nanoseconds))
+    }
+
+    fn visit_str<E: Error>(self, digits: &str) -> Result<WallTime, E> {
+        digits.parse().map(WallTime).map_err(E::custom)
     }
 }
 

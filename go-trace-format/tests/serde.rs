@@ -1,7 +1,8 @@
 //! What serde makes of events.
 #![cfg(feature = "serde")]
 
-use go_trace_format::{EventType, Reader, Time, event::GoroutineId};
+use go_trace_format::{EventType, Reader, Time, WallTime, event::GoroutineId};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 const TASKS: &[u8] = include_bytes!("../examples/tasks.trace");
@@ -51,4 +52,48 @@ fn ids_and_types_come_back() {
     assert_eq!(json, r#"[7,-1,"GoBlock"]"#);
     assert_eq!(serde_json::from_str::<(GoroutineId, Time, EventType)>(&json).unwrap(), all);
     assert!(serde_json::from_str::<EventType>(r#""GoBlocked""#).is_err());
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Moment {
+    wall: WallTime,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Flattened {
+    #[serde(flatten)]
+    moment: Moment,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Untagged {
+    Moment(Moment),
+}
+
+#[test]
+fn wall_times_come_back_whatever_holds_them() {
+    for (nanoseconds, expected) in [
+        (0, json!(0)),
+        (-1, json!(-1)),
+        (i128::from(i64::MIN), json!(i64::MIN)),
+        (i128::from(u64::MAX), json!(u64::MAX)),
+        (i128::from(u64::MAX) + 1, json!("18446744073709551616")),
+        (i128::from(i64::MIN) - 1, json!("-9223372036854775809")),
+        (i128::MAX, json!(i128::MAX.to_string())),
+    ] {
+        let moment = || Moment { wall: WallTime(nanoseconds) };
+        let value = serde_json::to_value(moment()).unwrap();
+        assert_eq!(value, json!({ "wall": expected }));
+        let (flattened, untagged) = (Flattened { moment: moment() }, Untagged::Moment(moment()));
+        assert_eq!(serde_json::to_value(&flattened).unwrap(), value);
+        assert_eq!(serde_json::to_value(&untagged).unwrap(), value);
+        let text = value.to_string();
+        assert_eq!(serde_json::from_str::<Moment>(&text).unwrap(), moment());
+        assert_eq!(serde_json::from_str::<Flattened>(&text).unwrap(), flattened);
+        assert_eq!(serde_json::from_str::<Untagged>(&text).unwrap(), untagged);
+    }
+    for wrong in ["1.5", r#""soon""#, "null", "[]"] {
+        assert!(serde_json::from_str::<WallTime>(wrong).is_err(), "{wrong}");
+    }
 }

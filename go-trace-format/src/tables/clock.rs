@@ -46,9 +46,9 @@ impl fmt::Display for Time {
 
 /// A moment on the wall clock, in nanoseconds since 1970-01-01 UTC, leap seconds not counted.
 ///
-/// 128 bits hold every value that a trace can say.
+/// 128 bits hold every value that a trace can say. serde has it as an integer, and in formats for people as a string of decimal
+/// digits where 64 bits do not hold it, before 1677 and after 2554: JSON and serde's own buffers know no longer integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 #[allow(clippy::exhaustive_structs)]
 pub struct WallTime(
     /// Nanoseconds.
