@@ -510,7 +510,7 @@ fn count(tally: &mut Tally, before: &Counters, after: &Counters, volume: &Volume
     }
     let too_large = volume.sink().too_large;
     if too_large > 0 {
-        tally.dropped.insert("records larger than any receiver takes", too_large);
+        *tally.dropped.entry("records larger than any receiver takes").or_default() += too_large;
     }
 }
 
@@ -527,5 +527,25 @@ pub(super) fn close(config: &Config, record: &ProcessRecord) -> Result<(Tally, V
     match volume.into_sink().into_hand() {
         Hand::Keep(made) => Ok((tally, made)),
         Hand::Send(..) => Ok((tally, Vec::new())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trace_to_otel::VolumeOptions;
+
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_of_each_process_adds_up() {
+        let making = Making { spans: None, logs: None, metrics: None, max_bytes: 1024 };
+        let (mut tally, none) = (Tally::default(), Counters::default());
+        for too_large in [3, 0, 4] {
+            let outbox = Outbox::new(Hand::Keep(Vec::new()), making, &Resource::empty());
+            let mut volume = Volume::new(VolumeOptions::default(), outbox);
+            volume.sink_mut().too_large = too_large;
+            count(&mut tally, &none, &none, &volume);
+        }
+        assert_eq!(tally.dropped, BTreeMap::from([("records larger than any receiver takes", 7)]));
     }
 }
