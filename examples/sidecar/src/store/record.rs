@@ -140,8 +140,8 @@ pub(crate) fn threads(generation: &Generation<'_>) -> Vec<i64> {
 pub(crate) struct Progress {
     pub(crate) path: String,
     pub(crate) version: Version,
-    /// What the batches depend on besides.
-    pub(crate) fingerprint: u128,
+    /// What the batches depend on besides: one for each process that they are of, in the order of the file.
+    pub(crate) fingerprints: Vec<u128>,
     /// So many batches, from the first.
     pub(crate) accepted: u64,
 }

@@ -1,6 +1,6 @@
 //! One file through the mapper.
 
-use std::{collections::BTreeMap, fmt, io};
+use std::{collections::BTreeMap, io};
 
 use go_trace_format::{
     Content, Continuity, Decompressed, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions,
@@ -14,7 +14,7 @@ use super::{
     account::{Account, Admitted},
     office::{Office, Passage},
     outbox::{Hand, Made, Making, Outbox},
-    process,
+    process::Siblings,
     trace::{self, Opened},
 };
 use crate::{
@@ -23,9 +23,12 @@ use crate::{
     inbox::Arrival,
     session::Stop,
     source::Afterwards,
-    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Progress, Tail},
+    store::{FileRecord, Origin, Outcome, ProcessId, ProcessRecord, Tail},
     telemetry::{Tally, Telemetry},
 };
+
+/// Of how many processes a file may have traces. The state of each is kept until all of the file is mapped.
+const MOST_PROCESSES: usize = 2048;
 
 /// Why a file could not be mapped.
 #[derive(Debug)]
@@ -114,8 +117,8 @@ struct Job<'a> {
     telemetry: Telemetry,
     stop: Stop,
     live: Option<Live<'a>>,
-    /// Those that were mapped before.
-    processes: BTreeMap<ProcessId, ProcessRecord>,
+    /// None before the first process of the file.
+    siblings: Option<Siblings>,
     /// Where to go on with the generation that was cut off.
     cut: Option<Tail>,
     /// The last generation.
@@ -174,7 +177,7 @@ impl<'a> Job<'a> {
             name,
             account,
             live: None,
-            processes: BTreeMap::new(),
+            siblings: None,
             cut,
             tail: None,
             may_be_cut: false,
@@ -274,27 +277,37 @@ impl<'a> Job<'a> {
     fn begin_process(&mut self, admitted: &Admitted, event: &Event<'_>) -> Result<(), Trouble> {
         let Some(office) = self.office.take() else { return Ok(()) };
         let origin = &self.arrival.origin;
-        let mut processes: BTreeMap<_, _> = office.processes_of(origin)?.into_iter().collect();
-        processes.extend(self.processes.clone());
-        let next = (origin.id(), processes.last_key_value().map_or(0, |((_, number), _)| number + 1));
-        processes.retain(|_, process| !process.is_closing);
-        let state = XxHash3_128::oneshot(&states(&processes));
-        let mut processes = processes.into_iter();
-        let found = match &self.cut {
-            None => process::of(admitted, processes),
-            // Where its process has gone on meanwhile, it can only be taken for another one's.
-            Some(cut) => processes.find(|(_, process)| process.last == cut.generation),
+        let siblings = match &mut self.siblings {
+            Some(siblings) => siblings,
+            None => {
+                let siblings = self.siblings.insert(Siblings::new(office.processes_of(origin)?));
+                tracing::debug!(
+                    file = self.name,
+                    processes = siblings.len(),
+                    "its origin's processes are read"
+                );
+                siblings
+            }
         };
-        let (id, mut record) = found.unwrap_or_else(|| (next, new_process(origin, admitted, event)));
+        let found = match &self.cut {
+            None => siblings.take(admitted),
+            // Where its process has gone on meanwhile, it can only be taken for another one's.
+            Some(cut) => siblings.take_at(cut.generation),
+        };
+        let (id, mut record) =
+            found.unwrap_or_else(|| (siblings.next_id(origin), new_process(origin, admitted, event)));
+        if siblings.note(id) > MOST_PROCESSES {
+            return Err(Trouble::Poison(format!(
+                "it has traces of more than {MOST_PROCESSES} processes: give it in several files"
+            )));
+        }
         if let Some(Tail { mapper, volume, metrics, .. }) = self.cut.take() {
             (record.mapper, record.volume, record.metrics) = (mapper, volume, metrics);
         }
         let begun = Begun::new(self.config, &record, self.base_time());
-        let passage = self.passage.take().unwrap_or_else(|| {
-            let fingerprint = begun.fingerprint(&record, admitted, (self.arrival.is_whole, state));
-            let (path, version) = (self.name.to_owned(), self.arrival.version);
-            office.passage(Progress { path, version, fingerprint, accepted: 0 })
-        });
+        let passage = self.passage.take();
+        let mut passage = passage.unwrap_or_else(|| office.passage(self.name, self.arrival.version));
+        passage.take_up(begun.fingerprint(&record, admitted, self.arrival.is_whole));
         let metrics = begun.making.metrics.map(|_| begun.collector(&record));
         let (mapper, volume) = begun.open(Hand::Send(office, passage), &record);
         (record.last, record.threads) = (admitted.key, admitted.threads.clone());
@@ -316,7 +329,9 @@ impl<'a> Job<'a> {
         if let Hand::Send(office, passage) = volume.into_sink().into_hand() {
             (self.office, self.passage) = (Some(office), Some(passage));
         }
-        self.processes.insert(id, record);
+        if let Some(siblings) = &mut self.siblings {
+            siblings.put(id, record);
+        }
         Ok(())
     }
 
@@ -384,14 +399,15 @@ impl<'a> Job<'a> {
             // Then all of it is read again, and what is known is left out.
             _ => 0,
         };
-        let tail = match self.processes.is_empty() {
+        let processes = self.siblings.map_or_else(BTreeMap::new, Siblings::into_mapped);
+        let tail = match processes.is_empty() {
             false => self.tail.filter(|_| self.may_be_cut && self.is_of_header),
             // There was not enough more of it.
             true => self.cut,
         };
         Ok(Mapped {
             record: FileRecord { version: self.arrival.version, last, tail, outcome },
-            processes: self.processes,
+            processes,
             tally: self.tally,
         })
     }
@@ -415,12 +431,6 @@ fn new_process(origin: &Origin, admitted: &Admitted, event: &Event<'_>) -> Proce
         metrics: Vec::new(),
         is_closing: false,
     }
-}
-
-/// What the batches of a file may depend on, whichever of the processes its traces are of.
-fn states(processes: &BTreeMap<ProcessId, ProcessRecord>) -> Vec<u8> {
-    let states = |process: &ProcessRecord| [&process.mapper[..], &process.volume, &process.metrics].concat();
-    processes.values().flat_map(states).collect()
 }
 
 fn service_of(resource: &Resource) -> String {
@@ -453,11 +463,11 @@ impl Begun {
         Self { service, resource, mapping, making, base_time }
     }
 
-    /// Everything that the batches depend on besides the file.
-    fn fingerprint(&self, record: &ProcessRecord, admitted: &Admitted, besides: impl fmt::Debug) -> u128 {
+    /// Everything that the batches of the process depend on besides the file.
+    fn fingerprint(&self, record: &ProcessRecord, admitted: &Admitted, is_whole: bool) -> u128 {
         let Self { resource, mapping, making, base_time, .. } = self;
         let facts = format!(
-            "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {besides:?} {}",
+            "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {is_whole} {}",
             env!("CARGO_PKG_VERSION")
         );
         XxHash3_128::oneshot(&[facts.as_bytes(), &record.mapper, &record.volume, &record.metrics].concat())

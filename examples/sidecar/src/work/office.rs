@@ -28,7 +28,7 @@ use crate::{
     session::Stop,
     source::{Afterwards, version_of},
     spool::Spool,
-    store::{Commit, FileRecord, Origin, ProcessId, ProcessRecord, Progress, Store, name_of},
+    store::{Commit, FileRecord, Origin, ProcessId, ProcessRecord, Progress, Store, Version, name_of},
     telemetry::{Concern, Tally, Telemetry},
 };
 
@@ -99,6 +99,8 @@ enum Of {
 #[derive(Debug)]
 pub(crate) struct Passage {
     progress: Progress,
+    /// The fingerprints with which some were accepted before.
+    earlier: Vec<u128>,
     /// How many were accepted before, and are not sent again.
     skipped: u64,
     /// How many were made.
@@ -280,17 +282,10 @@ impl Office {
     }
 
     /// The batches of a file, or of what else has a name, begin.
-    pub(crate) fn passage(&mut self, progress: Progress) -> Passage {
-        let skipped = match self.progress.take() {
-            Some(Progress { path, version, fingerprint, accepted })
-                if (&path, version, fingerprint)
-                    == (&progress.path, progress.version, progress.fingerprint) =>
-            {
-                accepted
-            }
-            _ => 0,
-        };
-        Passage { progress, skipped, made: 0, before: self.outgoing.sent(), bytes: 0 }
+    pub(crate) fn passage(&mut self, path: &str, version: Version) -> Passage {
+        let earlier = self.progress.take();
+        let earlier = earlier.filter(|earlier| (&*earlier.path, earlier.version) == (path, version));
+        Passage::new(path, version, earlier, self.outgoing.sent())
     }
 
     pub(crate) fn send(&mut self, passage: &mut Passage, made: Made) -> Result<(), Stopped> {
@@ -551,7 +546,51 @@ impl Office {
     }
 }
 
+impl Passage {
+    /// Of what was accepted `earlier`, nothing is sent again as far as it depends on the same.
+    fn new(path: &str, version: Version, earlier: Option<Progress>, before: u64) -> Self {
+        let (earlier, skipped) =
+            earlier.map_or((Vec::new(), 0), |earlier| (earlier.fingerprints, earlier.accepted));
+        let progress = Progress { path: path.to_owned(), version, fingerprints: Vec::new(), accepted: 0 };
+        Self { progress, earlier, skipped, made: 0, before, bytes: 0 }
+    }
+
+    /// What follows is of a process that comes with this fingerprint. Where it was another one earlier, it was not this that
+    /// was accepted.
+    pub(crate) fn take_up(&mut self, fingerprint: u128) {
+        let fingerprints = &mut self.progress.fingerprints;
+        if self.earlier.get(fingerprints.len()) != Some(&fingerprint) {
+            self.skipped = self.skipped.min(self.made);
+        }
+        fingerprints.push(fingerprint);
+    }
+}
+
 /// Now, in seconds since 1970.
 pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Five batches were accepted of three processes, each of which makes two.
+    #[test]
+    fn what_was_accepted_is_left_out_as_far_as_its_processes_were_the_same() {
+        let version = Version { inode: 1, length: 1, modified: 0, head: 0 };
+        for (fingerprints, skipped) in
+            [([1, 2, 3, 4], 5), ([1, 2, 3, 9], 5), ([1, 2, 9, 4], 4), ([1, 9, 3, 4], 2), ([9, 2, 3, 4], 0)]
+        {
+            let earlier =
+                Progress { path: "a".to_owned(), version, fingerprints: vec![1, 2, 3], accepted: 5 };
+            let mut passage = Passage::new("a", version, Some(earlier), 0);
+            for fingerprint in fingerprints {
+                passage.take_up(fingerprint);
+                passage.made += 2;
+            }
+            assert_eq!(passage.skipped, skipped, "{fingerprints:?}");
+            assert_eq!(passage.progress.fingerprints, fingerprints);
+        }
+    }
 }

@@ -94,3 +94,40 @@ fn a_span_goes_out_whole_however_the_wall_clock_is_set() {
         assert!(span.attributes.iter().all(|attribute| attribute.key != "gotrace.incomplete"), "{forward}");
     }
 }
+
+/// Traces of so many processes, each of one span.
+fn tiny(count: u32) -> Vec<Vec<u8>> {
+    let trace = |thread: u32| {
+        make::trace(thread.into(), u64::from(thread) * 10_000_000, 1..2, |_, script| {
+            script.begin(1, "tiny");
+            script.end(1);
+        })
+    };
+    (1..=count).map(trace).collect()
+}
+
+/// However many processes have written into a file, what was known before is read once for it.
+#[test]
+fn a_file_of_thousands_of_tiny_traces() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    let traces = tiny(2000);
+    home.put("a/1.trace", &traces.concat());
+    let output = home.run(&["--once"]);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    assert_eq!(log.matches("its origin's processes are read").count(), 1);
+    let truth: Vec<_> = traces.iter().flat_map(|trace| Truth::of(trace).all()).collect();
+    assert_eq!(truth.len(), traces.len());
+    assert_once(&receiver.spans_of("a"), &truth, "a");
+}
+
+#[test]
+fn a_file_of_too_many_processes_is_put_aside() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    home.put("a/1.trace", &tiny(2049).concat());
+    home.once();
+    let reasons = home.reasons();
+    assert!(reasons.len() == 1 && reasons[0].contains("more than 2048 processes"), "{reasons:?}");
+}
