@@ -200,6 +200,10 @@ fn check(name: &str, tally: &mut Tally) {
     }
     let offset = if has_no_clock { remaining_offset(&found) } else { 0 };
     for found in &found {
+        if found.operation.kind == "http_server" && found.operation.name == "/panic" {
+            let code = attribute(found.span, "code.function.name");
+            assert_eq!(code, Some(&"main.panics".into()), "{name}: a panic's stack tells whose it is");
+        }
         tally.take(name, found, offset, truth.begin);
         if !has_no_clock && is_served_without_body(found.operation) {
             tally.starts.extend(found.start.map(|start| start.error.unsigned_abs()));

@@ -299,7 +299,11 @@ fn take<S: Sinks + ?Sized>(
             }
         }
         Step::Show { depth, found } => {
-            if let (Some(key), Some(shown)) = (span_at(mapping, depth), shown(found)) {
+            let shown = match found {
+                Some(found) => shown(found),
+                None => class.and_then(|class| class.unwound.as_ref()),
+            };
+            if let (Some(key), Some(shown)) = (span_at(mapping, depth), shown) {
                 tell(mapping, key, shown);
             }
         }

@@ -50,6 +50,8 @@ pub(crate) struct Class {
     pub(crate) is_passive: bool,
     /// Whether a query has been answered, and its rows are being read.
     pub(crate) is_query_over: bool,
+    /// What the stack tells of a request whose handler a panic has unwound.
+    pub(crate) unwound: Option<Shown>,
     /// Whether it was in something that makes requests, or lets others make them.
     pub(crate) is_in_round_tripper: bool,
 }
@@ -140,8 +142,8 @@ impl Classifier {
         if frames.len() >= DEEPEST_STACK {
             return Verdict::Cut;
         }
-        take_unwound_away(&mut frames);
-        let class = class_of(&frames);
+        let unwound = take_unwound_away(&mut frames);
+        let class = Class { unwound, ..class_of(&frames) };
         match class.operations.is_empty() && class.phase == Phase::None && !class.is_in_round_tripper {
             true => Verdict::Nothing,
             false => Verdict::Something(Box::new(class)),
@@ -214,8 +216,10 @@ fn phase_under_serve(callee: &str) -> Phase {
     }
 }
 
-/// Where a panic has come to a deferred closure, what had been called by the function that deferred it is over.
-fn take_unwound_away(frames: &mut Vec<(Frame<'_>, Meaning)>) {
+/// Where a panic has come to a deferred closure, what had been called by the function that deferred it is over. Gives what
+/// that tells of a request.
+fn take_unwound_away(frames: &mut Vec<(Frame<'_>, Meaning)>) -> Option<Shown> {
+    let mut unwound = None;
     for panicking in (1..frames.len()).rev() {
         if frames.get(panicking).is_none_or(|(_, meaning)| meaning.mark != Mark::Unwinds) {
             continue;
@@ -225,9 +229,13 @@ fn take_unwound_away(frames: &mut Vec<(Frame<'_>, Meaning)>) {
             frames[panicking..].iter().position(|(frame, _)| name(frame) == deferring)
         });
         if let Some(distance) = deferring {
+            let is_request = |(_, meaning): &(Frame<'_>, Meaning)| meaning.kind == Some(Kind::HttpServer);
+            let entry = frames.iter().rposition(is_request);
+            unwound = unwound.or_else(|| entry.map(|entry| handler(frames, entry)));
             frames.drain(panicking..panicking + distance);
         }
     }
+    unwound
 }
 
 fn class_of(frames: &[(Frame<'_>, Meaning)]) -> Class {
@@ -395,6 +403,7 @@ pub(crate) mod tests {
         assert_eq!((kinds(&of_query), of_query.phase), (vec![Kind::HttpServer], Phase::Handler));
         let of_connection = unwound(&["syscall.Close", "net/http.(*conn).serve.func1"]);
         assert_eq!((kinds(&of_connection), of_connection.phase), (vec![], Phase::After));
+        assert_eq!(of_connection.unwound.as_ref().and_then(code), Some(("main.orders", 0)));
         // What is no closure may have been deferred by anyone.
         let of_anyone = unwound(&["main.cleanup"]);
         assert_eq!(kinds(&of_anyone), [Kind::HttpServer, Kind::Sql]);

@@ -88,8 +88,8 @@ pub(crate) enum Step {
         /// Whether it was there before the recording.
         was_there: bool,
     },
-    /// The stack tells more of an operation than others did.
-    Show { depth: usize, found: usize },
+    /// The stack tells more of an operation than others did: of one that it has, or of a request that a panic has unwound.
+    Show { depth: usize, found: Option<usize> },
 }
 
 /// An event of a goroutine.
@@ -283,6 +283,7 @@ impl Progress {
             self.standing = Standing::Usual;
         }
         self.settle(moment.now, steps);
+        self.note_unwound(class, steps);
         let former = self.phase;
         if class.phase != Phase::None && (class.phase != Phase::Elsewhere || former == Phase::None) {
             self.phase = class.phase;
@@ -396,6 +397,18 @@ impl Progress {
         }
     }
 
+    /// Takes note of what the stack tells of a request whose handler has panicked: it may not have shown itself before.
+    fn note_unwound(&mut self, class: &Class, steps: &mut Vec<Step>) {
+        let rank = class.unwound.as_ref().map_or(0, |shown| shown.rank);
+        match self.open.first_mut() {
+            Some(open) if open.kind == Kind::HttpServer && rank > open.rank => {
+                open.rank = rank;
+                steps.push(Step::Show { depth: 0, found: None });
+            }
+            _ => {}
+        }
+    }
+
     /// Takes note of what the stack tells of the operations that go on.
     fn take_note(&mut self, class: &Class, moment: Moment, steps: &mut Vec<Step>) {
         let innermost = self.open.len();
@@ -406,7 +419,7 @@ impl Progress {
             let rank = class.operations.get(depth).map_or(0, |found| found.shown.rank);
             if rank > open.rank {
                 open.rank = rank;
-                steps.push(Step::Show { depth, found: depth });
+                steps.push(Step::Show { depth, found: Some(depth) });
             }
         }
     }
