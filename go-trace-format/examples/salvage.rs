@@ -44,7 +44,7 @@ pub(crate) fn salvage(trace: &[u8], out: &mut impl Write) -> Result<(), Box<dyn 
     let mut generations: Vec<(u64, u64)> = Vec::new();
     while let Some(event) = reader.next_event()? {
         match (event.kind(), generations.last_mut()) {
-            (EventKind::Sync(sync), _) => generations.extend(sync.generation.map(|number| (number, 0))),
+            (EventKind::Sync(sync), _) => generations.extend(sync.generation.map(|begun| (begun.number, 0))),
             (_, Some((_, events))) => *events += 1,
             (_, None) => {}
         }

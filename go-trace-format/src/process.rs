@@ -64,7 +64,7 @@ impl Generation<'_> {
 impl Continuity {
     /// Whether it begins a trace that does not go on with the one before.
     #[must_use]
-    pub const fn is_begin(self) -> bool {
+    pub const fn begins_trace(self) -> bool {
         matches!(self, Self::Start | Self::Begin)
     }
 

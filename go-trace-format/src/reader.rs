@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
     /// Snapshots of a flight recorder overlap. Generations that `earlier` has delivered are left out, and tasks,
     /// regions and goroutines that it left open go on: read it to its end first. Where generations are missing
     /// between the two, or a recording [starts](Generation::starts_recording) with this one, all of that begins anew. Each
-    /// [`SyncPoint`](crate::event::SyncPoint) says which it is.
+    /// [`GenerationBegin`](crate::event::GenerationBegin) says which it is.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -430,7 +430,7 @@ impl<'a> Reader<'a> {
                     return Ok(true);
                 }
             };
-            if continuity.is_begin() {
+            if continuity.begins_trace() {
                 self.sequencer.begin_process();
             }
             self.generation.tables.inherited = self.sequencer.order().names();

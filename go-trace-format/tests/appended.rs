@@ -30,7 +30,8 @@ fn read(mut reader: Reader<'_>) -> (Vec<String>, usize) {
     while let Some(event) = reader.next_event().expect("salvage never fails") {
         match event.kind() {
             EventKind::Sync(sync) => {
-                begun += usize::from(sync.generation.is_some() && sync.continuity != Continuity::Next);
+                begun +=
+                    usize::from(sync.generation.is_some_and(|begun| begun.continuity != Continuity::Next));
             }
             _ => events.push(fingerprint(&event)),
         }
@@ -245,7 +246,7 @@ fn continuities_of(mut reader: Reader<'_>) -> Vec<Continuity> {
     let mut found = Vec::new();
     while let Some(event) = reader.next_event().expect("salvage never fails") {
         if let EventKind::Sync(sync) = event.kind() {
-            found.extend(sync.generation.map(|_| sync.continuity));
+            found.extend(sync.generation.map(|begun| begun.continuity));
         }
     }
     found

@@ -6,7 +6,8 @@ mod support;
 use std::{collections::BTreeSet, io};
 
 use go_trace_format::{
-    Continuity, Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames, event::GoroutineState,
+    Continuity, Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames,
+    event::{GoroutineState, SyncPoint},
     wire::Batches,
 };
 
@@ -181,7 +182,7 @@ fn snapshots_deliver_each_generation_once() {
             }
             while let Some(event) = reader.next_event().expect("a sound trace") {
                 match event.kind() {
-                    EventKind::Sync(sync) => generations.extend(sync.generation),
+                    EventKind::Sync(sync) => generations.extend(sync.generation.map(|begun| begun.number)),
                     _ => delivered.push(fingerprint(&event)),
                 }
             }
@@ -240,7 +241,7 @@ fn a_stream_is_taken_apart() {
         }
         while let Some(event) = reader.next_event().expect("a sound trace") {
             if let EventKind::Sync(sync) = event.kind() {
-                generations.extend(sync.generation);
+                generations.extend(sync.generation.map(|begun| begun.number));
             }
         }
         assert!(reader.losses().is_empty(), "{}", reader.losses());
@@ -278,9 +279,8 @@ fn continues(earlier: &[u8], later: &[u8]) -> bool {
     while first.next_event().expect("events").is_some() {}
     let mut second = Reader::from_slice(later).expect("a header").follow(first);
     while let Some(event) = second.next_event().expect("events") {
-        match event.kind() {
-            EventKind::Sync(sync) if sync.generation.is_some() => return sync.continuity == Continuity::Next,
-            _ => {}
+        if let EventKind::Sync(SyncPoint { generation: Some(begun), .. }) = event.kind() {
+            return begun.continuity == Continuity::Next;
         }
     }
     panic!("a trace without generation");

@@ -212,10 +212,8 @@ impl Mapper {
 
     fn sync<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
         let EventKind::Sync(sync) = event.kind() else { return Ok(()) };
-        if sync.generation.is_none() {
-            return Ok(());
-        }
-        let continuity = match sync.continuity {
+        let Some(begun) = sync.generation else { return Ok(()) };
+        let continuity = match begun.continuity {
             Continuity::Next => Continuity::Next,
             told if self.is_resumed => self.mapping.timeline.continuity(&event.generation_key(), told),
             other => other,

@@ -375,10 +375,8 @@ impl Processes<'_> {
     /// A trace goes on with the process of the one before only with the generation that comes next.
     fn sync(&mut self, event: &Event<'_>) {
         let EventKind::Sync(sync) = event.kind() else { return };
-        if sync.generation.is_none() {
-            return;
-        }
-        if sync.continuity.is_begin() {
+        let Some(begun) = sync.generation else { return };
+        if begun.continuity.begins_trace() {
             self.end();
         }
         if !*self.is_under_way {

@@ -10,7 +10,7 @@ use std::{
 use common::script::{Act, EPOCH, Script, UNIT, time, trace};
 use go_trace_format::{
     Continuity, Dialect, Event, EventKind, EventType, Reader,
-    event::{GoroutineId, GoroutineState, Metric as Measured, RangeKind},
+    event::{GoroutineId, GoroutineState, Metric as Measured, RangeKind, SyncPoint},
 };
 use opentelemetry_semantic_conventions::metric as names;
 use trace_to_otel::{Histogram, Metric, MetricData, MetricsCollector, Number, Temporality, UnixTime};
@@ -91,9 +91,9 @@ impl Slow {
     fn event(&mut self, event: &Event<'_>) {
         let time = event.raw_time().0;
         match event.kind() {
-            EventKind::Sync(sync) if sync.generation.is_some() => {
+            EventKind::Sync(SyncPoint { generation: Some(begun), .. }) => {
                 self.end_generation();
-                if sync.continuity != Continuity::Next {
+                if begun.continuity != Continuity::Next {
                     *self = Self { generations: std::mem::take(&mut self.generations), ..Self::default() };
                 }
                 self.is_under_way = true;

@@ -84,7 +84,7 @@ impl Survey {
     fn take(&mut self, event: &Event<'_>) {
         let is_trace = self.last.has_generation;
         self.last.take(event);
-        if generation_begun_by(event).is_some_and(|sync| sync.continuity.is_begin()) {
+        if generation_begun_by(event).is_some_and(|begun| begun.continuity.begins_trace()) {
             let mut begun = Surveyed::new(event.tables().version(), event.tables().dialect());
             begun.take(event);
             let last = mem::replace(&mut self.last, begun);
@@ -150,8 +150,8 @@ impl Plan {
         let mut writer = Writer::new(output, format.version, format.to)?;
         let (mut last, mut is_first) = (None, true);
         while let Some(event) = trace.reader.next_event()? {
-            let Some(sync) = generation_begun_by(&event) else { continue };
-            if sync.continuity.is_begin() && !mem::take(&mut is_first) {
+            let Some(begun) = generation_begun_by(&event) else { continue };
+            if begun.continuity.begins_trace() && !mem::take(&mut is_first) {
                 let Some(next) = formats.next() else { break };
                 format = next;
                 writer = Writer::new(writer.into_inner(), format.version, format.to)?;

@@ -77,7 +77,7 @@ impl Counts {
                 if sync.generation.is_some() && !self.formats.contains(&format) {
                     self.formats.push(format);
                 }
-                self.generations.extend(sync.generation);
+                self.generations.extend(sync.generation.map(|begun| begun.number));
                 return;
             }
             EventKind::Goroutine(transition) => self.goroutines.extend(transition.goroutine),

@@ -5,7 +5,7 @@
 //! its own.
 
 use anyhow::{Context, bail};
-use go_trace_format::{Event, event};
+use go_trace_format::{Continuity, Event};
 use trace_to_otel::{Mapper, MapperOptions, Sinks, SpanSink, UnixTime, Volume};
 
 use crate::{
@@ -109,9 +109,9 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         }
         let source = trace.source.clone();
         let outcome = trace.for_each_event(|event| {
-            if let Some(sync) = generation_begun_by(event) {
+            if let Some(begun) = generation_begun_by(event) {
                 // A file may hold traces of several versions.
-                self.begin_generation(&sync, || source.in_version(event.tables().version()))?;
+                self.begin_generation(begun.continuity, || source.in_version(event.tables().version()))?;
             }
             match &mut self.process {
                 Some(process) => {
@@ -133,11 +133,11 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     /// A trace goes on with the process of the one before only with the generation that comes next.
     fn begin_generation(
         &mut self,
-        sync: &event::SyncPoint,
+        continuity: Continuity,
         source: impl FnOnce() -> Source,
     ) -> anyhow::Result<()> {
         let has_generation = self.process.as_ref().is_some_and(|process| process.has_generation);
-        if has_generation && sync.continuity.is_begin() {
+        if has_generation && continuity.begins_trace() {
             self.end_process()?;
         }
         if self.process.is_none() {

@@ -158,12 +158,12 @@ impl Trace {
 }
 
 /// The generation that an event begins.
-pub(crate) fn generation_begun_by(event: &Event<'_>) -> Option<event::SyncPoint> {
+pub(crate) fn generation_begun_by(event: &Event<'_>) -> Option<event::GenerationBegin> {
     if event.event_type() != EventType::Sync {
         return None;
     }
     match event.kind() {
-        EventKind::Sync(sync) => sync.generation.is_some().then_some(sync),
+        EventKind::Sync(sync) => sync.generation,
         _ => None,
     }
 }

@@ -170,7 +170,7 @@ impl Line {
 
     fn sync(&mut self, sync: SyncPoint) -> &mut Self {
         self.text(" N=").decimal(sync.number);
-        if let Some(snapshot) = sync.clock_snapshot {
+        if let Some(snapshot) = sync.generation.and_then(|generation| generation.clock_snapshot) {
             self.text(" Trace=").decimal(snapshot.trace.0);
             self.text(" Mono=").decimal(snapshot.monotonic);
             self.text(" Wall=").wall_time(snapshot.wall);

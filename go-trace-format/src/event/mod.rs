@@ -156,10 +156,19 @@ pub struct SyncPoint {
     /// The how many-th of the trace, from 1.
     pub number: u64,
     /// The generation that begins; `None` at the end of the trace.
-    pub generation: Option<u64>,
-    /// How that stands to the generation that was delivered before.
+    pub generation: Option<GenerationBegin>,
+}
+
+/// A generation that begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct GenerationBegin {
+    /// Its [number](crate::Generation::number).
+    pub number: u64,
+    /// How it stands to the generation that was delivered before.
     pub continuity: Continuity,
-    /// The generation's clock snapshot, from Go 1.25 on.
+    /// Its clock snapshot, from Go 1.25 on.
     pub clock_snapshot: Option<ClockSnapshot>,
 }
 
@@ -356,13 +365,12 @@ impl<'t> Event<'t> {
 
     fn sync(&self) -> SyncPoint {
         let [number, has_generation, continuity, _] = self.record.arguments;
-        let tables = (has_generation != 0).then_some(self.tables);
-        SyncPoint {
-            number,
-            generation: tables.map(|tables| tables.generation),
+        let generation = (has_generation != 0).then(|| GenerationBegin {
+            number: self.tables.generation,
             continuity: Continuity::of_number(continuity),
-            clock_snapshot: tables.and_then(|tables| tables.clock.snapshot().copied()),
-        }
+            clock_snapshot: self.tables.clock.snapshot().copied(),
+        });
+        SyncPoint { number, generation }
     }
 }
 

@@ -232,10 +232,10 @@ impl MetricsCollector {
     fn sync(&mut self, event: &Event<'_>) -> Option<Vec<Metric>> {
         let EventKind::Sync(sync) = event.kind() else { return None };
         // The end of the trace is not that of the process: the next snapshot may go on.
-        sync.generation?;
+        let begun = sync.generation?;
         let metrics = self.end_generation();
         let key = event.generation_key();
-        let follows = match sync.continuity {
+        let follows = match begun.continuity {
             Continuity::Next => true,
             Continuity::Start => false,
             _ => self.is_resumed && self.last.is_some_and(|last| key.goes_on_from(&last)),

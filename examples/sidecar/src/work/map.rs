@@ -228,10 +228,10 @@ impl<'a> Job<'a> {
             };
             if event.event_type() == EventType::Sync {
                 let EventKind::Sync(sync) = event.kind() else { continue };
-                if sync.generation.is_some() {
+                if let Some(begun) = sync.generation {
                     let Some(admitted) = self.account.next() else { continue };
                     self.is_of_header = event.tables().version() == header;
-                    self.begin_generation(admitted, sync.continuity, &event)?;
+                    self.begin_generation(admitted, begun.continuity, &event)?;
                 }
             }
             if let Some(live) = &mut self.live {
