@@ -1,7 +1,7 @@
 //! `info`: what is in a trace.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     io::{self, BufWriter, Write},
 };
 
@@ -47,11 +47,23 @@ struct Counts {
     events: [u64; 256],
     /// Of the traces that are put together in the file.
     formats: Vec<(Version, Dialect)>,
-    generations: BTreeSet<u64>,
+    /// The number of each, in the order of the file: traces of several processes have the same numbers.
+    generations: Vec<u64>,
+    /// Of the traces before the one under way.
+    before: Sums,
     threads: HashSet<ThreadId>,
     goroutines: HashSet<GoroutineId>,
     times: Option<(Time, Time)>,
     wall_times: Option<(WallTime, WallTime)>,
+}
+
+/// What only one trace tells apart: in another one, the same ids and times are others'.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    threads: usize,
+    goroutines: usize,
+    /// In nanoseconds of the trace clocks.
+    duration: u64,
 }
 
 impl Default for Counts {
@@ -59,7 +71,8 @@ impl Default for Counts {
         Self {
             events: [0; 256],
             formats: Vec::new(),
-            generations: BTreeSet::new(),
+            generations: Vec::new(),
+            before: Sums::default(),
             threads: HashSet::new(),
             goroutines: HashSet::new(),
             times: None,
@@ -77,7 +90,12 @@ impl Counts {
                 if sync.generation.is_some() && !self.formats.contains(&format) {
                     self.formats.push(format);
                 }
-                self.generations.extend(sync.generation.map(|begun| begun.number));
+                if let Some(begun) = sync.generation {
+                    if begun.continuity.begins_trace() {
+                        self.end_trace();
+                    }
+                    self.generations.push(begun.number);
+                }
                 return;
             }
             EventKind::Goroutine(transition) => self.goroutines.extend(transition.goroutine),
@@ -90,6 +108,22 @@ impl Counts {
         if let Some(time) = event.wall_time() {
             extend(&mut self.wall_times, time);
         }
+    }
+
+    /// What all traces have, with the one under way.
+    fn sums(&self) -> Sums {
+        Sums {
+            threads: self.before.threads + self.threads.len(),
+            goroutines: self.before.goroutines + self.goroutines.len(),
+            duration: self.before.duration + self.times.map_or(0, |(first, last)| last.0.abs_diff(first.0)),
+        }
+    }
+
+    fn end_trace(&mut self) {
+        self.before = self.sums();
+        self.threads.clear();
+        self.goroutines.clear();
+        self.times = None;
     }
 }
 
@@ -107,7 +141,8 @@ struct Info<'a> {
     /// The Go releases that write this header.
     go_version: String,
     bytes: u64,
-    generations: BTreeSet<u64>,
+    /// The number of each, in the order of the file.
+    generations: Vec<u64>,
     events: u64,
     /// By the names of Go's `internal/trace/tracev2`.
     events_by_kind: BTreeMap<&'static str, u64>,
@@ -136,7 +171,7 @@ struct LossInfo {
 impl<'a> Info<'a> {
     fn new(file: &'a str, reader: &Reader<'_>, counts: Counts) -> Self {
         let kinds = EventType::all().iter().map(|&kind| (kind.spec().name, counts.events[kind as usize]));
-        let losses = reader.losses();
+        let (losses, sums) = (reader.losses(), counts.sums());
         let formats = match counts.formats.is_empty() {
             true => vec![(reader.version(), reader.dialect())],
             false => counts.formats,
@@ -150,9 +185,9 @@ impl<'a> Info<'a> {
             generations: counts.generations,
             events: counts.events.iter().sum(),
             events_by_kind: kinds.filter(|&(_, count)| count > 0).collect(),
-            threads: counts.threads.len(),
-            goroutines: counts.goroutines.len(),
-            duration: counts.times.map_or(0, |(first, last)| last.0.abs_diff(first.0)),
+            threads: sums.threads,
+            goroutines: sums.goroutines,
+            duration: sums.duration,
             wall_clock: counts.wall_times.and_then(|(first, last)| {
                 Some(WallClock {
                     start_unix_nanoseconds: first.unix_nanoseconds()?,
@@ -197,8 +232,8 @@ impl<'a> Info<'a> {
 
     fn generation_numbers(&self) -> String {
         let count = self.generations.len();
-        match (self.generations.first(), self.generations.last()) {
-            (Some(first), Some(last)) if first == last => format!("1 (number {first})"),
+        match (self.generations.iter().min(), self.generations.iter().max()) {
+            (Some(first), Some(last)) if first == last => format!("{count} (number {first})"),
             (Some(first), Some(last)) => format!("{count} (numbers {first} to {last})"),
             _ => "0".to_owned(),
         }

@@ -10,6 +10,7 @@ use go_trace_format::{
     event::ThreadId,
     write::{SyncBatch, Writer},
 };
+use serde_json::Value;
 
 /// Of different versions, dialects and processes.
 const TRACES: [&str; 6] = [
@@ -60,6 +61,24 @@ fn info_tells_the_formats_of_all() {
         let line = told.lines().find(|line| line.starts_with(what)).expect("a line");
         assert!(line.contains(expected), "{line}");
     }
+    // Each trace counts, though their generations, threads and goroutines have the same numbers.
+    let counts = |arguments: &[&str], input: &[u8]| {
+        let told: Value = serde_json::from_slice(&quiet(arguments, input)).expect("JSON");
+        let generations = told["generations"].as_array().expect("numbers").clone();
+        let [threads, goroutines, duration] = ["threads", "goroutines", "duration_nanoseconds"]
+            .map(|name| told[name].as_u64().expect("a number"));
+        (generations, [threads, goroutines, duration])
+    };
+    let all = counts(&["info", "--json", "-"], &together());
+    let (mut generations, mut sums) = (Vec::new(), [0; 3]);
+    for path in paths() {
+        let (own, counted) = counts(&["info", "--json", &path], b"");
+        generations.extend(own);
+        sums.iter_mut().zip(counted).for_each(|(sum, count)| *sum += count);
+    }
+    assert_eq!(all, (generations, sums));
+    let line = told.lines().find(|line| line.starts_with("generations")).expect("a line");
+    assert!(line.contains(&format!(" {} (", all.0.len())), "{line}");
 }
 
 #[test]
