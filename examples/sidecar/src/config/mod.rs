@@ -322,13 +322,20 @@ impl File {
 
     fn validate(&self) -> Result<()> {
         self.otlp.validate()?;
-        self.telemetry.address()?;
+        let telemetry = self.telemetry.address()?;
         filter_of(&self.log)?;
         ensure!(self.telemetry.max_services > 0, "[telemetry] max_services: it cannot be 0");
         self.watch.iter().try_for_each(Watch::validate)?;
         self.pull.iter().try_for_each(Pull::validate)?;
         if let Some(push) = &self.push {
             push.validate()?;
+            // With port 0, each has another one of the system's choice.
+            let is_shared = telemetry == Some(push.listen) && push.listen.port() != 0;
+            ensure!(
+                !is_shared,
+                "[push] listen and [telemetry] listen are both {}: choose another port for one of them",
+                push.listen
+            );
         }
         ensure!(self.state_dir.to_str().is_some(), "state_dir: it has to be Unicode");
         ensure!(!self.open_span_deadline.is_zero(), "open_span_deadline: it cannot be 0");

@@ -151,6 +151,14 @@ fn settings_that_cannot_be_meant() {
         ("[push]\nmax_connections = 0", "max_connections"),
         ("[telemetry]\nlisten = \"here\"", "127.0.0.1:"),
         ("[[pull]]\nurl = \"localhost:6060\"", "http://localhost:6060/debug/pprof/trace"),
+        (
+            "[push]\nlisten = \"127.0.0.1:9464\"",
+            "[push] listen and [telemetry] listen are both 127.0.0.1:9464",
+        ),
+        (
+            "[push]\nlisten = \"[::]:7\"\n[telemetry]\nlisten = \"[::]:7\"",
+            "[push] listen and [telemetry] listen are both [::]:7",
+        ),
         ("[otlp]\nsignals = [\"traces\", \"smoke\"]", "smoke"),
         ("[otlp]\nsignals = []", "signals"),
         ("[log]\nlevel = \"silly\"", "silly"),
