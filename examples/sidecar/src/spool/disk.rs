@@ -63,12 +63,25 @@ impl Spool {
     /// Sets as much room aside as was missing, and gives it up again.
     fn try_disk(&self) -> io::Result<()> {
         let mut file = tempfile::tempfile_in(self.incoming())?;
-        let bytes = self.trouble.bytes.load(Ordering::Relaxed).max(1);
-        match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.write_all(LITTLE)?,
-            outcome => outcome?,
-        }
+        let set_aside = fallocate(&file, FallocateFlags::empty(), 0, self.trouble.missing());
+        has_room(set_aside, || file.write_all(LITTLE))?;
         file.sync_all()
+    }
+}
+
+impl Trouble {
+    /// For how many bytes there has to be room.
+    fn missing(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed).max(1)
+    }
+}
+
+/// Whether there is room, by what the file system said to its being set aside; where it cannot do that, whether something can
+/// be written.
+fn has_room(set_aside: Result<(), Errno>, write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    match set_aside {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => write(),
+        outcome => Ok(outcome?),
     }
 }
 
@@ -102,11 +115,28 @@ mod tests {
     fn what_was_too_large_for_the_disk_is_tried_in_its_size() {
         let folder = tempfile::tempdir().unwrap();
         let (spool, _) = tests::spool(folder.path(), u64::MAX, WhenFull::Block);
-        spool.fail(&io::ErrorKind::StorageFull.into(), i64::MAX.unsigned_abs());
-        spool.fail(&io::ErrorKind::StorageFull.into(), 1);
-        assert!(spool.try_disk().is_err());
+        for (bytes, missing) in [(5000, 5000), (1, 5000), (7000, 7000), (0, 7000)] {
+            spool.fail(&io::ErrorKind::StorageFull.into(), bytes);
+            assert_eq!(spool.trouble.missing(), missing);
+        }
         spool.recover();
-        spool.fail(&io::ErrorKind::StorageFull.into(), 1);
+        spool.fail(&io::ErrorKind::StorageFull.into(), 0);
+        assert_eq!(spool.trouble.missing(), 1);
         spool.try_disk().unwrap();
+    }
+
+    #[test]
+    fn what_the_file_system_cannot_set_aside_is_tried_by_writing() {
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        assert!(has_room(Ok(()), full).is_ok());
+        for error in [Errno::NOSPC, Errno::FBIG, Errno::IO] {
+            assert!(has_room(Err(error), || Ok(())).is_err(), "{error}");
+        }
+        for error in [Errno::OPNOTSUPP, Errno::NOSYS] {
+            assert!(
+                has_room(Err(error), || Ok(())).is_ok() && has_room(Err(error), full).is_err(),
+                "{error}"
+            );
+        }
     }
 }
