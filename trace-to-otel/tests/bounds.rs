@@ -325,3 +325,75 @@ fn an_end_that_comes_after_all_is_the_end() {
     let text = |text: &str| text.to_owned();
     assert_eq!(spans, [(text("HTTP"), None, 4, 6, true), (text("later"), None, 5, 7, true)]);
 }
+
+/// A call that only its stack tells of, as the fork tells of it later: a region in it, a goroutine created in it, and a
+/// collection meanwhile.
+fn taken_away(told_by: E) -> Vec<Span> {
+    let mapped = salvage(&trace(
+        Dialect::Fork,
+        &[(1, &|script: &mut Script<'_>| {
+            script.run(7);
+            script.region_begin(7, 0, "outer");
+            let inside = script.stack(&IN_REQUEST);
+            script.event(7, E::GoCreate, &[20, 0, inside]);
+            let name = script.string("inner");
+            script.event(7, E::UserRegionBegin, &[0, name, inside]);
+            script.event(7, E::GcBegin, &[1, 0]);
+            match told_by {
+                E::HttpClientRequestStart => {
+                    let url = script.string("http://h.test/");
+                    script.event(7, told_by, &[0xf, 0x1, url, inside]);
+                }
+                _ => script.event(7, told_by, &[1, 200, 0, 0]),
+            }
+            script.event(7, E::GcEnd, &[2]);
+            script.block(7, "chan receive");
+            script.start(7, 20, 1);
+            script.region_begin(7, 0, "created");
+            script.region_end(7, 0, "created");
+        })],
+    ));
+    mapped.spans
+}
+
+#[test]
+fn what_is_inside_of_a_call_that_is_taken_away_is_inside_of_what_was_around_it() {
+    for told_by in [E::HttpClientRequestStart, E::HttpClientRequestEnd] {
+        let spans = taken_away(told_by);
+        assert!(spans.iter().all(|span| span.attribute("gotrace.evidence").is_none()), "{spans:#?}");
+        let id_of = |name: &str| spans.iter().find(|span| &*span.name == name).expect("a span").span_id;
+        for inside in ["inner", "created"] {
+            let span = spans.iter().find(|span| &*span.name == inside).expect("a region");
+            assert_eq!(span.parent.map(|parent| parent.span_id), Some(id_of("outer")), "{inside}");
+        }
+        let went_out = |id| spans.iter().any(|span| span.span_id == id);
+        let mut named = spans.iter().flat_map(|span| {
+            span.parent.iter().map(|parent| parent.span_id).chain(span.links.iter().map(|link| link.span_id))
+        });
+        assert!(named.all(went_out), "{told_by:?}: {spans:#?}");
+    }
+}
+
+/// Each call that is taken away costs what happens at it, and not what else is open.
+#[test]
+fn as_many_calls_as_can_be_are_taken_away_at_once() {
+    const CALLS: u64 = 40_000;
+    let handler = ["main.handle", "net/http.serverHandler.ServeHTTP", "net/http.(*conn).serve"];
+    let of_calls = |is_told: bool| {
+        salvage(&trace(
+            Dialect::Fork,
+            &[(1, &|script: &mut Script<'_>| {
+                let stack = script.stack(&handler);
+                script.run(7);
+                for goroutine in 0..CALLS {
+                    script.event(7, E::GoStatusStack, &[1_000 + goroutine, u64::MAX, 4, stack]);
+                }
+                if is_told {
+                    script.event(7, E::HttpServerRequestEnd, &[1, 200, 0]);
+                }
+            })],
+        ))
+    };
+    assert_eq!(of_calls(false).counters.spans, CALLS);
+    assert_eq!(of_calls(true).counters.spans, 1, "the one that the fork tells of");
+}

@@ -154,3 +154,44 @@ fn what_is_no_state_is_told() {
     let longer = [&state[..], &[0]].concat();
     assert_eq!(Mapper::load(options(), &longer).expect_err("too long").offset, state.len());
 }
+
+/// Whatever a state says to be over, and of what it knows nothing.
+#[test]
+fn what_seems_over_and_is_not_there_is_forgotten() {
+    const GOROUTINE: u64 = 0x0765_4321;
+    let thread = GOROUTINE as i64;
+    let stack = ["net/http.(*Transport).roundTrip", "net/http.(*Client).do", "main.main"];
+    let over = trace(
+        Dialect::Fork,
+        &[(1, &|script: &mut Script<'_>| {
+            let (inside, outside) = (script.stack(&stack), script.stack(&stack[2..]));
+            let (url, name) = (script.string("http://h.test/"), script.string("later"));
+            script.run(thread);
+            script.event(thread, EventType::HttpClientRequestStart, &[0xf, 0x1, url, inside]);
+            script.event(thread, EventType::UserRegionBegin, &[0, name, outside]);
+        })],
+    );
+    let go_on = |mapper: &mut Mapper| {
+        let mut spans = Vec::new();
+        let mut reader = Reader::from_slice(&over).expect("a trace");
+        while let Some(event) = reader.next_event().expect("slices can be read") {
+            let Ok(()) = mapper.event(&event, &mut spans);
+        }
+        spans
+    };
+    let mut mapper = Mapper::with_options(options());
+    go_on(&mut mapper);
+    let state = mapper.save();
+    let list = |keys: &[u64]| {
+        let entries = keys.iter().flat_map(|&key| [GOROUTINE, key]);
+        let numbers = core::iter::once(keys.len() as u64).chain(entries);
+        numbers.flat_map(u64::to_le_bytes).collect::<Vec<u8>>()
+    };
+    // The first was of its stack alone, until the fork told of it.
+    let one = list(&[2]);
+    let place = state.windows(one.len()).rposition(|bytes| bytes == one).expect("the one that seems over");
+    let many: Vec<u64> = (1_000..2_000).chain([2, 3]).collect();
+    let damaged = [&state[..place], &list(&many), &state[place + one.len()..]].concat();
+    let mut mapper = Mapper::load(options(), &damaged).expect("a state");
+    assert_eq!(go_on(&mut mapper).len(), 2, "the request and the region");
+}

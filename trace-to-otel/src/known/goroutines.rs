@@ -15,7 +15,7 @@ use crate::{
     anatomy::{Anatomy, Doing, Totals, Waiting},
     clock::nanoseconds,
     identity::SpanContext,
-    known::span::{Meanwhile, Open, OpenSpan},
+    known::span::{LocalParent, Meanwhile, Open, OpenSpan},
     near::{Near, Number},
     saved::{Input, Saved},
 };
@@ -38,7 +38,7 @@ pub(crate) struct Goroutines {
     spare: Vec<Vec<Nested>>,
     /// Those that were created inside of spans, whether something is open on them or not. Many live for long and do
     /// much, which is of no interest until a span begins on them.
-    created: Near<GoroutineId, Creation>,
+    created: Near<GoroutineId, LocalParent>,
     older: Older,
 }
 
@@ -80,13 +80,6 @@ pub(crate) struct Goroutine {
 pub(crate) struct Nested {
     pub(crate) span: Open,
     /// Its context when it began, so that it need not be looked for as long as none has changed.
-    pub(crate) context: SpanContext,
-}
-
-/// The span that a goroutine was created in.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Creation {
-    pub(crate) span: Open,
     pub(crate) context: SpanContext,
 }
 
@@ -172,17 +165,27 @@ impl Goroutines {
 
     /// The span that a goroutine was created in.
     #[inline]
-    pub(crate) fn creation(&self, id: GoroutineId) -> Option<Creation> {
+    pub(crate) fn creation(&self, id: GoroutineId) -> Option<LocalParent> {
         self.created.get(id).copied()
     }
 
     /// Remembers the span that a goroutine was created in. Says whether there was room.
-    pub(crate) fn create(&mut self, id: GoroutineId, creation: Creation) -> bool {
+    pub(crate) fn create(&mut self, id: GoroutineId, creation: LocalParent) -> bool {
         if self.created.len() >= MOST_CREATED {
             return false;
         }
         self.created.insert(id, creation);
         true
+    }
+
+    /// How many goroutines are remembered that were created in spans.
+    pub(crate) fn created_count(&self) -> usize {
+        self.created.len()
+    }
+
+    /// Tells each of these another span that it was created in.
+    pub(crate) fn recreate(&mut self, change: impl Fn(LocalParent) -> LocalParent) {
+        self.created.values_mut().for_each(|creation| *creation = change(*creation));
     }
 
     /// Goes over to the next generation. The first one, or the first behind a gap, tells which goroutines were there before.
@@ -312,7 +315,6 @@ impl BlockReasons {
 
 crate::saved::saved!(Goroutine { doing, since, totals, assists_since, open, dropped });
 crate::saved::saved!(Nested { span, context });
-crate::saved::saved!(Creation { span, context });
 
 crate::saved::saved!(Older { ids, is_first_generation, has_more });
 

@@ -7,8 +7,10 @@ use go_trace_format::event::TaskId;
 use crate::{
     identity::SpanContext,
     known::{
-        goroutines::Nested,
+        dropped::Dropped,
+        goroutines::{Goroutines, Nested},
         operations::OpenOperation,
+        ranges::Ranges,
         sections::{Section, Sections, What},
         span::{LocalParent, Open, OpenSpan, SectionKey},
         tasks::Tasks,
@@ -30,6 +32,7 @@ pub(crate) struct OpenSpans {
     last_key: SectionKey,
     /// Those that have ended, and were told their contexts while they had children.
     renamed: BTreeMap<SectionKey, SpanContext>,
+    pub(crate) dropped: Dropped,
     /// Whether some span was told its context after it began: what was true then need not be true now.
     pub(crate) has_changed_contexts: bool,
 }
@@ -115,6 +118,7 @@ impl OpenSpans {
         if !self.has_changed_contexts {
             return parent.context;
         }
+        let parent = self.dropped.outside(*parent);
         let now = parent
             .span
             .zip(ancestors.checked_sub(1))
@@ -144,7 +148,7 @@ impl OpenSpans {
                 return true;
             }
             let Some(span) = self.span(open) else { return false };
-            match span.parent.span {
+            match self.dropped.outside(span.parent).span {
                 _ if span.task == task => return true,
                 Some(parent) => open = parent,
                 None => return false,
@@ -191,6 +195,10 @@ impl OpenSpans {
         })
     }
 
+    pub(crate) fn is_operation(&self, key: SectionKey) -> bool {
+        self.section(key).is_some_and(|section| matches!(section.what, What::Operation(_)))
+    }
+
     /// How many regions are open, and how many operations of which only stacks tell.
     pub(crate) fn region_and_call_counts(&self) -> (usize, usize) {
         self.sections.values().fold((0, 0), |(regions, calls), section| match section.what {
@@ -200,17 +208,25 @@ impl OpenSpans {
         })
     }
 
-    /// Gives the children of a section to its own parent, and takes links to it away, as it will not go out.
-    pub(crate) fn disown(&mut self, key: SectionKey) {
-        let Some(parent) = self.sections.get(key).map(|section| section.span.parent) else { return };
-        let context = self.context(Open::Section(key));
+    /// Takes a section out as if it had never been.
+    pub(crate) fn drop_section(&mut self, key: SectionKey) -> Option<Section> {
+        let context = self.context(Open::Section(key))?;
+        let section = self.sections.remove(key)?;
+        self.dropped.insert(key, context, section.span.parent);
+        Some(section)
+    }
+
+    /// Tells all that is open, and the goroutines that were created in it, of the sections that were taken away. Then nobody
+    /// knows of these any more.
+    pub(crate) fn settle_dropped(&mut self, ranges: &mut Ranges, goroutines: &mut Goroutines) {
+        let dropped = core::mem::take(&mut self.dropped);
         let sections = self.sections.values_mut().map(|section| &mut *section.span);
-        for span in sections.chain(self.tasks.open.values_mut()) {
-            if span.parent.span == Some(Open::Section(key)) {
-                span.parent = parent;
-            }
-            context.iter().for_each(|&context| span.links.remove(context.into()));
+        let ranges = ranges.open.values_mut().map(|range| &mut *range.span);
+        for span in sections.chain(self.tasks.open.values_mut()).chain(ranges) {
+            span.parent = dropped.outside(span.parent);
+            dropped.unlink(&mut span.links);
         }
+        goroutines.recreate(|created| dropped.outside(created));
     }
 
     /// How many events all spans hold.
@@ -220,4 +236,4 @@ impl OpenSpans {
     }
 }
 
-crate::saved::saved!(OpenSpans { sections, tasks, last_key, renamed, has_changed_contexts });
+crate::saved::saved!(OpenSpans { sections, tasks, last_key, renamed, dropped, has_changed_contexts });

@@ -84,11 +84,6 @@ impl Links {
         }
         !has_room
     }
-
-    /// Takes a link away again, if it is there.
-    pub(crate) fn remove(&mut self, link: Link) {
-        self.to.retain(|other| *other != link);
-    }
 }
 
 /// What is known of a goroutine's time within a span.

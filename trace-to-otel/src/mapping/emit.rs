@@ -39,6 +39,8 @@ impl Mapping {
         ending.is_clamped |= nanoseconds(ending.time, span.start) > MOST_DISAGREEMENT;
         self.pending_events -= span.notes.events.len();
         let is_clamped = span.is_start_clamped || ending.is_clamped;
+        span.parent = self.open.dropped.outside(span.parent);
+        self.open.dropped.unlink(&mut span.links);
         let placed = span.placed(self.open.final_parent_context(&span.parent));
         if !placed.context.flags.is_sampled() && !self.options.unsampled {
             self.counters.unsampled_spans += 1;

@@ -117,7 +117,7 @@ impl Mapping {
         loaded.counters = Saved::load(input)?;
         loaded.stack_counters = Saved::load(input)?;
         // What can be counted is not believed.
-        loaded.operations.recount(loaded.open.operations());
+        loaded.operations.recount(&loaded.open);
         (loaded.regions.count, loaded.stacks.count) = loaded.open.region_and_call_counts();
         loaded.pending_events = loaded.open.pending_events();
         Some(loaded)

@@ -10,7 +10,7 @@ use crate::{
     form::{Ending, Form, Missing},
     identity::Identity,
     known::{
-        goroutines::{Creation, Nested},
+        goroutines::Nested,
         regions::MOST_LOOSE,
         sections::What,
         span::{LocalParent, Meanwhile, Notes, Open, OpenSpan, SectionKey},
@@ -21,6 +21,9 @@ use crate::{
     sink::Sinks,
     span::{Link, Scope},
 };
+
+/// How many sections that were taken away are remembered for as many as know of them, and so many more.
+const MOST_DROPPED: usize = 64;
 
 impl Mapping {
     /// Takes a span from its goroutine. Gives what that did meanwhile, if the span has not ended elsewhere.
@@ -57,16 +60,13 @@ impl Mapping {
 
     /// The region or operation that a goroutine was created in: as a parent as long as it is open, then as a link.
     pub(crate) fn creation_as_parent(&self, goroutine: GoroutineId) -> LocalParent {
-        match self.goroutines.creation(goroutine) {
-            Some(Creation { span, context }) if self.open.is_open(span) => LocalParent {
-                span: Some(span),
-                context: self.open.context(span).or(Some(context)),
-                is_over: false,
-            },
-            Some(Creation { context, .. }) => {
-                LocalParent { span: None, context: Some(context), is_over: true }
+        let Some(creation) = self.goroutines.creation(goroutine) else { return LocalParent::default() };
+        let creation = self.open.dropped.outside(creation);
+        match creation.span {
+            Some(span) if self.open.is_open(span) => {
+                LocalParent { context: self.open.context(span).or(creation.context), ..creation }
             }
-            None => LocalParent::default(),
+            _ => LocalParent { span: None, is_over: creation.context.is_some(), ..creation },
         }
     }
 
@@ -116,12 +116,10 @@ impl Mapping {
         ending.missing = Some(if ending.missing.is_some() { Missing::Both } else { Missing::Start });
     }
 
-    /// Takes a section away as if it had never been, because something else tells of the same.
+    /// Takes a section away as if it had never been, because something else tells of the same: what is inside of it is then
+    /// inside of what is around it, and nothing is linked to it.
     pub(crate) fn drop_section(&mut self, key: SectionKey) {
-        if let Some(context) = self.open.context(Open::Section(key)) {
-            self.ranges.open.values_mut().for_each(|range| range.span.links.remove(context.into()));
-        }
-        let Some(section) = self.open.remove(key) else { return };
+        let Some(section) = self.open.drop_section(key) else { return };
         if let Some(goroutine) = section.span.place.goroutine {
             self.goroutines.close(goroutine, Open::Section(key));
         }
@@ -130,6 +128,11 @@ impl Mapping {
             What::Region => self.regions.closed(),
             What::Operation(operation) => self.operations.closed(key, operation),
             What::Call(_) => self.stacks.count -= 1,
+        }
+        // Now and then, so that it costs no more than what happened since.
+        let held = self.open.len() + self.ranges.open.len() + self.goroutines.created_count();
+        if self.open.dropped.len() > MOST_DROPPED + held {
+            self.open.settle_dropped(&mut self.ranges, &mut self.goroutines);
         }
     }
 

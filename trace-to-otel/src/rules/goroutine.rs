@@ -9,11 +9,7 @@ use crate::{
     anatomy::Doing,
     attribute,
     form::Ending,
-    known::{
-        goroutines::{Creation, Nested},
-        sections::What,
-        span::Open,
-    },
+    known::{goroutines::Nested, sections::What, span::Open},
     mapping::Mapping,
     rules::over,
     sink::Sinks,
@@ -199,7 +195,8 @@ pub(crate) fn is_created(mapping: &mut Mapping, event: &Event<'_>) {
     }
     let innermost = mapping.goroutines.innermost(creator);
     let creation = innermost
-        .and_then(|nested| Some(Creation { span: nested.span, context: mapping.open.context_of(nested)? }))
+        .map(|nested| mapping.open.nested_as_parent(nested))
+        .filter(|around| around.context.is_some())
         .or_else(|| mapping.goroutines.creation(creator));
     let Some(creation) = creation else { return };
     let has_room = mapping.goroutines.create(GoroutineId(event.arguments()[0] as i64), creation);

@@ -14,7 +14,7 @@ pub(crate) use goroutine::Whose;
 
 use go_trace_format::{Category, Event, EventKind, EventType};
 
-use crate::{form::Ending, mapping::Mapping, sink::Sinks};
+use crate::{form::Ending, known::dropped::Dropped, mapping::Mapping, sink::Sinks};
 
 /// An event that says nothing more than what a goroutine does.
 #[inline]
@@ -102,6 +102,7 @@ pub(crate) fn end_all<S: Sinks + ?Sized>(mapping: &mut Mapping, sink: &mut S) ->
     task::end_all(mapping, ending, sink)?;
     range::end_all(mapping, ending, sink)?;
     mapping.goroutines.clear();
+    mapping.open.dropped = Dropped::default();
     mapping.stacks.clear();
     Ok(())
 }

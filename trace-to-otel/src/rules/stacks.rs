@@ -189,12 +189,12 @@ pub(crate) fn is_told(mapping: &mut Mapping, event: &Event<'_>, operation: Opera
 
 /// Takes those of a kind away that began before the recording.
 fn drop_earlier(mapping: &mut Mapping, kind: Kind) {
-    for key in mapping.open.sections_from_latest() {
+    // What is around others first.
+    for key in mapping.open.sections_from_latest().into_iter().rev() {
         if mapping.open.section(key).is_some_and(|section| match &section.what {
             What::Call(call) => call.kind == kind && call.was_there,
             _ => false,
         }) {
-            mapping.open.disown(key);
             mapping.drop_section(key);
         }
     }

@@ -17,9 +17,9 @@ pub(crate) fn check(recording: &Recording) {
     for span in with_stacks.iter().filter(|span| is_by_stacks(span)) {
         let twin = told.iter().find(|told| is_of_fork(told) && is_twin(told, span));
         assert!(twin.is_none(), "{}: told twice: {span:#?} and {twin:#?}", recording.name);
-        let parent = span.parent.map(|parent| parent.span_id);
-        assert!(parent.is_none_or(|id| ids.contains(&id)), "{}: no parent: {span:#?}", recording.name);
     }
+    let lost: Vec<_> = lost_names(&with_stacks).difference(&lost_names(&told)).copied().collect();
+    assert!(lost.is_empty(), "{}: parents that did not go out: {lost:?}", recording.name);
 
     let is_shown =
         |category| !matches!(category, Category::Http | Category::Sql | Category::Tls | Category::Net);
@@ -32,6 +32,13 @@ pub(crate) fn check(recording: &Recording) {
         let is_found = hidden.iter().any(|span| is_by_stacks(span) && is_twin(request, span));
         assert!(is_found, "{}: hidden, and not found: {request:#?}", recording.name);
     }
+}
+
+/// Spans with those that they name as their parents, where these did not go out.
+fn lost_names(spans: &[Span]) -> HashSet<(SpanId, SpanId)> {
+    let ids: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
+    let named = spans.iter().filter_map(|span| Some((span.span_id, span.parent?.span_id)));
+    named.filter(|(_, id)| !ids.contains(id)).collect()
 }
 
 fn is_by_stacks(span: &Span) -> bool {
