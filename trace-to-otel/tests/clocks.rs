@@ -176,6 +176,33 @@ fn a_recording_that_starts_goes_on_with_nothing() {
     }
 }
 
+/// Of what an earlier recording told, one that starts knows nothing: neither does a mapper that was stopped between them.
+#[test]
+fn a_recording_that_starts_is_the_same_for_a_mapper_that_was_stopped() {
+    let recording = |number: u64| {
+        let act = move |script: &mut Script<'_>| {
+            script.run(7);
+            let reason = script.string("start trace");
+            script.event(7, EventType::StwBegin, &[reason, 0]);
+            script.event(7, EventType::StwEnd, &[]);
+            if number == 1 {
+                script.task_begin(7, 1, 0, "task");
+                script.task_end(7, 1);
+            }
+            script.region_begin(7, 1, "child");
+            script.region_end(7, 1, "child");
+        };
+        trace(Dialect::Stock, &[(number, &act)])
+    };
+    for later in [2, 4] {
+        let recordings = [recording(1), recording(later)];
+        let (spans, _) = map(&recordings);
+        assert_eq!(spans.iter().filter(|span| span.scope != Scope::Range).count(), 3, "{spans:#?}");
+        assert_eq!(map(&[recordings.concat()]).0, spans, "appended");
+        assert_eq!(map_resumed(&recordings), spans, "resumed");
+    }
+}
+
 /// What one task does: the generations in which it begins and ends, and those in which it logs.
 #[derive(Clone, Debug)]
 struct Work {
