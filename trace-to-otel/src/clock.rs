@@ -53,6 +53,11 @@ impl WallClock {
         Self { base, offset: None, told: None, approximate: false }
     }
 
+    /// The clock of another trace, of which nothing is known yet.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.base)
+    }
+
     /// Goes over to the clock of a generation, whose first event is `event`; or, where it is to be steady, keeps to the first one.
     /// Gives by how many nanoseconds the wall clock was set since the generation before.
     pub(crate) fn begin_generation(&mut self, event: &Event<'_>, is_steady: bool) -> u64 {

@@ -90,7 +90,7 @@ pub use metrics::MetricsCollector;
 pub use options::{Limits, MapperOptions};
 pub use read::ReadError;
 pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
-pub use saved::MapperStateError;
+pub use saved::StateError;
 #[cfg(feature = "sdk")]
 pub use sdk::{SdkError, SdkSink};
 #[cfg(any(feature = "json", feature = "protobuf"))]

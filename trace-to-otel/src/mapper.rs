@@ -7,7 +7,7 @@ use crate::{
     mapping::Mapping,
     options::MapperOptions,
     rules::{self, Whose},
-    saved::{Input, MapperStateError},
+    saved::{Input, StateError},
     sink::Sinks,
     span::UnixTime,
 };
@@ -195,9 +195,9 @@ impl Mapper {
     ///
     /// # Errors
     ///
-    /// [`MapperStateError`] where `state` is not what [`save`](Self::save) gives in this version. It may be any bytes:
+    /// [`StateError`] where `state` is not what [`save`](Self::save) gives in this version. It may be any bytes:
     /// memory is bounded by their number.
-    pub fn load(options: MapperOptions, state: &[u8]) -> Result<Self, MapperStateError> {
+    pub fn load(options: MapperOptions, state: &[u8]) -> Result<Self, StateError> {
         let mut input = Input::new(state);
         let loaded = Self::loaded(options, &mut input);
         loaded.filter(|_| input.is_empty()).ok_or_else(|| input.error())

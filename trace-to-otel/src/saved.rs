@@ -51,8 +51,8 @@ impl<'a> Input<'a> {
         (0..count).map(|_| T::load(self)).collect()
     }
 
-    pub(crate) fn error(&self) -> MapperStateError {
-        MapperStateError { offset: self.length - self.rest.len() }
+    pub(crate) fn error(&self) -> StateError {
+        StateError { offset: self.length - self.rest.len() }
     }
 }
 
@@ -60,18 +60,18 @@ impl<'a> Input<'a> {
 /// another version of this crate. It has to begin anew: spans that were open go out as incomplete, and counts begin again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct MapperStateError {
+pub struct StateError {
     /// Where the bytes stopped making sense.
     pub offset: usize,
 }
 
-impl fmt::Display for MapperStateError {
+impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "not a saved state, or another version's, at byte {}: begin without it", self.offset)
     }
 }
 
-impl core::error::Error for MapperStateError {}
+impl core::error::Error for StateError {}
 
 /// Writes down a struct field by field.
 macro_rules! saved {

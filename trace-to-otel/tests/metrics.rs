@@ -376,7 +376,7 @@ fn collect_one_by_one(traces: &[impl AsRef<[u8]>]) -> Vec<Vec<Metric>> {
     let (mut generations, mut known) = (Vec::new(), HashSet::new());
     let mut state = MetricsCollector::new(UnixTime(EPOCH)).save();
     for trace in traces {
-        let mut collector = MetricsCollector::load(UnixTime(EPOCH), &state).expect("what was saved");
+        let mut collector = MetricsCollector::load(&state).expect("what was saved");
         let reader = Reader::from_slice(trace.as_ref()).expect("a trace");
         let mut reader = reader.leaving_out(|generation| !known.insert(generation.key()));
         while let Some(event) = reader.next_event().expect("slices can be read") {
@@ -432,10 +432,32 @@ fn what_is_no_saved_state_is_refused() {
         collector.event(&event);
     }
     let state = collector.save();
-    let load = |state: &[u8]| MetricsCollector::load(UnixTime(EPOCH), state);
+    let load = MetricsCollector::load;
     assert_eq!(load(&state).expect("what was saved").save(), state);
     for length in 0..state.len() {
         assert!(load(&state[..length]).is_err(), "{length}");
     }
     assert!(load(&[&state[..], &[0]].concat()).is_err());
+}
+
+/// Traces without clock snapshots, one behind the other: each begins at the base time.
+#[test]
+fn a_trace_without_clock_begins_at_the_base_time_whatever_came_before() {
+    const BASE: UnixTime = UnixTime(1_700_000_000_000_000_000);
+    let clockless = ["go1.22/http.trace", "go1.24/http.trace"].map(common::read);
+    let mut alone = Vec::new();
+    let mut together = (MetricsCollector::new(BASE), Vec::new());
+    for trace in &clockless {
+        let mut fresh = MetricsCollector::new(BASE);
+        for (collector, metrics) in [(&mut fresh, &mut alone), (&mut together.0, &mut together.1)] {
+            let mut reader = Reader::from_slice(trace).expect("a trace");
+            while let Some(event) = reader.next_event().expect("slices can be read") {
+                metrics.extend(collector.event(&event));
+            }
+            metrics.extend(collector.finish());
+        }
+        together.0 = MetricsCollector::load(&together.0.save()).expect("what was saved");
+    }
+    assert!(!alone.is_empty());
+    assert_eq!(together.1, alone);
 }

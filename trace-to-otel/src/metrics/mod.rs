@@ -15,7 +15,7 @@ use crate::{
     clock::{WallClock, nanoseconds},
     metric::{HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
     metrics::{durations::Durations, goroutines::Goroutines},
-    saved::{Input, MapperStateError, Saved},
+    saved::{Input, Saved, StateError},
     span::UnixTime,
 };
 
@@ -199,19 +199,19 @@ impl MetricsCollector {
     }
 
     /// A collector that goes on where another one [was saved](Self::save), if the next generation follows on the last one:
-    /// its number and the trace clock tell.
+    /// its number and the trace clock tell. The time that traces without clock snapshots begin at is part of the state.
     ///
     /// # Errors
     ///
-    /// [`MapperStateError`] where `state` is not what [`save`](Self::save) gives in this version. It may be any bytes:
+    /// [`StateError`] where `state` is not what [`save`](Self::save) gives in this version. It may be any bytes:
     /// memory is bounded by their number.
-    pub fn load(base_time: UnixTime, state: &[u8]) -> Result<Self, MapperStateError> {
+    pub fn load(state: &[u8]) -> Result<Self, StateError> {
         let mut input = Input::new(state);
-        let loaded = Self::loaded(base_time, &mut input);
+        let loaded = Self::loaded(&mut input);
         loaded.filter(|_| input.is_empty()).ok_or_else(|| input.error())
     }
 
-    fn loaded(base_time: UnixTime, input: &mut Input<'_>) -> Option<Self> {
+    fn loaded(input: &mut Input<'_>) -> Option<Self> {
         if input.take(MAGIC.len())? != MAGIC {
             return None;
         }
@@ -224,7 +224,7 @@ impl MetricsCollector {
             goroutines: Saved::load(input)?,
             stopping: Saved::load(input)?,
             values: Saved::load(input)?,
-            ..Self::new(base_time)
+            ..Self::new(UnixTime(0))
         })
     }
 
@@ -252,6 +252,7 @@ impl MetricsCollector {
     }
 
     fn forget(&mut self) {
+        self.clock = self.clock.anew();
         self.last_end = UnixTime(0);
         self.since = None;
         self.goroutines = Goroutines::default();

@@ -477,7 +477,7 @@ impl Begun {
     fn collector(&self, record: &ProcessRecord) -> MetricsCollector {
         match record.metrics.as_slice() {
             [] => MetricsCollector::new(self.base_time),
-            state => MetricsCollector::load(self.base_time, state).unwrap_or_else(|error| {
+            state => MetricsCollector::load(state).unwrap_or_else(|error| {
                 tracing::error!(service = self.service, "metrics begin anew: {error}");
                 MetricsCollector::new(self.base_time)
             }),
