@@ -111,51 +111,25 @@ impl StackCounters {
         *count += 1;
     }
 
-    /// What was found, in words, each with how often: nothing that is 0. Of requests also how many of them stacks tell
-    /// less than usual.
-    pub fn found(&self) -> impl Iterator<Item = String> {
-        let less =
-            [(self.unnamed_requests, "unnamed"), (self.earlier_requests, "begun before the recording")];
-        let less: Vec<_> = words(less).collect();
-        let requests = match &less[..] {
-            [] => "requests from stacks".to_owned(),
-            less => format!("requests from stacks ({})", less.join(", ")),
-        };
-        let requests = words([(self.requests, &*requests)]).next();
-        requests.into_iter().chain(words([
-            (self.outgoing_requests, "outgoing requests"),
-            (self.queries, "queries"),
-            (self.database_calls, "database calls"),
-            (self.served_calls, "served calls"),
-            (self.calls, "remote calls"),
-            (self.messages, "messages"),
-            (self.handshakes, "handshakes"),
-            (self.look_ups, "look-ups"),
-            (self.connects, "connects"),
-            (self.functions, "calls of named functions"),
-        ]))
-    }
-}
-
-/// Those that are not 0, with thousands set apart.
-fn words<'w, const N: usize>(counts: [(u64, &'w str); N]) -> impl Iterator<Item = String> + 'w {
-    counts
+    /// What was found, by its name in the number that it has, each with how often: nothing that is 0.
+    pub fn found(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        [
+            (self.requests, ["request", "requests"]),
+            (self.outgoing_requests, ["outgoing request", "outgoing requests"]),
+            (self.queries, ["query", "queries"]),
+            (self.database_calls, ["database call", "database calls"]),
+            (self.served_calls, ["served call", "served calls"]),
+            (self.calls, ["remote call", "remote calls"]),
+            (self.messages, ["message", "messages"]),
+            (self.handshakes, ["handshake", "handshakes"]),
+            (self.look_ups, ["look-up", "look-ups"]),
+            (self.connects, ["connect", "connects"]),
+            (self.functions, ["call of a named function", "calls of named functions"]),
+        ]
         .into_iter()
         .filter(|&(count, _)| count > 0)
-        .map(|(count, what)| format!("{} {what}", grouped(count)))
-}
-
-/// A number whose thousands commas set apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
+        .map(|(count, [one, more])| (count, if count == 1 { one } else { more }))
     }
-    text
 }
 
 impl Counters {

@@ -25,15 +25,43 @@ pub(crate) fn note(text: impl std::fmt::Display) {
 
 /// Which operations the stacks of a trace have told of.
 pub(crate) fn found_in_stacks(name: &str, counters: &StackCounters) {
-    let found: Vec<String> = counters.found().collect();
-    match found.is_empty() {
-        false => note(format_args!("{name}: {}", found.join(", "))),
-        true if counters.spans_of_program == 0 => note(format_args!(
+    let mut found: Vec<_> =
+        counters.found().map(|(count, what)| format!("{} {what}", grouped(count))).collect();
+    match found.first_mut() {
+        // Requests are the first, where there are any.
+        Some(first) => {
+            first.push_str(" from stacks");
+            first.push_str(&less_known(counters));
+            note(format_args!("{name}: {}", found.join(", ")));
+        }
+        None if counters.spans_of_program == 0 => note(format_args!(
             "{name}: its stacks tell of no request, call or query, and there is no task or region in it; record a service \
              while it is asked something, by /debug/pprof/trace?seconds=5 or a flight recorder"
         )),
-        true => {}
+        None => {}
     }
+}
+
+/// Of how many requests stacks tell less than usual.
+fn less_known(counters: &StackCounters) -> String {
+    let less =
+        [(counters.unnamed_requests, "unnamed"), (counters.earlier_requests, "begun before the recording")];
+    let less = less.into_iter().filter(|&(count, _)| count > 0);
+    let less: Vec<_> = less.map(|(count, how)| format!("{} {how}", grouped(count))).collect();
+    if less.is_empty() { String::new() } else { format!(" ({})", less.join(", ")) }
+}
+
+/// A number whose thousands commas set apart.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// What is to be told of a trace in one line, and one by one where that is asked for.
