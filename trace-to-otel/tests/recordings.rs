@@ -9,7 +9,7 @@ use opentelemetry_semantic_conventions::attribute as semantic;
 use trace_to_otel::{Anatomy, Mapper, MapperOptions, Scope, Span};
 
 /// The attributes of the conventions that spans may have: names of others are mistakes.
-const CONVENTIONS: [&str; 23] = [
+const CONVENTIONS: [&str; 28] = [
     semantic::CODE_FILE_PATH,
     semantic::CODE_FUNCTION_NAME,
     semantic::CODE_LINE_NUMBER,
@@ -21,9 +21,14 @@ const CONVENTIONS: [&str; 23] = [
     semantic::ERROR_TYPE,
     semantic::HTTP_REQUEST_METHOD,
     semantic::HTTP_RESPONSE_STATUS_CODE,
+    semantic::MESSAGING_OPERATION_NAME,
+    semantic::MESSAGING_OPERATION_TYPE,
+    semantic::MESSAGING_SYSTEM,
     semantic::NETWORK_PEER_ADDRESS,
     semantic::NETWORK_PEER_PORT,
     semantic::NETWORK_TRANSPORT,
+    semantic::RPC_METHOD,
+    semantic::RPC_SYSTEM_NAME,
     semantic::SERVER_ADDRESS,
     semantic::SERVER_PORT,
     semantic::THREAD_ID,
