@@ -37,10 +37,14 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     Ok(())
 }
 
-/// One trace for each order, which goes through both processes.
+/// One trace for each order, which goes through both processes: what the program says of itself, by tasks and regions. Stacks tell
+/// more.
 fn check_traces(report: &mut Report, spans: &Spans, count: u64) {
     let mut traces = BTreeMap::<u128, Vec<_>>::new();
     for span in spans.all.values() {
+        if !matches!(&*span.scope, "gotrace.task" | "gotrace.region") {
+            continue;
+        }
         traces.entry(span.key.trace).or_default().push((&*span.service, &*span.scope, &*span.name));
     }
     traces.retain(|_, spans| spans.iter().any(|(service, ..)| *service == "back") && spans.len() > 1);
