@@ -262,15 +262,21 @@ fn of_fork(act: impl Fn(&mut Script<'_>)) -> Vec<(String, Option<String>, u64, u
 
 const IN_REQUEST: [&str; 3] = ["net/http.(*Transport).roundTrip", "net/http.(*Client).do", "main.main"];
 
+/// A request begins, and then a region on a stack that is outside of it, of which the arguments are given.
+fn begin_request_and_region_outside(script: &mut Script<'_>) -> [u64; 3] {
+    let (url, inside, outside) =
+        (script.string("http://h.test/"), script.stack(&IN_REQUEST), script.stack(&["main.main"]));
+    script.event(7, E::HttpClientRequestStart, &[0xf, 0x1, url, inside]);
+    let region = [0, script.string("later"), outside];
+    script.event(7, E::UserRegionBegin, &region);
+    region
+}
+
 #[test]
 fn a_request_that_never_ends_is_over_when_its_stack_is() {
     let spans = of_fork(|script| {
-        let (url, inside, outside) =
-            (script.string("http://h.test/"), script.stack(&IN_REQUEST), script.stack(&["main.main"]));
-        script.event(7, E::HttpClientRequestStart, &[0xf, 0x1, url, inside]);
-        let name = script.string("later");
-        script.event(7, E::UserRegionBegin, &[0, name, outside]);
-        script.event(7, E::UserRegionEnd, &[0, name, outside]);
+        let region = begin_request_and_region_outside(script);
+        script.event(7, E::UserRegionEnd, &region);
     });
     let text = |text: &str| text.to_owned();
     assert_eq!(spans, [(text("HTTP"), None, 4, 5, false), (text("later"), None, 5, 6, true)]);
@@ -314,13 +320,9 @@ fn a_request_that_never_ends_is_over_with_the_one_that_is_served() {
 #[test]
 fn an_end_that_comes_after_all_is_the_end() {
     let spans = of_fork(|script| {
-        let (url, inside, outside) =
-            (script.string("http://h.test/"), script.stack(&IN_REQUEST), script.stack(&["main.main"]));
-        script.event(7, E::HttpClientRequestStart, &[0xf, 0x1, url, inside]);
-        let name = script.string("later");
-        script.event(7, E::UserRegionBegin, &[0, name, outside]);
+        let region = begin_request_and_region_outside(script);
         script.event(7, E::HttpClientRequestEnd, &[1, 200, 0, 0]);
-        script.event(7, E::UserRegionEnd, &[0, name, outside]);
+        script.event(7, E::UserRegionEnd, &region);
     });
     let text = |text: &str| text.to_owned();
     assert_eq!(spans, [(text("HTTP"), None, 4, 6, true), (text("later"), None, 5, 7, true)]);

@@ -150,15 +150,20 @@ fn another_trace_is_another_process_whatever_its_number() {
     }
 }
 
+/// What Go does first of all when it starts to record.
+fn start_recording(script: &mut Script<'_>) {
+    script.run(7);
+    let reason = script.string("start trace");
+    script.event(7, EventType::StwBegin, &[reason, 0]);
+    script.event(7, EventType::StwEnd, &[]);
+}
+
 /// One process is recorded twice, with nobody knows what between.
 #[test]
 fn a_recording_that_starts_goes_on_with_nothing() {
     let recording = |number: u64| {
         let act = move |script: &mut Script<'_>| {
-            script.run(7);
-            let reason = script.string("start trace");
-            script.event(7, EventType::StwBegin, &[reason, 0]);
-            script.event(7, EventType::StwEnd, &[]);
+            start_recording(script);
             script.task_begin(7, number, 0, &format!("task {number}"));
             script.event(7, EventType::GcBegin, &[number, 0]);
         };
@@ -181,10 +186,7 @@ fn a_recording_that_starts_goes_on_with_nothing() {
 fn a_recording_that_starts_is_the_same_for_a_mapper_that_was_stopped() {
     let recording = |number: u64| {
         let act = move |script: &mut Script<'_>| {
-            script.run(7);
-            let reason = script.string("start trace");
-            script.event(7, EventType::StwBegin, &[reason, 0]);
-            script.event(7, EventType::StwEnd, &[]);
+            start_recording(script);
             if number == 1 {
                 script.task_begin(7, 1, 0, "task");
                 script.task_end(7, 1);

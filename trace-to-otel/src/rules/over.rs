@@ -51,7 +51,7 @@ pub(crate) fn seem_over_within(mapping: &mut Mapping, goroutine: GoroutineId, ke
     }
     for open in inner {
         let Open::Section(key) = open else { continue };
-        if mapping.open.section(key).is_some_and(|section| matches!(section.what, What::Operation(_))) {
+        if mapping.open.is_operation(key) {
             seems_over(mapping, key, goroutine, time);
         }
     }
