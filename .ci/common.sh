@@ -25,7 +25,8 @@ run() {
 cargo_tool() {
     local name=$1 version=$2
     if [[ "$("cargo-$name" "$name" --version 2>/dev/null || true) " != *" $version "* ]]; then
-        run env -u CARGO_TARGET_DIR cargo install --quiet --locked --debug --root "$tools" "cargo-$name@$version"
+        run env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
+            cargo install --quiet --locked --debug --root "$tools" "cargo-$name@$version"
     fi
 }
 

@@ -120,3 +120,16 @@ fn hint(span: &Span) -> Option<String> {
     let values: Vec<_> = KEYS.iter().filter_map(|key| span.attribute(key)).map(Value::to_string).collect();
     (!values.is_empty()).then(|| values.join(" "))
 }
+
+/// The function that a span belongs to, without the path of its package.
+fn function(span: &Span) -> Option<&str> {
+    match span.attribute("code.function.name") {
+        Some(Value::Text(function)) => Some(base(function)),
+        _ => None,
+    }
+}
+
+/// What stands behind the last slash: of a function its name with its package's, of a path the file.
+fn base(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

@@ -21,7 +21,7 @@ use crate::span::{Scope, Span, UnixTime};
 ///     range(2, "stop-the-world (GC mark termination)", 8_000_000, 10_000_000),
 /// ];
 /// let summary = RangeSummary::of(&spans);
-/// assert_eq!(summary.to_string(), "1 garbage collection, 2 ranges, 8.00 ms in all");
+/// assert_eq!(summary.to_string(), "1 garbage collection, 2 ranges of the runtime, 8.00 ms in all");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,13 +70,10 @@ impl fmt::Display for RangeSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { collections, ranges, time } = *self;
         let plural = |count| if count == 1 { "" } else { "s" };
-        write!(
-            f,
-            "{collections} garbage collection{}, {ranges} range{}, {} in all",
-            plural(collections),
-            plural(ranges),
-            DisplayDuration(time)
-        )
+        if collections > 0 {
+            write!(f, "{collections} garbage collection{}, ", plural(collections))?;
+        }
+        write!(f, "{ranges} range{} of the runtime, {} in all", plural(ranges), DisplayDuration(time))
     }
 }
 

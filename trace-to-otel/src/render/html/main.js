@@ -17,8 +17,11 @@ const traceList = new List(document.getElementById("trace-list"), 44, (place) =>
   row.setAttribute("role", "option");
   row.classList.toggle("failed", trace.failed);
   row.classList.toggle("dull", found.size > 0 && count === 0);
-  const facts = element("div", "facts", element("span", "", wall(trace.start, false).slice(0, 15)), element("span", "", `${trace.count} span${trace.count === 1 ? "" : "s"}`), element("span", "", duration(trace.stop - trace.start)));
-  const { name, hint } = data.spans[trace.first];
+  const root = data.spans[trace.first];
+  const whole = trace.stop - trace.start;
+  const length = whole === root.duration ? spanDuration(root) : duration(whole);
+  const facts = element("div", "facts", element("span", "", wall(trace.start, false).slice(0, 15)), element("span", "", `${trace.count} span${trace.count === 1 ? "" : "s"}`), element("span", "", length));
+  const { name, hint } = root;
   row.append(element("div", "name", visible(name), hint === null ? null : element("span", "hint foreign", visible(hint))), facts);
   return row;
 });

@@ -128,8 +128,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        render::samples::{HOSTILE, NOON, everything, span, span_id},
-        span::{Parent, Scope, Span},
+        render::{
+            kind,
+            samples::{HOSTILE, NOON, everything, span, span_id},
+        },
+        span::{Attribute, InstrumentationScope, Parent, Scope, Span, SpanKind},
     };
 
     fn page(processes: &[Process<'_>]) -> String {
@@ -241,7 +244,7 @@ mod tests {
         };
         let folded = data(HtmlOptions::default());
         assert_eq!(folded["spans"].as_array().map(Vec::len), Some(2));
-        assert_eq!(folded["notes"], serde_json::json!(["0 garbage collections, 1 range, 10 ns in all"]));
+        assert_eq!(folded["notes"], serde_json::json!(["1 range of the runtime, 10 ns in all"]));
         assert_eq!(
             (&folded["spans"][0]["process"], &folded["spans"][1]["process"]),
             (&"front".into(), &"back".into())
@@ -249,6 +252,33 @@ mod tests {
         assert_eq!(folded["spans"][1]["parent"], 0);
         assert_eq!(folded["spans"][1]["critical"], serde_json::json!([[20, 60]]));
         assert_eq!(data(HtmlOptions { ranges: true })["spans"].as_array().map(Vec::len), Some(3));
+    }
+
+    #[test]
+    fn each_kind_has_a_colour_by_day_and_by_night() {
+        const SIDES: [SpanKind; 5] =
+            [SpanKind::Internal, SpanKind::Server, SpanKind::Client, SpanKind::Producer, SpanKind::Consumer];
+        let custom = Scope::from(InstrumentationScope::new("shop", "1"));
+        for scope in Scope::ALL.into_iter().chain([custom]) {
+            for side in SIDES {
+                let name = kind(&Span { scope: scope.clone(), kind: side, ..span("", 1, 0, 0, 1) });
+                assert_eq!(STYLE.matches(&format!("--{name}: #")).count(), 2, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_serves_or_asks_is_told_where_nothing_else_is() {
+        let function = Attribute::new("code.function.name", "example.com/shop.(*Cart).Add");
+        let url = Attribute::new("url.path", "/cart");
+        for (attributes, expected) in [
+            (vec![], serde_json::Value::Null),
+            (vec![function.clone()], "shop.(*Cart).Add".into()),
+            (vec![function, url], "/cart".into()),
+        ] {
+            let spans = [Span { attributes, ..span("HTTP", 1, 0, 0, 100) }];
+            assert_eq!(data(&page(&[Process::new("shop", &spans)]))["spans"][0]["hint"], expected);
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     render::{
-        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, hint, is_approximate,
-        joined::Joined, kind,
+        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, function, hint,
+        is_approximate, joined::Joined, kind,
     },
     span::{Attribute, Span, SpanEvent, UnixTime, Value},
 };
@@ -190,7 +190,7 @@ impl<'a> PageSpan<'a> {
             kind: kind(span),
             scope: span.scope.name(),
             process: None,
-            hint: hint(span),
+            hint: hint(span).or_else(|| function(span).map(str::to_owned)),
             start: span.start.0 - base.0,
             duration: span.duration_nanos(),
             approximate: is_approximate(span),
