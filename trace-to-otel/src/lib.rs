@@ -30,7 +30,8 @@
 //! | `resource` | what process the spans are of |
 //! | `sink` | the adaptors before a sink |
 //! | `views` | spans by kind: `HttpSpan`, `SqlSpan`, `TlsSpan`, `DnsSpan`, `ConnectSpan` |
-//! | `read`, `session` | whole traces, and bytes in pieces: from a reader to spans, from bytes to batches |
+//! | `pipeline` | mapper, metrics and volume control in one: what becomes of the events of a process, what is counted and saved of it |
+//! | `read`, `session` | whole traces, and bytes in pieces: from a reader to spans, and by a pipeline from bytes to batches |
 //! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //! | `render` | trees, pages and timelines that people look at |
@@ -57,6 +58,7 @@ mod operations;
 mod options;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
+mod pipeline;
 mod read;
 #[cfg(feature = "render")]
 pub mod render;
@@ -88,6 +90,7 @@ pub use mapper::Mapper;
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
 pub use options::{Limits, MapperOptions};
+pub use pipeline::{Pipeline, PipelineCounters, PipelineOptions, PipelineState, PipelineStateError};
 pub use read::ReadError;
 pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, SchemaUrlConflict};
 pub use saved::StateError;
@@ -95,7 +98,7 @@ pub use saved::StateError;
 pub use sdk::{SdkError, SdkSink};
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub use session::{Session, SessionError, SessionOptions};
-pub use sink::{LogSink, Sinks, SpanSink, SpansAndLogs};
+pub use sink::{AllSignals, LogSink, MetricSink, Sinks, SpanSink, SpansAndLogs};
 pub use span::{
     Attribute, InstrumentationScope, Link, Parent, Scope, Span, SpanContext, SpanEvent, SpanKind, Status,
     UnixTime, Value,

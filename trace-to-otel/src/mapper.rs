@@ -1,6 +1,6 @@
 //! Events in, spans out.
 
-use go_trace_format::{Continuity, Event, EventKind, EventType, ReadyEvents};
+use go_trace_format::{Continuity, Event, EventType, ReadyEvents};
 
 use crate::{
     counters::{Counters, StackCounters},
@@ -211,14 +211,26 @@ impl Mapper {
     }
 
     fn sync<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
-        let EventKind::Sync(sync) = event.kind() else { return Ok(()) };
-        let Some(begun) = sync.generation else { return Ok(()) };
-        let continuity = match begun.continuity {
+        match self.continuity(event) {
+            Some(continuity) => self.begin_generation(event, continuity, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// How the generation that an event begins stands to the one under way; none where it begins none.
+    #[inline]
+    pub(crate) fn continuity(&self, event: &Event<'_>) -> Option<Continuity> {
+        let told = event.generation_begun()?.continuity;
+        Some(match told {
             Continuity::Next => Continuity::Next,
             told if self.is_resumed => self.mapping.timeline.continuity(&event.generation_key(), told),
             other => other,
-        };
-        self.begin_generation(event, continuity, sink)
+        })
+    }
+
+    /// Counts from here on, whatever was counted before.
+    pub(crate) fn count_anew(&mut self) {
+        (self.mapping.counters, self.mapping.stack_counters) = Default::default();
     }
 
     /// Goes over to the generation of an event.

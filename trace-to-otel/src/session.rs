@@ -6,20 +6,17 @@ mod pipe;
 
 pub use error::SessionError;
 
-use std::collections::VecDeque;
-
-use go_trace_format::{Error, Event, EventKind, EventType, Reader, ReaderOptions};
+use go_trace_format::{Error, Reader, ReaderOptions};
 
 use crate::{
-    counters::Counters,
-    mapper::Mapper,
     options::MapperOptions,
     otlp::{Batch, Encoder, Encoding},
+    pipeline::{Pipeline, PipelineCounters, PipelineOptions},
     resource::Resource,
     session::{output::Output, pipe::Pipe},
-    sink::SpansAndLogs,
+    sink::AllSignals,
     span::Span,
-    volume::{Volume, VolumeCounters, VolumeOptions},
+    volume::VolumeOptions,
 };
 
 /// How a [`Session`] reads, maps and encodes.
@@ -32,7 +29,9 @@ pub struct SessionOptions {
     pub mapper: MapperOptions,
     /// Which spans go out.
     pub volume: VolumeOptions,
-    /// How spans and log records are encoded.
+    /// Whether there are metrics: the runtime's, for each generation.
+    pub metrics: bool,
+    /// How spans, log records and metrics are encoded.
     pub encoding: Encoding,
     /// How large a batch gets: see [`Encoder::with_max_bytes`].
     pub max_batch_bytes: usize,
@@ -51,21 +50,26 @@ impl SessionOptions {
             reader: ReaderOptions::new(),
             mapper: MapperOptions::default(),
             volume: VolumeOptions::default(),
+            metrics: false,
             encoding,
             max_batch_bytes: Encoder::<Span>::DEFAULT_MAX_BYTES,
             max_generation_bytes: 256 << 20,
             resource,
         }
     }
+
+    fn pipeline(&self) -> PipelineOptions {
+        let (mapper, volume) = (self.mapper.clone(), self.volume.clone());
+        PipelineOptions { mapper, volume, metrics: self.metrics }
+    }
 }
 
-/// Takes the bytes of traces in pieces, and gives finished OTLP batches: reading, mapping, volume control and encoding in
-/// one. It does no I/O, starts no thread and asks no clock, so that it runs wherever bytes come from: a file, a socket, a
+/// Takes the bytes of traces in pieces, and gives finished OTLP batches: reading, a [`Pipeline`] and encoding in one. It does no I/O, starts no thread and asks no clock, so that it runs wherever bytes come from: a file, a socket, a
 /// WebAssembly host.
 ///
 /// Traces come one after the other. Where they are snapshots of one process, in their order, the generations that they
 /// share are read once, and spans that are open at the end of one go on in the next; where one does not follow on the one
-/// before, a new process begins. [Logs](MapperOptions::log_records) become batches of their own on request.
+/// before, a new process begins. [Logs](MapperOptions::log_records) and [metrics](SessionOptions::metrics) become batches of their own on request.
 ///
 /// The same traces give the same batches, in whatever pieces their bytes come. Memory is bounded by the largest
 /// [generation](SessionOptions::max_generation_bytes) times a small constant, by the [limits](crate::Limits) of the mapper,
@@ -97,10 +101,7 @@ pub struct Session {
     trace: Trace,
     /// The reader of the trace before.
     earlier: Option<Reader<'static>>,
-    mapper: Mapper,
-    volume: Volume<Output>,
-    /// Whether a process is being mapped.
-    is_under_way: bool,
+    pipeline: Pipeline<AllSignals<Output>>,
     lost_bytes: u64,
 }
 
@@ -143,9 +144,7 @@ impl Session {
         Self {
             trace: Trace::new(),
             earlier: None,
-            mapper: Mapper::with_options(options.mapper.clone()),
-            volume: Volume::new(options.volume.clone(), output),
-            is_under_way: false,
+            pipeline: Pipeline::new(options.pipeline(), AllSignals(output)),
             lost_bytes: 0,
             options,
         }
@@ -214,8 +213,8 @@ impl Session {
 
     /// Gives out what is ready, even if that makes a small batch. Spans that are open stay so.
     pub fn flush(&mut self) {
-        let Ok(()) = self.volume.flush();
-        self.volume.sink_mut().flush();
+        let Ok(()) = self.pipeline.flush();
+        self.output().flush();
     }
 
     /// Ends the trace, if one is under way, and the process: what is open goes out as incomplete. The session may go on with
@@ -226,32 +225,27 @@ impl Session {
     /// As [`end_trace`](Self::end_trace). What there was goes out all the same.
     pub fn finish(&mut self) -> Result<(), SessionError> {
         let ended = self.end_trace();
-        self.end_process();
+        let Ok(()) = self.pipeline.finish();
+        self.output().flush();
         self.earlier = None;
         ended
     }
 
     /// The next finished batch, in the order in which they became so.
     pub fn next_batch(&mut self) -> Option<Batch> {
-        self.batches().pop_front()
+        self.output().next_batch()
     }
 
-    /// What the mapper has made so far, and what it could not.
+    /// What has been made so far, and what could not or was not to be.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
-        self.mapper.counters()
-    }
-
-    /// What volume control has let through so far, and what not.
-    #[must_use]
-    pub fn volume_counters(&self) -> VolumeCounters {
-        self.volume.counters()
+    pub fn counters(&self) -> PipelineCounters {
+        self.pipeline.counters()
     }
 
     /// How many records were left out because no receiver takes one so large.
     #[must_use]
     pub fn too_large_records(&self) -> u64 {
-        self.volume.sink().too_large()
+        self.pipeline.sink().0.too_large()
     }
 
     /// How many bytes of the traces could not be read.
@@ -260,8 +254,8 @@ impl Session {
         self.lost_bytes
     }
 
-    fn batches(&mut self) -> &mut VecDeque<Batch> {
-        self.volume.sink_mut().batches()
+    fn output(&mut self) -> &mut Output {
+        &mut self.pipeline.sink_mut().0
     }
 
     /// Opens the trace, if there is enough of it to tell what it is, and maps what has come.
@@ -294,7 +288,7 @@ impl Session {
 
     /// Maps what can be read so far.
     fn map(&mut self) -> Result<(), SessionError> {
-        let Self { options, trace, mapper, volume, is_under_way, .. } = self;
+        let Self { options, trace, pipeline, .. } = self;
         let Trace::Reading(reading) = trace else { return Ok(()) };
         let Reading { reader, .. } = &mut **reading;
         let error = loop {
@@ -304,11 +298,12 @@ impl Session {
                 Err(error) if is_wait(&error) => return Ok(()),
                 Err(error) => break error,
             };
-            if event.event_type() == EventType::Sync {
-                let mut processes = Processes { options, mapper, volume, is_under_way };
-                processes.sync(&event);
+            if pipeline.begins_process(&event) {
+                let Ok(()) = pipeline.finish();
+                let resource = options.resource.clone().with_told_by(event.tables());
+                pipeline.sink_mut().0.begin(options, &resource);
             }
-            let Ok(()) = mapper.event(&event, &mut SpansAndLogs(&mut *volume));
+            let Ok(()) = pipeline.event(&event);
         };
         self.leave_reader();
         self.refuse(SessionError::Trace(error))
@@ -324,8 +319,9 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps the reader for the trace that comes next.
+    /// Nothing more comes of the trace: keeps its reader for the next one.
     fn leave_reader(&mut self) {
+        let Ok(()) = self.pipeline.end_generation();
         if let Trace::Reading(reading) = core::mem::replace(&mut self.trace, Trace::new()) {
             self.lost_bytes += reading.reader.losses().bytes();
             self.earlier = Some(reading.reader);
@@ -335,11 +331,6 @@ impl Session {
     fn refuse(&mut self, error: SessionError) -> Result<(), SessionError> {
         self.trace = Trace::Refused(error.clone());
         Err(error)
-    }
-
-    fn end_process(&mut self) {
-        let Self { options, mapper, volume, is_under_way, .. } = self;
-        Processes { options, mapper, volume, is_under_way }.end();
     }
 }
 
@@ -361,40 +352,4 @@ fn cut<'b>(bytes: &mut &'b [u8], most: u64) -> &'b [u8] {
 /// Whether there is nothing more for now.
 fn is_wait(error: &Error) -> bool {
     matches!(error, Error::Io { error, .. } if error.kind() == std::io::ErrorKind::WouldBlock)
-}
-
-/// Which process a generation is of.
-struct Processes<'s> {
-    options: &'s SessionOptions,
-    mapper: &'s mut Mapper,
-    volume: &'s mut Volume<Output>,
-    is_under_way: &'s mut bool,
-}
-
-impl Processes<'_> {
-    /// A trace goes on with the process of the one before only with the generation that comes next.
-    fn sync(&mut self, event: &Event<'_>) {
-        let EventKind::Sync(sync) = event.kind() else { return };
-        let Some(begun) = sync.generation else { return };
-        if begun.continuity.begins_trace() {
-            self.end();
-        }
-        if !*self.is_under_way {
-            let version = event.tables().version();
-            let mut resource = self.options.resource.clone().with_trace_format(version);
-            if !version.has_sync_batch() {
-                resource = resource.with_approximate_clock();
-            }
-            let resource = resource.with_go_version_in(event.tables());
-            self.volume.sink_mut().begin(self.options, &resource);
-        }
-        *self.is_under_way = true;
-    }
-
-    fn end(&mut self) {
-        let Ok(()) = self.mapper.finish(&mut SpansAndLogs(&mut *self.volume));
-        let Ok(()) = self.volume.flush();
-        self.volume.sink_mut().flush();
-        *self.is_under_way = false;
-    }
 }

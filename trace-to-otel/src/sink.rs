@@ -1,12 +1,13 @@
 //! Who takes what a [`Mapper`](crate::Mapper) makes.
 //!
-//! Spans and logs have a trait each. Whether log records are made at all is told by the type of what a mapper is given,
-//! so that no sink can promise to take them and then not do it: one that takes spans alone finds logs as events of their
-//! spans; a pair of two sinks, or [`SpansAndLogs`] around one that is both, gets records.
+//! Spans, logs and metrics have a trait each. Whether log records or metrics are made at all is told by the type of what a mapper,
+//! or a [`Pipeline`](crate::Pipeline), is given, so that no sink can promise to take them and then not do it: one that takes spans
+//! alone finds logs as events of their spans; several sinks together, or [`SpansAndLogs`] or [`AllSignals`] around one that is all
+//! of them, get records.
 
 use core::{convert::Infallible, fmt};
 
-use crate::{log::LogRecord, span::Span};
+use crate::{log::LogRecord, metric::Metric, span::Span};
 
 /// Whatever takes finished spans: an encoder, an exporter, a list.
 ///
@@ -76,6 +77,19 @@ pub trait LogSink {
     fn take_log(&mut self, log: LogRecord) -> Result<(), Self::Error>;
 }
 
+/// Whatever takes metrics.
+pub trait MetricSink {
+    /// Why a metric could not be taken.
+    type Error;
+
+    /// Takes one metric.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the sink from taking it: it is lost then.
+    fn take_metric(&mut self, metric: Metric) -> Result<(), Self::Error>;
+}
+
 /// Whoever owns the sink.
 impl<S: SpanSink + ?Sized> SpanSink for &mut S {
     type Error = S::Error;
@@ -95,6 +109,15 @@ impl<L: LogSink + ?Sized> LogSink for &mut L {
 
     fn take_log(&mut self, log: LogRecord) -> Result<(), L::Error> {
         (**self).take_log(log)
+    }
+}
+
+/// Whoever owns the sink.
+impl<M: MetricSink + ?Sized> MetricSink for &mut M {
+    type Error = M::Error;
+
+    fn take_metric(&mut self, metric: Metric) -> Result<(), M::Error> {
+        (**self).take_metric(metric)
     }
 }
 
@@ -120,6 +143,15 @@ impl<L: LogSink + ?Sized> LogSink for Box<L> {
     }
 }
 
+/// Whoever owns the sink.
+impl<M: MetricSink + ?Sized> MetricSink for Box<M> {
+    type Error = M::Error;
+
+    fn take_metric(&mut self, metric: Metric) -> Result<(), M::Error> {
+        (**self).take_metric(metric)
+    }
+}
+
 /// Keeps the spans.
 impl SpanSink for Vec<Span> {
     type Error = Infallible;
@@ -140,13 +172,25 @@ impl LogSink for Vec<LogRecord> {
     }
 }
 
-/// What a [`Mapper`](crate::Mapper) hands on to. Nobody else can implement it: it is
+/// Keeps the metrics.
+impl MetricSink for Vec<Metric> {
+    type Error = Infallible;
+
+    fn take_metric(&mut self, metric: Metric) -> Result<(), Infallible> {
+        self.push(metric);
+        Ok(())
+    }
+}
+
+/// What a [`Mapper`](crate::Mapper) or a [`Pipeline`](crate::Pipeline) hands on to. Nobody else can implement it: it is
 ///
 /// | what | gets |
 /// |---|---|
 /// | a [`SpanSink`] | spans, with logs as their events |
 /// | a pair `(spans, logs)` of a [`SpanSink`] and a [`LogSink`] | to each its own, if [logs go out as records](crate::MapperOptions::log_records) |
 /// | [`SpansAndLogs`] around a sink that is both | the same |
+/// | three, `(spans, logs, metrics)`, with a [`MetricSink`] | the same, and from a pipeline [metrics](crate::PipelineOptions::metrics) |
+/// | [`AllSignals`] around a sink that is all three | the same |
 pub trait Sinks: sealed::Deliver {}
 
 impl<S: sealed::Deliver + ?Sized> Sinks for S {}
@@ -192,8 +236,17 @@ pub struct SpansAndLogs<T>(
     pub T,
 );
 
+/// A sink that takes log records and metrics beside spans: as [`SpansAndLogs`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+// A mark and nothing more.
+#[allow(clippy::exhaustive_structs)]
+pub struct AllSignals<T>(
+    /// The sink.
+    pub T,
+);
+
 pub(crate) mod sealed {
-    use super::{LogSink, Span, SpanSink, SpansAndLogs};
+    use super::{AllSignals, LogSink, MetricSink, Span, SpanSink, SpansAndLogs};
 
     /// What [`Sinks`](super::Sinks) do.
     pub trait Deliver {
@@ -205,6 +258,11 @@ pub(crate) mod sealed {
 
         /// Who takes log records, if anyone does.
         fn logs(&mut self) -> Option<&mut dyn LogSink<Error = Self::Error>>;
+
+        /// Who takes metrics, if anyone does.
+        fn metrics(&mut self) -> Option<&mut dyn MetricSink<Error = Self::Error>> {
+            None
+        }
     }
 
     impl<S: SpanSink + ?Sized> Deliver for S {
@@ -245,6 +303,41 @@ pub(crate) mod sealed {
 
         #[inline]
         fn logs(&mut self) -> Option<&mut dyn LogSink<Error = Self::Error>> {
+            Some(&mut self.0)
+        }
+    }
+    impl<S: SpanSink, L: LogSink<Error = S::Error>, M: MetricSink<Error = S::Error>> Deliver for (S, L, M) {
+        type Error = S::Error;
+
+        #[inline]
+        fn lend_span(&mut self, span: &mut Span) -> Result<(), S::Error> {
+            self.0.lend(span)
+        }
+
+        #[inline]
+        fn logs(&mut self) -> Option<&mut dyn LogSink<Error = S::Error>> {
+            Some(&mut self.1)
+        }
+
+        fn metrics(&mut self) -> Option<&mut dyn MetricSink<Error = S::Error>> {
+            Some(&mut self.2)
+        }
+    }
+
+    impl<E, T: SpanSink<Error = E> + LogSink<Error = E> + MetricSink<Error = E>> Deliver for AllSignals<T> {
+        type Error = E;
+
+        #[inline]
+        fn lend_span(&mut self, span: &mut Span) -> Result<(), E> {
+            self.0.lend(span)
+        }
+
+        #[inline]
+        fn logs(&mut self) -> Option<&mut dyn LogSink<Error = E>> {
+            Some(&mut self.0)
+        }
+
+        fn metrics(&mut self) -> Option<&mut dyn MetricSink<Error = E>> {
             Some(&mut self.0)
         }
     }

@@ -132,11 +132,13 @@ fn traces_tell_their_format_and_seldom_their_release() {
     for (release, format) in [("go1.22", "1.22"), ("go1.24", "1.23"), ("go1.27", "1.26")] {
         let trace = common::read(&format!("{release}/tasks.trace"));
         let mut reader = Reader::from_slice(&trace).expect("a trace");
-        let mut resource = Resource::new().with_trace_format(reader.version());
+        let mut resource = Resource::new();
         while let Some(event) = reader.next_event().expect("slices can be read") {
-            resource = resource.with_go_version_in(event.tables());
+            resource = resource.with_told_by(event.tables());
         }
         assert_eq!(text(&resource, "gotrace.format.version"), Some(format));
+        let is_clockless = release < "go1.25";
+        assert_eq!(text(&resource, "gotrace.clock"), is_clockless.then_some("approximate"), "{release}");
         // The recordings are made with toolchains that were there.
         assert_eq!(text(&resource, "process.runtime.version"), None);
     }

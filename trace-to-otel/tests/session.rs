@@ -4,17 +4,28 @@ mod common;
 
 use std::fs;
 
-use go_trace_format::{EventKind, HEADER_LENGTH, Mode, Reader, ReaderOptions};
+use go_trace_format::{HEADER_LENGTH, Mode, Reader, ReaderOptions};
 use proptest::prelude::*;
 use trace_to_otel::{
-    LogRecord, Mapper, Resource, Session, SessionError, SessionOptions, Span,
+    LogRecord, Mapper, Metric, MetricsCollector, Resource, Session, SessionError, SessionOptions, Span,
     otlp::{Batch, Encoder, Encoding, Record, Signal},
 };
 
 fn options() -> SessionOptions {
     let mut options = SessionOptions::new(Encoding::Protobuf, Resource::new());
     options.mapper.log_records = true;
+    options.metrics = true;
     options
+}
+
+/// Which of several signals has a batch first does not matter.
+fn by_signal(mut batches: Vec<Batch>) -> Vec<Batch> {
+    batches.sort_by_key(|batch| match batch.signal() {
+        Signal::Traces => 0,
+        Signal::Logs => 1,
+        _ => 2,
+    });
+    batches
 }
 
 /// Feeds traces in pieces of these sizes, again and again.
@@ -34,9 +45,7 @@ fn in_pieces(options: &SessionOptions, traces: &[&[u8]], sizes: &[usize]) -> Vec
     }
     session.finish().expect("no trace is left");
     batches.extend(std::iter::from_fn(|| session.next_batch()));
-    // Which of two signals has a batch first within one event does not matter.
-    batches.sort_by_key(|batch| batch.signal() == Signal::Logs);
-    batches
+    by_signal(batches)
 }
 
 fn encode<T: Record>(encoding: Encoding, resource: &Resource, records: &[T]) -> Vec<Batch> {
@@ -51,21 +60,22 @@ fn encode<T: Record>(encoding: Encoding, resource: &Resource, records: &[T]) -> 
 fn by_hand(options: &SessionOptions, trace: &[u8]) -> Vec<Batch> {
     let mut mapper = Mapper::with_options(options.mapper.clone());
     let mut reader = options.reader.read_slice(trace).expect("a trace");
-    let mut resource = options.resource.clone().with_trace_format(reader.version());
-    if !reader.version().has_sync_batch() {
-        resource = resource.with_approximate_clock();
-    }
-    let (mut known, mut sinks) = (false, (Vec::<Span>::new(), Vec::<LogRecord>::new()));
+    let mut collector = MetricsCollector::new(options.mapper.base_time);
+    let mut resource = None;
+    let (mut sinks, mut metrics) = ((Vec::<Span>::new(), Vec::<LogRecord>::new()), Vec::<Metric>::new());
     while let Some(event) = reader.next_event().expect("a slice") {
-        if matches!(event.kind(), EventKind::Sync(sync) if sync.generation.is_some()) && !known {
-            resource = resource.with_go_version_in(event.tables());
-            known = true;
+        if event.generation_begun().is_some() {
+            resource.get_or_insert_with(|| options.resource.clone().with_told_by(event.tables()));
         }
         let Ok(()) = mapper.event(&event, &mut sinks);
+        metrics.extend(collector.event(&event).into_iter().flatten());
     }
     let Ok(()) = mapper.finish(&mut sinks);
+    metrics.extend(collector.finish().into_iter().flatten());
+    let resource = resource.unwrap_or_else(|| options.resource.clone());
     let mut batches = encode(options.encoding, &resource, &sinks.0);
     batches.extend(encode(options.encoding, &resource, &sinks.1));
+    batches.extend(encode(options.encoding, &resource, &metrics));
     batches
 }
 
@@ -163,11 +173,7 @@ fn traces_of_two_processes_are_apart() {
     let [one, other] = ["go1.26/tasks.trace", "go1.27/http.trace"].map(common::read);
     let both = in_pieces(&options(), &[&one, &other], &[10_000]);
     let apart = [by_hand(&options(), &one), by_hand(&options(), &other)].concat();
-    let sorted = |mut batches: Vec<Batch>| {
-        batches.sort_by_key(|batch| batch.signal() == Signal::Logs);
-        batches
-    };
-    assert!(sorted(both) == sorted(apart));
+    assert!(both == by_signal(apart));
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn what_is_no_trace_is_refused_until_the_next() {
     session.finish().expect("a trace");
     let batches: Vec<_> = std::iter::from_fn(|| session.next_batch()).collect();
     assert!(in_pieces(&options(), &[&trace], &[usize::MAX]).iter().all(|batch| batches.contains(batch)));
-    assert!(session.counters().spans > 0);
+    assert!(session.counters().mapper.spans > 0);
 }
 
 #[test]
@@ -201,7 +207,7 @@ fn a_strict_session_keeps_what_came_before_the_breach() {
             trace.chunks(size.min(trace.len())).filter(|piece| session.feed(piece).is_err()).count();
         assert!(refused > 0, "the breach is told");
         session.finish().expect("it has been told");
-        assert!(session.counters().spans > 0, "of the first generation");
+        assert!(session.counters().mapper.spans > 0, "of the first generation");
     }
 }
 

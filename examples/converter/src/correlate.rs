@@ -1,11 +1,11 @@
 //! `--correlate`: the spans of several processes, put together before they go out.
 
-use trace_to_otel::{CorrelationReport, Correlator, ProcessIndex, Span, SpanSink, UnixTime};
+use trace_to_otel::{CorrelationReport, Correlator, ProcessIndex, Span, SpanSink};
 
 use crate::{
     cli::{Correlation, Mapping, Reading},
-    map::{Output, Session},
-    read::{Source, Trace},
+    map::{Begun, Conversion, Output},
+    read::Trace,
     report,
 };
 
@@ -17,10 +17,10 @@ pub(crate) fn run(
     traces: impl Iterator<Item = anyhow::Result<Trace>>,
 ) -> anyhow::Result<()> {
     if !correlation.correlate {
-        return Session::new(mapping, reading.details, output).run(traces);
+        return Conversion::new(mapping, reading.details, output).run(traces);
     }
     let mut held = Held { output, correlator: Correlator::new(), processes: Vec::new() };
-    let outcome = Session::new(mapping, reading.details, &mut held).run(traces);
+    let outcome = Conversion::new(mapping, reading.details, &mut held).run(traces);
     held.hand_on(correlation.align_clocks)?;
     outcome
 }
@@ -34,8 +34,7 @@ struct Held<'o, O> {
 
 struct Process {
     index: ProcessIndex,
-    source: Source,
-    base_time: UnixTime,
+    begun: Begun,
     spans: Vec<Span>,
 }
 
@@ -48,13 +47,13 @@ impl<O: Output> Held<'_, O> {
             let Some(reference) = reference.filter(|_| align_clocks) else { break };
             if correlation.align(process.index, reference).is_none() {
                 report::warning(
-                    process.source.title(),
+                    process.begun.source.title(),
                     "its clock cannot be compared with the first one's: times stay",
                 );
             }
         }
-        for Process { index, source, base_time, spans } in self.processes {
-            self.output.begin(&source, base_time)?;
+        for Process { index, begun, spans } in self.processes {
+            self.output.begin(&begun)?;
             for mut span in spans {
                 correlation.apply(index, &mut span);
                 self.output.take(span)?;
@@ -78,9 +77,9 @@ impl<O: Output> SpanSink for Held<'_, O> {
 }
 
 impl<O: Output> Output for Held<'_, O> {
-    fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), O::Error> {
+    fn begin(&mut self, begun: &Begun) -> Result<(), O::Error> {
         let index = self.correlator.add_process();
-        self.processes.push(Process { index, source: source.clone(), base_time, spans: Vec::new() });
+        self.processes.push(Process { index, begun: begun.clone(), spans: Vec::new() });
         Ok(())
     }
 
@@ -104,7 +103,8 @@ fn tell(report: &CorrelationReport, processes: &[Process]) {
             anstream::eprintln!("correlated: {count} {what}");
         }
     }
-    let name = |index: ProcessIndex| processes.get(index.get()).map_or("?", |process| process.source.title());
+    let name =
+        |index: ProcessIndex| processes.get(index.get()).map_or("?", |process| process.begun.source.title());
     for offset in &report.offsets {
         let (of, to) = (name(offset.process), name(offset.reference));
         match offset.estimate {

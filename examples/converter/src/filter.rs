@@ -23,7 +23,7 @@ use crate::{
     cli::FilterArguments,
     input::Rereadable,
     output::{self, Destination},
-    read::{Trace, generation_begun_by},
+    read::Trace,
     report::{self, LeftOut},
     texts,
 };
@@ -84,7 +84,7 @@ impl Survey {
     fn take(&mut self, event: &Event<'_>) {
         let is_trace = self.last.has_generation;
         self.last.take(event);
-        if generation_begun_by(event).is_some_and(|begun| begun.continuity.begins_trace()) {
+        if event.generation_begun().is_some_and(|begun| begun.continuity.begins_trace()) {
             let mut begun = Surveyed::new(event.tables().version(), event.tables().dialect());
             begun.take(event);
             let last = mem::replace(&mut self.last, begun);
@@ -150,7 +150,7 @@ impl Plan {
         let mut writer = Writer::new(output, format.version, format.to)?;
         let (mut last, mut is_first) = (None, true);
         while let Some(event) = trace.reader.next_event()? {
-            let Some(begun) = generation_begun_by(&event) else { continue };
+            let Some(begun) = event.generation_begun() else { continue };
             if begun.continuity.begins_trace() && !mem::take(&mut is_first) {
                 let Some(next) = formats.next() else { break };
                 format = next;

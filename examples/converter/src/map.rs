@@ -5,82 +5,130 @@
 //! its own.
 
 use anyhow::{Context, bail};
-use go_trace_format::{Continuity, Event};
-use trace_to_otel::{Mapper, MapperOptions, Sinks, SpanSink, UnixTime, Volume};
+use go_trace_format::Event;
+use trace_to_otel::{
+    AllSignals, LogRecord, LogSink, MapperOptions, Metric, MetricSink, Pipeline, PipelineOptions, Resource,
+    Span, SpanSink, UnixTime,
+};
 
 use crate::{
     cli::Mapping,
-    read::{Source, Trace, generation_begun_by},
+    read::{Source, Trace},
     report::{self, Notes},
 };
 
-/// Takes the spans of one process after the other.
-pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'static> + Sized {
-    /// Whether log records are wanted: then [`sinks`](Self::sinks) have to take them.
-    fn takes_logs(&self) -> bool {
-        false
+/// Takes what is made of one process after the other.
+pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'static> {
+    /// Which records are wanted beside spans: they come only then.
+    fn wanted(&self) -> Wanted {
+        Wanted::default()
     }
 
-    /// Whether times of day matter less than that all are on one line.
-    fn is_drawn(&self) -> bool {
-        false
+    /// A process begins.
+    fn begin(&mut self, begun: &Begun) -> Result<(), Self::Error>;
+
+    /// A log record, where they are [wanted](Self::wanted).
+    fn log(&mut self, _: &LogRecord) -> Result<(), Self::Error> {
+        Ok(())
     }
 
-    /// What a mapper is given: what stands before this output, for spans alone.
-    fn sinks<'v>(volume: &'v mut Volume<&mut Self>) -> impl Sinks<Error = Self::Error> + 'v {
-        volume
+    /// A metric, where they are [wanted](Self::wanted).
+    fn metric(&mut self, _: &Metric) -> Result<(), Self::Error> {
+        Ok(())
     }
-
-    /// The spans of a process begin; `source` is its first trace, which is taken to begin at `base_time` where it
-    /// holds no clock.
-    fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), Self::Error>;
 
     /// An event of the process, after the spans that it finished, and when it happened.
     fn event(&mut self, _: &Event<'_>, _: UnixTime) -> Result<(), Self::Error> {
         Ok(())
     }
 
-    /// They are complete.
+    /// All of the process has come.
     fn end(&mut self) -> Result<(), Self::Error>;
 }
 
+/// What an output wants of a mapping.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wanted {
+    pub(crate) logs: bool,
+    pub(crate) metrics: bool,
+    /// Whether times of day matter less than that all are on one line.
+    pub(crate) steady_clock: bool,
+}
+
+/// A process that begins.
+#[derive(Clone)]
+pub(crate) struct Begun {
+    /// Its first trace.
+    pub(crate) source: Source,
+    /// What that tells of it.
+    pub(crate) told: Resource,
+}
+
+/// An output, as what a pipeline hands on to.
+struct Sink<'o, O>(&'o mut O);
+
+impl<O: Output> SpanSink for Sink<'_, O> {
+    type Error = O::Error;
+
+    fn take(&mut self, span: Span) -> Result<(), O::Error> {
+        self.0.take(span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), O::Error> {
+        self.0.lend(span)
+    }
+}
+
+impl<O: Output> LogSink for Sink<'_, O> {
+    type Error = O::Error;
+
+    fn take_log(&mut self, log: LogRecord) -> Result<(), O::Error> {
+        self.0.log(&log)
+    }
+}
+
+impl<O: Output> MetricSink for Sink<'_, O> {
+    type Error = O::Error;
+
+    fn take_metric(&mut self, metric: Metric) -> Result<(), O::Error> {
+        self.0.metric(&metric)
+    }
+}
+
 /// Maps traces one after the other.
-pub(crate) struct Session<'m, 'o, O> {
+pub(crate) struct Conversion<'m, 'o, O: Output> {
     mapping: &'m Mapping,
     /// Whether each loss is told.
     has_details: bool,
-    output: Volume<&'o mut O>,
-    process: Option<Process>,
+    pipeline: Pipeline<AllSignals<Sink<'o, O>>>,
+    /// What the process under way is called.
+    process: Option<String>,
+    /// The first trace, as long as none had a generation.
+    empty: Option<Source>,
     /// The last trace that was read.
     earlier: Option<Trace>,
     /// What is to be told of it, with what its spans lack.
     notes: Option<(String, Notes)>,
-    /// Whether no trace had a generation.
-    is_nothing: bool,
     is_damaged: bool,
-}
-
-/// The traces that follow on each other.
-struct Process {
-    /// The first of them.
-    source: Source,
-    mapper: Mapper,
-    has_generation: bool,
 }
 
 const WRITING: &str = "writing the spans";
 
-impl<'m, 'o, O: Output> Session<'m, 'o, O> {
+impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
     pub(crate) fn new(mapping: &'m Mapping, has_details: bool, output: &'o mut O) -> Self {
-        let output = Volume::new(mapping.volume.options(), output);
+        let mut options = PipelineOptions::default();
+        let wanted = output.wanted();
+        options.mapper = mapper(mapping, wanted);
+        options.volume = mapping.volume.options();
+        options.metrics = wanted.metrics;
         Self {
             mapping,
             has_details,
-            output,
+            pipeline: Pipeline::new(options, AllSignals(Sink(output))),
             process: None,
+            empty: None,
             earlier: None,
             notes: None,
-            is_nothing: true,
             is_damaged: false,
         }
     }
@@ -91,11 +139,16 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         mut traces: impl Iterator<Item = anyhow::Result<Trace>>,
     ) -> anyhow::Result<()> {
         let outcome = traces.try_for_each(|trace| self.map(trace?));
+        let is_nothing = self.process.is_none();
+        if let Some(source) = self.empty.take() {
+            // A trace of no generation is worth a word too.
+            self.begin_process(source, Resource::empty())?;
+        }
         self.end_process()?;
         self.tell();
-        report::reduction(&self.output.counters());
+        report::reduction(&self.pipeline.counters().volume);
         outcome?;
-        if self.is_nothing && self.is_damaged {
+        if is_nothing && self.is_damaged {
             let name = self.earlier.map(|trace| trace.source.name).unwrap_or_default();
             bail!("{name}: nothing could be read");
         }
@@ -109,19 +162,22 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         }
         let source = trace.source.clone();
         let outcome = trace.for_each_event(|event| {
-            if let Some(begun) = generation_begun_by(event) {
-                // A file may hold traces of several versions.
-                self.begin_generation(begun.continuity, || source.in_version(event.tables().version()))?;
+            if self.pipeline.begins_process(event) {
+                self.end_process()?;
+                // An input may hold traces of several versions.
+                let first = self.empty.take().unwrap_or_else(|| source.clone());
+                self.begin_process(
+                    first.in_version(event.tables().version()),
+                    Resource::empty().with_told_by(event.tables()),
+                )?;
             }
-            match &mut self.process {
-                Some(process) => {
-                    process.mapper.event(event, &mut O::sinks(&mut self.output)).context(WRITING)?;
-                    let time = process.mapper.unix_time(event);
-                    self.output.sink_mut().event(event, time).context(WRITING)
-                }
-                // A trace of no generation is worth a word too.
-                None => self.begin_process(source.clone()),
+            if self.process.is_none() {
+                self.empty.get_or_insert_with(|| source.clone());
+                return Ok(());
             }
+            self.pipeline.event(event).context(WRITING)?;
+            let time = self.pipeline.unix_time(event);
+            self.output().event(event, time).context(WRITING)
         });
         self.tell();
         self.is_damaged |= trace.is_damaged();
@@ -130,51 +186,35 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
         outcome
     }
 
-    /// A trace goes on with the process of the one before only with the generation that comes next.
-    fn begin_generation(
-        &mut self,
-        continuity: Continuity,
-        source: impl FnOnce() -> Source,
-    ) -> anyhow::Result<()> {
-        let has_generation = self.process.as_ref().is_some_and(|process| process.has_generation);
-        if has_generation && continuity.begins_trace() {
-            self.end_process()?;
-        }
-        if self.process.is_none() {
-            self.begin_process(source())?;
-        }
-        self.is_nothing = false;
-        if let Some(process) = &mut self.process {
-            process.has_generation = true;
-        }
-        Ok(())
+    fn output(&mut self) -> &mut O {
+        let AllSignals(Sink(output)) = self.pipeline.sink_mut();
+        output
     }
 
-    fn begin_process(&mut self, source: Source) -> anyhow::Result<()> {
-        let mut options = options(self.mapping, &source);
-        options.log_records = self.output.sink().takes_logs();
-        options.steady_clock = self.output.sink().is_drawn();
-        let base_time = options.base_time;
-        let mapper = Mapper::with_options(options);
-        self.output.sink_mut().begin(&source, base_time).context(WRITING)?;
-        self.process = Some(Process { source, mapper, has_generation: false });
-        Ok(())
+    fn begin_process(&mut self, source: Source, told: Resource) -> anyhow::Result<()> {
+        let base_time = self.mapping.base_time.or(source.modified);
+        if base_time.is_none() && source.is_approximate() {
+            report::no_clock(&source.name);
+        }
+        self.pipeline.begin(base_time.unwrap_or(UnixTime(0))).context(WRITING)?;
+        self.process = Some(source.name.clone());
+        self.output().begin(&Begun { source, told }).context(WRITING)
     }
 
     fn end_process(&mut self) -> anyhow::Result<()> {
-        let Some(Process { source, mut mapper, .. }) = self.process.take() else { return Ok(()) };
-        mapper.finish(&mut O::sinks(&mut self.output)).context(WRITING)?;
-        self.output.flush().context(WRITING)?;
+        let Some(name) = self.process.take() else { return Ok(()) };
+        self.pipeline.finish().context(WRITING)?;
+        let counters = self.pipeline.counters();
         if !self.mapping.no_from_stacks {
-            report::found_in_stacks(&source.name, mapper.stack_counters());
+            report::found_in_stacks(&name, &counters.stacks);
         }
         let mut lacks = Notes::new(self.has_details);
-        lacks.add_counters(mapper.counters());
+        lacks.add_counters(&counters.mapper);
         match &mut self.notes {
-            Some((name, notes)) if *name == source.name => notes.extend(lacks),
-            _ => lacks.report(&source.name),
+            Some((of, notes)) if *of == name => notes.extend(lacks),
+            _ => lacks.report(&name),
         }
-        self.output.sink_mut().end().context(WRITING)
+        self.output().end().context(WRITING)
     }
 
     fn tell(&mut self) {
@@ -184,9 +224,11 @@ impl<'m, 'o, O: Output> Session<'m, 'o, O> {
     }
 }
 
-fn options(mapping: &Mapping, source: &Source) -> MapperOptions {
+fn mapper(mapping: &Mapping, wanted: Wanted) -> MapperOptions {
     let mut options = MapperOptions::default();
     options.logs = !mapping.no_logs;
+    options.log_records = wanted.logs;
+    options.steady_clock = wanted.steady_clock;
     options.unsampled = mapping.unsampled;
     options.written_contexts = !mapping.sdk_exports;
     options.db_system_name = mapping.db_system.as_str().into();
@@ -194,10 +236,5 @@ fn options(mapping: &Mapping, source: &Source) -> MapperOptions {
     options.stack_operations = !mapping.no_from_stacks;
     options.span_functions = mapping.span_functions.iter().map(|name| name.as_str().into()).collect();
     options.state_events = mapping.state_events;
-    match mapping.base_time.or(source.modified) {
-        Some(base_time) => options.base_time = base_time,
-        None if source.is_approximate() => report::no_clock(&source.name),
-        None => {}
-    }
     options
 }

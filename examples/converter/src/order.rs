@@ -7,7 +7,7 @@ use go_trace_format::{Content, ProcessMark};
 
 use crate::{
     input::{Input, Progress},
-    read::{Opening, Trace, generation_begun_by},
+    read::{Opening, Trace},
 };
 
 /// A file, and what the user calls the service that it is of.
@@ -73,7 +73,7 @@ fn head(file: &NamedFile, opening: Opening) -> Option<ProcessMark> {
     let input = file.open(Progress::Hidden).ok().filter(|input| input.content == Content::Trace)?;
     let mut trace = Trace::open(input, opening).ok()?;
     while let Some(event) = trace.reader.next_event().ok()? {
-        if generation_begun_by(&event).is_some() {
+        if event.generation_begun().is_some() {
             return Some(trace.reader.generation().process_mark());
         }
     }

@@ -5,10 +5,7 @@ mod stream;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use go_trace_format::{
-    Content, Damage, Error, Event, EventKind, EventType, Mistaken, Mode, Reader, ReaderOptions, Version,
-    event,
-};
+use go_trace_format::{Content, Damage, Error, Event, Mistaken, Mode, Reader, ReaderOptions, Version};
 use trace_to_otel::UnixTime;
 
 use crate::{input::Input, report::Notes};
@@ -154,17 +151,6 @@ impl Trace {
         }
         notes.add_losses(self.reader.losses());
         notes
-    }
-}
-
-/// The generation that an event begins.
-pub(crate) fn generation_begun_by(event: &Event<'_>) -> Option<event::GenerationBegin> {
-    if event.event_type() != EventType::Sync {
-        return None;
-    }
-    match event.kind() {
-        EventKind::Sync(sync) => sync.generation,
-        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::bail;
 use console::Term;
 use go_trace_context::TraceId;
 use trace_to_otel::{
-    Scope, Span, SpanSink, UnixTime,
+    Scope, Span, SpanSink,
     render::{
         Canvas, ChromeWriter, HtmlOptions, PerfettoWriter, Process, TreeOptions, write_html, write_tree,
     },
@@ -21,7 +21,7 @@ use crate::{
     cli::{Color, Format, SpansArguments},
     correlate,
     input::Input,
-    map::Output,
+    map::{Begun, Output},
     order::{self, NamedFile},
     output::{self, Destination},
     read::{Source, Traces},
@@ -249,8 +249,8 @@ impl<W: Write> SpanSink for Trees<'_, W> {
 }
 
 impl<W: Write> Output for Trees<'_, W> {
-    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
-        self.processes.push(KeptProcess::begun(source));
+    fn begin(&mut self, begun: &Begun) -> io::Result<()> {
+        self.processes.push(KeptProcess::begun(&begun.source));
         Ok(())
     }
 
@@ -282,8 +282,8 @@ impl SpanSink for Page {
 }
 
 impl Output for Page {
-    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
-        self.processes.push(KeptProcess::begun(source));
+    fn begin(&mut self, begun: &Begun) -> io::Result<()> {
+        self.processes.push(KeptProcess::begun(&begun.source));
         Ok(())
     }
 

@@ -8,7 +8,10 @@ use trace_to_otel::{
     render::{Canvas, Timeline},
 };
 
-use crate::{map::Output, read::Source, report};
+use crate::{
+    map::{Begun, Output, Wanted},
+    report,
+};
 
 /// Draws the timeline of one process after the other.
 pub(crate) struct TimelineOutput<C> {
@@ -41,11 +44,11 @@ impl<C: Canvas> SpanSink for TimelineOutput<C> {
 }
 
 impl<C: Canvas> Output for TimelineOutput<C> {
-    fn is_drawn(&self) -> bool {
-        true
+    fn wanted(&self) -> Wanted {
+        Wanted { steady_clock: true, ..Wanted::default() }
     }
 
-    fn begin(&mut self, source: &Source, _: UnixTime) -> io::Result<()> {
+    fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
         self.name.clone_from(&source.name);
         let name = source.service.as_deref().unwrap_or_else(|| file_name(&source.name));
         self.timeline.begin_process(name, source.is_approximate())

@@ -306,6 +306,19 @@ impl<'t> Event<'t> {
         self.tables.generation_key()
     }
 
+    /// The generation that the event begins, if it begins one: the same as a [sync event](EventKind::Sync) tells.
+    #[inline]
+    #[must_use]
+    pub fn generation_begun(&self) -> Option<GenerationBegin> {
+        if self.event_type() != EventType::Sync {
+            return None;
+        }
+        match self.kind() {
+            EventKind::Sync(sync) => sync.generation,
+            _ => None,
+        }
+    }
+
     /// Where the event begins in the trace, in bytes. Events that the reader makes up have the place of the
     /// one they are made from.
     #[must_use]

@@ -230,9 +230,8 @@ impl MetricsCollector {
 
     #[cold]
     fn sync(&mut self, event: &Event<'_>) -> Option<Vec<Metric>> {
-        let EventKind::Sync(sync) = event.kind() else { return None };
         // The end of the trace is not that of the process: the next snapshot may go on.
-        let begun = sync.generation?;
+        let begun = event.generation_begun()?;
         let metrics = self.end_generation();
         let key = event.generation_key();
         let follows = match begun.continuity {

@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use super::{Batch, Encoder, Record, RecordTooLarge};
 use crate::{
     log::LogRecord,
-    sink::{LogSink, SpanSink},
+    metric::Metric,
+    sink::{LogSink, MetricSink, SpanSink},
     span::Span,
 };
 
@@ -117,6 +118,14 @@ impl<F: FnMut(&Batch) -> Result<(), E>, E> LogSink for BatchSink<F, LogRecord> {
 
     fn take_log(&mut self, log: LogRecord) -> Result<(), Self::Error> {
         self.add(&log)
+    }
+}
+
+impl<F: FnMut(&Batch) -> Result<(), E>, E> MetricSink for BatchSink<F, Metric> {
+    type Error = BatchSinkError<E>;
+
+    fn take_metric(&mut self, metric: Metric) -> Result<(), Self::Error> {
+        self.add(&metric)
     }
 }
 

@@ -130,6 +130,21 @@ impl Resource {
         }
     }
 
+    /// Says all that a trace tells of its process, by the tables of one of its generations: its
+    /// [format](Self::with_trace_format), whether it holds [no clock](Self::with_approximate_clock), and the
+    /// [release of Go](Self::with_go_version_in).
+    ///
+    /// Cost: as [`with_go_version_in`](Self::with_go_version_in). The first generation of a process is enough.
+    #[must_use]
+    pub fn with_told_by(self, tables: &Tables<'_>) -> Self {
+        let version = tables.version();
+        let mut told = self.with_trace_format(version);
+        if !version.has_sync_batch() {
+            told = told.with_approximate_clock();
+        }
+        told.with_go_version_in(tables)
+    }
+
     /// Takes over what another resource says, which wins. OpenTelemetry: "Resource SDK", section "Merge".
     ///
     /// ```

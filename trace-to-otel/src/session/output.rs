@@ -6,9 +6,10 @@ use std::collections::VecDeque;
 use super::SessionOptions;
 use crate::{
     log::LogRecord,
+    metric::Metric,
     otlp::{Batch, Encoder, Record, RecordTooLarge},
     resource::Resource,
-    sink::{LogSink, SpanSink},
+    sink::{LogSink, MetricSink, SpanSink},
     span::Span,
 };
 
@@ -17,30 +18,39 @@ use crate::{
 pub(super) struct Output {
     spans: Encoder<Span>,
     logs: Encoder<LogRecord>,
+    metrics: Encoder<Metric>,
     batches: VecDeque<Batch>,
     too_large: u64,
 }
 
 impl Output {
     pub(super) fn new(options: &SessionOptions, resource: &Resource) -> Self {
-        let (spans, logs) = encoders(options, resource);
-        Self { spans, logs, batches: VecDeque::new(), too_large: 0 }
+        Self {
+            spans: encoder(options, resource),
+            logs: encoder(options, resource),
+            metrics: encoder(options, resource),
+            batches: VecDeque::new(),
+            too_large: 0,
+        }
     }
 
     /// The records that follow are of another process.
     pub(super) fn begin(&mut self, options: &SessionOptions, resource: &Resource) {
         self.flush();
-        (self.spans, self.logs) = encoders(options, resource);
+        self.spans = encoder(options, resource);
+        self.logs = encoder(options, resource);
+        self.metrics = encoder(options, resource);
     }
 
     /// Finishes what is under way.
     pub(super) fn flush(&mut self) {
         self.batches.extend(self.spans.finish());
         self.batches.extend(self.logs.finish());
+        self.batches.extend(self.metrics.finish());
     }
 
-    pub(super) fn batches(&mut self) -> &mut VecDeque<Batch> {
-        &mut self.batches
+    pub(super) fn next_batch(&mut self) -> Option<Batch> {
+        self.batches.pop_front()
     }
 
     pub(super) fn too_large(&self) -> u64 {
@@ -53,10 +63,6 @@ impl Output {
             Err(_) => self.too_large += 1,
         }
     }
-}
-
-fn encoders(options: &SessionOptions, resource: &Resource) -> (Encoder<Span>, Encoder<LogRecord>) {
-    (encoder(options, resource), encoder(options, resource))
 }
 
 fn encoder<T: Record>(options: &SessionOptions, resource: &Resource) -> Encoder<T> {
@@ -82,6 +88,16 @@ impl LogSink for Output {
 
     fn take_log(&mut self, log: LogRecord) -> Result<(), Infallible> {
         let added = self.logs.add(&log);
+        self.keep(added);
+        Ok(())
+    }
+}
+
+impl MetricSink for Output {
+    type Error = Infallible;
+
+    fn take_metric(&mut self, metric: Metric) -> Result<(), Infallible> {
+        let added = self.metrics.add(&metric);
         self.keep(added);
         Ok(())
     }

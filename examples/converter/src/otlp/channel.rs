@@ -16,6 +16,10 @@ pub(super) enum Channel<W: Write, T: Record> {
 }
 
 impl<W: Write, T: Record> Channel<W, T> {
+    pub(super) fn is_somewhere(&self) -> bool {
+        !matches!(self, Self::Nowhere)
+    }
+
     /// The records that follow are another resource's.
     pub(super) fn set_resource(&mut self, resource: &Resource) -> Result<(), WriteError> {
         match self {

@@ -6,25 +6,22 @@ mod send;
 use std::{
     env, fmt,
     io::{self, BufWriter, Write},
-    mem,
 };
 
 use anyhow::bail;
-use go_trace_format::{Event, EventType};
 use trace_programs::SignalName;
 use trace_to_otel::{
-    LogRecord, LogSink, Metric, MetricsCollector, Resource, Sinks, Span, SpanSink, SpansAndLogs, UnixTime,
-    Volume,
+    LogRecord, Metric, Resource, Span, SpanSink,
     otlp::{JsonLines, Record, RecordTooLarge},
 };
 
 use crate::{
     cli::OtlpArguments,
     correlate,
-    map::Output,
+    map::{Begun, Output, Wanted},
     order::{self, NamedFile},
     output::{self, Destination},
-    read::{Source, Traces},
+    read::Traces,
 };
 
 use channel::Channel;
@@ -106,33 +103,11 @@ struct Records<W: Write> {
     spans: Channel<W, Span>,
     logs: Channel<W, LogRecord>,
     metrics: Channel<W, Metric>,
-    collector: Option<MetricsCollector>,
-    /// Whether the process's resource knows which Go it is.
-    is_go_known: bool,
-    of_process: Resource,
 }
 
 impl<W: Write> Records<W> {
     fn new(resource: Resource) -> Self {
-        Self {
-            of_process: resource.clone(),
-            resource,
-            spans: Channel::Nowhere,
-            logs: Channel::Nowhere,
-            metrics: Channel::Nowhere,
-            collector: None,
-            is_go_known: false,
-        }
-    }
-
-    fn set_resource(&mut self) -> Result<(), WriteError> {
-        self.spans.set_resource(&self.of_process)?;
-        self.logs.set_resource(&self.of_process)?;
-        self.metrics.set_resource(&self.of_process)
-    }
-
-    fn take_metrics(&mut self, metrics: Option<Vec<Metric>>) -> Result<(), WriteError> {
-        metrics.iter().flatten().try_for_each(|metric| self.metrics.take(metric))
+        Self { resource, spans: Channel::Nowhere, logs: Channel::Nowhere, metrics: Channel::Nowhere }
     }
 }
 
@@ -148,55 +123,31 @@ impl<W: Write> SpanSink for Records<W> {
     }
 }
 
-impl<W: Write> LogSink for Records<W> {
-    type Error = WriteError;
-
-    fn take_log(&mut self, log: LogRecord) -> Result<(), WriteError> {
-        self.logs.take(&log)
-    }
-}
-
 impl<W: Write> Output for Records<W> {
-    fn takes_logs(&self) -> bool {
-        !matches!(self.logs, Channel::Nowhere)
+    fn wanted(&self) -> Wanted {
+        let (logs, metrics) = (self.logs.is_somewhere(), self.metrics.is_somewhere());
+        Wanted { logs, metrics, ..Wanted::default() }
     }
 
-    fn sinks<'v>(volume: &'v mut Volume<&mut Self>) -> impl Sinks<Error = WriteError> + 'v {
-        SpansAndLogs(volume)
-    }
-
-    fn begin(&mut self, source: &Source, base_time: UnixTime) -> Result<(), WriteError> {
-        self.of_process = self.resource.clone().with_trace_format(source.version);
+    fn begin(&mut self, Begun { source, told }: &Begun) -> Result<(), WriteError> {
+        let mut resource = self.resource.clone().with_attributes(told.attributes().iter().cloned());
         if let Some(service) = &source.service {
-            self.of_process = mem::take(&mut self.of_process).with("service.name", &**service);
+            resource = resource.with("service.name", &**service);
         }
-        if source.is_approximate() {
-            self.of_process = mem::take(&mut self.of_process).with_approximate_clock();
-        }
-        self.is_go_known = false;
-        if !matches!(self.metrics, Channel::Nowhere) {
-            self.collector = Some(MetricsCollector::new(base_time));
-        }
-        self.set_resource()
+        self.spans.set_resource(&resource)?;
+        self.logs.set_resource(&resource)?;
+        self.metrics.set_resource(&resource)
     }
 
-    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> Result<(), WriteError> {
-        if event.event_type() == EventType::Sync && !self.is_go_known {
-            // Before the first record: a resource describes all of them.
-            let known = self.of_process.clone().with_go_version_in(event.tables());
-            self.is_go_known = true;
-            if known != self.of_process {
-                self.of_process = known;
-                self.set_resource()?;
-            }
-        }
-        let metrics = self.collector.as_mut().and_then(|collector| collector.event(event));
-        self.take_metrics(metrics)
+    fn log(&mut self, log: &LogRecord) -> Result<(), WriteError> {
+        self.logs.take(log)
+    }
+
+    fn metric(&mut self, metric: &Metric) -> Result<(), WriteError> {
+        self.metrics.take(metric)
     }
 
     fn end(&mut self) -> Result<(), WriteError> {
-        let metrics = self.collector.take().and_then(|mut collector| collector.finish());
-        self.take_metrics(metrics)?;
         self.spans.flush()?;
         self.logs.flush()?;
         self.metrics.flush()

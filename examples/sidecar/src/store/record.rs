@@ -2,6 +2,7 @@
 
 use go_trace_format::{Generation, GenerationKey};
 use serde::{Deserialize, Serialize};
+use trace_to_otel::PipelineState;
 use twox_hash::XxHash3_128;
 
 /// Whose traces these are, as far as their source tells: attributes of the resource, in the order of their keys.
@@ -74,10 +75,8 @@ pub(crate) struct Tail {
     /// As it was told by what there was of it.
     #[serde(with = "key_bytes")]
     pub(crate) generation: GenerationKey,
-    /// What the mapper was, and what stands behind it, when the generation began.
-    pub(crate) mapper: Vec<u8>,
-    pub(crate) volume: Vec<u8>,
-    pub(crate) metrics: Vec<u8>,
+    /// What was known of its process when it began.
+    pub(crate) state: PipelineState,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,11 +120,8 @@ pub(crate) struct ProcessRecord {
     pub(crate) threads: Vec<i64>,
     /// What the traces themselves have told of the resource.
     pub(crate) told: Vec<(String, String)>,
-    /// The state of its mapper, and of what stands behind it.
-    pub(crate) mapper: Vec<u8>,
-    pub(crate) volume: Vec<u8>,
-    /// The state of what counts, where metrics are delivered.
-    pub(crate) metrics: Vec<u8>,
+    /// What is known of it, open spans above all.
+    pub(crate) state: PipelineState,
     /// Whether its open spans are on their way out: that was decided, and is not decided again.
     pub(crate) is_closing: bool,
 }

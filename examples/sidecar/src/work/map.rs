@@ -3,11 +3,10 @@
 use std::{collections::BTreeMap, io};
 
 use go_trace_format::{
-    Content, Continuity, Decompressed, Error, Event, EventKind, EventType, Losses, Reader, ReaderOptions,
-    TraceFrames,
+    Content, Continuity, Decompressed, Error, Event, Losses, Reader, ReaderOptions, TraceFrames,
 };
 use trace_programs::SignalName;
-use trace_to_otel::{Counters, Mapper, MetricsCollector, Resource, SpansAndLogs, UnixTime, Value, Volume};
+use trace_to_otel::{AllSignals, Pipeline, PipelineOptions, PipelineState, Resource, UnixTime, Value};
 use twox_hash::XxHash3_128;
 
 use super::{
@@ -135,23 +134,7 @@ struct Job<'a> {
 struct Live<'a> {
     id: ProcessId,
     record: ProcessRecord,
-    mapper: Mapper,
-    before: Counters,
-    volume: Volume<Outbox<'a>>,
-    /// None where metrics are not wanted.
-    metrics: Option<MetricsCollector>,
-}
-
-impl Live<'_> {
-    /// Sends the metrics of the generation that ends.
-    fn end_metrics(&mut self) -> Result<(), Stopped> {
-        let Some(metrics) = &mut self.metrics else { return Ok(()) };
-        for metric in metrics.finish().into_iter().flatten() {
-            self.volume.sink_mut().add_metric(&metric)?;
-        }
-        self.record.metrics = metrics.save();
-        Ok(())
-    }
+    pipeline: Pipeline<AllSignals<Outbox<'a>>>,
 }
 
 impl<'a> Job<'a> {
@@ -226,21 +209,13 @@ impl<'a> Job<'a> {
                 Err(Error::Io { error, .. }) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(self.refuse(error)),
             };
-            if event.event_type() == EventType::Sync {
-                let EventKind::Sync(sync) = event.kind() else { continue };
-                if let Some(begun) = sync.generation {
-                    let Some(admitted) = self.account.next() else { continue };
-                    self.is_of_header = event.tables().version() == header;
-                    self.begin_generation(admitted, begun.continuity, &event)?;
-                }
+            if let Some(begun) = event.generation_begun() {
+                let Some(admitted) = self.account.next() else { continue };
+                self.is_of_header = event.tables().version() == header;
+                self.begin_generation(admitted, begun.continuity, &event)?;
             }
             if let Some(live) = &mut self.live {
-                live.mapper.event(&event, &mut SpansAndLogs(&mut live.volume))?;
-                if let Some(metrics) = &mut live.metrics {
-                    for metric in metrics.event(&event).into_iter().flatten() {
-                        live.volume.sink_mut().add_metric(&metric)?;
-                    }
-                }
+                live.pipeline.event(&event)?;
             }
         }
         self.may_be_cut = !reader.version().has_end_of_generation() || !reader.losses().is_empty();
@@ -301,32 +276,27 @@ impl<'a> Job<'a> {
                 "it has traces of more than {MOST_PROCESSES} processes: give it in several files"
             )));
         }
-        if let Some(Tail { mapper, volume, metrics, .. }) = self.cut.take() {
-            (record.mapper, record.volume, record.metrics) = (mapper, volume, metrics);
+        if let Some(Tail { state, .. }) = self.cut.take() {
+            record.state = state;
         }
         let begun = Begun::new(self.config, &record, self.base_time());
         let passage = self.passage.take();
         let mut passage = passage.unwrap_or_else(|| office.passage(self.name, self.arrival.version));
         passage.take_up(begun.fingerprint(&record, admitted, self.arrival.is_whole));
-        let metrics = begun.making.metrics.map(|_| begun.collector(&record));
-        let (mapper, volume) = begun.open(Hand::Send(office, passage), &record);
+        let pipeline = begun.open(Hand::Send(office, passage), &record.state);
         (record.last, record.threads) = (admitted.key, admitted.threads.clone());
         self.account.note_process(admitted, id);
-        let before = *mapper.counters();
-        self.live = Some(Live { id, record, mapper, before, volume, metrics });
+        self.live = Some(Live { id, record, pipeline });
         Ok(())
     }
 
     /// Nothing more comes of the process for now. What is open in it stays so.
     fn end_process(&mut self) -> Result<(), Trouble> {
-        let Some(mut live) = self.live.take() else { return Ok(()) };
-        live.end_metrics()?;
-        let Live { id, mut record, mapper, before, mut volume, .. } = live;
-        record.volume = volume.save()?;
-        record.mapper = mapper.save();
-        volume.sink_mut().finish()?;
-        count(&mut self.tally, &before, mapper.counters(), &volume);
-        if let Hand::Send(office, passage) = volume.into_sink().into_hand() {
+        let Some(Live { id, mut record, mut pipeline }) = self.live.take() else { return Ok(()) };
+        record.state = pipeline.save()?;
+        pipeline.sink_mut().0.finish()?;
+        count(&mut self.tally, &pipeline);
+        if let Hand::Send(office, passage) = pipeline.into_sink().0.into_hand() {
             (self.office, self.passage) = (Some(office), Some(passage));
         }
         if let Some(siblings) = &mut self.siblings {
@@ -339,13 +309,10 @@ impl<'a> Job<'a> {
     fn note_tail(&mut self) -> Result<(), Trouble> {
         let Some(live) = &mut self.live else { return Ok(()) };
         // What is held back goes out with its generation, however much of the file is read at once.
-        live.volume.flush()?;
+        live.pipeline.flush()?;
         // Files that go afterwards do not grow.
         if self.arrival.is_whole && self.arrival.afterwards == Afterwards::Keep {
-            live.end_metrics()?;
-            let (mapper, volume) = (live.mapper.save(), live.volume.save()?);
-            let metrics = live.record.metrics.clone();
-            self.tail = Some(Tail { generation: live.record.last, mapper, volume, metrics });
+            self.tail = Some(Tail { generation: live.record.last, state: live.pipeline.save()? });
         }
         Ok(())
     }
@@ -415,20 +382,14 @@ impl<'a> Job<'a> {
 
 /// What the first generation of a process tells of it.
 fn new_process(origin: &Origin, admitted: &Admitted, event: &Event<'_>) -> ProcessRecord {
-    let version = event.tables().version();
-    let mut resource = Resource::empty().with_trace_format(version).with_go_version_in(event.tables());
-    if !version.has_sync_batch() {
-        resource = resource.with_approximate_clock();
-    }
+    let resource = Resource::empty().with_told_by(event.tables());
     let told = resource.attributes().iter();
     ProcessRecord {
         origin: origin.clone(),
         last: admitted.key,
         threads: Vec::new(),
         told: told.map(|attribute| (attribute.key.to_string(), attribute.value.to_string())).collect(),
-        mapper: Vec::new(),
-        volume: Vec::new(),
-        metrics: Vec::new(),
+        state: PipelineState::default(),
         is_closing: false,
     }
 }
@@ -470,71 +431,46 @@ impl Begun {
             "{resource:?} {mapping:?} {making:?} {base_time:?} {admitted:?} {is_whole} {}",
             env!("CARGO_PKG_VERSION")
         );
-        XxHash3_128::oneshot(&[facts.as_bytes(), &record.mapper, &record.volume, &record.metrics].concat())
+        let PipelineState { mapper, volume, metrics, .. } = &record.state;
+        XxHash3_128::oneshot(&[facts.as_bytes(), mapper, volume, metrics].concat())
     }
 
-    /// What counts on where it was when the last trace of the process ended.
-    fn collector(&self, record: &ProcessRecord) -> MetricsCollector {
-        match record.metrics.as_slice() {
-            [] => MetricsCollector::new(self.base_time),
-            state => MetricsCollector::load(state).unwrap_or_else(|error| {
-                tracing::error!(service = self.service, "metrics begin anew: {error}");
-                MetricsCollector::new(self.base_time)
-            }),
-        }
-    }
-
-    fn open<'o>(self, hand: Hand<'o>, record: &ProcessRecord) -> (Mapper, Volume<Outbox<'o>>) {
-        let mut options = self.mapping.mapper(self.base_time);
+    fn open<'o>(self, hand: Hand<'o>, state: &PipelineState) -> Pipeline<AllSignals<Outbox<'o>>> {
+        let mut options = PipelineOptions::default();
+        options.mapper = self.mapping.mapper(self.base_time);
         // Where no log records are wanted, logs stay events of their spans.
-        options.log_records = self.making.logs.is_some();
-        let mapper = match record.mapper.as_slice() {
-            [] => Mapper::with_options(options),
-            state => Mapper::load(options.clone(), state).unwrap_or_else(|error| {
-                tracing::error!(service = self.service, "what was open in a process is lost: {error}");
-                Mapper::with_options(options)
-            }),
-        };
-        let outbox = Outbox::new(hand, self.making, &self.resource);
+        options.mapper.log_records = self.making.logs.is_some();
         // The settings have been checked.
-        let options = self.mapping.volume().unwrap_or_default();
-        let mut volume = Volume::new(options, outbox);
-        let restored = if record.volume.is_empty() { Ok(()) } else { volume.restore(&record.volume) };
-        if let Err(error) = restored {
-            tracing::error!("what is remembered of earlier spans is lost: {error}");
+        options.volume = self.mapping.volume().unwrap_or_default();
+        options.metrics = self.making.metrics.is_some();
+        let outbox = Outbox::new(hand, self.making, &self.resource);
+        let mut pipeline = Pipeline::new(options, AllSignals(outbox));
+        if let Err(error) = pipeline.resume(state) {
+            tracing::error!(service = self.service, "of what was known of a process, {error}");
         }
-        (mapper, volume)
+        pipeline
     }
 }
 
-/// What has become of spans, since `before`.
-fn count(tally: &mut Tally, before: &Counters, after: &Counters, volume: &Volume<Outbox<'_>>) {
-    let earlier: BTreeMap<_, _> = before.losses().map(|(count, what)| (what, count)).collect();
-    for (count, what) in after.losses() {
-        *tally.dropped.entry(what).or_default() +=
-            count.saturating_sub(earlier.get(what).copied().unwrap_or(0));
-    }
-    tally.clock_steps += after.clock_steps.saturating_sub(before.clock_steps);
-    for (count, what) in volume.counters().losses() {
+/// What has become of spans.
+fn count(tally: &mut Tally, pipeline: &Pipeline<AllSignals<Outbox<'_>>>) {
+    let (counters, too_large) = (pipeline.counters(), pipeline.sink().0.too_large);
+    let too_large = Some((too_large, "records larger than any receiver takes")).filter(|_| too_large > 0);
+    for (count, what) in counters.losses().chain(too_large) {
         *tally.dropped.entry(what).or_default() += count;
     }
-    let too_large = volume.sink().too_large;
-    if too_large > 0 {
-        *tally.dropped.entry("records larger than any receiver takes").or_default() += too_large;
-    }
+    tally.clock_steps += counters.mapper.clock_steps;
 }
 
 /// What goes out of a process that nothing comes of any more: all that is open in it. The same state gives the same batches.
 pub(super) fn close(config: &Config, record: &ProcessRecord) -> Result<(Tally, Vec<Made>), Stopped> {
     let begun = Begun::new(config, record, UnixTime(0));
     let mut tally = Tally { service: begun.service.clone(), ..Tally::default() };
-    let (mut mapper, mut volume) = begun.open(Hand::Keep(Vec::new()), record);
-    let before = *mapper.counters();
-    mapper.finish(&mut SpansAndLogs(&mut volume))?;
-    volume.flush()?;
-    volume.sink_mut().finish()?;
-    count(&mut tally, &before, mapper.counters(), &volume);
-    match volume.into_sink().into_hand() {
+    let mut pipeline = begun.open(Hand::Keep(Vec::new()), &record.state);
+    pipeline.finish()?;
+    pipeline.sink_mut().0.finish()?;
+    count(&mut tally, &pipeline);
+    match pipeline.into_sink().0.into_hand() {
         Hand::Keep(made) => Ok((tally, made)),
         Hand::Send(..) => Ok((tally, Vec::new())),
     }
@@ -542,19 +478,16 @@ pub(super) fn close(config: &Config, record: &ProcessRecord) -> Result<(Tally, V
 
 #[cfg(test)]
 mod tests {
-    use trace_to_otel::VolumeOptions;
-
     use super::*;
 
     #[test]
     fn what_is_dropped_of_each_process_adds_up() {
         let making = Making { spans: None, logs: None, metrics: None, max_bytes: 1024 };
-        let (mut tally, none) = (Tally::default(), Counters::default());
+        let mut tally = Tally::default();
         for too_large in [3, 0, 4] {
-            let outbox = Outbox::new(Hand::Keep(Vec::new()), making, &Resource::empty());
-            let mut volume = Volume::new(VolumeOptions::default(), outbox);
-            volume.sink_mut().too_large = too_large;
-            count(&mut tally, &none, &none, &volume);
+            let mut outbox = Outbox::new(Hand::Keep(Vec::new()), making, &Resource::empty());
+            outbox.too_large = too_large;
+            count(&mut tally, &Pipeline::new(PipelineOptions::default(), AllSignals(outbox)));
         }
         assert_eq!(tally.dropped, BTreeMap::from([("records larger than any receiver takes", 7)]));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use trace_to_otel::{
-    LogRecord, LogSink, Metric, Resource, Scope, Span, SpanSink,
+    LogRecord, LogSink, Metric, MetricSink, Resource, Scope, Span, SpanSink,
     otlp::{Batch, Encoder, Encoding, Record, RecordTooLarge},
 };
 
@@ -113,15 +113,6 @@ impl<'o> Outbox<'o> {
         self.hand_on(batch, counts)
     }
 
-    /// Encodes a metric.
-    pub(crate) fn add_metric(&mut self, metric: &Metric) -> Result<(), Stopped> {
-        let Some(metrics) = &mut self.metrics else { return Ok(()) };
-        let added = metrics.add(metric);
-        let Some(batch) = self.fitting(added) else { return Ok(()) };
-        let metrics = batch.as_ref().map_or(0, Batch::records) as u64;
-        self.hand_on(batch, Counts { metrics, ..Counts::default() })
-    }
-
     /// A batch, if one is full; none at all where the record was left out.
     fn fitting(&mut self, added: Result<Option<Batch>, RecordTooLarge>) -> Option<Option<Batch>> {
         added.inspect_err(|_| self.too_large += 1).ok()
@@ -175,6 +166,18 @@ impl LogSink for Outbox<'_> {
         let Some(batch) = self.fitting(added) else { return Ok(()) };
         let logs = batch.as_ref().map_or(0, Batch::records) as u64;
         self.hand_on(batch, Counts { logs, ..Counts::default() })
+    }
+}
+
+impl MetricSink for Outbox<'_> {
+    type Error = Stopped;
+
+    fn take_metric(&mut self, metric: Metric) -> Result<(), Stopped> {
+        let Some(metrics) = &mut self.metrics else { return Ok(()) };
+        let added = metrics.add(&metric);
+        let Some(batch) = self.fitting(added) else { return Ok(()) };
+        let metrics = batch.as_ref().map_or(0, Batch::records) as u64;
+        self.hand_on(batch, Counts { metrics, ..Counts::default() })
     }
 }
 

@@ -93,6 +93,7 @@ fn mark(key: GenerationKey, threads: &[i64]) -> ProcessMark {
 #[cfg(test)]
 mod tests {
     use go_trace_format::GenerationKey;
+    use trace_to_otel::PipelineState;
 
     use super::*;
     use crate::store::Origin;
@@ -110,9 +111,7 @@ mod tests {
             last,
             threads: threads.to_vec(),
             told: Vec::new(),
-            mapper: Vec::new(),
-            volume: Vec::new(),
-            metrics: Vec::new(),
+            state: PipelineState::default(),
             is_closing: false,
         };
         ((0, id), record)

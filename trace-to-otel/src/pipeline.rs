@@ -1,0 +1,213 @@
+//! The events of processes in, spans, log records and metrics out.
+
+mod state;
+mod through;
+
+pub use state::{PipelineState, PipelineStateError};
+
+use go_trace_format::Event;
+
+use crate::{
+    counters::{Counters, StackCounters},
+    mapper::Mapper,
+    metrics::MetricsCollector,
+    options::MapperOptions,
+    pipeline::through::{Behind, Through},
+    sink::Sinks,
+    span::UnixTime,
+    volume::{Volume, VolumeCounters, VolumeOptions},
+};
+
+/// What a [`Pipeline`] makes of events.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PipelineOptions {
+    /// How they are mapped.
+    pub mapper: MapperOptions,
+    /// Which spans go out.
+    pub volume: VolumeOptions,
+    /// Whether there are metrics, where the [sink](Sinks) takes them.
+    pub metrics: bool,
+}
+
+/// All that becomes of the events of a process, in one: a [`Mapper`], a [`MetricsCollector`], and a [`Volume`] before the sink.
+///
+/// It lives on over the traces of a process, as a mapper does, and may go on with another process behind it: who has something
+/// to do between two, such as another [resource](crate::Resource), asks [`begins_process`](Self::begins_process).
+///
+/// ```
+/// use trace_to_otel::{Metric, Pipeline, PipelineOptions, LogRecord, Resource, Span, go_trace_format::Reader};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let trace = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generations.trace"));
+/// let mut options = PipelineOptions::default();
+/// options.metrics = true;
+/// let sinks = (Vec::<Span>::new(), Vec::<LogRecord>::new(), Vec::<Metric>::new());
+/// let (mut pipeline, mut resource) = (Pipeline::new(options, sinks), Resource::new());
+/// let mut reader = Reader::from_slice(trace)?;
+/// while let Some(event) = reader.next_event()? {
+///     if pipeline.begins_process(&event) {
+///         pipeline.finish()?;
+///         resource = Resource::new().with_told_by(event.tables());
+///     }
+///     pipeline.event(&event)?;
+/// }
+/// pipeline.finish()?;
+/// assert!(resource.attribute("gotrace.format.version").is_some());
+/// assert_eq!(pipeline.counters().volume.spans, pipeline.sink().0.len() as u64);
+/// let (spans, _, metrics) = pipeline.into_sink();
+/// assert!(!spans.is_empty() && !metrics.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Pipeline<S> {
+    options: MapperOptions,
+    mapper: Mapper,
+    /// None where metrics are not wanted.
+    metrics: Option<MetricsCollector>,
+    volume: Volume<Behind<S>>,
+    /// Whether events of a process have come.
+    is_under_way: bool,
+}
+
+/// What a [`Pipeline`] has made, and what it could not or was not to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PipelineCounters {
+    /// What the mapper has made of events.
+    pub mapper: Counters,
+    /// Which operations nothing but stacks told of.
+    pub stacks: StackCounters,
+    /// What volume control has let through.
+    pub volume: VolumeCounters,
+}
+
+impl PipelineCounters {
+    /// What was lost or left out, in words, each with how often: nothing that is 0.
+    pub fn losses(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        self.mapper.losses().chain(self.volume.losses())
+    }
+}
+
+impl<S: Sinks> Pipeline<S> {
+    /// A pipeline that has seen nothing.
+    pub fn new(options: PipelineOptions, mut sink: S) -> Self {
+        let PipelineOptions { mapper: options, volume, metrics } = options;
+        let takes_metrics = metrics && sink.metrics().is_some();
+        Self {
+            mapper: Mapper::with_options(options.clone()),
+            metrics: takes_metrics.then(|| MetricsCollector::new(options.base_time)),
+            volume: Volume::new(volume, Behind(sink)),
+            is_under_way: false,
+            options,
+        }
+    }
+
+    /// Whether an event begins a process: the first one, or another than the one under way. That is what a generation does with
+    /// which a trace [begins](go_trace_format::Continuity::begins_trace) that does not go on with the one before.
+    ///
+    /// [`event`](Self::event) then ends what is under way in any case. To [`finish`](Self::finish) before has it go out first.
+    #[must_use]
+    pub fn begins_process(&self, event: &Event<'_>) -> bool {
+        let continuity = self.mapper.continuity(event);
+        continuity.is_some_and(|continuity| !self.is_under_way || continuity.begins_trace())
+    }
+
+    /// Takes the next event, and hands on what it finishes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    #[inline]
+    pub fn event(&mut self, event: &Event<'_>) -> Result<(), S::Error> {
+        self.is_under_way = true;
+        self.mapper.event(event, &mut Through(&mut self.volume))?;
+        match self.metrics.as_mut().and_then(|metrics| metrics.event(event)) {
+            Some(metrics) => self.volume.sink_mut().take_metrics(metrics),
+            None => Ok(()),
+        }
+    }
+
+    /// When an event happened: see [`Mapper::unix_time`].
+    #[must_use]
+    pub fn unix_time(&self, event: &Event<'_>) -> UnixTime {
+        self.mapper.unix_time(event)
+    }
+
+    /// Hands on the spans that [volume control holds back](Volume#held-spans). What is open stays so.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    pub fn flush(&mut self) -> Result<(), S::Error> {
+        self.volume.flush()
+    }
+
+    /// Hands on the metrics of the generation under way, as nothing more comes of it: at the end of a trace, if not before. What
+    /// is open stays so.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    pub fn end_generation(&mut self) -> Result<(), S::Error> {
+        match self.metrics.as_mut().and_then(MetricsCollector::finish) {
+            Some(metrics) => self.volume.sink_mut().take_metrics(metrics),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the process, as nothing more comes of it, and hands on all there is: what is open as incomplete. What comes next
+    /// is another process.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    pub fn finish(&mut self) -> Result<(), S::Error> {
+        self.is_under_way = false;
+        self.mapper.finish(&mut Through(&mut self.volume))?;
+        self.volume.flush()?;
+        self.end_generation()
+    }
+
+    /// [Finishes](Self::finish), and goes over to a process whose traces begin at `base_time` where they hold no clock (see
+    /// [`MapperOptions::base_time`]). What is counted but by volume control is counted anew.
+    ///
+    /// # Errors
+    ///
+    /// Those of the sink.
+    pub fn begin(&mut self, base_time: UnixTime) -> Result<(), S::Error> {
+        self.finish()?;
+        self.options.base_time = base_time;
+        self.mapper = Mapper::with_options(self.options.clone());
+        self.metrics = self.metrics.take().map(|_| MetricsCollector::new(base_time));
+        Ok(())
+    }
+
+    /// What has been made, and what could not be, since the pipeline is there or was [resumed](Self::resume).
+    #[must_use]
+    pub fn counters(&self) -> PipelineCounters {
+        PipelineCounters {
+            mapper: *self.mapper.counters(),
+            stacks: *self.mapper.stack_counters(),
+            volume: self.volume.counters(),
+        }
+    }
+
+    /// The sink behind.
+    #[must_use]
+    pub fn sink(&self) -> &S {
+        &self.volume.sink().0
+    }
+
+    /// The sink behind. What goes into it directly passes by all of this.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.volume.sink_mut().0
+    }
+
+    /// The sink behind, for good. What is open or held back is lost, unless the pipeline was [finished](Self::finish) or
+    /// [saved](Self::save).
+    pub fn into_sink(self) -> S {
+        self.volume.into_sink().0
+    }
+}
