@@ -23,7 +23,8 @@ pub enum Continuity {
     Start,
     /// It is the first that is delivered of its trace, and is not known to go on with anything.
     Begin,
-    /// It is of the same trace, and generations are missing between or were [left out](crate::Reader::leaving_out).
+    /// It is of the same trace, or a later snapshot of the same process, and generations are missing between or were
+    /// [left out](crate::Reader::leaving_out).
     Gap,
     /// It directly follows, of the same process, with nothing missing between.
     Next,

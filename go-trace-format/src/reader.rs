@@ -12,6 +12,7 @@ use crate::{
     generation::Generation,
     losses::Losses,
     mode::Mode,
+    process::Continuity,
     sequence::Sequencer,
     snapshots::{Admission, Delivered},
     spec::{Dialect, Version},
@@ -407,7 +408,7 @@ impl<'a> Reader<'a> {
             if matches!(cut, Ok(true)) && self.cutter.begins_trace() {
                 self.delivered.begin_trace();
             }
-            let continuity = match cut {
+            let (continuity, is_first) = match cut {
                 Ok(true) if self.known.as_mut().is_some_and(|known| (known.0)(&self.generation)) => {
                     self.sequencer.forget_order();
                     self.delivered.leave_out();
@@ -415,7 +416,7 @@ impl<'a> Reader<'a> {
                 }
                 Ok(true) => match self.delivered.admit(&self.generation) {
                     Admission::Repeated => continue,
-                    Admission::New(continuity) => continuity,
+                    Admission::New { continuity, is_first } => (continuity, is_first),
                 },
                 Ok(false) => {
                     self.stage = Stage::Done;
@@ -430,7 +431,7 @@ impl<'a> Reader<'a> {
                     return Ok(true);
                 }
             };
-            if continuity.begins_trace() {
+            if is_first && continuity != Continuity::Next {
                 self.sequencer.begin_process();
             }
             self.generation.tables.inherited = self.sequencer.order().names();

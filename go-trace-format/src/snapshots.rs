@@ -29,7 +29,11 @@ pub(crate) struct Delivered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// Deliver it.
-    New(Continuity),
+    New {
+        continuity: Continuity,
+        /// Whether it is the first that is delivered of its trace.
+        is_first: bool,
+    },
     /// It was delivered already.
     Repeated,
 }
@@ -58,23 +62,23 @@ impl Delivered {
         if !self.is_within && self.last.contains(&mark.key) {
             return Admission::Repeated;
         }
-        let threads = core::mem::take(&mut self.threads);
-        let goes_on = self.last.back().is_some_and(|&last| match self.is_within {
-            true => mark.key.goes_on_from(&last),
-            false => mark.follows(&ProcessMark::new(last, threads)),
-        });
-        let continuity = match self.is_within {
-            false if generation.starts_recording() => Continuity::Start,
-            _ if goes_on => Continuity::Next,
-            true => Continuity::Gap,
-            false => Continuity::Begin,
+        let last = self.last.back().map(|&last| ProcessMark::new(last, core::mem::take(&mut self.threads)));
+        let continuity = match (self.is_within, last) {
+            (true, Some(last)) if mark.key.goes_on_from(&last.key) => Continuity::Next,
+            (true, _) => Continuity::Gap,
+            (false, _) if generation.starts_recording() => Continuity::Start,
+            (false, Some(last)) if mark.follows(&last) => Continuity::Next,
+            (false, Some(last)) if mark.key.number() > last.key.number() && mark.may_come_after(&last) => {
+                Continuity::Gap
+            }
+            (false, _) => Continuity::Begin,
         };
-        self.is_within = true;
+        let is_first = !core::mem::replace(&mut self.is_within, true);
         if self.last.len() == REMEMBERED {
             self.last.pop_front();
         }
         self.last.push_back(mark.key);
         self.threads = mark.threads;
-        Admission::New(continuity)
+        Admission::New { continuity, is_first }
     }
 }

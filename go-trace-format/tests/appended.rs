@@ -268,9 +268,15 @@ fn a_recording_that_starts_goes_on_with_nothing() {
     let [first, second, third] = [(8, 51), (9, 52), (11, 54)]
         .map(|(number, start)| generation(number, 40, start * SECOND, 1_764_000_000));
     let together = [&first[..], &second, &third].concat();
-    assert_eq!(continuities(&together), [Continuity::Begin, Continuity::Next, Continuity::Begin]);
+    assert_eq!(continuities(&together), [Continuity::Begin, Continuity::Next, Continuity::Gap]);
     let one_trace = [&first[..], &second[HEADER_LENGTH..], &third[HEADER_LENGTH..]].concat();
     assert_eq!(continuities(&one_trace), [Continuity::Begin, Continuity::Next, Continuity::Gap]);
+    // Other threads, an earlier generation, a clock of another machine: nothing tells that it is the same process.
+    for (number, thread, wall) in [(11, 41, 1_764_000_000), (7, 40, 1_764_000_000), (11, 40, 1_764_100_000)] {
+        let other = generation(number, thread, 54 * SECOND, wall);
+        let together = [&first[..], &second, &other].concat();
+        assert_eq!(continuities(&together), [Continuity::Begin, Continuity::Next, Continuity::Begin]);
+    }
 }
 
 #[test]

@@ -221,10 +221,9 @@ impl Mapper {
     #[inline]
     pub(crate) fn continuity(&self, event: &Event<'_>) -> Option<Continuity> {
         let told = event.generation_begun()?.continuity;
-        Some(match told {
-            Continuity::Next => Continuity::Next,
-            told if self.is_resumed => self.mapping.timeline.continuity(&event.generation_key(), told),
-            other => other,
+        Some(match self.is_resumed {
+            true => self.mapping.timeline.continuity(&event.generation_key(), told),
+            false => told,
         })
     }
 

@@ -79,7 +79,7 @@ impl Timeline {
     /// has just begun knows nothing.
     pub(crate) fn continuity(&self, key: &GenerationKey, told: Continuity) -> Continuity {
         match &self.key {
-            _ if told == Continuity::Start => told,
+            _ if told != Continuity::Begin => told,
             Some(last) if key.goes_on_from(last) => Continuity::Next,
             Some(last) if key.number() > last.number() && key.may_come_after(last) => Continuity::Gap,
             _ => Continuity::Begin,

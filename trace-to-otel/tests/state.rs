@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::script::{Script, trace};
+use common::script::{Act, Script, trace};
 use go_trace_format::{Dialect, EventType, Reader};
 use proptest::prelude::*;
 use trace_to_otel::{Mapper, MapperOptions, Span};
@@ -117,6 +117,63 @@ proptest! {
             }
             let Ok(()) = mapper.finish(&mut spans);
         }
+    }
+}
+
+/// How many generations a process has of which some are missing.
+const GENERATIONS: u64 = 8;
+
+/// A generation of a process that leaves regions and tasks open to the next ones.
+fn goes_on(number: u64, script: &mut Script<'_>) {
+    script.run(7);
+    if number % 3 == 0 {
+        script.region_end(7, 0, "across");
+        script.region_begin(7, 0, "across");
+    }
+    script.log(7, number.saturating_sub(2), "category", "message");
+    script.task_end(7, number.saturating_sub(3));
+    script.task_begin(7, number, number.saturating_sub(1), "task");
+    script.region_begin(7, number, "in task");
+    script.region_end(7, number.saturating_sub(1), "in task");
+    script.event(7, EventType::GcBegin, &[number, 0]);
+}
+
+proptest! {
+    /// Some generations are in a snapshot with the one before, others in one of their own, others in none.
+    #[test]
+    fn stopped_with_generations_missing(kept in prop::collection::vec(0..3_u8, GENERATIONS as usize)) {
+        let mut snapshots: Vec<Vec<u64>> = Vec::new();
+        for (number, kept) in (1..).zip(kept) {
+            match (kept, snapshots.last_mut()) {
+                (0, _) => {}
+                (1, Some(last)) => last.push(number),
+                _ => snapshots.push(vec![number]),
+            }
+        }
+        let acts: Vec<_> =
+            (0..=GENERATIONS).map(|number| move |script: &mut Script<'_>| goes_on(number, script)).collect();
+        let trace_of = |numbers: &Vec<u64>| {
+            let generations: Vec<(u64, Act<'_>)> =
+                numbers.iter().map(|&number| (number, &acts[number as usize] as Act<'_>)).collect();
+            trace(Dialect::Stock, &generations)
+        };
+        let traces: Vec<Vec<u8>> = snapshots.iter().map(trace_of).collect();
+        let (mut live, mut of_live) = (Mapper::new(), Vec::new());
+        let (mut resumed, mut of_resumed) = (Mapper::new(), Vec::new());
+        let mut earlier: Option<Reader<'_>> = None;
+        for trace in &traces {
+            let mut reader = Reader::from_slice(trace).expect("a trace");
+            if let Some(earlier) = earlier.take() {
+                reader = reader.follow(earlier);
+            }
+            live.read(&mut reader, &mut of_live).expect("slices can be read");
+            earlier = Some(reader);
+            resumed = Mapper::load(MapperOptions::default(), &resumed.save()).expect("what was saved");
+            resumed.read(&mut Reader::from_slice(trace).expect("a trace"), &mut of_resumed).expect("slices can be read");
+        }
+        prop_assert_eq!(resumed.save(), live.save());
+        let (Ok(()), Ok(())) = (live.finish(&mut of_live), resumed.finish(&mut of_resumed));
+        prop_assert_eq!(of_resumed, of_live);
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context;
 use go_trace_format::{
-    Category, Clock, Dialect, Event, EventType, Generation, Losses, Version,
+    Category, Clock, Continuity, Dialect, Event, EventType, Generation, Losses, Version,
     spec::{Experiment, MAX_STRING_SIZE},
     wire::{Batch, BatchKind},
     write::{CopiedEvent, CopiedText, Copier, GenerationWriter, SyncBatch, WriteError, Writer},
@@ -84,7 +84,7 @@ impl Survey {
     fn take(&mut self, event: &Event<'_>) {
         let is_trace = self.last.has_generation;
         self.last.take(event);
-        if event.generation_begun().is_some_and(|begun| begun.continuity.begins_trace()) {
+        if event.generation_begun().is_some_and(|begun| begun.continuity != Continuity::Next) {
             let mut begun = Surveyed::new(event.tables().version(), event.tables().dialect());
             begun.take(event);
             let last = mem::replace(&mut self.last, begun);
@@ -151,7 +151,7 @@ impl Plan {
         let (mut last, mut is_first) = (None, true);
         while let Some(event) = trace.reader.next_event()? {
             let Some(begun) = event.generation_begun() else { continue };
-            if begun.continuity.begins_trace() && !mem::take(&mut is_first) {
+            if begun.continuity != Continuity::Next && !mem::take(&mut is_first) {
                 let Some(next) = formats.next() else { break };
                 format = next;
                 writer = Writer::new(writer.into_inner(), format.version, format.to)?;
