@@ -1,5 +1,9 @@
 //! What the fuzz targets share.
 
+mod mapped;
+
+pub use mapped::{Mapped, in_pieces, map};
+
 use go_trace_format::{
     Dumper, Error, Losses, Reader, ReaderOptions,
     write::{Copier, SyncBatch, Writer},
