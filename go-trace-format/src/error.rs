@@ -607,6 +607,33 @@ impl Parse {
     }
 }
 
+/// Why a table's batch cannot be read to its end, and how many bytes of it are in no record for that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unread {
+    pub(crate) parse: Parse,
+    pub(crate) bytes: usize,
+}
+
+impl Unread {
+    /// `rest` begins with the record that cannot be read.
+    pub(crate) fn from_record(rest: &[u8], parse: Parse) -> Self {
+        Self { parse, bytes: rest.len() }
+    }
+}
+
+/// What is wrong with a batch, and how many bytes of it are left out.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    pub(crate) error: Error,
+    pub(crate) bytes: u64,
+}
+
+impl From<Damage> for Error {
+    fn from(damage: Damage) -> Self {
+        damage.error
+    }
+}
+
 impl nom::error::ParseError<&[u8]> for Parse {
     fn from_error_kind(input: &[u8], kind: nom::error::ErrorKind) -> Self {
         let problem = match kind {

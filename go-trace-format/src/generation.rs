@@ -7,12 +7,12 @@ use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     cursor::short_varints_from,
-    error::{Error, Parse},
+    error::{Damage, Error, Unread},
     id::{StackId, StringId, ThreadId},
     mode::Mode,
     spec::{Category, Dialect, EventType, Version},
     tables::{
-        Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_error,
+        Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_damage,
     },
     times::{Times, Witness},
     wire::{Batch, BatchKind, RawEvent, RawEvents, batch_of},
@@ -257,7 +257,7 @@ impl<'a> Generation<'a> {
     /// Takes in a batch, whose body begins at `position` of the bytes that [`seal`](Self::seal) will be given.
     ///
     /// After an error, what the batch held before it is kept. Go: `processBatch`.
-    pub(crate) fn add(&mut self, batch: &Batch<'_>, position: usize) -> Result<(), Error> {
+    pub(crate) fn add(&mut self, batch: &Batch<'_>, position: usize) -> Result<(), Damage> {
         if self.earliest == 0 || batch.time < self.earliest {
             self.earliest = batch.time;
         }
@@ -267,7 +267,7 @@ impl<'a> Generation<'a> {
             self.table_times.push(batch.time);
         }
         let data = batch.data;
-        let in_table = |record| move |parse: Parse| table_error(batch.data_offset, data, parse, record);
+        let in_table = |record| move |unread: Unread| table_damage(batch.data_offset, data, unread, record);
         match kind {
             BatchKind::Strings => {
                 self.tables.strings.add(data, position).map_err(in_table(EventType::String))
@@ -285,7 +285,8 @@ impl<'a> Generation<'a> {
             }
             BatchKind::EndOfGeneration => {
                 let byte = data.first().copied().unwrap_or_default();
-                Err(Error::InvalidEvent { offset: batch.data_offset, byte })
+                let error = Error::InvalidEvent { offset: batch.data_offset, byte };
+                Err(Damage { error, bytes: data.len() as u64 })
             }
             BatchKind::Events => {
                 self.add_events(batch, position);
@@ -344,7 +345,7 @@ impl<'a> Generation<'a> {
             if !self.find_times() {
                 fault(Error::ImplausibleTime { offset, generation });
             }
-            if self.has_implausible_clock() {
+            if !self.settle_clock() {
                 fault(Error::ImplausibleClock { offset, generation });
             }
         }
@@ -406,14 +407,14 @@ impl<'a> Generation<'a> {
         begins_possibly
     }
 
-    /// Leaves out a clock snapshot of another time. Says whether that, or something before it, was left out of the clock.
-    fn has_implausible_clock(&mut self) -> bool {
+    /// Leaves out a clock snapshot of another time. Says whether the clock is what was said, with nothing left out.
+    fn settle_clock(&mut self) -> bool {
         let times = self.times;
         let clock = &mut self.tables.clock;
         clock.snapshot = clock.snapshot.filter(|snapshot| times.contains(snapshot.trace));
         let said = self.clock.build();
         let is_whole =
             said.frequency() == clock.frequency() && said.snapshot().is_some() == clock.snapshot().is_some();
-        self.clock.frequency().is_some() && !is_whole
+        is_whole || self.clock.frequency().is_none()
     }
 }

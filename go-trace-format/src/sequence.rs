@@ -306,11 +306,17 @@ impl Sequencer {
     }
 
     /// Whether a time can be. Of one that seems not to, all batches are asked, once.
+    #[inline]
     fn is_plausible(&mut self, time: Time, generation: &Generation<'_>) -> bool {
-        if !self.times.contains(time) && !self.has_asked {
-            self.has_asked = true;
-            self.times = generation.borne_out_times();
+        self.times.contains(time) || self.is_borne_out(time, generation)
+    }
+
+    #[cold]
+    fn is_borne_out(&mut self, time: Time, generation: &Generation<'_>) -> bool {
+        if core::mem::replace(&mut self.has_asked, true) {
+            return false;
         }
+        self.times = generation.borne_out_times();
         self.times.contains(time)
     }
 
@@ -322,7 +328,7 @@ impl Sequencer {
     ) -> Option<&'g CpuSample> {
         loop {
             let sample = generation.sample(self.next_sample)?;
-            if self.times.contains(sample.time) || self.is_plausible(sample.time, generation) {
+            if self.is_plausible(sample.time, generation) {
                 return Some(sample);
             }
             let (number, offset) = (generation.number(), generation.offset(sample.start));

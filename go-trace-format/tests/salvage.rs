@@ -4,7 +4,11 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use go_trace_format::{EventKind, EventType, Generation, Reader, event::ThreadId, wire::Batches};
+use go_trace_format::{
+    EventKind, EventType, Generation, Reader,
+    event::ThreadId,
+    wire::{BatchKind, Batches},
+};
 
 /// An event by its place and what is said of it, wherever in the order it comes.
 type Fact = (u64, EventType, i64, Option<i64>);
@@ -72,6 +76,31 @@ fn generations_hold_all_batches_of_the_file_and_the_part_of_one_that_is_cut() {
         assert!(found[..last] == expected[..last], "{name}");
         let (.., body) = &found[last];
         assert!(!body.is_empty() && data.starts_with(body) && found.len() == last + 1, "{name}");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_damaged_table_is_counted() {
+    for recording in support::testdata() {
+        let batches = Batches::new(&recording.bytes).expect("a header");
+        let (version, dialect) = (batches.version(), batches.dialect());
+        let tables = batches.map(|batch| batch.expect("a whole trace")).filter(|batch| {
+            let kind = batch.kind(version, dialect);
+            matches!(kind, BatchKind::Strings | BatchKind::Stacks) && batch.data.len() > 1
+        });
+        for table in tables.take(2) {
+            let first_record = table.data_offset as usize + 1;
+            let mut damaged = recording.bytes.clone();
+            damaged[first_record] = 0xff;
+            let mut reader = Reader::from_slice(&damaged).expect("a header");
+            while reader.next_event().expect("salvage never fails").is_some() {}
+            let losses = reader.losses();
+            let here = losses.iter().find(|loss| loss.error.offset() == Some(first_record as u64));
+            let left_out = here.map(|loss| (loss.bytes, loss.to_string().contains("bytes left out")));
+            let wanted = table.data.len() as u64 - 1;
+            assert_eq!(left_out, Some((wanted, true)), "{}: {losses}", recording.name());
+            assert!(losses.bytes() >= wanted);
+        }
     }
 }
 

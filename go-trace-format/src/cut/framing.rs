@@ -2,7 +2,7 @@
 
 use crate::{
     cut::input::Input,
-    error::{Error, Parse, Problem},
+    error::{Damage, Error, Parse, Problem},
     generation::Generation,
     header::HEADER_LENGTH,
     spec::{Dialect, EventType, MAX_BATCH_SIZE, Version},
@@ -129,7 +129,7 @@ impl<'a> Framing<'a> {
     }
 
     /// Adds the batch that was peeked to the generation, and goes past it.
-    pub(super) fn take(&mut self, peeked: &Peeked, generation: &mut Generation<'a>) -> Result<(), Error> {
+    pub(super) fn take(&mut self, peeked: &Peeked, generation: &mut Generation<'a>) -> Result<(), Damage> {
         let added = match self.batch(peeked) {
             Some((batch, position)) => {
                 generation.add_whole(Place::new(peeked.position, peeked.length));

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     cut::framing::{Framing, HEADER_START, Parsed, Peeked, PeekedKind, begins_item, is_header},
-    error::Error,
+    error::{Damage, Error},
     generation::Generation,
     header::HEADER_LENGTH,
     losses::{Loss, Losses},
@@ -287,8 +287,8 @@ impl Gathering<'_, '_> {
 
     /// Adds what can be read of a batch to the generation, and goes past it. A record that is cut in two is noted.
     fn take_readable(&mut self, peeked: &Peeked) {
-        if let Err(error) = self.framing.take(peeked, self.generation) {
-            self.note(error, 0);
+        if let Err(Damage { error, bytes }) = self.framing.take(peeked, self.generation) {
+            self.note(error, bytes);
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use nom::{IResult, Parser};
 
 use crate::{
-    error::{Parse, Problem},
+    error::{Parse, Problem, Unread},
     spec::{Dialect, EventType, Version},
     wire::varint,
 };
@@ -222,23 +222,24 @@ impl ClockBuilder {
         time: u64,
         version: Version,
         dialect: Dialect,
-    ) -> Result<(), Parse> {
+    ) -> Result<(), Unread> {
         // From Go 1.25 on the body opens with a sync event; before, the frequency stands alone.
         let mut rest = if version.has_sync_batch() { data.get(1..).unwrap_or_default() } else { data };
         let mut units = time;
         while !rest.is_empty() {
+            let wrong = |parse| Err(Unread::from_record(rest, parse));
             let repeated = Parse::new(rest, Problem::Repeated);
             let (after, record) = match record(dialect, version.has_sync_batch())(rest) {
                 Ok(record) => record,
-                Err(nom::Err::Error(parse) | nom::Err::Failure(parse)) => return Err(parse),
-                Err(nom::Err::Incomplete(_)) => return Err(Parse::new(rest, Problem::Short)),
+                Err(nom::Err::Error(parse) | nom::Err::Failure(parse)) => return wrong(parse),
+                Err(nom::Err::Incomplete(_)) => return wrong(Parse::new(rest, Problem::Short)),
             };
             match record {
                 // A frequency of 0 counts as none said so far, as it does in the reference, whose unit is
                 // then infinite and not 0: only a second one tells.
-                Record::Frequency(_) if self.frequency.is_some() => return Err(repeated),
+                Record::Frequency(_) if self.frequency.is_some() => return wrong(repeated),
                 Record::Frequency(frequency) => self.frequency = Some(frequency),
-                Record::Snapshot { .. } if self.snapshot.is_some() => return Err(repeated),
+                Record::Snapshot { .. } if self.snapshot.is_some() => return wrong(repeated),
                 Record::Snapshot { time_delta, monotonic, seconds, nanoseconds } => {
                     units = units.wrapping_add(time_delta);
                     self.snapshot = Some(Snapshot { units, monotonic, seconds, nanoseconds });

@@ -21,7 +21,7 @@ pub(crate) use strings::Strings;
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    error::{Error, Parse, Problem},
+    error::{Damage, Error, Parse, Problem, Unread},
     id::{StackId, StringId, ThreadId},
     spec::{Dialect, EventType, Experiment, Version},
 };
@@ -169,18 +169,20 @@ impl Place {
     }
 }
 
-/// Turns a problem inside a table's batch into an error with its place. `data` is the batch's body, which
+/// Turns a problem inside a table's batch into an error with its place, and what is left out for it. `data` is the batch's body, which
 /// stands at `offset` in the trace; `record` is what the table holds.
-pub(crate) fn table_error(offset: u64, data: &[u8], parse: Parse, record: EventType) -> Error {
+pub(crate) fn table_damage(offset: u64, data: &[u8], unread: Unread, record: EventType) -> Damage {
+    let Unread { parse, bytes } = unread;
     let offset = offset + (data.len() - parse.left) as u64;
-    match parse.problem {
+    let error = match parse.problem {
         Problem::Byte(byte) => Error::UnexpectedRecord { offset, byte, expected: record },
         Problem::Length(length) => Error::RecordTooLong { offset, record, length },
         Problem::Varint => Error::InvalidVarint { offset },
         Problem::Repeated => Error::DuplicateSync { offset },
         Problem::End => Error::UnfinishedRecord { offset, record },
         Problem::Short | Problem::Other => Error::TruncatedRecord { offset, record },
-    }
+    };
+    Damage { error, bytes: bytes as u64 }
 }
 
 /// Runs a record parser over the body of a table's batch, whose first byte opens the table.
@@ -189,17 +191,21 @@ pub(crate) fn table_error(offset: u64, data: &[u8], parse: Parse, record: EventT
 pub(crate) fn for_each_record<'a, T>(
     data: &'a [u8],
     mut record: impl FnMut(&'a [u8]) -> nom::IResult<&'a [u8], T, Parse>,
-    mut keep: impl FnMut(usize, T) -> Result<(), Parse>,
-) -> Result<(), Parse> {
+    mut keep: impl FnMut(usize, T),
+) -> Result<(), Unread> {
     let mut rest = data.get(1..).unwrap_or_default();
     while !rest.is_empty() {
         match record(rest) {
             Ok((after, value)) => {
-                keep(data.len() - rest.len(), value)?;
+                keep(data.len() - rest.len(), value);
                 rest = after;
             }
-            Err(nom::Err::Error(parse) | nom::Err::Failure(parse)) => return Err(parse),
-            Err(nom::Err::Incomplete(_)) => return Err(Parse::new(rest, Problem::Short)),
+            Err(nom::Err::Error(parse) | nom::Err::Failure(parse)) => {
+                return Err(Unread::from_record(rest, parse));
+            }
+            Err(nom::Err::Incomplete(_)) => {
+                return Err(Unread::from_record(rest, Parse::new(rest, Problem::Short)));
+            }
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use nom::{IResult, Parser, sequence::preceded};
 
 use crate::{
-    error::Parse,
+    error::{Parse, Unread},
     spec::EventType,
     tables::{Clock, Time, for_each_record, opens},
     wire::varint,
@@ -34,7 +34,7 @@ fn record(input: &[u8]) -> IResult<&[u8], Fields, Parse> {
 
 impl CpuSamples {
     /// Takes in the samples of a batch, whose body stands at `start` in the generation's bytes.
-    pub(crate) fn add(&mut self, data: &[u8], start: usize) -> Result<(), Parse> {
+    pub(crate) fn add(&mut self, data: &[u8], start: usize) -> Result<(), Unread> {
         let samples = &mut self.0;
         for_each_record(data, record, |at, (time, thread, proc, goroutine, stack)| {
             samples.push(CpuSample {
@@ -46,7 +46,6 @@ impl CpuSamples {
                 stack,
                 start: start + at,
             });
-            Ok(())
         })
     }
 

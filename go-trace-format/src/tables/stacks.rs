@@ -10,7 +10,7 @@ use nom::{IResult, Parser, sequence::preceded};
 
 use crate::{
     cursor::Cursor,
-    error::{Parse, Problem},
+    error::{Parse, Problem, Unread},
     id::{StackId, StringId},
     spec::{EventType, MAX_FRAMES_PER_STACK},
     tables::{Place, Strings, Tables, Text, for_each_record, id_table::IdTable, opens},
@@ -178,7 +178,7 @@ fn frame(input: &[u8]) -> IResult<&[u8], (u64, FrameRecord), Parse> {
 
 impl Stacks {
     /// Takes in the stacks of a batch, whose body stands at `start` in the generation's bytes.
-    pub(crate) fn add(&mut self, data: &[u8], start: usize) -> Result<(), Parse> {
+    pub(crate) fn add(&mut self, data: &[u8], start: usize) -> Result<(), Unread> {
         let Self { stacks, frames } = self;
         for_each_record(
             data,
@@ -196,7 +196,6 @@ impl Stacks {
             },
             |_, (id, place)| {
                 stacks.insert(id, place);
-                Ok(())
             },
         )
     }

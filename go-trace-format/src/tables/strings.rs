@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use nom::{IResult, Parser, bytes::complete::take, sequence::preceded};
 
 use crate::{
-    error::{Parse, Problem},
+    error::{Parse, Problem, Unread},
     id::StringId,
     spec::{EventType, MAX_STRING_SIZE},
     tables::{Place, for_each_record, id_table::IdTable, opens},
@@ -142,7 +142,7 @@ fn length(input: &[u8]) -> IResult<&[u8], usize, Parse> {
 
 impl Strings {
     /// Takes in the strings of a batch, whose body stands at `start` in the generation's bytes.
-    pub(crate) fn add(&mut self, data: &[u8], start: usize) -> Result<(), Parse> {
+    pub(crate) fn add(&mut self, data: &[u8], start: usize) -> Result<(), Unread> {
         let table = &mut self.0;
         for_each_record(
             data,
@@ -152,7 +152,6 @@ impl Strings {
             },
             |_, (id, length, left)| {
                 table.insert(id, Place::new(start + data.len() - left - length, length));
-                Ok(())
             },
         )
     }

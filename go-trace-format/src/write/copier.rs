@@ -5,11 +5,10 @@ use std::{borrow::Cow, collections::HashMap, io};
 use foldhash::fast::RandomState;
 
 use crate::{
-    error::Error,
     generation::Generation,
     id::{GoroutineId, ProcId, StackId, StringId, ThreadId},
     spec::{ArgumentKind, EventType, MAX_ARGUMENTS},
-    tables::{CpuSamples, Time, table_error},
+    tables::{CpuSamples, Time, table_damage},
     wire::{Batch, BatchKind, RawEvent},
     write::{GenerationWriter, SyncBatch, WriteError, Writer},
 };
@@ -220,9 +219,9 @@ where
                 stack,
             )?;
         }
-        read.map_err(|parse| {
-            let error: Error = table_error(batch.data_offset, batch.data, parse, EventType::CpuSample);
-            WriteError::Read(error)
+        read.map_err(|unread| {
+            let damage = table_damage(batch.data_offset, batch.data, unread, EventType::CpuSample);
+            WriteError::Read(damage.error)
         })
     }
 }
