@@ -186,17 +186,28 @@ impl Totals {
         self.0[Self::GC_ASSIST] = self.0[Self::GC_ASSIST].saturating_add(nanoseconds);
     }
 
+    /// Takes away what was counted when the totals of a goroutine were these.
+    #[inline]
+    pub(crate) fn subtract(&mut self, earlier: &Self) {
+        self.0.iter_mut().zip(earlier.0).for_each(|(total, earlier)| *total = total.saturating_sub(earlier));
+    }
+
     /// What came since the totals of a goroutine were these.
     #[inline]
     pub(crate) fn since(&self, earlier: &Self) -> Anatomy {
-        let mut times = self.0;
-        times.iter_mut().zip(earlier.0).for_each(|(total, earlier)| *total = total.saturating_sub(earlier));
-        let [running, runnable, syscall, waiting_for @ .., gc_assist] = times;
-        Anatomy { running, runnable, syscall, waiting_for, gc_assist }
+        let mut times = *self;
+        times.subtract(earlier);
+        times.into()
     }
 }
 
-crate::saved::saved!(Anatomy { running, runnable, syscall, waiting_for, gc_assist });
+impl From<Totals> for Anatomy {
+    #[inline]
+    fn from(Totals([running, runnable, syscall, waiting_for @ .., gc_assist]): Totals) -> Self {
+        Self { running, runnable, syscall, waiting_for, gc_assist }
+    }
+}
+
 crate::saved::saved!(Totals { 0 });
 crate::saved::saved_enum!(Doing {
     0 => Running,

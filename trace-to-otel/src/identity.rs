@@ -98,11 +98,21 @@ pub(crate) struct Placed {
 }
 
 /// What is known of a span's identity by itself: without its local parent, whose own context may still change.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Identity {
     /// The id of the trace whose root the span is, if it is one.
     root_trace_id: TraceId,
     span_id: SpanId,
+    /// Whether the fork put it on the wire, so that both ids are its own whatever its parent is: it is the root of a trace where
+    /// that one is not known.
+    is_on_wire: bool,
+    /// What the program wrote down of it: of very few spans.
+    told: Option<Box<Told>>,
+}
+
+/// What a program wrote down of a span.
+#[derive(Clone, Debug, Default)]
+struct Told {
     own: Option<Own>,
     remote_parent: Option<TraceParent>,
 }
@@ -111,30 +121,27 @@ pub(crate) struct Identity {
 enum Own {
     Context(TraceParent),
     SpanId(SpanId),
-    /// As the fork put it on the wire, as far as it did. The span is the root of its own trace where that is not known.
-    Wire(WireIds),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct WireIds {
-    trace_id: Option<TraceId>,
-    span_id: Option<SpanId>,
 }
 
 impl Identity {
     pub(crate) fn new(facts: &Facts) -> Self {
-        Self { root_trace_id: facts.trace_id(), span_id: facts.span_id(), own: None, remote_parent: None }
+        Self { root_trace_id: facts.trace_id(), span_id: facts.span_id(), is_on_wire: false, told: None }
     }
 
     /// The identity of a span whose local parent is known to have a context, and will always have one: it is the root
     /// of no trace, and which one that would be need not be found out.
     pub(crate) fn of_child(facts: &Facts, parent: SpanContext) -> Self {
-        Self { root_trace_id: parent.trace_id, span_id: facts.span_id(), own: None, remote_parent: None }
+        Self { root_trace_id: parent.trace_id, span_id: facts.span_id(), is_on_wire: false, told: None }
     }
 
     /// The same span, as the fork's wire names it: other processes know it by that.
     pub(crate) fn with_wire(self, trace_id: Option<TraceId>, span_id: Option<SpanId>) -> Self {
-        Self { own: Some(Own::Wire(WireIds { trace_id, span_id })), ..self }
+        Self {
+            root_trace_id: trace_id.unwrap_or(self.root_trace_id),
+            span_id: span_id.unwrap_or(self.span_id),
+            is_on_wire: true,
+            ..self
+        }
     }
 
     /// The same span; its trace, if it turns out to be the root of one.
@@ -144,32 +151,33 @@ impl Identity {
 
     /// Whether the program wrote down the span's context, as an SDK does that exports the span itself.
     pub(crate) fn is_written_down(&self) -> bool {
-        matches!(self.own, Some(Own::Context(_) | Own::SpanId(_)))
+        self.told.as_ref().is_some_and(|told| told.own.is_some())
     }
 
     /// Takes what a log of the span says. The first one counts, as children may have been told it already; says
     /// whether this is it.
     pub(crate) fn learn(&mut self, said: LogContext) -> bool {
-        let (place, own) = match said {
-            LogContext::RemoteParent(parent) => {
-                let is_first = self.remote_parent.is_none();
-                self.remote_parent.get_or_insert(parent);
-                return is_first;
-            }
-            LogContext::Own(context) => (&mut self.own, Own::Context(context)),
-            LogContext::OwnSpanId(id) => (&mut self.own, Own::SpanId(id)),
-            _ => return false,
-        };
-        let is_first = place.is_none();
-        place.get_or_insert(own);
-        is_first
+        match said {
+            LogContext::RemoteParent(parent) => get_first(&mut self.told_mut().remote_parent, parent),
+            _ if self.is_on_wire => false,
+            LogContext::Own(context) => get_first(&mut self.told_mut().own, Own::Context(context)),
+            LogContext::OwnSpanId(id) => get_first(&mut self.told_mut().own, Own::SpanId(id)),
+            _ => false,
+        }
+    }
+
+    fn told_mut(&mut self) -> &mut Told {
+        self.told.get_or_insert_default()
+    }
+
+    fn remote_parent(&self) -> Option<SpanContext> {
+        self.told.as_ref()?.remote_parent.map(SpanContext::from)
     }
 
     /// The span's place under its local parent, if it has one.
     pub(crate) fn place(&self, local_parent: Option<SpanContext>) -> Placed {
         let context = self.context(local_parent);
-        if let Some(remote) = self.remote_parent {
-            let remote = SpanContext::from(remote);
+        if let Some(remote) = self.remote_parent() {
             if remote.trace_id == context.trace_id {
                 let link = local_parent.filter(|parent| parent.span_id != remote.span_id);
                 return Placed { context, parent: Some(as_parent(remote, true)), link };
@@ -186,21 +194,23 @@ impl Identity {
     }
 
     fn context(&self, local_parent: Option<SpanContext>) -> SpanContext {
-        let span_id = match self.own {
+        let span_id = match self.told.as_ref().and_then(|told| told.own) {
             Some(Own::Context(own)) => return own.into(),
-            Some(Own::Wire(WireIds { trace_id, span_id })) => {
-                let trace_id = trace_id.unwrap_or(self.root_trace_id);
-                let span_id = span_id.unwrap_or(self.span_id);
-                return SpanContext { trace_id, span_id, flags: TraceFlags::SAMPLED };
-            }
             Some(Own::SpanId(id)) => id,
             None => self.span_id,
         };
-        match self.remote_parent.map(SpanContext::from).or(local_parent) {
+        match self.remote_parent().or(local_parent).filter(|_| !self.is_on_wire) {
             Some(parent) => SpanContext { span_id, ..parent },
             None => SpanContext { trace_id: self.root_trace_id, span_id, flags: TraceFlags::SAMPLED },
         }
     }
+}
+
+/// Puts a value where none is. Says whether none was.
+fn get_first<T>(place: &mut Option<T>, value: T) -> bool {
+    let is_first = place.is_none();
+    place.get_or_insert(value);
+    is_first
 }
 
 fn as_parent(context: SpanContext, is_remote: bool) -> Parent {
@@ -213,6 +223,6 @@ impl From<TraceParent> for SpanContext {
     }
 }
 
-crate::saved::saved!(Identity { root_trace_id, span_id, own, remote_parent });
-crate::saved::saved_enum!(Own { 0 => Context(context), 1 => SpanId(id), 2 => Wire(wire) });
-crate::saved::saved!(WireIds { trace_id, span_id });
+crate::saved::saved!(Identity { root_trace_id, span_id, is_on_wire, told });
+crate::saved::saved!(Told { own, remote_parent });
+crate::saved::saved_enum!(Own { 0 => Context(context), 1 => SpanId(id) });

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmap\0\x07";
+const MAGIC: [u8; 8] = *b"gtrmap\0\x08";
 
 /// Turns the events of a trace into spans.
 ///

@@ -6,7 +6,7 @@ use go_trace_context::SpanId;
 
 use crate::{
     identity::SpanContext,
-    known::span::{Links, LocalParent, Open, SectionKey},
+    known::span::{LocalParent, Open, OpenSpan, SectionKey},
 };
 
 /// Sections that were taken away. Whoever has one for its parent, or a link to it, finds out when that matters: to look for
@@ -45,10 +45,10 @@ impl Dropped {
         parent
     }
 
-    /// Takes links to them away.
-    pub(crate) fn unlink(&self, links: &mut Links) {
-        if !self.is_empty() {
-            links.to.retain(|link| !self.ids.contains(&link.span_id));
+    /// Takes links to them away from a span.
+    pub(crate) fn unlink(&self, span: &mut OpenSpan) {
+        if let Some(details) = span.details.get_mut().filter(|_| !self.is_empty()) {
+            details.links.to.retain(|link| !self.ids.contains(&link.span_id));
         }
     }
 }

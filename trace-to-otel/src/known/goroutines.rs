@@ -15,7 +15,7 @@ use crate::{
     anatomy::{Anatomy, Doing, Totals, Waiting},
     clock::nanoseconds,
     identity::SpanContext,
-    known::span::{LocalParent, Meanwhile, Open, OpenSpan},
+    known::span::{LocalParent, Open, OpenSpan},
     near::{Near, Number},
     saved::{Input, Saved},
 };
@@ -228,7 +228,7 @@ impl Goroutines {
         if goroutine.open.len() < DEEPEST {
             let (start, totals) = goroutine.totals_at(span.start);
             span.start = start;
-            span.meanwhile = Meanwhile::From(*totals);
+            span.meanwhile.begin(totals);
             goroutine.open.push(Nested { span: open, context: span.placed(span.parent.context).context });
         }
     }

@@ -224,14 +224,14 @@ impl OpenSpans {
         let ranges = ranges.open.values_mut().map(|range| &mut *range.span);
         for span in sections.chain(self.tasks.open.values_mut()).chain(ranges) {
             span.parent = dropped.outside(span.parent);
-            dropped.unlink(&mut span.links);
+            dropped.unlink(span);
         }
         goroutines.recreate(|created| dropped.outside(created));
     }
 
     /// How many events all spans hold.
     pub(crate) fn pending_events(&self) -> usize {
-        let events = self.sections.values().map(|section| section.span.notes.events.len()).sum::<usize>();
+        let events = self.sections.values().map(|section| section.span.details.event_count()).sum::<usize>();
         events + self.tasks.pending_events()
     }
 }

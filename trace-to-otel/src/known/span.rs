@@ -12,6 +12,7 @@ use crate::{
     clock::WallOffset,
     identity::{Facts, Identity, Placed, SpanContext},
     near::Number,
+    saved::{Input, Saved},
     span::{Link, SpanEvent, SpanKind},
     text::CodeLocation,
 };
@@ -33,10 +34,46 @@ pub(crate) struct OpenSpan {
     pub(crate) place: Place,
     pub(crate) parent: LocalParent,
     pub(crate) meanwhile: Meanwhile,
-    /// When its goroutine ended without ending it.
-    pub(crate) abandoned: Option<Time>,
+    pub(crate) details: Rare,
+}
+
+/// What few spans have, in memory of its own, which is kept once it is there.
+#[derive(Debug, Default)]
+pub(crate) struct Rare(Option<Box<Details>>);
+
+/// What is kept of a span beside what every span has.
+#[derive(Debug, Default)]
+pub(crate) struct Details {
     pub(crate) notes: Notes,
     pub(crate) links: Links,
+    /// When its goroutine ended without ending it.
+    pub(crate) abandoned: Option<Time>,
+    /// The stack that it began with.
+    pub(crate) stack: Option<Arc<str>>,
+}
+
+impl Rare {
+    pub(crate) fn get(&self) -> Option<&Details> {
+        self.0.as_deref()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> Option<&mut Details> {
+        self.0.as_deref_mut()
+    }
+
+    /// The details, made if there are none.
+    pub(crate) fn make(&mut self) -> &mut Details {
+        self.0.get_or_insert_default()
+    }
+
+    /// How many events there are.
+    pub(crate) fn event_count(&self) -> usize {
+        self.get().map_or(0, |details| details.notes.events.len())
+    }
+
+    pub(crate) fn abandoned(&self) -> Option<Time> {
+        self.get()?.abandoned
+    }
 }
 
 /// Where a span began, as far as the trace tells.
@@ -45,7 +82,6 @@ pub(crate) struct Place {
     pub(crate) goroutine: Option<GoroutineId>,
     pub(crate) thread: Option<ThreadId>,
     pub(crate) code: Option<Arc<CodeLocation>>,
-    pub(crate) stack: Option<Arc<str>>,
 }
 
 /// What happened in a span.
@@ -53,6 +89,12 @@ pub(crate) struct Place {
 pub(crate) struct Notes {
     pub(crate) events: Vec<SpanEvent>,
     pub(crate) dropped: u32,
+}
+
+impl Notes {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.dropped == 0
+    }
 }
 
 /// What a log is written to.
@@ -71,6 +113,10 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.to.is_empty() && self.dropped == 0
+    }
+
     /// Adds a link, unless it is there already or there are too many: says whether it was dropped.
     pub(crate) fn add(&mut self, link: Link, most: usize) -> bool {
         if self.to.contains(&link) {
@@ -87,15 +133,106 @@ impl Links {
 }
 
 /// What is known of a goroutine's time within a span.
+#[derive(Debug, Default)]
+pub(crate) struct Meanwhile {
+    known: Known,
+    /// In memory of their own, which is kept once it is there: of very many spans only the outer ones are bound to a goroutine.
+    totals: Option<Box<Totals>>,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Meanwhile {
+enum Known {
     /// The span is not bound to a goroutine.
     #[default]
-    Unknown,
+    Nothing,
     /// The goroutine's totals when the span began.
-    From(Totals),
-    /// The goroutine has ended, and the span has not.
-    All(Anatomy),
+    Begin,
+    /// What the goroutine did in all: it has ended, and the span has not.
+    All,
+}
+
+impl Meanwhile {
+    /// The span begins when its goroutine's totals are these.
+    pub(crate) fn begin(&mut self, totals: &Totals) {
+        self.known = Known::Begin;
+        match &mut self.totals {
+            Some(begin) => **begin = *totals,
+            None => self.totals = Some(Box::new(*totals)),
+        }
+    }
+
+    /// The goroutine ends with these totals, and the span has not.
+    fn end(&mut self, totals: &Totals) {
+        if let (Known::Begin, Some(known)) = (self.known, &mut self.totals) {
+            let begin = core::mem::replace(&mut **known, *totals);
+            known.subtract(&begin);
+            self.known = Known::All;
+        }
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.known = Known::Nothing;
+    }
+
+    /// The goroutine's totals when the span began, if it has not ended.
+    pub(crate) fn since(&self) -> Option<&Totals> {
+        self.totals.as_deref().filter(|_| matches!(self.known, Known::Begin))
+    }
+
+    /// What the goroutine did in all, if it has ended.
+    pub(crate) fn all(&self) -> Option<Anatomy> {
+        self.totals.as_deref().filter(|_| matches!(self.known, Known::All)).map(|&totals| totals.into())
+    }
+}
+
+/// As the totals that mean something.
+impl Saved for Meanwhile {
+    fn save(&self, out: &mut Vec<u8>) {
+        self.known.save(out);
+        if let (Known::Begin | Known::All, Some(totals)) = (self.known, &self.totals) {
+            totals.save(out);
+        }
+    }
+
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        let known = Known::load(input)?;
+        let totals = match known {
+            Known::Nothing => None,
+            Known::Begin | Known::All => Some(Saved::load(input)?),
+        };
+        Some(Self { known, totals })
+    }
+}
+
+/// As none where there is nothing in them.
+impl Saved for Rare {
+    fn save(&self, out: &mut Vec<u8>) {
+        let details = self.get().filter(|details| !details.is_empty());
+        details.is_some().save(out);
+        if let Some(details) = details {
+            details.save(out);
+        }
+    }
+
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        Saved::load(input).map(Self)
+    }
+}
+
+impl Details {
+    fn is_empty(&self) -> bool {
+        let Self { notes, links, abandoned, stack } = self;
+        notes.is_empty() && links.is_empty() && abandoned.is_none() && stack.is_none()
+    }
+
+    /// Forgets everything but the memory.
+    pub(crate) fn clear(&mut self) {
+        let Self { notes, links, abandoned, stack } = self;
+        notes.events.clear();
+        links.to.clear();
+        (notes.dropped, links.dropped) = (0, 0);
+        (*abandoned, *stack) = (None, None);
+    }
 }
 
 /// An open region or operation: the how many-th of all. The key of one that has ended is never another's.
@@ -152,32 +289,32 @@ impl OpenSpan {
             task,
             place,
             parent: LocalParent::default(),
-            meanwhile: Meanwhile::Unknown,
-            abandoned: None,
-            notes: Notes::default(),
-            links: Links::default(),
+            meanwhile: Meanwhile::default(),
+            details: Rare::default(),
         }
     }
 
     /// Where logs of the span go.
     pub(crate) fn annotate(&mut self) -> Annotated<'_> {
-        Annotated { identity: &mut self.identity, wall: self.wall, notes: &mut self.notes }
+        Annotated { identity: &mut self.identity, wall: self.wall, notes: &mut self.details.make().notes }
     }
 
     /// Takes over what was noted by another clock before the span was known.
     pub(crate) fn take_over(&mut self, notes: Notes, wall: WallOffset) {
-        self.notes = notes;
-        for event in &mut self.notes.events {
+        if notes.is_empty() {
+            return;
+        }
+        let own = &mut self.details.make().notes;
+        *own = notes;
+        for event in &mut own.events {
             event.time = self.wall.instead_of(wall, event.time);
         }
     }
 
     /// Takes note that the span was over at some time, with these totals of its goroutine, although it has not ended.
     pub(crate) fn abandon(&mut self, time: Time, totals: &Totals) {
-        self.abandoned = Some(time);
-        if let Meanwhile::From(start) = self.meanwhile {
-            self.meanwhile = Meanwhile::All(totals.since(&start));
-        }
+        self.details.make().abandoned = Some(time);
+        self.meanwhile.end(totals);
     }
 
     /// The span's place, by what its local parent is called.
@@ -211,14 +348,25 @@ crate::saved::saved!(OpenSpan {
     place,
     parent,
     meanwhile,
-    abandoned,
-    notes,
-    links
+    details,
 });
-crate::saved::saved!(Place { goroutine, thread, code, stack });
+crate::saved::saved!(Details { notes, links, abandoned, stack });
+crate::saved::saved!(Place { goroutine, thread, code });
 crate::saved::saved!(Notes { events, dropped });
 crate::saved::saved!(Links { to, dropped });
 crate::saved::saved!(SectionKey { 0 });
 crate::saved::saved_enum!(Open { 0 => Task(id), 1 => Section(key) });
 crate::saved::saved!(LocalParent { span, context, is_over });
-crate::saved::saved_enum!(Meanwhile { 0 => Unknown, 1 => From(totals), 2 => All(anatomy) });
+crate::saved::saved_enum!(Known { 0 => Nothing, 1 => Begin, 2 => All });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be hundreds of thousands.
+    #[test]
+    fn what_is_kept_of_a_span_is_small() {
+        let size = size_of::<OpenSpan>();
+        assert!(size <= 208, "{size} bytes, of them {} for who it is", size_of::<Identity>());
+    }
+}

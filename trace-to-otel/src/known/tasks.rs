@@ -103,8 +103,8 @@ impl Tasks {
 
     /// How many events of tasks there are.
     pub(crate) fn pending_events(&self) -> usize {
-        let mentioned = self.mentioned.values().map(|mentioned| &mentioned.notes);
-        self.open.values().map(|span| &span.notes).chain(mentioned).map(|notes| notes.events.len()).sum()
+        let mentioned = self.mentioned.values().map(|mentioned| mentioned.notes.events.len());
+        self.open.values().map(|span| span.details.event_count()).chain(mentioned).sum()
     }
 
     pub(crate) fn knows(&self, task: TaskId) -> bool {

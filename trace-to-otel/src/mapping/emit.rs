@@ -37,17 +37,17 @@ impl Mapping {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         ending.is_clamped |= nanoseconds(ending.time, span.start) > MOST_DISAGREEMENT;
-        self.pending_events -= span.notes.events.len();
+        self.pending_events -= span.details.event_count();
         let is_clamped = span.is_start_clamped || ending.is_clamped;
         span.parent = self.open.dropped.outside(span.parent);
-        self.open.dropped.unlink(&mut span.links);
+        self.open.dropped.unlink(&mut span);
         let placed = span.placed(self.open.final_parent_context(&span.parent));
         if !placed.context.flags.is_sampled() && !self.options.unsampled {
             self.counters.unsampled_spans += 1;
             return Ok(());
         }
-        if let Some(logs) = self.log_sink(sink) {
-            self.hand_on_logs(&mut span.notes, placed.context, logs)?;
+        if let (Some(details), Some(logs)) = (span.details.get_mut(), self.log_sink(sink)) {
+            self.hand_on_logs(&mut details.notes, placed.context, logs)?;
         }
         if span.identity.is_written_down() && !self.options.written_contexts {
             return self.suppress(&span, placed.context, anatomy, ending, sink);
@@ -122,7 +122,7 @@ impl Mapping {
             return Ok(());
         };
         let id = Attribute::new(attribute::SUPPRESSED_SPAN_ID, &*context.span_id.to_string());
-        ancestor.notes.events.push(SpanEvent {
+        ancestor.details.make().notes.events.push(SpanEvent {
             time: ancestor.wall.unix_time(ending.time),
             name: ANATOMY.into(),
             attributes: core::iter::once(id).chain(times).collect(),
@@ -143,7 +143,9 @@ impl Mapping {
         let limits = &self.options.limits;
         let has_room = self.pending_events < limits.pending_events;
         self.open.span_mut(next).filter(|span| {
-            has_room && !span.identity.is_written_down() && span.notes.events.len() < limits.events_per_span
+            has_room
+                && !span.identity.is_written_down()
+                && span.details.event_count() < limits.events_per_span
         })
     }
 }

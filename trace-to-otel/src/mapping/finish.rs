@@ -12,7 +12,7 @@ use crate::{
     attribute,
     form::{Ending, Form, Missing},
     identity::Placed,
-    known::span::OpenSpan,
+    known::span::{Details, OpenSpan},
     span::{Attribute, Span, Value},
 };
 
@@ -45,14 +45,16 @@ impl OpenSpan {
         attributes.finish();
         span.dropped_attributes = 0;
         span.anatomy = anatomy;
-        core::mem::swap(&mut span.events, &mut self.notes.events);
-        span.dropped_events = self.notes.dropped;
-        core::mem::swap(&mut span.links, &mut self.links.to);
+        (span.dropped_events, span.dropped_links) = (0, 0);
+        if let Some(Details { notes, links, .. }) = self.details.get_mut() {
+            core::mem::swap(&mut span.events, &mut notes.events);
+            core::mem::swap(&mut span.links, &mut links.to);
+            (span.dropped_events, span.dropped_links) = (notes.dropped, links.dropped);
+        }
         if let Some(link) = placed.link {
             span.links.retain(|other| other.context() != link);
             span.links.insert(0, link.into());
         }
-        span.dropped_links = self.links.dropped;
         span.status = form.status;
     }
 
@@ -74,7 +76,7 @@ impl OpenSpan {
         if let Some(ThreadId(id)) = self.place.thread {
             attributes.integer(attribute::THREAD_ID, id);
         }
-        if let Some(stack) = self.place.stack.take() {
+        if let Some(stack) = self.details.get_mut().and_then(|details| details.stack.take()) {
             attributes.text(CODE_STACKTRACE, stack);
         }
         let clamped = match (self.is_start_clamped, ending.is_clamped) {

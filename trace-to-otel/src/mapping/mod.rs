@@ -154,12 +154,19 @@ impl Mapping {
             goroutine: self.goroutine(event),
             thread: event.thread(),
             code: self.code.of_top_user_frame(event.stack()),
-            stack: self.options.stacks.then(|| self.code.stack_trace(event.stack()?)).flatten(),
         };
         let begin = (event.raw_time(), self.timeline.wall());
         let mut span = self.spare.begin(identity, name, begin, task, place);
         span.is_start_clamped = event.is_time_assumed();
+        self.keep_stack(&mut span, event);
         span
+    }
+
+    /// Keeps the stack that a span begins with, where that is wanted.
+    pub(crate) fn keep_stack(&mut self, span: &mut OpenSpan, event: &Event<'_>) {
+        if self.options.stacks {
+            span.details.make().stack = event.stack().and_then(|stack| self.code.stack_trace(stack));
+        }
     }
 
     /// A span that begins at some time on some wall clock, of which everything else is known already.

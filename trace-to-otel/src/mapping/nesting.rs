@@ -13,7 +13,7 @@ use crate::{
         goroutines::Nested,
         regions::MOST_LOOSE,
         sections::What,
-        span::{LocalParent, Meanwhile, Notes, Open, OpenSpan, SectionKey},
+        span::{LocalParent, Notes, Open, OpenSpan, SectionKey},
         stacks::OpenCall,
         tasks::Mentioned,
     },
@@ -29,10 +29,10 @@ impl Mapping {
     /// Takes a span from its goroutine. Gives what that did meanwhile, if the span has not ended elsewhere.
     pub(crate) fn unbind(&mut self, span: &OpenSpan, open: Open, ending: &mut Ending) -> Option<Anatomy> {
         let is_cut = ending.missing == Some(Missing::End);
-        if let Meanwhile::All(anatomy) = span.meanwhile {
+        if let Some(anatomy) = span.meanwhile.all() {
             return Some(anatomy).filter(|_| is_cut);
         }
-        let Meanwhile::From(start) = &span.meanwhile else { return None };
+        let start = span.meanwhile.since()?;
         let id = span.place.goroutine?;
         if !is_cut && ending.goroutine != Some(id) {
             self.goroutines.close(id, open);
@@ -123,7 +123,7 @@ impl Mapping {
         if let Some(goroutine) = section.span.place.goroutine {
             self.goroutines.close(goroutine, Open::Section(key));
         }
-        self.pending_events -= section.span.notes.events.len();
+        self.pending_events -= section.span.details.event_count();
         match &section.what {
             What::Region => self.regions.closed(),
             What::Operation(operation) => self.operations.closed(key, operation),
@@ -145,7 +145,7 @@ impl Mapping {
     ) -> Result<(), S::Error> {
         self.remember_unfinished(key);
         // What its goroutine has not ended was over with the goroutine at the latest.
-        let abandoned = self.open.section(key).and_then(|section| section.span.abandoned);
+        let abandoned = self.open.section(key).and_then(|section| section.span.details.abandoned());
         let ending = Ending { time: abandoned.unwrap_or(ending.time), ..ending };
         self.end_section(key, ending, What::unfinished, sink)
     }
@@ -209,7 +209,7 @@ impl Mapping {
     ) -> Result<(), S::Error> {
         let open = &self.open;
         let (abandoned, others) = self.regions.loose.iter().partition::<Vec<SectionKey>, _>(|&&key| {
-            let is_one = |span: &OpenSpan| span.task == task && span.abandoned.is_some();
+            let is_one = |span: &OpenSpan| span.task == task && span.details.abandoned().is_some();
             open.section(key).is_some_and(|section| is_one(&section.span))
         });
         if abandoned.is_empty() {
@@ -224,7 +224,8 @@ impl Mapping {
     pub(crate) fn note_overlap(&mut self, span: &OpenSpan) {
         for (_, range) in self.ranges.open.iter_mut().take_while(|(key, _)| key.kind.is_wide()) {
             let context = span.placed(span.parent.context).context;
-            let is_dropped = range.span.links.add(Link::from(context), self.options.limits.links_per_span);
+            let is_dropped =
+                range.span.details.make().links.add(Link::from(context), self.options.limits.links_per_span);
             self.counters.dropped_links += u64::from(is_dropped);
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     clock::WallOffset,
     form::{Ending, Form},
     identity::{Identity, Placed},
-    known::span::{LocalParent, Meanwhile, OpenSpan, Place},
+    known::span::{LocalParent, OpenSpan, Place},
     sink::Sinks,
     span::{Scope, Span, SpanKind},
 };
@@ -48,7 +48,7 @@ impl Spare {
         let Some(mut span) = self.open.pop() else {
             return Box::new(OpenSpan::new(identity, name, (start, wall), task, place));
         };
-        // Its events and links are none, and stay.
+        // Its details are none, and stay.
         span.identity = identity;
         span.name = name;
         span.kind = SpanKind::Internal;
@@ -58,10 +58,7 @@ impl Spare {
         span.task = task;
         span.place = place;
         span.parent = LocalParent::default();
-        span.meanwhile = Meanwhile::Unknown;
-        span.abandoned = None;
-        span.notes.dropped = 0;
-        span.links.dropped = 0;
+        span.meanwhile.forget();
         span
     }
 
@@ -78,12 +75,17 @@ impl Spare {
         let finished = &mut self.finished[form.scope.index() % Scope::COUNT];
         span.finish_into(finished, form, placed, anatomy, ending);
         let taken = sink.lend_span(finished);
-        core::mem::swap(&mut span.notes.events, &mut finished.events);
-        core::mem::swap(&mut span.links.to, &mut finished.links);
-        let parts = span.notes.events.capacity().max(span.links.to.capacity());
+        let mut parts = 0;
+        if let Some(details) = span.details.get_mut() {
+            core::mem::swap(&mut details.notes.events, &mut finished.events);
+            core::mem::swap(&mut details.links.to, &mut finished.links);
+            details.clear();
+            parts = details.notes.events.capacity().max(details.links.to.capacity());
+        } else {
+            finished.events.clear();
+            finished.links.clear();
+        }
         if self.open.len() < MOST_SPARE && parts <= MOST_PARTS {
-            span.notes.events.clear();
-            span.links.to.clear();
             self.open.push(span);
         }
         taken

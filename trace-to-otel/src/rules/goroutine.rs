@@ -149,14 +149,15 @@ fn add_state_event(mapping: &mut Mapping, open: Open, time: Time, from: Doing, t
     }
     let Some(span) = mapping.open.span_mut(open) else { return };
     let has_room = mapping.pending_events < mapping.options.limits.pending_events;
-    if span.notes.events.len() >= mapping.options.limits.events_per_span || !has_room {
-        span.notes.dropped = span.notes.dropped.saturating_add(1);
+    let time = span.wall.unix_time(time);
+    let notes = &mut span.details.make().notes;
+    if notes.events.len() >= mapping.options.limits.events_per_span || !has_room {
+        notes.dropped = notes.dropped.saturating_add(1);
         mapping.counters.dropped_events += 1;
         return;
     }
     mapping.pending_events += 1;
-    let time = span.wall.unix_time(time);
-    span.notes.events.push(SpanEvent { time, name: STATE_EVENT.into(), attributes });
+    notes.events.push(SpanEvent { time, name: STATE_EVENT.into(), attributes });
 }
 
 /// A generation says that a goroutine is there.
@@ -212,7 +213,7 @@ fn link_to_waker(mapping: &mut Mapping, woken: Open, event: &Event<'_>) {
     let Some(context) = mapping.open.context_of(waker) else { return };
     let most = mapping.options.limits.links_per_span;
     if let Some(span) = mapping.open.span_mut(woken) {
-        let is_dropped = span.links.add(context.into(), most);
+        let is_dropped = span.details.make().links.add(context.into(), most);
         mapping.counters.dropped_links += u64::from(is_dropped);
     }
 }

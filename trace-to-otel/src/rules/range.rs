@@ -84,7 +84,10 @@ fn begin(mapping: &mut Mapping, event: &Event<'_>, key: Key, kind: RangeKind<'_>
         Owner::Goroutine(id) => Some(id),
         _ => None,
     };
-    span.links = overlapped(mapping, key, event.goroutine());
+    let links = overlapped(mapping, key, event.goroutine());
+    if !links.is_empty() {
+        span.details.make().links = links;
+    }
     mapping.ranges.open.insert(key, OpenRange { span, lacks_start });
 }
 

@@ -13,7 +13,7 @@ use crate::{
     identity::Identity,
     known::{
         sections::What,
-        span::{LocalParent, Meanwhile, Open, Place, SectionKey},
+        span::{LocalParent, Open, Place, SectionKey},
         stacks::OpenCall,
     },
     mapping::Mapping,
@@ -367,13 +367,9 @@ fn begin(
         true if mapping.goroutines.may_be_older(goroutine) => mapping.timeline.beginning(),
         _ => (start.estimate, mapping.timeline.wall()),
     };
-    let place = Place {
-        goroutine: Some(goroutine),
-        thread: event.thread(),
-        code: None,
-        stack: mapping.options.stacks.then(|| mapping.code.stack_trace(event.stack()?)).flatten(),
-    };
+    let place = Place { goroutine: Some(goroutine), thread: event.thread(), code: None };
     let mut span = mapping.begin_span(identity, "".into(), begin, TaskId::BACKGROUND, place);
+    mapping.keep_stack(&mut span, event);
     span.parent = parent;
     let database = Arc::clone(&mapping.options.db_system_name);
     let call = OpenCall::new(kind, was_there, start, database);
@@ -382,7 +378,7 @@ fn begin(
     if was_there {
         // What the goroutine did before the trace nobody knows.
         if let Some(section) = mapping.open.section_mut(key) {
-            section.span.meanwhile = Meanwhile::Unknown;
+            section.span.meanwhile.forget();
         }
     }
     Some(key)

@@ -33,7 +33,7 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     let parent = parent_of(mapping, parent, mapping.goroutine(event));
     let mentioned = mapping.open.tasks.mentioned.remove(&task.id);
     let identity = match &mentioned {
-        Some(mentioned) => mentioned.identity,
+        Some(mentioned) => mentioned.identity.clone(),
         None => parent.child(&mapping.facts(&Scope::Task, event, task.id, true)),
     };
     let name = mapping.texts.name_by_id(task.name_id.map_or(0, |id| id.0), task.name, "(unnamed task)");
