@@ -56,6 +56,13 @@ fn stacks_tell_what_the_fork_does_not() {
     }
 }
 
+#[test]
+fn stacks_tell_nothing_where_scheduling_is_left_out() {
+    for truth in truths(&in_repository("testdata/fork")) {
+        stacks::check_without_scheduling(&Recording::of_truth(&truth));
+    }
+}
+
 /// There are more recordings than the repository has room for. Not everybody has them.
 #[test]
 fn recordings_beside_the_repository() {

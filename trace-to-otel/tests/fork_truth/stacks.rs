@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use go_trace_context::SpanId;
-use go_trace_format::Category;
+use go_trace_format::{Category, Event};
 use trace_to_otel::{MapperOptions, Scope, Span, SpanKind, Value};
 
 use crate::recording::Recording;
@@ -33,6 +33,16 @@ pub(crate) fn check(recording: &Recording) {
         let is_found = hidden.iter().any(|span| is_by_stacks(span) && is_twin(request, span));
         assert!(is_found, "{}: hidden, and not found: {request:#?}", recording.name);
     }
+}
+
+/// Where a filter has left scheduling out, stacks say nothing: nobody knows whose they are.
+pub(crate) fn check_without_scheduling(recording: &Recording) {
+    let is_shown = |event: &Event<'_>| event.event_type().spec().category != Category::Core;
+    let mut silent = MapperOptions::default();
+    silent.stack_operations = false;
+    let told = recording.spans_of(silent, is_shown);
+    assert!(!told.is_empty(), "{}", recording.name);
+    assert_eq!(recording.spans_of(MapperOptions::default(), is_shown), told, "{}", recording.name);
 }
 
 /// Whether its goroutine did anything in it that an event tells: a request that is refused at once, such as one with a scheme that
