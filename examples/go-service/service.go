@@ -14,14 +14,19 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	_ "net/http/pprof" // serves itself
 	"net/url"
+	"runtime/trace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"example.com/go-service/journal"
 )
 
 type service struct {
-	journal  *journal
+	journal  *journal.Journal
 	database *sql.DB
 	server   *http.Server
 	client   *http.Client
@@ -29,15 +34,17 @@ type service struct {
 	echo     net.Listener
 	// A request to /wait is served until something comes.
 	entered, leave chan struct{}
+	// How many recordings have been asked for.
+	recordings atomic.Int64
 }
 
-func startService(j *journal, load string) (*service, error) {
+func startService(j *journal.Journal, address, load string) (*service, error) {
 	echo, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	go serveDatabase(echo)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +100,24 @@ func (s *service) handler() http.Handler {
 	mux.Handle("/timeout", http.TimeoutHandler(http.HandlerFunc(sleep), time.Second, ""))
 	mux.HandleFunc("/proxy", s.proxy)
 	mux.HandleFunc("/hijack", hijack)
+	mux.HandleFunc("/recording", s.recording)
+	mux.Handle("/debug/pprof/", http.DefaultServeMux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer s.journal.note("http_server", r.URL.Path)()
+		defer s.journal.NoteSince(time.Now(), "http_server", r.URL.Path)()
+		if r.URL.Path == "/debug/pprof/trace" {
+			s.recordings.Add(1)
+		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// recording tells which recording is under way, counted from 1; 0 for none.
+func (s *service) recording(w http.ResponseWriter, _ *http.Request) {
+	number := s.recordings.Load()
+	if !trace.IsEnabled() {
+		number = 0
+	}
+	fmt.Fprint(w, number)
 }
 
 func hello(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
@@ -142,7 +163,7 @@ func hijack(w http.ResponseWriter, r *http.Request) {
 func (s *service) query(w http.ResponseWriter, r *http.Request) {
 	for i := 0; i < 2; i++ {
 		var answer string
-		done := s.journal.note("sql", "QueryRowContext")
+		done := s.journal.Note("sql", "QueryRowContext")
 		row := s.database.QueryRowContext(r.Context(), "SELECT answer")
 		done()
 		if err := row.Scan(&answer); err != nil {
@@ -150,7 +171,7 @@ func (s *service) query(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	done := s.journal.note("sql", "ExecContext")
+	done := s.journal.Note("sql", "ExecContext")
 	_, err := s.database.ExecContext(r.Context(), "UPDATE answer")
 	done()
 	if err != nil {
@@ -177,7 +198,7 @@ func (s *service) proxy(w http.ResponseWriter, r *http.Request) {
 type noting struct{ s *service }
 
 func (n noting) RoundTrip(r *http.Request) (*http.Response, error) {
-	defer n.s.journal.note("http_client", r.URL.Path)()
+	defer n.s.journal.Note("http_client", r.URL.Path)()
 	return n.s.client.Transport.RoundTrip(r)
 }
 
@@ -191,7 +212,7 @@ func (s *service) request(path string, content io.Reader) {
 	if err != nil {
 		return
 	}
-	done := s.journal.note("http_client", path)
+	done := s.journal.Note("http_client", path)
 	response, err := s.client.Do(r)
 	done()
 	if err != nil {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use go_trace_format::{
-    Event, EventType, Stack,
+    Event, EventType,
     event::{GoroutineId, Operation, StackId, TaskId},
 };
 
@@ -158,13 +158,12 @@ pub(crate) fn status<S: Sinks + ?Sized>(
 pub(crate) fn is_created(mapping: &mut Mapping, event: &Event<'_>) {
     let &[id, stack, ..] = event.arguments() else { return };
     let Some(stack) = event.tables().stack(StackId(stack)) else { return };
-    if mapping.options.stack_operations && starts_handler(mapping, stack) {
-        mapping.stacks.expect(GoroutineId(id as i64), Progress::of_handler());
+    if !mapping.options.stack_operations {
+        return;
     }
-}
-
-fn starts_handler(mapping: &mut Mapping, stack: Stack<'_>) -> bool {
-    mapping.stacks.classes.starts_handler(stack)
+    if let Some(handler) = mapping.stacks.classes.handler_started_by(stack) {
+        mapping.stacks.expect(GoroutineId(id as i64), Progress::of_handler(handler));
+    }
 }
 
 /// The fork tells of an operation that begins, or of the end of one that it has not seen begin: it alone does. Of those
@@ -395,7 +394,7 @@ fn is_made_by_task(mapping: &Mapping, goroutine: GoroutineId, kind: Kind) -> boo
 fn parent_of(mapping: &Mapping, goroutine: GoroutineId, kind: Kind) -> LocalParent {
     match mapping.goroutines.innermost(goroutine) {
         Some(around) => mapping.open.nested_as_parent(around),
-        None if matches!(kind, Kind::HttpServer | Kind::RpcServer) => LocalParent::default(),
+        None if kind.is_server() => LocalParent::default(),
         None => mapping.creation_as_parent(goroutine),
     }
 }

@@ -7,7 +7,7 @@ use go_trace_format::Frame;
 use crate::{
     operations::Side,
     stacks::{
-        entries::{self, Kind},
+        entries::{self, Advance, Handler, Kind},
         function::Function,
     },
     text::CodeLocation,
@@ -48,6 +48,8 @@ pub(crate) struct Class {
     pub(crate) is_send: bool,
     /// Whether it waited to go on with sending, or helped the garbage collector: that is nothing that an operation does.
     pub(crate) is_passive: bool,
+    /// How far a call by gRPC was.
+    pub(crate) advance: Advance,
     /// Whether a query has been answered, and its rows are being read.
     pub(crate) is_query_over: bool,
     /// What the stack tells of a request whose handler a panic has unwound.
@@ -118,7 +120,8 @@ enum Mark {
     QueryOver,
     Sends,
     Passive,
-    StartsHandler,
+    Starts(Handler),
+    Advances(Advance),
     RoundTripper,
 }
 
@@ -150,9 +153,15 @@ impl Classifier {
         }
     }
 
-    /// Whether a goroutine that begins with this stack serves one request of HTTP/2.
-    pub(crate) fn starts_handler<'t>(&mut self, mut frames: impl Iterator<Item = Frame<'t>>) -> bool {
-        frames.any(|frame| self.meaning(frame.function.as_bytes()).mark == Mark::StartsHandler)
+    /// What a goroutine that begins with this stack serves, if it is created for one request.
+    pub(crate) fn handler_started_by<'t>(
+        &mut self,
+        mut frames: impl Iterator<Item = Frame<'t>>,
+    ) -> Option<Handler> {
+        frames.find_map(|frame| match self.meaning(frame.function.as_bytes()).mark {
+            Mark::Starts(handler) => Some(handler),
+            _ => None,
+        })
     }
 
     fn meaning(&mut self, function: &[u8]) -> Meaning {
@@ -197,9 +206,12 @@ fn mark_of(function: &str, parsed: Function<'_>) -> Mark {
         "internal/poll.(*pollDesc).waitWrite" => Mark::Passive,
         _ if entries::is_collector(parsed) => Mark::Passive,
         _ if entries::is_end_of_handler(parsed) => Mark::HandlerDone,
-        _ if entries::is_start_of_handler(parsed) => Mark::StartsHandler,
         _ if parsed.name == "RoundTrip" && !parsed.receiver.is_empty() => Mark::RoundTripper,
-        _ => Mark::None,
+        _ => match (entries::handler_started_by(parsed), entries::advance_in(parsed)) {
+            (Some(handler), _) => Mark::Starts(handler),
+            (None, Advance::None) => Mark::None,
+            (None, advance) => Mark::Advances(advance),
+        },
     }
 }
 
@@ -248,6 +260,7 @@ fn class_of(frames: &[(Frame<'_>, Meaning)]) -> Class {
             }
             Mark::HandlerDone => class.phase = Phase::HandlerDone,
             Mark::QueryOver => class.is_query_over = true,
+            Mark::Advances(advance) => class.advance = advance,
             Mark::Passive => class.is_passive = true,
             Mark::Sends => class.is_send |= index < SENDING_FRAMES,
             Mark::RoundTripper => class.is_in_round_tripper = true,

@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use go_trace_format::{Stack, event::StackId};
 
-use crate::stacks::class::{Class, Classifier, Verdict};
+use crate::stacks::{
+    class::{Class, Classifier, Verdict},
+    entries::Handler,
+};
 
 /// Ids of stacks are counted up. Below this one, they are looked up in a table.
 const MOST_IN_TABLE: usize = 1 << 16;
@@ -74,9 +77,9 @@ impl Classes {
         }
     }
 
-    /// Whether a goroutine that begins with this stack serves one request of HTTP/2.
-    pub(crate) fn starts_handler(&mut self, stack: Stack<'_>) -> bool {
-        self.classifier.starts_handler(stack.frames())
+    /// What a goroutine that begins with this stack serves, if it is created for one request.
+    pub(crate) fn handler_started_by(&mut self, stack: Stack<'_>) -> Option<Handler> {
+        self.classifier.handler_started_by(stack.frames())
     }
 
     fn known(&self, id: StackId) -> Number {

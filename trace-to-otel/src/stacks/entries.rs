@@ -37,6 +37,11 @@ impl Kind {
     /// How many kinds there are.
     pub(crate) const COUNT: usize = Self::Function as usize + 1;
 
+    /// Whether it is a request that a goroutine serves.
+    pub(crate) fn is_server(self) -> bool {
+        matches!(self, Self::HttpServer | Self::RpcServer)
+    }
+
     /// The kind of an operation that the fork tells of.
     pub(crate) fn of(operation: Operation) -> Option<Self> {
         Some(match operation {
@@ -259,23 +264,95 @@ pub(crate) fn is_dispatcher(function: Function<'_>) -> bool {
     }
 }
 
-/// What begins a goroutine that serves one request of HTTP/2 until it ends. Go: `http2.serverConn.runHandler`; before
-/// Go 1.22, and where it was inlined, the closures that call it.
-pub(crate) fn is_start_of_handler(function: Function<'_>) -> bool {
+/// What a goroutine serves that is created for one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handler {
+    /// A request of HTTP/2.
+    Http2,
+    /// A call by gRPC.
+    Rpc,
+}
+
+/// What a goroutine is for that begins in a function, if it serves one request until it ends. Go:
+/// `http2.serverConn.runHandler`; before Go 1.22, and where it was inlined, the closures that call it. gRPC: the closure in
+/// `grpc.Server.serveStreams` that calls `handleStream`.
+pub(crate) fn handler_started_by(function: Function<'_>) -> Option<Handler> {
     let (name, closure) = function.name.split_once('.').unwrap_or((function.name, ""));
     let is_wrapper = closure.starts_with("gowrap") || closure.starts_with("func");
-    is_server_of_http2(function)
-        && match name {
-            "runHandler" => closure.is_empty() || is_wrapper,
-            "scheduleHandler" | "processHeaders" => is_wrapper,
-            _ => false,
-        }
+    let is_of_http2 = match name {
+        "runHandler" => closure.is_empty() || is_wrapper,
+        "scheduleHandler" | "processHeaders" => is_wrapper,
+        _ => false,
+    };
+    let is_of_rpc = name == "serveStreams" && is_wrapper && function.receiver == "Server";
+    if is_of_http2 && is_server_of_http2(function) {
+        Some(Handler::Http2)
+    } else if is_of_rpc && is_package(function.package, "google.golang.org/grpc") {
+        Some(Handler::Rpc)
+    } else {
+        None
+    }
 }
 
 /// What is called where a handler of HTTP/2 is over, be it by a panic: what `runHandler` has deferred, or what that calls.
 pub(crate) fn is_end_of_handler(function: Function<'_>) -> bool {
     function.name == "handlerDone" && !function.receiver.is_empty()
         || is_server_of_http2(function) && function.name.starts_with("runHandler.func")
+}
+
+/// How far a call by gRPC is. A call goes on, from one to the next, and waits for an answer's headers once; a call at the same
+/// line that is less far is another one. Go: `grpc.ClientConn.Invoke`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Advance {
+    /// Nobody knows.
+    #[default]
+    None,
+    /// It finds a connection, and opens a stream.
+    Opens,
+    Sends,
+    /// It waits for the headers of the answer.
+    Waits,
+    Receives,
+    /// It does all of that again for the same call.
+    TriesAgain,
+}
+
+impl Advance {
+    /// Whether a call that is so far cannot come to `next`.
+    pub(crate) fn is_over_at(self, next: Self) -> bool {
+        match next {
+            Self::None | Self::TriesAgain => false,
+            Self::Waits => self >= next,
+            _ => self > next,
+        }
+    }
+
+    /// How far a call is that was so far, and has come to `next`.
+    pub(crate) fn then(self, next: Self) -> Self {
+        match next {
+            Self::None => self,
+            Self::TriesAgain => Self::None,
+            _ => next,
+        }
+    }
+}
+
+/// How far a call by gRPC is in a function.
+pub(crate) fn advance_in(function: Function<'_>) -> Advance {
+    let Function { package, receiver, name } = function;
+    match (receiver, name) {
+        ("", "newClientStream") if is_package(package, "google.golang.org/grpc") => Advance::Opens,
+        ("clientStream", _) if is_package(package, "google.golang.org/grpc") => match name {
+            "SendMsg" => Advance::Sends,
+            "RecvMsg" => Advance::Receives,
+            "retryLocked" => Advance::TriesAgain,
+            _ => Advance::None,
+        },
+        ("Stream" | "ClientStream", "waitOnHeader") if is_within(package, "google.golang.org/grpc") => {
+            Advance::Waits
+        }
+        _ => Advance::None,
+    }
 }
 
 /// Whether the garbage collector is at work, which a goroutine that allocates has to help or to start.
@@ -340,6 +417,15 @@ crate::saved::saved_enum!(Kind {
     12 => Function,
 });
 
+crate::saved::saved_enum!(Advance {
+    0 => None,
+    1 => Opens,
+    2 => Sends,
+    3 => Waits,
+    4 => Receives,
+    5 => TriesAgain,
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,19 +485,24 @@ mod tests {
     }
 
     #[test]
-    fn handlers_of_http2_begin_in_one_of_three() {
-        for (function, is_it) in [
-            ("net/http.(*http2serverConn).runHandler", true),
-            ("net/http.(*http2serverConn).scheduleHandler.gowrap1", true),
-            ("net/http.(*http2serverConn).processHeaders.gowrap2", true),
-            ("net/http.(*http2serverConn).processHeaders.func1", true),
-            ("net/http.(*http2serverConn).processHeaders", false),
-            ("net/http/internal/http2.(*serverConn).runHandler", true),
-            ("golang.org/x/net/http2.(*serverConn).scheduleHandler.gowrap1", true),
-            ("golang.org/x/net/http2.(*serverConn).readFrames", false),
-            ("net/http.(*conn).serve", false),
+    fn what_is_created_for_one_request_is_known_by_how_it_begins() {
+        const HTTP2: Option<Handler> = Some(Handler::Http2);
+        for (function, handler) in [
+            ("net/http.(*http2serverConn).runHandler", HTTP2),
+            ("net/http.(*http2serverConn).scheduleHandler.gowrap1", HTTP2),
+            ("net/http.(*http2serverConn).processHeaders.gowrap2", HTTP2),
+            ("net/http.(*http2serverConn).processHeaders.func1", HTTP2),
+            ("net/http.(*http2serverConn).processHeaders", None),
+            ("net/http/internal/http2.(*serverConn).runHandler", HTTP2),
+            ("golang.org/x/net/http2.(*serverConn).scheduleHandler.gowrap1", HTTP2),
+            ("golang.org/x/net/http2.(*serverConn).readFrames", None),
+            ("net/http.(*conn).serve", None),
+            ("google.golang.org/grpc.(*Server).serveStreams.func2.1", Some(Handler::Rpc)),
+            ("google.golang.org/grpc.(*Server).serveStreams", None),
+            ("google.golang.org/grpc.(*Server).serverWorker", None),
+            ("example.com/grpc.(*Server).serveStreams.func2.1", None),
         ] {
-            assert_eq!(is_start_of_handler(Function::parse(function)), is_it, "{function}");
+            assert_eq!(handler_started_by(Function::parse(function)), handler, "{function}");
         }
     }
 

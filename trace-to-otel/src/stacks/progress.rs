@@ -8,7 +8,7 @@ use crate::{
     clock::nanoseconds,
     stacks::{
         class::{Class, Found, Phase},
-        entries::Kind,
+        entries::{Advance, Handler, Kind},
     },
 };
 
@@ -31,7 +31,9 @@ enum Standing {
     Unseen,
     /// It serves one request of HTTP/2, and has not started to run.
     WillServe,
-    /// It serves one request of HTTP/2 until it ends.
+    /// It answers one call by gRPC, and has not started to run.
+    WillAnswer,
+    /// It serves one request until it ends.
     Serves,
     /// It has served it.
     HasServed,
@@ -52,6 +54,14 @@ struct Open {
     sends: [u64; MOST_SENDS],
     /// Whom the request was handed to that a client makes: the goroutine that writes to its connection.
     writer: Option<GoroutineId>,
+    /// How far it is, if it is a call by gRPC.
+    advance: Advance,
+    /// Since when it has been seen, but not to do anything by itself: the next call may have begun.
+    idle_since: Option<Time>,
+    /// Since when it has been seen, but not where it sends or takes the answer: where it sends again, the next call may have begun.
+    unsure_since: Option<Time>,
+    /// The stack by which it has begun to take the answer to what it sent last.
+    answer: Option<u64>,
     /// Whether what comes next is another operation, as a query whose rows are being read.
     is_over: bool,
     /// Whether the next event will tell by when it had begun at the latest.
@@ -168,6 +178,10 @@ impl Open {
             has_moved_on: false,
             sends: [0; MOST_SENDS],
             writer: None,
+            advance: Advance::None,
+            idle_since: None,
+            unsure_since: None,
+            answer: None,
             is_over: false,
             is_unsettled: false,
             rank: 0,
@@ -177,15 +191,25 @@ impl Open {
 
     fn is(&self, found: &Found) -> bool {
         // A goroutine serves one request at a time, whatever its connection was called from.
-        self.kind == found.kind && (self.kind == Kind::HttpServer || self.key == found.key)
+        self.kind == found.kind && (self.kind.is_server() || self.key == found.key)
     }
 
-    /// Whether the same call has come again: it does what it began with, or it sends once more.
-    fn is_repeated_by(&self, class: &Class, wakes: Option<GoroutineId>) -> bool {
-        let begins_anew = self.has_moved_on && self.first == Some(class.hash);
-        let sends_anew = class.is_send && self.latest != class.hash && self.sends.contains(&class.hash);
-        let comes_again = self.is_over || begins_anew || sends_anew;
-        self.kind != Kind::HttpServer && comes_again && !self.is_tried_again(wakes)
+    /// Where the same call has come again, as it does what it began with or sends once more: when the one before can have been
+    /// over at the earliest.
+    fn repeated_since(&self, class: &Class, moment: Moment) -> Option<Time> {
+        if self.kind.is_server() || self.is_tried_again(moment.wakes) {
+            return None;
+        }
+        let begins_anew = match self.kind {
+            Kind::RpcClient => self.advance.is_over_at(class.advance),
+            _ => self.is_over || self.has_moved_on && self.first == Some(class.hash),
+        };
+        let sends_anew = self.kind != Kind::RpcClient
+            && class.is_send
+            && self.latest != class.hash
+            && self.sends.contains(&class.hash);
+        let since = if begins_anew { self.idle_since } else { self.unsure_since };
+        (begins_anew || sends_anew).then(|| since.unwrap_or(moment.last))
     }
 
     /// Whether a client makes the same request by another connection: the next request would take the one that the former
@@ -195,11 +219,18 @@ impl Open {
     }
 
     /// Takes note of something that the goroutine did in it.
-    fn does(&mut self, class: &Class, wakes: Option<GoroutineId>, is_innermost: bool) {
+    fn does(&mut self, class: &Class, moment: Moment, is_innermost: bool) {
         let first = *self.first.get_or_insert(class.hash);
         self.has_moved_on |= first != class.hash;
         self.latest = class.hash;
         self.is_active = true;
+        self.idle_since = None;
+        self.advance = self.advance.then(class.advance);
+        match class.is_send {
+            true => (self.answer, self.unsure_since) = (None, None),
+            false if *self.answer.get_or_insert(class.hash) == class.hash => self.unsure_since = None,
+            false => _ = self.unsure_since.get_or_insert(moment.last),
+        }
         if !is_innermost {
             return;
         }
@@ -209,7 +240,7 @@ impl Open {
             }
         }
         if class.is_send && self.kind == Kind::HttpClient {
-            self.writer = wakes.or(self.writer);
+            self.writer = moment.wakes.or(self.writer);
         }
         self.is_over |= class.is_query_over && self.kind == Kind::Sql;
     }
@@ -221,9 +252,13 @@ impl Progress {
         Self { standing: Standing::Unseen, ..Self::default() }
     }
 
-    /// A goroutine that was created to serve one request of HTTP/2.
-    pub(crate) fn of_handler() -> Self {
-        Self { standing: Standing::WillServe, ..Self::default() }
+    /// A goroutine that was created to serve one request.
+    pub(crate) fn of_handler(handler: Handler) -> Self {
+        let standing = match handler {
+            Handler::Http2 => Standing::WillServe,
+            Handler::Rpc => Standing::WillAnswer,
+        };
+        Self { standing, ..Self::default() }
     }
 
     /// Whether it can be forgotten: another stack would tell as much without it.
@@ -233,7 +268,7 @@ impl Progress {
 
     /// Whether the outermost operation is a request that the goroutine serves, in which it has done nothing so far.
     pub(crate) fn is_at_begin_of_request(&self) -> bool {
-        matches!(&self.open[..], [open] if open.kind == Kind::HttpServer && !open.is_active)
+        matches!(&self.open[..], [open] if open.kind.is_server() && !open.is_active)
     }
 
     /// It serves a request from now on, of which something else tells. Gives whether that was news.
@@ -248,10 +283,13 @@ impl Progress {
 
     /// It starts or goes on to run.
     pub(crate) fn starts(&mut self, now: Time, steps: &mut Vec<Step>) {
-        if self.standing == Standing::WillServe {
-            self.standing = Standing::Serves;
-            self.open_request(Bounds::at(now), false, true, steps);
-        }
+        let kind = match self.standing {
+            Standing::WillServe => Kind::HttpServer,
+            Standing::WillAnswer => Kind::RpcServer,
+            _ => return,
+        };
+        self.standing = Standing::Serves;
+        self.open_request(kind, Bounds::at(now), false, true, steps);
     }
 
     /// It ends.
@@ -291,7 +329,7 @@ impl Progress {
         match class.phase {
             Phase::Begin => {
                 self.leave(0, Likely::Middle, moment, steps);
-                self.open_request(Bounds::at(moment.now), false, true, steps);
+                self.open_request(Kind::HttpServer, Bounds::at(moment.now), false, true, steps);
             }
             Phase::Read | Phase::Finish => {
                 if class.phase == Phase::Finish && self.open.is_empty() {
@@ -327,16 +365,25 @@ impl Progress {
             // The handler has shown nothing.
             Phase::Read => {
                 let start = Bounds::new(moment.last, moment.now, Likely::Earliest);
-                self.open_request(start, false, false, steps);
+                self.open_request(Kind::HttpServer, start, false, false, steps);
             }
-            Phase::None => self.open_request(Bounds::at(moment.last), true, false, steps),
+            Phase::None => {
+                self.open_request(Kind::HttpServer, Bounds::at(moment.last), true, false, steps);
+            }
             _ => {}
         }
     }
 
-    fn open_request(&mut self, start: Bounds, was_there: bool, is_unsettled: bool, steps: &mut Vec<Step>) {
-        self.open.push(Open { is_unsettled, ..Open::new(Kind::HttpServer, 0) });
-        steps.push(Step::Open { kind: Kind::HttpServer, found: None, start, was_there });
+    fn open_request(
+        &mut self,
+        kind: Kind,
+        start: Bounds,
+        was_there: bool,
+        is_unsettled: bool,
+        steps: &mut Vec<Step>,
+    ) {
+        self.open.push(Open { is_unsettled, ..Open::new(kind, 0) });
+        steps.push(Step::Open { kind, found: None, start, was_there });
     }
 
     /// Compares what is open with what the stack has: leaves what it has not, and enters what it has more.
@@ -353,6 +400,10 @@ impl Progress {
             // Its request is what it is for.
             kept = self.open.len().min(1);
         }
+        let is_same = |open: &&Open| class.operations.get(kept).is_some_and(|found| open.is(found));
+        let repeated = self.open.get(kept).filter(is_same);
+        let repeated_since = repeated.and_then(|repeated| repeated.repeated_since(class, moment));
+        let moment = Moment { last: repeated_since.unwrap_or(moment.last), ..moment };
         let floor = self.leave(kept, Likely::Middle, moment, steps);
         self.enter(class, was_unseen, former, Moment { last: floor, ..moment }, moment.last, steps);
         self.take_note(class, moment, steps);
@@ -366,7 +417,7 @@ impl Progress {
         pairs
             .take_while(|(depth, (open, found))| {
                 let is_repeated =
-                    is_anew && depth + 1 == innermost && open.is_repeated_by(class, moment.wakes);
+                    is_anew && depth + 1 == innermost && open.repeated_since(class, moment).is_some();
                 open.is(found) && !is_repeated
             })
             .count()
@@ -414,7 +465,10 @@ impl Progress {
         let innermost = self.open.len();
         for (depth, open) in self.open.iter_mut().enumerate() {
             if moment.is_own_doing && !class.is_passive {
-                open.does(class, moment.wakes, depth + 1 == innermost);
+                open.does(class, moment, depth + 1 == innermost);
+            } else {
+                open.idle_since.get_or_insert(moment.last);
+                open.unsure_since.get_or_insert(moment.last);
             }
             let rank = class.operations.get(depth).map_or(0, |found| found.shown.rank);
             if rank > open.rank {
@@ -461,6 +515,10 @@ crate::saved::saved!(Open {
     has_moved_on,
     sends,
     writer,
+    advance,
+    idle_since,
+    unsure_since,
+    answer,
     is_over,
     is_unsettled,
     rank,
@@ -472,6 +530,7 @@ crate::saved::saved_enum!(Standing {
     2 => WillServe,
     3 => Serves,
     4 => HasServed,
+    5 => WillAnswer,
 });
 
 #[cfg(test)]
@@ -646,6 +705,59 @@ mod tests {
         assert_eq!(connection.ended, [(Kind::HttpServer, 20, 35, false)]);
     }
 
+    const RPC: &str = "google.golang.org/grpc";
+
+    #[test]
+    fn a_call_by_grpc_is_another_one_where_it_is_less_far() {
+        let invoke = format!("{RPC}.(*ClientConn).Invoke");
+        let stack = |inner: &str, outer: &str| {
+            [inner, outer, &invoke, "main.call"].map(|function| function.replace('~', RPC))
+        };
+        let opens = stack("runtime.selectnbsend", "~.newClientStream");
+        let sends = stack("runtime.chansend1", "~.(*clientStream).SendMsg");
+        let waits = stack("~/internal/transport.(*ClientStream).waitOnHeader", "~.(*clientStream).RecvMsg");
+        let receives = stack("runtime.selectgo", "~.(*clientStream).RecvMsg");
+        let retries = stack("~.(*clientStream).retryLocked", "~.(*clientStream).RecvMsg");
+        for (stacks, calls) in [
+            (&[&opens, &opens, &sends, &sends, &waits, &receives, &receives][..], 1),
+            (&[&opens, &waits, &waits, &sends, &waits], 3),
+            (&[&waits, &receives, &opens], 2),
+            (&[&opens, &waits, &retries, &sends, &waits], 1),
+        ] {
+            let mut goroutine = Goroutine::default();
+            for stack in stacks {
+                goroutine.sees(&stack.each_ref().map(String::as_str));
+            }
+            assert_eq!(goroutine.sees(&[]).kinds(), vec![Kind::RpcClient; calls], "{stacks:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_call_by_grpc_is_what_its_goroutine_is_for() {
+        let mut handler = Goroutine { progress: Progress::of_handler(Handler::Rpc), ..Goroutine::default() };
+        let mut steps = Vec::new();
+        handler.progress.starts(Time(5), &mut steps);
+        handler.take(steps);
+        let send = ["runtime.chansend1", "main.watch", "google.golang.org/grpc.(*Server).handleStream"];
+        let wait = ["runtime.gopark", "main.watch", "google.golang.org/grpc.(*Server).handleStream"];
+        // However often a stream sends at the same line.
+        handler.sees(&send).sees(&wait).sees(&send).sees(&wait).sees(&send).ends();
+        assert_eq!(handler.ended, [(Kind::RpcServer, 5, 60, false)]);
+    }
+
+    #[test]
+    fn bounds_are_as_wide_as_what_is_not_known() {
+        const CHECK: &[&str] = &["syscall.read", "main.check", "database/sql.(*DB).Query", "main.hello"];
+        // Begun with a connection, which is not there the next time: only what is sent again tells.
+        let mut goroutine = Goroutine::default();
+        goroutine.sees(WRITE_MORE).sees(WRITE).sees(WAIT).sees(CHECK).sees(WRITE);
+        assert_eq!((goroutine.kinds(), goroutine.widths[0]), (vec![Kind::Sql], 20));
+        // It had to stop, before or after the next one began.
+        let mut goroutine = Goroutine::default();
+        goroutine.sees(WRITE).sees(WAIT).sees_as(WAIT, false).sees(WRITE);
+        assert_eq!((goroutine.kinds(), goroutine.widths[0]), (vec![Kind::Sql], 20));
+    }
+
     #[test]
     fn a_request_of_http2_is_what_its_goroutine_is_for() {
         const RUNS: &[&str] = &["runtime.gopark", "main.hello", "net/http.(*http2serverConn).runHandler"];
@@ -655,7 +767,8 @@ mod tests {
             "net/http.(*http2serverConn).runHandler",
         ];
         for shows_end in [true, false] {
-            let mut handler = Goroutine { progress: Progress::of_handler(), ..Goroutine::default() };
+            let mut handler =
+                Goroutine { progress: Progress::of_handler(Handler::Http2), ..Goroutine::default() };
             let mut steps = Vec::new();
             handler.progress.starts(Time(5), &mut steps);
             handler.progress.starts(Time(6), &mut steps);
