@@ -27,6 +27,7 @@
 //! | `volume` | stands before a sink: sampling, kinds, durations, caps, sizes, runs of like regions |
 //! | `correlate` | on request: puts the spans of several processes together |
 //! | `metrics`, `metric` | makes metrics of the same events |
+//! | `profiles` | makes profiles of the same events |
 //! | `resource` | what process the spans are of |
 //! | `sink` | the adaptors before a sink |
 //! | `views` | spans by kind: `HttpSpan`, `SqlSpan`, `TlsSpan`, `DnsSpan`, `ConnectSpan` |
@@ -35,6 +36,7 @@
 //! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //! | `render` | trees, pages and timelines that people look at |
+//! | `display` | durations and foreign texts as people read them |
 //!
 //! A new kind of span is one file in `rules`, with a line in its dispatch, and one in `known` if it has state of its own.
 #![forbid(unsafe_code)]
@@ -45,6 +47,9 @@ mod attribute;
 mod clock;
 mod correlate;
 mod counters;
+#[cfg(any(feature = "profiles", feature = "render"))]
+#[cfg_attr(not(feature = "render"), allow(unreachable_pub, reason = "public as parts of views"))]
+mod display;
 mod form;
 mod identity;
 mod known;
@@ -59,6 +64,8 @@ mod options;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub mod otlp;
 mod pipeline;
+#[cfg(feature = "profiles")]
+pub mod profiles;
 mod read;
 #[cfg(feature = "render")]
 pub mod render;

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -65,6 +65,7 @@ impl Oracle {
     }
 
     /// Has Go read a trace.
+    #[allow(dead_code, reason = "not every test looks at events")]
     pub(crate) fn read(&self, trace: &[u8]) -> Reading {
         self.run("-d=parsed", trace)
     }
@@ -75,15 +76,28 @@ impl Oracle {
         self.run("-d=wire", trace)
     }
 
+    /// Has Go make a profile of a trace, `net`, `sync`, `syscall` or `sched`: compressed, in pprof's format.
+    #[allow(dead_code, reason = "not every test looks at profiles")]
+    pub(crate) fn profile(&self, name: &str, trace: &[u8]) -> Result<Vec<u8>, String> {
+        let output = self.output(&format!("-pprof={name}"), trace);
+        let error = || String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(output.stdout) } else { Err(error()) }
+    }
+
     fn run(&self, what: &str, trace: &[u8]) -> Reading {
+        let output = self.output(what, trace);
+        let dump = String::from_utf8(output.stdout).unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        Reading { dump, error: (!output.status.success()).then_some(error) }
+    }
+
+    fn output(&self, what: &str, trace: &[u8]) -> Output {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("oracle-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::write(&file, trace).unwrap();
         let output = Command::new(&self.tool).arg(what).arg(&file).env("TZ", "UTC").output().unwrap();
         fs::remove_file(&file).unwrap();
-        let dump = String::from_utf8(output.stdout).unwrap();
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        Reading { dump, error: (!output.status.success()).then_some(error) }
+        output
     }
 }

@@ -4,8 +4,11 @@ use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{text::DisplayDuration, theme::Theme};
-use crate::anatomy::{Anatomy, Waiting};
+use super::theme::Theme;
+use crate::{
+    anatomy::{Anatomy, Waiting},
+    display::DisplayDuration,
+};
 
 /// What a goroutine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,12 +48,13 @@ mod theme;
 mod timeline;
 mod tree;
 
+pub use crate::display::{DisplayDuration, DisplayText};
 pub use anatomy::AnatomyBar;
 pub use critical_path::{CriticalPaths, Stretch, critical_path};
 pub use forest::{Forest, Item, Position};
 pub use html::{HtmlOptions, write_html};
 pub use ranges::RangeSummary;
-pub use text::{DisplayDuration, DisplayText, DisplayTime};
+pub use text::DisplayTime;
 pub use timeline::{
     Arrow, Canvas, ChromeWriter, Detail, DetailValue, Group, Instant, PerfettoWriter, Row, Slice, Timeline,
     Tip, Track, TrackKind,

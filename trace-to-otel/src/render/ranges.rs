@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::text::DisplayDuration;
-use crate::span::{Scope, Span, UnixTime};
+use crate::{
+    display::DisplayDuration,
+    span::{Scope, Span, UnixTime},
+};
 
 /// What the runtime did for a while, summed up: of a busy program it is most of the spans and says little.
 ///

@@ -16,10 +16,13 @@ use super::{
     function, hint, is_approximate,
     joined::Joined,
     kind,
-    text::{DisplayDuration, DisplayText, day, time_of_day},
+    text::{day, time_of_day},
     theme::Theme,
 };
-use crate::span::{Link, Span, SpanEvent, UnixTime, Value};
+use crate::{
+    display::{DisplayDuration, DisplayText},
+    span::{Link, Span, SpanEvent, UnixTime, Value},
+};
 
 /// Deeper spans are shown at this depth: the lines would grow out of the screen, and the output with the square
 /// of the depth.

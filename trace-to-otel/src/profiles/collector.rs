@@ -1,0 +1,322 @@
+//! Events in, profiles out.
+
+use go_trace_format::{
+    Continuity, Event, EventKind, EventType, Time,
+    event::{GoroutineId, RangeKind, StackId, StringId},
+};
+
+use crate::{
+    clock::{WallClock, nanoseconds},
+    profiles::{
+        goroutines::{Doing, Goroutines, Step, Stretch},
+        ledger::{Account, Key, Ledger},
+        profile::{Period, Profiles},
+        reasons::{Reason, Reasons},
+        stacks::{StackNumber, StackTable},
+    },
+    span::UnixTime,
+};
+
+/// How a [`ProfilesCollector`] collects.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProfilesOptions {
+    /// The wall time of the first event of a trace that holds no clock snapshots: see
+    /// [`MapperOptions::base_time`](crate::MapperOptions::base_time).
+    pub base_time: UnixTime,
+    /// How many distinct stacks are kept: 32,768 unless set. What further ones would have is counted together, by reason:
+    /// [`Profiles::left_out_stacks`] says how many these were.
+    pub max_stacks: usize,
+}
+
+impl Default for ProfilesOptions {
+    fn default() -> Self {
+        Self { base_time: UnixTime(0), max_stacks: 1 << 15 }
+    }
+}
+
+/// How many totals there are for each stack, at most and on average.
+const MOST_TOTALS_PER_STACK: usize = 8;
+
+/// Adds up what the goroutines of a trace did, by what it was, why and on which stack: see [the module](self).
+///
+/// Takes the events of a [`Reader`](go_trace_format::Reader), all of them and in order. A trace behind a gap or of another
+/// process adds to the same profiles. Memory is bounded by the goroutines that live at once and by
+/// [`ProfilesOptions::max_stacks`]. Nothing is allocated per event.
+///
+/// ```
+/// use trace_to_otel::profiles::{ProfileKind, ProfilesCollector};
+///
+/// # fn main() -> Result<(), go_trace_format::Error> {
+/// # let trace = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generations.trace"));
+/// let mut reader = go_trace_format::Reader::from_slice(trace)?;
+/// let mut collector = ProfilesCollector::default();
+/// while let Some(event) = reader.next_event()? {
+///     collector.event(&event);
+/// }
+/// let profiles = collector.finish();
+/// let profile = profiles.profile(ProfileKind::OffCpu);
+/// let heaviest = &profile.samples()[0];
+/// assert!(heaviest.nanoseconds <= profile.nanoseconds());
+/// assert!(heaviest.stack.frames().next().is_some());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct ProfilesCollector {
+    clock: WallClock,
+    stacks: StackTable,
+    reasons: Reasons,
+    ledger: Ledger,
+    goroutines: Goroutines,
+    /// Since when the world is being stopped, and why.
+    stop: Option<(Stretch, Reason)>,
+    /// The unbroken row of generations under way; none before the first.
+    row: Option<Row>,
+    period: Option<Period>,
+}
+
+/// Generations that follow on each other.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    begin: Time,
+    /// When the generation under way begins.
+    generation_begin: Time,
+    latest: Time,
+    wall_begin: UnixTime,
+}
+
+impl Default for ProfilesCollector {
+    fn default() -> Self {
+        Self::new(ProfilesOptions::default())
+    }
+}
+
+impl ProfilesCollector {
+    /// A collector with options.
+    #[must_use]
+    pub fn new(options: ProfilesOptions) -> Self {
+        Self {
+            clock: WallClock::new(options.base_time),
+            stacks: StackTable::new(options.max_stacks),
+            reasons: Reasons::default(),
+            ledger: Ledger::new(options.max_stacks.saturating_mul(MOST_TOTALS_PER_STACK)),
+            goroutines: Goroutines::default(),
+            stop: None,
+            row: None,
+            period: None,
+        }
+    }
+
+    /// Takes the next event.
+    #[inline]
+    pub fn event(&mut self, event: &Event<'_>) {
+        use EventType as E;
+        if event.event_type() == E::Sync {
+            return self.sync(event);
+        }
+        if let Some(row) = &mut self.row {
+            row.latest = row.latest.max(event.raw_time());
+        }
+        match event.event_type() {
+            E::GoStart => self.steps(event, named(event), Doing::Running),
+            E::GoSyscallEnd => self.steps(event, event.goroutine(), Doing::Running),
+            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
+                self.steps(event, named(event), Doing::Runnable(Reason::NONE));
+            }
+            E::GoSyscallEndBlocked => {
+                self.steps(event, event.goroutine(), Doing::Runnable(Reason::NONE));
+            }
+            E::GoStop => {
+                let reason = self.reason(event);
+                self.stops(event, Doing::Runnable(reason));
+            }
+            E::GoBlock => {
+                let reason = self.reason(event);
+                self.stops(event, Doing::Waiting(reason));
+            }
+            E::GoSyscallBegin => self.stops(event, Doing::InSyscall),
+            E::GoCreate => self.creates(event, Doing::Runnable(Reason::NONE)),
+            E::GoCreateBlocked => self.creates(event, Doing::Waiting(Reason::NONE)),
+            E::GoCreateSyscall => self.creates(event, Doing::InSyscall),
+            E::GoDestroy | E::GoDestroySyscall => self.ends(event),
+            E::GoStatus | E::GoStatusStack => self.tells(event),
+            E::CpuSample => self.counts(event, Account::Samples),
+            E::GcMarkAssistBegin | E::GcMarkAssistActive | E::GcMarkAssistEnd => self.assists(event),
+            E::StwBegin | E::StwEnd => self.stops_the_world(event),
+            _ => {}
+        }
+    }
+
+    /// What was collected. What is still under way counts up to the latest event, but for the profiles of Go's tool, which
+    /// leaves it out.
+    #[must_use]
+    pub fn finish(mut self) -> Profiles {
+        self.end_row();
+        Profiles::new(self.period.unwrap_or_default(), &self.ledger, self.reasons, self.stacks)
+    }
+
+    /// A goroutine, perhaps another one than the event's, does something else from now on.
+    #[inline]
+    fn steps(&mut self, event: &Event<'_>, goroutine: Option<GoroutineId>, doing: Doing) {
+        if let Some(goroutine) = goroutine {
+            let step = self.step(event, doing);
+            self.goroutines.step(goroutine, step, &mut self.ledger);
+        }
+    }
+
+    /// The event's goroutine stops running, where its stack is.
+    #[inline]
+    fn stops(&mut self, event: &Event<'_>, doing: Doing) {
+        if let Some(goroutine) = event.goroutine() {
+            let step = self.step(event, doing);
+            let stops = event.stack_id().map(|id| self.stacks.number(id, event.tables()));
+            self.goroutines.step(goroutine, Step { stops, ..step }, &mut self.ledger);
+        }
+    }
+
+    fn creates(&mut self, event: &Event<'_>, doing: Doing) {
+        let Some(goroutine) = named(event) else { return };
+        let entry = match (event.event_type(), event.arguments()) {
+            (EventType::GoCreateSyscall, _) => StackNumber::NONE,
+            (_, &[_, entry, ..]) => self.stacks.number(StackId(entry), event.tables()),
+            _ => StackNumber::NONE,
+        };
+        let step = self.step(event, doing);
+        self.goroutines.create(goroutine, entry, step);
+    }
+
+    fn ends(&mut self, event: &Event<'_>) {
+        if let Some(goroutine) = event.goroutine() {
+            self.goroutines.end(goroutine, event.raw_time(), event.time(), &mut self.ledger);
+        }
+    }
+
+    /// A generation tells in which state a goroutine is, and so was when the generation began.
+    fn tells(&mut self, event: &Event<'_>) {
+        use go_trace_format::event::GoroutineState as S;
+        let EventKind::Goroutine(transition) = event.kind() else { return };
+        let doing = match transition.to {
+            S::Running => Doing::Running,
+            S::Runnable => Doing::Runnable(Reason::NONE),
+            S::Waiting => Doing::Waiting(Reason::NONE),
+            S::Syscall => Doing::InSyscall,
+            _ => return,
+        };
+        let Some(goroutine) = transition.goroutine else { return };
+        let step = self.step(event, doing);
+        let stops = event.stack_id().map(|id| self.stacks.number(id, event.tables()));
+        let raw_time = self.row.map_or(step.raw_time, |row| row.generation_begin);
+        self.goroutines.tell(goroutine, Step { stops, raw_time, ..step }, &mut self.ledger);
+    }
+
+    /// What Go's tool begins to count when a goroutine goes over to something: by the stack of the event, whosever that is. Go:
+    /// `startEv.Stack()` in `makeComputePprofFunc` of `cmd/trace/pprof.go`.
+    #[inline]
+    fn step(&mut self, event: &Event<'_>, doing: Doing) -> Step {
+        let account = match doing {
+            Doing::Running => None,
+            Doing::Runnable(reason) => Some((Account::Scheduler, reason)),
+            Doing::Waiting(reason) => self.reasons.account(reason).map(|account| (account, reason)),
+            Doing::InSyscall => Some((Account::Syscall, Reason::NONE)),
+        };
+        let watched = account.map(|(account, reason)| {
+            let stack =
+                event.stack_id().map_or(StackNumber::NONE, |id| self.stacks.number(id, event.tables()));
+            (account, reason, stack)
+        });
+        Step { doing, stops: None, watched, raw_time: event.raw_time(), time: event.time() }
+    }
+
+    #[inline]
+    fn reason(&mut self, event: &Event<'_>) -> Reason {
+        let id = event.arguments().first().copied().unwrap_or_default();
+        self.reasons.number(StringId(id), event.tables())
+    }
+
+    fn counts(&mut self, event: &Event<'_>, account: Account) {
+        let key = Key { account, reason: Reason::NONE, stack: self.begun_at(event).stack };
+        self.ledger.add(key, 0);
+    }
+
+    fn begun_at(&mut self, event: &Event<'_>) -> Stretch {
+        let stack = event.stack_id().map_or(StackNumber::NONE, |id| self.stacks.number(id, event.tables()));
+        Stretch { since: event.raw_time(), stack }
+    }
+
+    fn assists(&mut self, event: &Event<'_>) {
+        match event.event_type() {
+            EventType::GcMarkAssistBegin => {
+                let begun = self.begun_at(event);
+                if let Some(goroutine) = event.goroutine() {
+                    self.goroutines.assist(goroutine, begun);
+                }
+            }
+            EventType::GcMarkAssistActive => {
+                let since = self.row.map_or(event.raw_time(), |row| row.generation_begin);
+                if let Some(goroutine) = named(event) {
+                    self.goroutines.assist(goroutine, Stretch { since, stack: StackNumber::NONE });
+                }
+            }
+            _ => {
+                let Some(goroutine) = event.goroutine() else { return };
+                let Some(begun) = self.goroutines.end_assist(goroutine) else { return };
+                self.ledger.add(Key::of_assist(begun.stack), nanoseconds(begun.since, event.raw_time()));
+            }
+        }
+    }
+
+    #[cold]
+    fn stops_the_world(&mut self, event: &Event<'_>) {
+        match event.kind() {
+            EventKind::RangeBegin(range) if matches!(range.kind, RangeKind::StopTheWorld(_)) => {
+                let reason = self.reasons.intern(&range.kind.to_string());
+                self.stop = Some((self.begun_at(event), reason));
+            }
+            _ => self.goes_on(event.raw_time()),
+        }
+    }
+
+    fn goes_on(&mut self, time: Time) {
+        if let Some((Stretch { since, stack }, reason)) = self.stop.take() {
+            self.ledger.add(Key { account: Account::Gc, reason, stack }, nanoseconds(since, time));
+        }
+    }
+
+    #[cold]
+    fn sync(&mut self, event: &Event<'_>) {
+        let Some(begun) = event.generation_begun() else { return };
+        if begun.continuity == Continuity::Next {
+            self.goroutines.end_generation(&mut self.ledger);
+        } else {
+            self.end_row();
+            self.clock = self.clock.anew();
+        }
+        self.stacks.begin_generation();
+        self.reasons.begin_generation();
+        self.clock.begin_generation(event, false);
+        let begin = event.raw_time();
+        let first =
+            Row { begin, generation_begin: begin, latest: begin, wall_begin: self.clock.unix_time(begin) };
+        let row = self.row.get_or_insert(first);
+        row.generation_begin = begin;
+        row.latest = row.latest.max(begin);
+    }
+
+    /// Nothing that follows goes on with what is under way.
+    fn end_row(&mut self) {
+        let Some(row) = self.row.take() else { return };
+        self.goroutines.end_all(row.latest, &mut self.ledger);
+        self.goes_on(row.latest);
+        let period = self.period.get_or_insert(Period { start: row.wall_begin, duration: 0 });
+        period.start = period.start.min(row.wall_begin);
+        period.duration = period.duration.saturating_add(nanoseconds(row.begin, row.latest));
+    }
+}
+
+/// The goroutine that is the first argument of an event.
+#[inline]
+fn named(event: &Event<'_>) -> Option<GoroutineId> {
+    let first = event.arguments().first().copied().map(|id| GoroutineId(id as i64));
+    first.filter(|id| id.0 >= 0)
+}

@@ -1,0 +1,104 @@
+//! Why goroutines stop and wait, each text once.
+
+use go_trace_format::{Tables, event::StringId};
+use indexmap::IndexSet;
+
+use crate::profiles::ledger::Account;
+
+/// A reason by its place in [`Reasons`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Reason(pub(super) u16);
+
+impl Reason {
+    /// The trace tells none.
+    pub(super) const NONE: Self = Self(0);
+    /// The goroutine could run.
+    pub(super) const RUNNABLE: Self = Self(1);
+    /// It was in a system call.
+    pub(super) const SYSCALL: Self = Self(2);
+    /// It helped the garbage collector.
+    pub(super) const ASSIST: Self = Self(3);
+    /// One of those that there are too many of.
+    pub(super) const OTHER: Self = Self(4);
+
+    const FIXED: [&str; 5] = ["", "runnable", "syscall", "GC mark assist", "other"];
+}
+
+/// The reasons of a trace. The runtime has a few dozen, and names them before anything else in a generation: their ids
+/// are small.
+#[derive(Debug)]
+pub(super) struct Reasons {
+    texts: IndexSet<Box<str>, foldhash::fast::RandomState>,
+    /// Of each, where Go's tool counts the time of waiting.
+    accounts: Vec<Option<Account>>,
+    by_id: [Option<Reason>; 64],
+}
+
+impl Default for Reasons {
+    fn default() -> Self {
+        let mut reasons = Self { texts: IndexSet::default(), accounts: Vec::new(), by_id: [None; 64] };
+        Reason::FIXED.into_iter().for_each(|text| {
+            reasons.insert(text);
+        });
+        reasons
+    }
+}
+
+impl Reasons {
+    /// A trace that counts its reasons up does not make the memory grow.
+    const MOST: usize = 256;
+
+    /// Strings of the next generation have ids of their own.
+    pub(super) fn begin_generation(&mut self) {
+        self.by_id = [None; 64];
+    }
+
+    #[inline]
+    pub(super) fn number(&mut self, id: StringId, tables: &Tables<'_>) -> Reason {
+        match self.by_id.get(id.0 as usize) {
+            Some(&Some(known)) => known,
+            _ => self.find_out(id, tables),
+        }
+    }
+
+    #[cold]
+    fn find_out(&mut self, id: StringId, tables: &Tables<'_>) -> Reason {
+        let reason = self.intern(&tables.string(id).to_string_lossy());
+        if let Some(place) = self.by_id.get_mut(id.0 as usize) {
+            *place = Some(reason);
+        }
+        reason
+    }
+
+    pub(super) fn intern(&mut self, text: &str) -> Reason {
+        match self.texts.get_index_of(text) {
+            Some(known) => Reason(known as u16),
+            None if self.texts.len() < Self::MOST => self.insert(text),
+            None => Reason::OTHER,
+        }
+    }
+
+    fn insert(&mut self, text: &str) -> Reason {
+        self.accounts.push(account(text));
+        Reason(self.texts.insert_full(text.into()).0 as u16)
+    }
+
+    pub(super) fn text(&self, reason: Reason) -> &str {
+        self.texts.get_index(reason.0.into()).map_or("", |text| text)
+    }
+
+    /// Which of the profiles of Go's tool has the time of waiting for this reason, if one has.
+    #[inline]
+    pub(super) fn account(&self, reason: Reason) -> Option<Account> {
+        self.accounts.get(usize::from(reason.0)).copied().flatten()
+    }
+}
+
+/// Go: `computePprofIO` and `computePprofBlock` in `cmd/trace/pprof.go`.
+fn account(reason: &str) -> Option<Account> {
+    match reason {
+        "network" => Some(Account::Network),
+        _ if ["chan", "sync", "select"].iter().any(|part| reason.contains(part)) => Some(Account::Block),
+        _ => None,
+    }
+}
