@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use go_trace_sanitize::{Dialect as SqlDialect, Filter};
 use trace_programs::{ReceiverArguments, SignalName};
-use trace_to_otel::{Collapse, SamplingRatio, UnixTime, VolumeOptions};
+use trace_to_otel::{Collapse, SamplingRatio, UnixTime, VolumeOptions, profiles::ProfileKind};
 
 use crate::read::Opening;
 
@@ -45,6 +45,13 @@ pub(crate) enum Verb {
     /// OTEL_SERVICE_NAME name the service. A refusal by the receiver is a failure, and what it rejected is counted.
     #[command(after_long_help = OTLP_EXAMPLES)]
     Otlp(OtlpArguments),
+    /// Adds up where goroutines spent their time: a table of the heaviest stacks, or a file for pprof or flame graphs.
+    ///
+    /// Nothing is sampled: a trace tells what each goroutine does at every moment, and where it stopped. All files make one
+    /// profile together; what snapshots of one process share counts once. network, block, syscall and scheduler are equal to
+    /// what `go tool trace -pprof=net|sync|syscall|sched` gives.
+    #[command(after_long_help = PROFILE_EXAMPLES)]
+    Profile(ProfileArguments),
     /// Prints every event, byte for byte as `TZ=UTC go tool trace -d=parsed` does.
     ///
     /// As Go's own reader it stops at the first inconsistency, with exit status 1, after all events before it.
@@ -100,6 +107,13 @@ Examples:
   trace-converter otlp --endpoint localhost:4317 --protocol grpc --compression zstd --signals traces,metrics app.trace
   OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20… trace-converter otlp --send *.trace
   trace-converter otlp --correlate --service-name front --service-name back -o spans.jsonl front.trace back.trace";
+
+const PROFILE_EXAMPLES: &str = "\
+Examples:
+  trace-converter profile app.trace
+  trace-converter profile --kind mutex --format pprof --out mutex.pb.gz app.trace && go tool pprof -http : mutex.pb.gz
+  trace-converter profile --format folded app.trace | inferno-flamegraph > off-cpu.svg
+  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter profile --kind network -";
 
 const DUMP_EXAMPLES: &str = "\
 Examples:
@@ -194,6 +208,24 @@ pub(crate) struct OtlpArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ProfileArguments {
+    /// Trace files; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Which time to add up.
+    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
+    pub(crate) kind: Kind,
+    /// How to write it.
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) format: ProfileFormat,
+    /// Where to write; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DumpArguments {
     /// The trace file; `-` is standard input.
     #[arg(value_name = "FILE")]
@@ -276,6 +308,58 @@ pub(crate) enum Format {
     Perfetto,
     /// A timeline as JSON, Chrome's trace event format: larger than perfetto's, and read by more tools.
     Chrome,
+}
+
+/// What a profile is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// All time in which goroutines did not run, by what they waited for.
+    #[default]
+    OffCpu,
+    /// Time blocked on channels, mutexes and the like.
+    Block,
+    /// The part of block before a Mutex or RWMutex.
+    Mutex,
+    /// Time blocked on the network.
+    Network,
+    /// Time in system calls and in C.
+    Syscall,
+    /// Time from being able to run to running, by who made it so.
+    Scheduler,
+    /// Time in which goroutines ran, by where each stretch ended.
+    Cpu,
+    /// Samples of the CPU profile, where one ran beside the recording.
+    Samples,
+    /// Time of assisting the garbage collector, and in which the world was stopped.
+    Gc,
+}
+
+impl From<Kind> for ProfileKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::OffCpu => Self::OffCpu,
+            Kind::Block => Self::Block,
+            Kind::Mutex => Self::Mutex,
+            Kind::Network => Self::Network,
+            Kind::Syscall => Self::Syscall,
+            Kind::Scheduler => Self::Scheduler,
+            Kind::Cpu => Self::Cpu,
+            Kind::Samples => Self::Samples,
+            Kind::Gc => Self::Gc,
+        }
+    }
+}
+
+/// How a profile is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileFormat {
+    /// A table of the heaviest stacks, with their shares.
+    #[default]
+    Top,
+    /// pprof's own, compressed: for go tool pprof, and whatever else reads it.
+    Pprof,
+    /// Folded stacks, a line for each: for flame graphs.
+    Folded,
 }
 
 /// When to use colours.

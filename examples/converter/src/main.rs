@@ -11,6 +11,7 @@ mod map;
 mod order;
 mod otlp;
 mod output;
+mod profile;
 mod read;
 mod report;
 mod sanitize;
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.verb.unwrap_or(Verb::Spans(cli.spans)) {
         Verb::Spans(arguments) => spans::run(&arguments),
         Verb::Otlp(arguments) => otlp::run(&arguments),
+        Verb::Profile(arguments) => profile::run(&arguments),
         Verb::Dump(arguments) => dump::run(&arguments),
         Verb::Info(arguments) => info::run(&arguments),
         Verb::Filter(arguments) => filter::run(&arguments),

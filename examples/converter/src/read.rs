@@ -96,7 +96,9 @@ impl Trace {
         let Input { name, service, bytes, modified, damage, content, mistaken } = input;
         match content {
             Content::Empty if damage.found().is_none() => bail!("{name}: is empty, and so no trace"),
-            Content::Stream => bail!("{name}: is a stream of traces, which only spans and otlp read"),
+            Content::Stream => {
+                bail!("{name}: is a stream of traces, which only spans, otlp and profile read")
+            }
             _ => {}
         }
         let reader = opening.options.read(bytes).with_context(|| match (mistaken, damage.found()) {

@@ -112,7 +112,10 @@ fn verbs_that_read_one_trace_refuse_a_stream() {
     for verb in ["info", "dump"] {
         let output = run(&[verb, &path("fork/stream.bin")], b"");
         assert_eq!(output.status.code(), Some(1), "{verb}");
-        assert!(errors(&output).contains("a stream of traces, which only spans and otlp read"), "{verb}");
+        assert!(
+            errors(&output).contains("a stream of traces, which only spans, otlp and profile read"),
+            "{verb}"
+        );
     }
 }
 

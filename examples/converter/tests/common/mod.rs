@@ -79,8 +79,12 @@ pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn gunzip(name: &str) -> Vec<u8> {
+    gunzipped(&bytes_of(name))
+}
+
+pub(crate) fn gunzipped(compressed: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    GzDecoder::new(&bytes_of(name)[..]).read_to_end(&mut bytes).expect("gzip");
+    GzDecoder::new(compressed).read_to_end(&mut bytes).expect("gzip");
     bytes
 }
 
