@@ -272,7 +272,7 @@ impl Encoding {
             #[cfg(feature = "protobuf")]
             Self::Protobuf => super::protobuf::around_scopes(resource),
             #[cfg(feature = "json")]
-            Self::Json => super::json::around_scopes(signal, resource),
+            Self::Json => super::json::around_scopes(&signal.names(), resource),
         }
     }
 
@@ -282,7 +282,7 @@ impl Encoding {
             #[cfg(feature = "protobuf")]
             Self::Protobuf => super::protobuf::around_records(scope),
             #[cfg(feature = "json")]
-            Self::Json => super::json::around_records(signal, scope),
+            Self::Json => super::json::around_records(&signal.names(), scope),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `encoder` | groups records by scope, and cuts batches at a size |
 //! | `protobuf`, `json` | write a record's fields, straight into the batch |
+//! | `profiles` | makes a request of profiles, with the dictionary that they refer to |
 //! | `envelope` | knows what stands around the records |
 //! | `batch` | a request's bytes, which can be split in two without the spans that they were made of |
 //! | `lines` | batches as lines of a file |
@@ -19,6 +20,8 @@ mod export;
 mod json;
 #[cfg(feature = "json")]
 mod lines;
+#[cfg(feature = "profiles")]
+mod profiles;
 #[cfg(feature = "protobuf")]
 mod protobuf;
 mod record;
@@ -34,6 +37,8 @@ pub use export::{
 };
 #[cfg(feature = "json")]
 pub use lines::JsonLines;
+#[cfg(feature = "profiles")]
+pub use profiles::encode_profiles;
 pub use record::{Record, Signal};
 pub use sink::{BatchSink, BatchSinkError};
 

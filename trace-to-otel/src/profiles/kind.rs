@@ -79,6 +79,21 @@ impl ProfileKind {
         }
     }
 
+    /// What OTLP's profile calls a value: by OpenTelemetry's conventions where they have it.
+    #[cfg(any(feature = "json", feature = "protobuf"))]
+    pub(crate) const fn value_type(self) -> &'static str {
+        match self {
+            Self::OffCpu => "off_cpu",
+            _ => self.name(),
+        }
+    }
+
+    /// Whether OTLP's profile has a period. Backends know a profile off the CPU by having none.
+    #[cfg(any(feature = "json", feature = "protobuf"))]
+    pub(crate) const fn has_period(self) -> bool {
+        !matches!(self, Self::OffCpu)
+    }
+
     /// What a sample's count and its time are called. Those of Go's tool have its names. Go: `traceviewer.BuildProfile`.
     pub(super) const fn values(self) -> (&'static str, &'static str) {
         match self {

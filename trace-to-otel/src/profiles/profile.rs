@@ -157,7 +157,7 @@ impl<'p> Profile<'p> {
     }
 
     /// What a sample weighs: its time, or its count where there are no times.
-    pub(super) fn weight(&self, sample: &Sample<'_>) -> u64 {
+    pub(crate) fn weight(&self, sample: &Sample<'_>) -> u64 {
         if self.kind.has_times() { sample.nanoseconds } else { sample.count }
     }
 }
@@ -184,7 +184,7 @@ impl<'p> ProfileStack<'p> {
     }
 
     /// What stands where frames would, if there are none.
-    pub(super) fn without_frames(&self) -> Option<&'static str> {
+    pub(crate) fn without_frames(&self) -> Option<&'static str> {
         match self.number {
             StackNumber::OTHER => Some("[other stacks]"),
             _ if self.frames().len() == 0 => Some("[no stack]"),

@@ -1,7 +1,7 @@
 //! `opentelemetry/proto/common/v1/common.proto`, `opentelemetry/proto/resource/v1/resource.proto`, and the levels
 //! around the records of any signal.
 
-use super::super::{Signal, buffer::Buffer, encoder::ScopeHead};
+use super::super::{buffer::Buffer, encoder::ScopeHead, record::Names};
 use crate::{
     anatomy::Anatomy,
     resource::Resource,
@@ -78,27 +78,27 @@ impl Buffer {
 }
 
 /// What comes before the scopes of a request, and what comes behind them.
-pub(in super::super) fn around_scopes(signal: Signal, resource: &Resource) -> [Buffer; 2] {
+pub(in super::super) fn around_scopes(names: &Names, resource: &Resource) -> [Buffer; 2] {
     let mut before = Buffer::default();
     before.put(*b"{");
-    before.quoted(signal.names().resources);
+    before.quoted(names.resources);
     before.put(*b":[{\"resource\":{");
     before.json_attributes(resource.attributes(), None);
     before.put(*b"},");
-    before.quoted(signal.names().scopes);
+    before.quoted(names.scopes);
     before.put(*b":[");
     [before, behind(resource.schema_url().unwrap_or_default(), b"}]}")]
 }
 
 /// What comes before the records of a scope, and what comes behind them.
-pub(in super::super) fn around_records(signal: Signal, scope: ScopeHead<'_>) -> [Buffer; 2] {
+pub(in super::super) fn around_records(names: &Names, scope: ScopeHead<'_>) -> [Buffer; 2] {
     let mut before = Buffer::default();
     before.put(*b"{\"scope\":{\"name\":");
     before.quoted(scope.name);
     before.put(*b",\"version\":");
     before.quoted(scope.version);
     before.put(*b"},");
-    before.quoted(signal.names().records);
+    before.quoted(names.records);
     before.put(*b":[");
     [before, behind(scope.schema_url, b"}")]
 }

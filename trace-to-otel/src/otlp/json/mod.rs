@@ -7,7 +7,11 @@ mod common;
 pub(super) mod envelope;
 mod logs;
 mod metrics;
+#[cfg(feature = "profiles")]
+mod profiles;
 mod text;
 mod trace;
 
 pub(super) use common::{around_records, around_scopes};
+#[cfg(feature = "profiles")]
+pub(super) use profiles::profiles_request;

@@ -10,11 +10,11 @@ pub(super) mod field {
     use super::{Wire, tag};
 
     /// `ExportTraceServiceRequest.resource_spans`
-    pub(super) const RESOURCES: u8 = tag(1, Wire::Length);
+    pub(in super::super) const RESOURCES: u8 = tag(1, Wire::Length);
     /// `ResourceSpans.resource`
     pub(in super::super) const RESOURCE: u8 = tag(1, Wire::Length);
     /// `ResourceSpans.scope_spans`
-    pub(super) const SECTIONS: u8 = tag(2, Wire::Length);
+    pub(in super::super) const SECTIONS: u8 = tag(2, Wire::Length);
     /// `ScopeSpans.scope`
     pub(in super::super) const SCOPE: u8 = tag(1, Wire::Length);
     /// `ScopeSpans.spans`
