@@ -13,7 +13,7 @@ use std::{
 
 use go_trace_context::{SpanId, TraceFlags, TraceId, TraceParent, TraceState};
 use go_trace_format::{
-    Time,
+    GenerationKey, Time,
     event::{GoroutineId, Operation, ProcId, TaskId, ThreadId},
 };
 
@@ -316,6 +316,16 @@ saved!(ThreadId { 0 });
 saved!(ProcId { 0 });
 saved!(TaskId { 0 });
 saved!(Time { 0 });
+
+impl Saved for GenerationKey {
+    fn save(&self, out: &mut Vec<u8>) {
+        out.extend(self.to_bytes());
+    }
+
+    fn load(input: &mut Input<'_>) -> Option<Self> {
+        Self::from_bytes(input.take(Self::LENGTH)?)
+    }
+}
 
 impl Saved for Operation {
     fn save(&self, out: &mut Vec<u8>) {

@@ -3,11 +3,12 @@
 //! Moments are the trace clock's, which goes on over all generations of a process. What the wall clock said counts where
 //! something begins: see [`WallOffset`].
 
+use std::collections::VecDeque;
+
 use go_trace_format::{ClockSnapshot, Continuity, Event, GenerationKey, Time};
 
 use crate::{
     clock::{WallClock, WallOffset},
-    saved::{Input, Saved},
     span::UnixTime,
 };
 
@@ -35,6 +36,9 @@ impl From<&ClockSnapshot> for Snapshot {
     }
 }
 
+/// Of how many generations the wall clock is remembered: more than a goroutine is likely to be silent for.
+const MOST_WALLS: usize = 64;
+
 /// From how many nanoseconds on the wall clock was set and has not just been read a little later.
 const LEAST_STEP: u64 = 50_000_000;
 
@@ -47,6 +51,8 @@ pub(crate) struct Timeline {
     beginning: (Time, WallOffset),
     /// The latest moment since.
     latest: Time,
+    /// When the last generations began, and what the wall clock said in each, as far as that was something else than before.
+    walls: VecDeque<(Time, WallOffset)>,
     /// Whether the generation is the first since the beginning or the last gap.
     is_first: bool,
 }
@@ -59,6 +65,7 @@ impl Timeline {
             origin: Origin::default(),
             beginning: (Time(0), WallOffset::default()),
             latest: Time(i64::MIN),
+            walls: VecDeque::new(),
             is_first: false,
         }
     }
@@ -103,9 +110,22 @@ impl Timeline {
         if self.is_first {
             self.beginning = (event.raw_time(), self.wall());
             self.latest = event.raw_time();
+            self.walls.clear();
         }
+        self.remember_wall(event.raw_time());
         self.note(event.raw_time());
         step >= LEAST_STEP
+    }
+
+    fn remember_wall(&mut self, begin: Time) {
+        let wall = self.wall();
+        if self.walls.back().is_some_and(|&(_, last)| last == wall) {
+            return;
+        }
+        if self.walls.len() == MOST_WALLS {
+            self.walls.pop_front();
+        }
+        self.walls.push_back((begin, wall));
     }
 
     /// Whether nothing is known of what was before the generation under way.
@@ -137,21 +157,17 @@ impl Timeline {
         self.clock.offset()
     }
 
+    /// The wall clock of the generation in which a moment lies that is over.
+    pub(crate) fn wall_at(&self, time: Time) -> WallOffset {
+        let generation = self.walls.iter().rev().find(|&&(begin, _)| begin <= time);
+        generation.or(self.walls.front()).map_or_else(|| self.wall(), |&(_, wall)| wall)
+    }
+
     pub(crate) fn is_approximate(&self) -> bool {
         self.clock.is_approximate()
     }
 }
 
-impl Saved for GenerationKey {
-    fn save(&self, out: &mut Vec<u8>) {
-        out.extend(self.to_bytes());
-    }
-
-    fn load(input: &mut Input<'_>) -> Option<Self> {
-        Self::from_bytes(input.take(Self::LENGTH)?)
-    }
-}
-
 crate::saved::saved!(Origin { generation, snapshot });
 crate::saved::saved!(Snapshot { trace, monotonic, wall });
-crate::saved::saved!(Timeline { clock, key, origin, beginning, latest, is_first });
+crate::saved::saved!(Timeline { clock, key, origin, beginning, latest, walls, is_first });

@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::script::{Script, time, trace};
+use go_trace_context::SpanId;
 use go_trace_format::{
     Dialect, EventKind, EventType as E, Mode, Reader, ReaderOptions,
     wire::{BatchKind, Batches},
@@ -369,11 +370,51 @@ fn what_is_inside_of_a_call_that_is_taken_away_is_inside_of_what_was_around_it()
             assert_eq!(span.parent.map(|parent| parent.span_id), Some(id_of("outer")), "{inside}");
         }
         let went_out = |id| spans.iter().any(|span| span.span_id == id);
-        let mut named = spans.iter().flat_map(|span| {
-            span.parent.iter().map(|parent| parent.span_id).chain(span.links.iter().map(|link| link.span_id))
-        });
-        assert!(named.all(went_out), "{told_by:?}: {spans:#?}");
+        assert!(named(&spans).all(went_out), "{told_by:?}: {spans:#?}");
     }
+}
+
+/// Goroutine 7 is in a request that only its stack tells of. A collection has come and gone, and goroutine 8, which it woke, is done
+/// with its region, when something tells of the request better; then so does `tell`.
+fn taken_away_too_late(dialect: Dialect, stack: &[&str], tell: impl Fn(&mut Script<'_>, u64)) -> Vec<Span> {
+    let mapped = salvage(&trace(
+        dialect,
+        &[(1, &|script: &mut Script<'_>| {
+            let stack = script.stack(stack);
+            script.run(8);
+            script.region_begin(8, 0, "woken");
+            script.block(8, "sync");
+            script.event(7, E::ProcStatus, &[7, 1]);
+            script.event(7, E::GoStatusStack, &[7, 7, 2, stack]);
+            script.event(7, E::HeapAlloc, &[1 << 20]);
+            script.event(7, E::GcBegin, &[1, 0]);
+            script.event(7, E::GoUnblock, &[8, 1, 0]);
+            script.event(7, E::GcEnd, &[2]);
+            script.start(8, 8, 2);
+            script.region_end(8, 0, "woken");
+            tell(script, stack);
+        })],
+    ));
+    mapped.spans
+}
+
+/// What spans name as their parents or by links.
+fn named(spans: &[Span]) -> impl Iterator<Item = SpanId> {
+    spans.iter().flat_map(|span| {
+        span.parent.iter().map(|parent| parent.span_id).chain(span.links.iter().map(|link| link.span_id))
+    })
+}
+
+#[test]
+fn no_link_leads_to_a_call_that_is_taken_away_later() {
+    let told_by_fork = |script: &mut Script<'_>, _| script.event(7, E::HttpClientRequestEnd, &[1, 200, 0, 0]);
+    let spans = taken_away_too_late(Dialect::Fork, &IN_REQUEST, told_by_fork);
+    assert!(spans.iter().all(|span| span.attribute("gotrace.evidence").is_none()), "{spans:#?}");
+    assert!(named(&spans).all(|id| spans.iter().any(|span| span.span_id == id)), "{spans:#?}");
+    // Nothing tells of it but its stack: the collection and who was woken have to do with it.
+    let spans = taken_away_too_late(Dialect::Stock, &IN_REQUEST, |_, _| {});
+    let call = spans.iter().find(|span| span.attribute("gotrace.evidence").is_some()).expect("a call");
+    assert_eq!(named(&spans).filter(|id| *id == call.span_id).count(), 2, "{spans:#?}");
 }
 
 /// Each call that is taken away costs what happens at it, and not what else is open.

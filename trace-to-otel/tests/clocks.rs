@@ -2,10 +2,12 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::script::{Act, EPOCH, Script, UNIT, time, trace, trace_by_wall_clock};
 use go_trace_format::{Dialect, EventType, HEADER_LENGTH, Reader, ReaderOptions};
 use proptest::prelude::*;
-use trace_to_otel::{Counters, Mapper, MapperOptions, Scope, Span, UnixTime};
+use trace_to_otel::{Counters, Mapper, MapperOptions, Scope, Span, UnixTime, Value};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -53,6 +55,95 @@ fn snapshot(trace: &[u8], from: usize, to: usize) -> Vec<u8> {
     let starts = generations.map(|generation| generation.expect("a generation").start() as usize);
     let starts: Vec<_> = starts.chain([trace.len()]).collect();
     [&trace[..HEADER_LENGTH], &trace[starts[from]..starts[to]]].concat()
+}
+
+/// What is known of a call that only stacks tell of, on the trace clock: in nanoseconds since generation 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Call {
+    /// It has not begun before.
+    earliest_start: i64,
+    start: i64,
+    end: i64,
+}
+
+/// How long a generation is.
+const GENERATION: i64 = 1_000 * UNIT as i64;
+
+/// The calls that are whole, by their ids. Each has to be placed by the wall clock of the generation in which it starts.
+fn calls(spans: &[Span], forwards: &[i64]) -> Result<BTreeMap<String, Call>, TestCaseError> {
+    let mut calls = BTreeMap::new();
+    let is_call = |span: &&Span| span.attribute("gotrace.evidence").is_some();
+    for span in spans.iter().filter(is_call).filter(|span| span.attribute("gotrace.incomplete").is_none()) {
+        let is_placed_by = |&(generation, forward): &(i64, &i64)| {
+            (span.start.0 as i64 - EPOCH as i64 - forward).div_euclid(GENERATION) == generation
+        };
+        let placed = (1..).zip(forwards).find(is_placed_by);
+        let Some((_, forward)) = placed else {
+            return Err(TestCaseError::fail(format!("by another wall clock: {span:#?}")));
+        };
+        let start = span.start.0 as i64 - EPOCH as i64 - forward;
+        let width = match span.attribute("gotrace.start.uncertainty") {
+            Some(Value::Float(seconds)) => (seconds * 1e9).round() as i64,
+            _ => 0,
+        };
+        let end = start + span.duration_nanos() as i64;
+        calls.insert(span.span_id.to_string(), Call { earliest_start: start - width, start, end });
+    }
+    Ok(calls)
+}
+
+/// Generations with logs inside and outside of a request, whose wall clocks are set forward by so much.
+fn requests(generations: &[Vec<bool>], forwards: &[i64]) -> Vec<u8> {
+    let acts: Vec<_> = generations
+        .iter()
+        .map(|logs| {
+            move |script: &mut Script<'_>| {
+                script.run(7);
+                for &is_inside in logs {
+                    let inside = ["net/http.(*Transport).roundTrip", "net/http.(*Client).do", "main.main"];
+                    let stack = script.stack(if is_inside { &inside } else { &inside[2..] });
+                    let text = script.string("text");
+                    script.event(7, EventType::UserLog, &[0, text, text, stack]);
+                }
+            }
+        })
+        .collect();
+    let acts = (1..).zip(forwards).zip(&acts);
+    let generations: Vec<(u64, i64, Act<'_>)> =
+        acts.map(|((number, &forward), act)| (number, forward, act as Act<'_>)).collect();
+    trace_by_wall_clock(Dialect::Stock, &generations)
+}
+
+#[test]
+fn a_call_is_placed_by_the_generation_in_which_it_starts() {
+    let forwards = [0, 60 * SECOND, -60 * SECOND];
+    let trace = requests(&[vec![false], vec![], vec![true, false]], &forwards);
+    let (spans, _) = map(&[trace]);
+    let calls = calls(&spans, &forwards).expect("one that is placed");
+    let call = calls.values().next().expect("a call");
+    // In the middle between the logs of generations 1 and 3, which is in one of which there is no log.
+    assert_eq!((call.start / GENERATION, call.end / GENERATION), (2, 3), "{call:?}");
+}
+
+proptest! {
+    #[test]
+    fn a_call_has_the_same_times_wherever_its_snapshot_begins(
+        generations in prop::collection::vec(prop::collection::vec(any::<bool>(), 0..4), 4),
+        steps in prop::collection::vec(-50..50_i64, 4),
+    ) {
+        let forwards: Vec<i64> = steps.iter().map(|step| step * SECOND).collect();
+        let trace = requests(&generations, &forwards);
+        let whole = calls(&map(std::slice::from_ref(&trace)).0, &forwards)?;
+        for cut in 1..generations.len() {
+            let begin = (cut as i64 + 1) * GENERATION;
+            for (id, call) in calls(&map(&[snapshot(&trace, cut, generations.len())]).0, &forwards)? {
+                match whole.get(&id) {
+                    Some(same) if same.earliest_start > begin => prop_assert_eq!(call, *same),
+                    _ => {}
+                }
+            }
+        }
+    }
 }
 
 /// A task with a region that begin in generation 1 and end in generation 2, before which the wall clock is set.

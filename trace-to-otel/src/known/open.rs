@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use go_trace_context::SpanId;
 use go_trace_format::event::TaskId;
 
 use crate::{
@@ -199,13 +200,15 @@ impl OpenSpans {
         self.section(key).is_some_and(|section| matches!(section.what, What::Operation(_)))
     }
 
-    /// How many regions are open, and how many operations of which only stacks tell.
-    pub(crate) fn region_and_call_counts(&self) -> (usize, usize) {
-        self.sections.values().fold((0, 0), |(regions, calls), section| match section.what {
-            What::Region => (regions + 1, calls),
-            What::Operation(_) => (regions, calls),
-            What::Call(_) => (regions, calls + 1),
-        })
+    /// How many regions are open.
+    pub(crate) fn region_count(&self) -> usize {
+        self.sections.values().filter(|section| matches!(section.what, What::Region)).count()
+    }
+
+    /// The operations that are open of which only stacks tell.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = (SpanId, SectionKey)> {
+        let calls = self.sections.iter().filter(|(_, section)| matches!(section.what, What::Call(_)));
+        calls.map(|(key, section)| (section.span.id(), key))
     }
 
     /// Takes a section out as if it had never been.

@@ -98,6 +98,11 @@ impl Sections {
         keys.filter_map(|key| Some((key, self.by_key.get(key)?)))
     }
 
+    /// All of them with their keys, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SectionKey, &Section)> {
+        self.by_key.iter()
+    }
+
     /// All of them, in no order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Section> {
         self.by_key.values()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use go_trace_context::SpanId;
 use go_trace_format::{
     Time,
     event::{GoroutineId, TaskId, ThreadId},
@@ -292,6 +293,11 @@ impl OpenSpan {
             meanwhile: Meanwhile::default(),
             details: Rare::default(),
         }
+    }
+
+    /// Its id, whatever it is part of.
+    pub(crate) fn id(&self) -> SpanId {
+        self.placed(self.parent.context).context.span_id
     }
 
     /// Where logs of the span go.

@@ -1,9 +1,10 @@
 //! The goroutines whose stacks tell of operations, and the operations that they are in.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
+use go_trace_context::SpanId;
 use go_trace_format::{
-    Event, EventType, Time,
+    Dialect, Event, EventType, Time,
     event::{GoroutineId, ThreadId},
 };
 
@@ -32,8 +33,10 @@ pub(crate) struct Stacks {
     latest: Latest,
     /// Kinds of operations that the fork tells of: where it has not seen one begin, it does so at the end.
     told_at_end: [bool; Kind::COUNT],
-    /// How many operations are open.
-    pub(crate) count: usize,
+    /// The operations that are open, by the ids of their spans: that is what links to them hold.
+    pub(crate) open: HashMap<SpanId, SectionKey, foldhash::fast::RandomState>,
+    /// Whether the trace is the fork's, which may yet tell of any of them.
+    is_beside_fork: bool,
     /// What the next stack changes.
     pub(crate) steps: Vec<Step>,
 }
@@ -106,7 +109,8 @@ impl Stacks {
             followed: Near::default(),
             latest: Latest::default(),
             told_at_end: [false; Kind::COUNT],
-            count: 0,
+            open: HashMap::default(),
+            is_beside_fork: false,
             steps: Vec::new(),
         }
     }
@@ -179,6 +183,27 @@ impl Stacks {
         self.latest = Latest::default();
     }
 
+    /// Goes over to the next generation.
+    pub(crate) fn begin_generation(&mut self, dialect: Dialect) {
+        self.classes.begin_generation();
+        self.is_beside_fork = dialect == Dialect::Fork;
+    }
+
+    /// Whether the span of this id is an operation's that may yet be taken away, as something else may tell of it: the fork at
+    /// any time, a task before its goroutine has done anything in a request.
+    pub(crate) fn is_uncertain(
+        &self,
+        id: SpanId,
+        goroutine_of: impl FnOnce(SectionKey) -> Option<GoroutineId>,
+    ) -> bool {
+        let Some(&key) = self.open.get(&id) else { return false };
+        let is_at_begin = || {
+            let followed = self.followed.get(goroutine_of(key)?)?;
+            Some(followed.progress.is_at_begin_of_request() && followed.spans[..] == [Some(key)])
+        };
+        self.is_beside_fork || is_at_begin() == Some(true)
+    }
+
     pub(crate) fn is_told_at_end(&self, kind: Kind) -> bool {
         self.told_at_end[kind as usize]
     }
@@ -189,6 +214,7 @@ impl Stacks {
 
     pub(crate) fn save(&self, out: &mut Vec<u8>) {
         self.followed.save(out);
+        self.is_beside_fork.save(out);
         self.told_at_end.save(out);
         self.latest.save(out);
     }
@@ -196,6 +222,7 @@ impl Stacks {
     pub(crate) fn load(self, input: &mut Input<'_>) -> Option<Self> {
         Some(Self {
             followed: Saved::load(input)?,
+            is_beside_fork: Saved::load(input)?,
             told_at_end: Saved::load(input)?,
             latest: Saved::load(input)?,
             ..self

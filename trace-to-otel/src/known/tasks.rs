@@ -69,6 +69,8 @@ pub(crate) struct Mentioned {
     pub(crate) identity: Identity,
     /// When it was seen first.
     pub(crate) since: Time,
+    /// Whether that is not what the trace says, as it cannot be.
+    pub(crate) is_since_clamped: bool,
     /// The wall clock of that generation.
     pub(crate) wall: WallOffset,
     pub(crate) notes: Notes,
@@ -145,4 +147,4 @@ impl Tasks {
 
 crate::saved::saved!(Tasks { open, mentioned, ended, first_begun });
 crate::saved::saved!(EndedTasks { blocks, order });
-crate::saved::saved!(Mentioned { identity, since, wall, notes });
+crate::saved::saved!(Mentioned { identity, since, is_since_clamped, wall, notes });

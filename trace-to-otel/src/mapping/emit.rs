@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use go_trace_context::SpanId;
+
 use crate::{
     anatomy::Anatomy,
     attribute,
@@ -41,7 +43,9 @@ impl Mapping {
         let is_clamped = span.is_start_clamped || ending.is_clamped;
         span.parent = self.open.dropped.outside(span.parent);
         self.open.dropped.unlink(&mut span);
-        let placed = span.placed(self.open.final_parent_context(&span.parent));
+        self.unlink_uncertain(&mut span);
+        let mut placed = span.placed(self.open.final_parent_context(&span.parent));
+        placed.link = placed.link.filter(|link| !self.is_uncertain(link.span_id));
         if !placed.context.flags.is_sampled() && !self.options.unsampled {
             self.counters.unsampled_spans += 1;
             return Ok(());
@@ -58,6 +62,17 @@ impl Mapping {
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
         self.counters.clamped_spans += u64::from(is_clamped);
         Ok(())
+    }
+
+    /// Takes away links to spans that may never go out: nobody could take them back.
+    fn unlink_uncertain(&self, span: &mut OpenSpan) {
+        if let Some(details) = span.details.get_mut().filter(|_| !self.stacks.open.is_empty()) {
+            details.links.to.retain(|link| !self.is_uncertain(link.span_id));
+        }
+    }
+
+    fn is_uncertain(&self, id: SpanId) -> bool {
+        self.stacks.is_uncertain(id, |key| self.open.section(key)?.span.place.goroutine)
     }
 
     /// Who takes logs as records, if anyone does.

@@ -118,7 +118,8 @@ impl Mapping {
         loaded.stack_counters = Saved::load(input)?;
         // What can be counted is not believed.
         loaded.operations.recount(&loaded.open);
-        (loaded.regions.count, loaded.stacks.count) = loaded.open.region_and_call_counts();
+        loaded.regions.count = loaded.open.region_count();
+        loaded.stacks.open = loaded.open.calls().collect();
         loaded.pending_events = loaded.open.pending_events();
         Some(loaded)
     }
@@ -135,7 +136,7 @@ impl Mapping {
         self.code.begin_generation();
         self.texts.begin_generation();
         self.block_reasons = BlockReasons::NONE;
-        self.stacks.classes.begin_generation();
+        self.stacks.begin_generation(event.tables().dialect());
     }
 
     pub(crate) fn facts(&self, scope: &Scope, event: &Event<'_>, task: TaskId, is_begin: bool) -> Facts {

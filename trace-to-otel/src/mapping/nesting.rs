@@ -104,7 +104,7 @@ impl Mapping {
 
     /// Takes note that an operation is over of which only stacks tell.
     fn call_closed(&mut self, key: SectionKey, call: &OpenCall, span: &OpenSpan, ending: &mut Ending) {
-        self.stacks.count -= 1;
+        self.stacks.open.remove(&span.id());
         self.stack_counters.count(call.kind, call.was_there, span.place.code.is_some());
         if !call.was_there {
             return;
@@ -127,7 +127,7 @@ impl Mapping {
         match &section.what {
             What::Region => self.regions.closed(),
             What::Operation(operation) => self.operations.closed(key, operation),
-            What::Call(_) => self.stacks.count -= 1,
+            What::Call(_) => drop(self.stacks.open.remove(&section.span.id())),
         }
         // Now and then, so that it costs no more than what happened since.
         let held = self.open.len() + self.ranges.open.len() + self.goroutines.created_count();
@@ -243,7 +243,13 @@ impl Mapping {
     /// A task of which an event is all that was seen.
     pub(crate) fn mentioned(&self, event: &Event<'_>, task: TaskId, is_begin: bool) -> Mentioned {
         let identity = Identity::new(&self.facts(&Scope::Task, event, task, is_begin));
-        Mentioned { identity, since: event.raw_time(), wall: self.timeline.wall(), notes: Notes::default() }
+        Mentioned {
+            identity,
+            since: event.raw_time(),
+            is_since_clamped: event.is_time_assumed(),
+            wall: self.timeline.wall(),
+            notes: Notes::default(),
+        }
     }
 
     /// A task as a parent, if it is one.

@@ -179,10 +179,14 @@ pub(crate) fn is_told(mapping: &mut Mapping, event: &Event<'_>, operation: Opera
     if kind == Kind::HttpServer && followed.progress.is_told_of_request() {
         followed.spans.push(None);
     }
-    for key in followed.spans.clone().into_iter().flatten() {
+    let spans = core::mem::take(&mut followed.spans);
+    for &key in spans.iter().flatten() {
         if is_call(mapping, key, kind) {
             mapping.drop_section(key);
         }
+    }
+    if let Some(followed) = mapping.stacks.get_mut(goroutine) {
+        followed.spans = spans;
     }
 }
 
@@ -312,7 +316,8 @@ fn take<S: Sinks + ?Sized>(
                 if let Some(call) = call_mut(mapping, key) {
                     call.end_width = Some(end.width());
                 }
-                let ending = Ending::seen(end.estimate, Some(goroutine));
+                let seen = Ending::seen(end.estimate, Some(goroutine));
+                let ending = Ending { is_clamped: event.is_time_assumed(), ..seen };
                 return mapping.end_section(key, ending, What::unfinished, sink);
             }
         }
@@ -355,7 +360,7 @@ fn begin(
     if is_within_its_like(mapping, goroutine, &parent, kind) {
         return None;
     }
-    if mapping.stacks.count >= mapping.options.limits.open_operations {
+    if mapping.stacks.open.len() >= mapping.options.limits.open_operations {
         mapping.counters.dropped_spans += 1;
         return None;
     }
@@ -364,16 +369,18 @@ fn begin(
     let identity: Identity = parent.child(&facts);
     let begin = match was_there {
         true if mapping.goroutines.may_be_older(goroutine) => mapping.timeline.beginning(),
-        _ => (start.estimate, mapping.timeline.wall()),
+        _ => (start.estimate, mapping.timeline.wall_at(start.estimate)),
     };
     let place = Place { goroutine: Some(goroutine), thread: event.thread(), code: None };
     let mut span = mapping.begin_span(identity, "".into(), begin, TaskId::BACKGROUND, place);
+    span.is_start_clamped = event.is_time_assumed();
     mapping.keep_stack(&mut span, event);
     span.parent = parent;
     let database = Arc::clone(&mapping.options.db_system_name);
     let call = OpenCall::new(kind, was_there, start, database);
+    let id = span.id();
     let key = mapping.begin_section(span, What::Call(Box::new(call)));
-    mapping.stacks.count += 1;
+    mapping.stacks.open.insert(id, key);
     if was_there {
         // What the goroutine did before the trace nobody knows.
         if let Some(section) = mapping.open.section_mut(key) {

@@ -73,6 +73,7 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     if mapping.open.tasks.is_newer(task.id) {
         // Its begin is lost, and not before the trace.
         (span.start, span.wall) = (mentioned.since, mentioned.wall);
+        span.is_start_clamped = mentioned.is_since_clamped;
     }
     span.take_over(mentioned.notes, mentioned.wall);
     remember_ended(mapping, task.id, span.identity.place(None).context);

@@ -19,7 +19,7 @@ pub(crate) fn check(recording: &Recording) {
         assert!(twin.is_none(), "{}: told twice: {span:#?} and {twin:#?}", recording.name);
     }
     let lost: Vec<_> = lost_names(&with_stacks).difference(&lost_names(&told)).copied().collect();
-    assert!(lost.is_empty(), "{}: parents that did not go out: {lost:?}", recording.name);
+    assert!(lost.is_empty(), "{}: parents or links that did not go out: {lost:?}", recording.name);
 
     let is_shown =
         |category| !matches!(category, Category::Http | Category::Sql | Category::Tls | Category::Net);
@@ -52,10 +52,14 @@ fn has_left_stacks(span: &Span) -> bool {
         || span.anatomy.is_none_or(|anatomy| anatomy.running < span.duration_nanos())
 }
 
-/// Spans with those that they name as their parents, where these did not go out.
+/// Spans with those that they name as their parents or by links, where these did not go out.
 fn lost_names(spans: &[Span]) -> HashSet<(SpanId, SpanId)> {
     let ids: HashSet<SpanId> = spans.iter().map(|span| span.span_id).collect();
-    let named = spans.iter().filter_map(|span| Some((span.span_id, span.parent?.span_id)));
+    let named = spans.iter().flat_map(|span| {
+        let others =
+            span.parent.iter().map(|parent| parent.span_id).chain(span.links.iter().map(|link| link.span_id));
+        others.map(|other| (span.span_id, other))
+    });
     named.filter(|(_, id)| !ids.contains(id)).collect()
 }
 
