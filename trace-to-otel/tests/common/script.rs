@@ -122,7 +122,9 @@ impl Script<'_> {
     /// A stack of functions, the innermost first.
     pub(crate) fn stack(&mut self, functions: &[&str]) -> u64 {
         let frames = functions.iter().map(|function| {
-            let pc = function.bytes().fold(0x2000, |sum, byte| sum + u64::from(byte));
+            // FNV-1a: no two functions have the same.
+            let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+            let pc = function.bytes().fold(0x2000, mix);
             Frame::new(pc, function.as_bytes(), b"example.com/main.go", 1)
         });
         self.generation.stack(frames).expect("a stack").0
