@@ -360,6 +360,8 @@ pub(crate) enum ProfileFormat {
     Pprof,
     /// Folded stacks, a line for each: for flame graphs.
     Folded,
+    /// OTLP as JSON, in one line. OTLP's profiles are in development: this is their version v1development.
+    Otlp,
 }
 
 /// When to use colours.

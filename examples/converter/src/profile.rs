@@ -1,9 +1,16 @@
 //! `profile`: where goroutines spent their time, by stack.
 
-use std::io::{BufWriter, Write};
+use std::{
+    env,
+    io::{BufWriter, Write},
+};
 
 use anyhow::bail;
-use trace_to_otel::profiles::{Profiles, ProfilesCollector, ProfilesOptions, TopOptions};
+use trace_to_otel::{
+    Resource,
+    otlp::{Encoding, encode_profiles},
+    profiles::{Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
+};
 
 use crate::{
     cli::{ProfileArguments, ProfileFormat},
@@ -85,6 +92,13 @@ fn write(
         ProfileFormat::Top => profile.write_top(TopOptions::default(), &mut output)?,
         ProfileFormat::Pprof => profile.write_pprof(&mut output)?,
         ProfileFormat::Folded => profile.write_folded(&mut output)?,
+        ProfileFormat::Otlp => {
+            let resource = Resource::new().with_environment(|name| env::var(name).ok())?;
+            if let Some(request) = encode_profiles(Encoding::Json, &resource, &[profile]) {
+                output.write_all(&request)?;
+                writeln!(output)?;
+            }
+        }
     }
     output.flush()?;
     drop(output);

@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{bytes_of, errors, gunzipped, output, output_with, path, run, testdata};
+use common::{bytes_of, converter, errors, gunzipped, output, output_with, path, run, testdata};
+use serde_json::Value;
 
 const KINDS: [&str; 9] =
     ["off-cpu", "block", "mutex", "network", "syscall", "scheduler", "cpu", "samples", "gc"];
@@ -41,6 +42,26 @@ fn every_kind_goes_out_in_every_format() {
             assert!(pprof.windows(function.len()).any(|bytes| bytes == function), "{kind}: {line}");
         }
     }
+}
+
+#[test]
+fn otlp_is_one_line_of_the_service() {
+    let mut program = converter();
+    program.args(["profile", "--kind", "cpu", "--format", "otlp", &path("go1.27/http.trace")]);
+    let written = program.env("OTEL_SERVICE_NAME", "shop").output().expect("output");
+    let written = String::from_utf8(written.stdout).expect("UTF-8");
+    assert_eq!(written.lines().count(), 1);
+    let request: Value = serde_json::from_str(&written).expect("JSON");
+    let resource = &request["resourceProfiles"][0];
+    assert!(resource["resource"]["attributes"].to_string().contains("shop"), "{resource}");
+    let scope = &resource["scopeProfiles"][0];
+    assert_eq!(scope["scope"]["name"], "gotrace.profile.cpu");
+    let strings = request["dictionary"]["stringTable"].as_array().expect("strings");
+    assert!(strings[0] == "" && strings.iter().any(|text| text == "nanoseconds"));
+    let samples = scope["profiles"][0]["samples"].as_array().expect("samples");
+    assert!(samples.len() > 10 && samples.iter().all(|sample| sample["values"][0].is_string()));
+    let nothing = output(&["profile", "--kind", "samples", "--format", "otlp", &path("go1.27/http.trace")]);
+    assert_eq!(nothing, "");
 }
 
 #[test]
