@@ -18,12 +18,12 @@ pub(crate) const SECRETS: [&str; 4] = ["s3cr3t", "secret=0", "secret=1", "secret
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Builds it; Go's own cache makes that quick.
-pub(crate) fn build(root: &Path) -> Result<PathBuf> {
-    let program = root.join(".cache/harness/go-app");
+/// Builds an example; Go's own cache makes that quick.
+pub(crate) fn build(root: &Path, example: &str) -> Result<PathBuf> {
+    let program = root.join(".cache/harness").join(example);
     let mut go = Command::new("go");
     go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".");
-    let status = go.current_dir(root.join("examples/go-app")).status()?;
+    let status = go.current_dir(root.join("examples").join(example)).status()?;
     ensure!(status.success(), "{go:?} failed: {status}");
     Ok(program)
 }

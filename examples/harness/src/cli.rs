@@ -70,6 +70,8 @@ pub(crate) enum Choice {
     Push,
     /// The sidecar pulls recordings from the services.
     Pull,
+    /// The sidecar pulls recordings from a service that says nothing of its requests: stacks tell of them.
+    ZeroCode,
     /// More load, for longer.
     Soak,
     /// All of them with small numbers.

@@ -5,7 +5,7 @@
 //! | `cli` | the command line |
 //! | `scenario` | the scenarios, one in each file |
 //! | `stage` | the parts of a scenario, started and connected, and what every scenario ends with |
-//! | `app`, `sidecar` | the parts that are ours; the others are in the library |
+//! | `app`, `service`, `sidecar` | the parts that are ours; the others are in the library |
 //! | `load`, `proxy`, `archive`, `http` | what stands at the three ends: who orders, who receives, who sees snapshots |
 //! | `query`, `client` | asking Jaeger, and everybody else |
 //! | `journal`, `spans`, `truth`, `report` | what was done, what arrived, whether that is the same, and saying so |
@@ -21,6 +21,7 @@ mod proxy;
 mod query;
 mod report;
 mod scenario;
+mod service;
 mod sidecar;
 mod spans;
 mod stage;
@@ -79,12 +80,13 @@ fn build_parts(force: bool) -> Result<(PathBuf, PathBuf)> {
 
 fn programs(arguments: &cli::Run) -> Result<Programs> {
     let (collector, jaeger) = build_parts(arguments.force)?;
-    let app = app::build(&root())?;
+    let app = app::build(&root(), "go-app")?;
+    let service = app::build(&root(), "go-service")?;
     let sidecar = match &arguments.sidecar {
         Some(program) => program.canonicalize().with_context(|| program.display().to_string())?,
         None => sidecar::build(&root())?,
     };
-    Ok(Programs { collector, jaeger, sidecar, app })
+    Ok(Programs { collector, jaeger, sidecar, app, service })
 }
 
 /// How many checks failed.

@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{KeyValue, any_value::Value},
-    trace::v1::{ResourceSpans, Span as Proto},
+    trace::v1::{ResourceSpans, Span as Proto, span::SpanKind},
 };
 use prost::Message;
 
@@ -37,6 +37,9 @@ pub(crate) struct Span {
     pub(crate) service: Arc<str>,
     pub(crate) scope: Arc<str>,
     pub(crate) name: String,
+    pub(crate) kind: SpanKind,
+    /// 0 where nobody knows.
+    pub(crate) goroutine: i64,
     /// In nanoseconds since 1970, as all times here.
     pub(crate) start: u64,
     pub(crate) end: u64,
@@ -128,6 +131,8 @@ fn decode_span(span: &Proto, service: &Arc<str>, scope: &Arc<str>, around: &impl
         service: Arc::clone(service),
         scope: Arc::clone(scope),
         name: span.name.clone(),
+        kind: span.kind(),
+        goroutine: integer(&span.attributes, "gotrace.goroutine.id").unwrap_or_default(),
         start: span.start_time_unix_nano,
         end: span.end_time_unix_nano,
         events: span.events.iter().map(|event| (event.name.clone(), event.time_unix_nano)).collect(),
@@ -140,10 +145,21 @@ fn number(id: &[u8]) -> u128 {
     id.iter().fold(0, |number, &byte| number << 8 | u128::from(byte))
 }
 
-fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
+fn value<'a>(attributes: &'a [KeyValue], key: &str) -> Option<&'a Value> {
     let attribute = attributes.iter().find(|attribute| attribute.key == key)?;
-    match attribute.value.as_ref()?.value.as_ref()? {
+    attribute.value.as_ref()?.value.as_ref()
+}
+
+fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
+    match value(attributes, key)? {
         Value::StringValue(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn integer(attributes: &[KeyValue], key: &str) -> Option<i64> {
+    match value(attributes, key)? {
+        Value::IntValue(number) => Some(*number),
         _ => None,
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Programs {
     pub(crate) jaeger: PathBuf,
     pub(crate) sidecar: PathBuf,
     pub(crate) app: PathBuf,
+    /// `examples/go-service`.
+    pub(crate) service: PathBuf,
 }
 
 pub(crate) struct Stage {

@@ -18,6 +18,7 @@ fn the_scenarios_are_listed() {
         "disk-full",
         "push",
         "pull",
+        "zero-code",
         "soak",
     ] {
         assert!(help.contains(scenario), "{scenario} is not in:\n{help}");

@@ -9,6 +9,7 @@ mod pull;
 mod push;
 mod slow_collector;
 mod soak;
+mod zero_code;
 
 use std::{path::Path, time::Duration};
 
@@ -66,6 +67,7 @@ fn perform(choice: Choice, stage: &mut Stage, scale: Scale, report: &mut Report)
         Choice::DiskFull => disk_full::run(stage, scale, report),
         Choice::Push => push::run(stage, scale, report),
         Choice::Pull => pull::run(stage, scale, report),
+        Choice::ZeroCode => zero_code::run(stage, scale, report),
         Choice::Soak => soak::run(stage, scale, report),
         Choice::Quick | Choice::All => Ok(()),
     }
