@@ -420,14 +420,14 @@ impl<'a> Reader<'a> {
                 },
                 Ok(false) => {
                     self.stage = Stage::Done;
-                    self.sync(last, [0, 0]);
+                    self.sync(last, [0, 0, 0]);
                     return Ok(true);
                 }
                 Err(error @ Error::Io { .. }) => return Err(error),
                 // The reference says where the trace ends before it says why.
                 Err(error) => {
                     self.stage = Stage::Failing(error);
-                    self.sync(last, [0, 0]);
+                    self.sync(last, [0, 0, 0]);
                     return Ok(true);
                 }
             };
@@ -439,15 +439,17 @@ impl<'a> Reader<'a> {
                 return Err(self.fail(error));
             }
             self.stage = Stage::Within;
-            self.sync(self.generation.start_time(), [1, continuity.number()]);
+            self.sync(self.generation.start_time(), [1, continuity.number(), u64::from(is_first)]);
             return Ok(true);
         }
     }
 
-    /// Makes a sync event ready. `generation` says whether one begins, and how that stands to the last.
-    fn sync(&mut self, raw_time: Time, generation: [u64; 2]) {
+    /// Makes a sync event ready. `generation` says whether one begins, how that stands to the last, and whether it is the first of
+    /// its trace.
+    fn sync(&mut self, raw_time: Time, generation: [u64; 3]) {
         self.syncs += 1;
-        let arguments = [self.syncs, generation[0], generation[1], 0];
+        let [has_generation, continuity, is_first] = generation;
+        let arguments = [self.syncs, has_generation, continuity, is_first];
         self.sequencer.sync(raw_time, arguments, self.generation.start());
     }
 }

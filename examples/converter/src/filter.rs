@@ -13,6 +13,7 @@ use std::{
 use anyhow::Context;
 use go_trace_format::{
     Category, Clock, Continuity, Dialect, Event, EventType, Generation, Losses, Version,
+    event::GenerationBegin,
     spec::{Experiment, MAX_STRING_SIZE},
     wire::{Batch, BatchKind},
     write::{CopiedEvent, CopiedText, Copier, GenerationWriter, SyncBatch, WriteError, Writer},
@@ -84,7 +85,7 @@ impl Survey {
     fn take(&mut self, event: &Event<'_>) {
         let is_trace = self.last.has_generation;
         self.last.take(event);
-        if event.generation_begun().is_some_and(|begun| begun.continuity != Continuity::Next) {
+        if event.generation_begun().is_some_and(needs_header) {
             let mut begun = Surveyed::new(event.tables().version(), event.tables().dialect());
             begun.take(event);
             let last = mem::replace(&mut self.last, begun);
@@ -111,6 +112,11 @@ impl Surveyed {
     fn is_scheduled(&self) -> bool {
         !self.is_unscheduled_before
     }
+}
+
+/// Whether a generation cannot be written behind the one before: it is of another trace, and does not go on with that.
+fn needs_header(begun: GenerationBegin) -> bool {
+    begun.is_first_of_trace && begun.continuity != Continuity::Next
 }
 
 /// Statuses begin a generation: the fork records them whatever its filter says.
@@ -151,7 +157,7 @@ impl Plan {
         let (mut last, mut is_first) = (None, true);
         while let Some(event) = trace.reader.next_event()? {
             let Some(begun) = event.generation_begun() else { continue };
-            if begun.continuity != Continuity::Next && !mem::take(&mut is_first) {
+            if needs_header(begun) && !mem::take(&mut is_first) {
                 let Some(next) = formats.next() else { break };
                 format = next;
                 writer = Writer::new(writer.into_inner(), format.version, format.to)?;

@@ -168,6 +168,8 @@ pub struct GenerationBegin {
     pub number: u64,
     /// How it stands to the generation that was delivered before.
     pub continuity: Continuity,
+    /// Whether it is the first that is delivered of its trace: a header stands before it.
+    pub is_first_of_trace: bool,
     /// Its clock snapshot, from Go 1.25 on.
     pub clock_snapshot: Option<ClockSnapshot>,
 }
@@ -377,10 +379,11 @@ impl<'t> Event<'t> {
     }
 
     fn sync(&self) -> SyncPoint {
-        let [number, has_generation, continuity, _] = self.record.arguments;
+        let [number, has_generation, continuity, is_first] = self.record.arguments;
         let generation = (has_generation != 0).then(|| GenerationBegin {
             number: self.tables.generation,
             continuity: Continuity::of_number(continuity),
+            is_first_of_trace: is_first != 0,
             clock_snapshot: self.tables.clock.snapshot().copied(),
         });
         SyncPoint { number, generation }

@@ -38,7 +38,7 @@ impl Default for ProfilesOptions {
 /// How many totals there are for each stack, at most and on average.
 const MOST_TOTALS_PER_STACK: usize = 8;
 
-/// Adds up what the goroutines of a trace did, by what it was, why and on which stack: see [the module](self).
+/// Adds up what the goroutines of a trace did, by what it was, why and on which stack: see [the module](crate::profiles).
 ///
 /// Takes the events of a [`Reader`](go_trace_format::Reader), all of them and in order. A trace behind a gap or of another
 /// process adds to the same profiles. Memory is bounded by the goroutines that live at once and by

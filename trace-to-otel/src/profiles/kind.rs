@@ -4,7 +4,7 @@ use core::{fmt, str::FromStr};
 
 use crate::profiles::ledger::Account;
 
-/// A profile that a trace holds: see [the module](self).
+/// A profile that a trace holds: see [the module](crate::profiles).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ProfileKind {
