@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 /// A duration in nanoseconds, shown in three digits and a unit.
 ///
-/// ```
+#[cfg_attr(feature = "render", doc = "```")]
+#[cfg_attr(not(feature = "render"), doc = "```text")]
 /// use trace_to_otel::render::DisplayDuration;
 ///
 /// assert_eq!(DisplayDuration(1_234_567).to_string(), "1.23 ms");
@@ -36,7 +37,8 @@ impl fmt::Display for DisplayDuration {
 /// A text that the traced program chose, with escapes for whatever could steer a terminal or hide in it, and cut
 /// where it would fill the screen.
 ///
-/// ```
+#[cfg_attr(feature = "render", doc = "```")]
+#[cfg_attr(not(feature = "render"), doc = "```text")]
 /// use trace_to_otel::render::DisplayText;
 ///
 /// assert_eq!(DisplayText("a\u{1b}[31m\nb").to_string(), "a\\u{1b}[31m\\nb");

@@ -148,6 +148,15 @@ impl<K: Number, V> Near<K, V> {
         self.slots[slot].1.take()
     }
 
+    /// Gives back the room of entries that have gone, where it is most of it: who looks through all of them pays for that too.
+    #[cfg(feature = "profiles")]
+    pub(crate) fn shrink(&mut self) {
+        if self.slots.len() > REMAINDERS && self.len() < self.slots.len() / 8 {
+            let slots = core::mem::take(self).slots;
+            *self = slots.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+        }
+    }
+
     /// All entries, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
         self.slots.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?)))
@@ -239,6 +248,7 @@ mod tests {
         for key in map.keys() {
             near.remove(*key);
         }
+        assert_eq!(near.len(), 0);
         assert!(near.others.is_empty());
         assert!(near.remainders.iter().all(|remainder| *remainder == Remainder(0)));
     }

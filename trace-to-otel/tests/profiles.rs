@@ -359,6 +359,27 @@ fn a_gap_and_another_process_add_to_the_same_profiles() {
     }
 }
 
+/// Damage has taken what two generations tell of a goroutine that could run since the first.
+#[test]
+fn what_a_lost_goroutine_did_before_is_kept() {
+    let without_it = |script: &mut Script<'_>| {
+        script.event(7, EventType::ProcStatus, &[7, 1]);
+        script.event(7, EventType::GoStatus, &[8, 7, 2]);
+    };
+    let profiles = profiles_of(&trace(Dialect::Stock, &[(1, &begin), (2, &without_it), (3, &without_it)]));
+    let line = |stack: &str, units| (stack.to_owned(), units);
+    assert_eq!(
+        folded(&profiles, ProfileKind::OffCpu),
+        [
+            line("main.main;main.wait;[chan receive]", 4),
+            // Up to the beginning of the first of them: that it lived until then is certain.
+            line("main.main;main.wait;[runnable]", 991),
+            line("main.worker;[runnable]", 2),
+            line("main.worker;main.work;[runnable]", 1),
+        ]
+    );
+}
+
 #[test]
 fn kinds_have_names() {
     for kind in ProfileKind::ALL {

@@ -25,17 +25,22 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
         output::refuse_terminal(&arguments.out)?;
     }
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
+    let resource = Resource::new().with_environment(|name| env::var(name).ok())?;
     let destination = Destination::create(&arguments.out)?;
     let opening = arguments.reading.opening();
     let files = order::in_order(NamedFile::all(&arguments.files, &[])?, opening);
     let progress = output::progress(&arguments.out);
-    let mut reading = Reading { collector: None, earlier: None, is_nothing: true };
+    let mut reading =
+        Reading { collector: None, told: None, earlier: None, is_nothing: true, is_damaged: false };
     let mut traces = Traces::new(files.into_iter().map(|file| file.open(progress)), opening);
     let outcome = traces.try_for_each(|trace| reading.read(trace?, arguments.reading.details));
     let outcome = outcome.and_then(|()| reading.check());
     // What precedes a failure is a profile too.
-    if let Some(collector) = reading.collector.filter(|_| outcome.is_ok() || !reading.is_nothing) {
-        write(arguments, &collector.finish(), destination)?;
+    let Reading { collector, told, is_nothing, .. } = reading;
+    if let Some(collector) = collector.filter(|_| outcome.is_ok() || !is_nothing) {
+        let told = told.unwrap_or_else(Resource::empty);
+        let resource = resource.with_attributes(told.attributes().iter().cloned());
+        write(arguments, &resource, &collector.finish(), destination)?;
     }
     outcome
 }
@@ -43,10 +48,13 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
 /// Traces, one after the other.
 struct Reading {
     collector: Option<ProfilesCollector>,
+    /// What the first generation tells of the process.
+    told: Option<Resource>,
     /// The last trace that was read.
     earlier: Option<Trace>,
     /// Whether no trace had a generation.
     is_nothing: bool,
+    is_damaged: bool,
 }
 
 impl Reading {
@@ -59,13 +67,17 @@ impl Reading {
             options.base_time = trace.source.modified.unwrap_or(options.base_time);
             ProfilesCollector::new(options)
         });
-        let is_nothing = &mut self.is_nothing;
+        let (told, is_nothing) = (&mut self.told, &mut self.is_nothing);
         let outcome = trace.for_each_event(|event| {
-            *is_nothing &= event.generation_begun().is_none();
+            if event.generation_begun().is_some() {
+                *is_nothing = false;
+                told.get_or_insert_with(|| Resource::empty().with_told_by(event.tables()));
+            }
             collector.event(event);
             Ok(())
         });
         trace.notes(has_details).report(&trace.source.name);
+        self.is_damaged |= trace.is_damaged();
         self.earlier = Some(trace);
         outcome
     }
@@ -73,7 +85,7 @@ impl Reading {
     /// Fails where nothing of a damaged trace was left.
     fn check(&self) -> anyhow::Result<()> {
         match &self.earlier {
-            Some(trace) if self.is_nothing && trace.is_damaged() => {
+            Some(trace) if self.is_nothing && self.is_damaged => {
                 bail!("{}: nothing could be read", trace.source.name)
             }
             _ => Ok(()),
@@ -83,6 +95,7 @@ impl Reading {
 
 fn write(
     arguments: &ProfileArguments,
+    resource: &Resource,
     profiles: &Profiles,
     mut destination: Destination,
 ) -> anyhow::Result<()> {
@@ -93,8 +106,7 @@ fn write(
         ProfileFormat::Pprof => profile.write_pprof(&mut output)?,
         ProfileFormat::Folded => profile.write_folded(&mut output)?,
         ProfileFormat::Otlp => {
-            let resource = Resource::new().with_environment(|name| env::var(name).ok())?;
-            if let Some(request) = encode_profiles(Encoding::Json, &resource, &[profile]) {
+            if let Some(request) = encode_profiles(Encoding::Json, resource, &[profile]) {
                 output.write_all(&request)?;
                 writeln!(output)?;
             }

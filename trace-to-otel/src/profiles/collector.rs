@@ -41,8 +41,8 @@ const MOST_TOTALS_PER_STACK: usize = 8;
 /// Adds up what the goroutines of a trace did, by what it was, why and on which stack: see [the module](crate::profiles).
 ///
 /// Takes the events of a [`Reader`](go_trace_format::Reader), all of them and in order. A trace behind a gap or of another
-/// process adds to the same profiles. Memory is bounded by the goroutines that live at once and by
-/// [`ProfilesOptions::max_stacks`]. Nothing is allocated per event.
+/// process adds to the same profiles. Memory is bounded by the goroutines that live at once, by what one generation holds and by
+/// [`ProfilesOptions::max_stacks`]. Nothing is allocated for an event of what goroutines do.
 ///
 /// ```
 /// use trace_to_otel::profiles::{ProfileKind, ProfilesCollector};
@@ -286,8 +286,8 @@ impl ProfilesCollector {
     #[cold]
     fn sync(&mut self, event: &Event<'_>) {
         let Some(begun) = event.generation_begun() else { return };
-        if begun.continuity == Continuity::Next {
-            self.goroutines.end_generation(&mut self.ledger);
+        if let (Continuity::Next, Some(row)) = (begun.continuity, &self.row) {
+            self.goroutines.end_generation(row.generation_begin, &mut self.ledger);
         } else {
             self.end_row();
             self.clock = self.clock.anew();

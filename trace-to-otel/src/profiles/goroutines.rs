@@ -166,6 +166,16 @@ impl Goroutine {
         }
     }
 
+    /// No more is known of it from a time on, though it may live on.
+    fn break_off(&mut self, time: Time, ledger: &mut Ledger) {
+        // Where it was when it last stopped is as near as the trace tells.
+        self.settle(time, Some(self.stack), ledger);
+        self.end(ledger);
+        if let Some(begun) = self.assist.take() {
+            ledger.add(Key::of_assist(begun.stack), nanoseconds(begun.since, time));
+        }
+    }
+
     /// No more comes of it.
     fn end(&mut self, ledger: &mut Ledger) {
         if let FirstRun::ToCome(Some((key, took))) = self.first_run {
@@ -200,7 +210,10 @@ impl Goroutines {
     #[inline]
     pub(super) fn step(&mut self, id: GoroutineId, step: Step, ledger: &mut Ledger) {
         match self.live.get_mut(id) {
-            Some(goroutine) => goroutine.step(step, ledger),
+            Some(goroutine) => {
+                goroutine.generation = self.generation;
+                goroutine.step(step, ledger);
+            }
             None => self.create(id, StackNumber::NONE, step),
         }
     }
@@ -226,28 +239,24 @@ impl Goroutines {
     }
 
     /// Every generation tells of all goroutines that live. Those that one does not tell of have ended, where the trace is
-    /// damaged: nobody knows when, and what for they were waiting.
-    pub(super) fn end_generation(&mut self, ledger: &mut Ledger) {
+    /// damaged: nobody knows when, but that they still lived when it began.
+    pub(super) fn end_generation(&mut self, begin: Time, ledger: &mut Ledger) {
         let generation = self.generation;
-        let gone: Vec<_> = self.live.iter().filter(|(_, known)| known.generation != generation).collect();
-        let gone: Vec<_> = gone.into_iter().map(|(id, _)| id).collect();
+        let gone = self.live.iter().filter(|(_, known)| known.generation != generation);
+        let gone: Vec<_> = gone.map(|(id, _)| id).collect();
         for id in gone {
             if let Some(mut goroutine) = self.live.remove(id) {
-                goroutine.end(ledger);
+                goroutine.break_off(begin, ledger);
             }
         }
+        self.live.shrink();
         self.generation = generation.wrapping_add(1);
     }
 
     /// The trace ends, or goes on behind a gap: counts what each does up to its latest moment, and forgets them.
     pub(super) fn end_all(&mut self, latest: Time, ledger: &mut Ledger) {
         for goroutine in self.live.values_mut() {
-            // Where it was when it last stopped is as near as the trace tells.
-            goroutine.settle(latest, Some(goroutine.stack), ledger);
-            goroutine.end(ledger);
-            if let Some(begun) = goroutine.assist {
-                ledger.add(Key::of_assist(begun.stack), nanoseconds(begun.since, latest));
-            }
+            goroutine.break_off(latest, ledger);
         }
         *self = Self::default();
     }

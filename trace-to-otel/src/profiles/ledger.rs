@@ -50,6 +50,8 @@ impl Total {
 pub(super) struct Ledger {
     totals: IndexMap<u64, Total, foldhash::fast::RandomState>,
     most: usize,
+    /// How often there was no room for a total.
+    left_out: u64,
 }
 
 impl Key {
@@ -88,7 +90,7 @@ const ACCOUNTS: [Account; 10] = [
 
 impl Ledger {
     pub(super) fn new(most: usize) -> Self {
-        Self { totals: IndexMap::default(), most }
+        Self { totals: IndexMap::default(), most, left_out: 0 }
     }
 
     /// Counts once more, with so much time.
@@ -105,10 +107,19 @@ impl Ledger {
     fn open(&mut self, key: Key, total: Total) {
         let key = match self.totals.len() < self.most {
             true => key,
+            false if key.stack == StackNumber::NONE || key.stack == StackNumber::OTHER => key,
             // As many as there are accounts and reasons.
-            false => Key { stack: StackNumber::OTHER, ..key },
+            false => {
+                self.left_out += 1;
+                Key { stack: StackNumber::OTHER, ..key }
+            }
         };
         self.totals.entry(key.number()).or_default().add(total);
+    }
+
+    /// How often a total of its own was one too many.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, Total)> + '_ {

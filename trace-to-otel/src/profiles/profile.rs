@@ -19,6 +19,7 @@ pub struct Profiles {
     totals: BTreeMap<Key, Total>,
     reasons: Reasons,
     stacks: StackTable,
+    left_out: u64,
 }
 
 /// When the trace was recorded.
@@ -33,7 +34,8 @@ pub struct Period {
 
 impl Profiles {
     pub(super) fn new(period: Period, ledger: &Ledger, reasons: Reasons, stacks: StackTable) -> Self {
-        Self { period, totals: ledger.iter().collect(), reasons, stacks }
+        let left_out = stacks.left_out().saturating_add(ledger.left_out());
+        Self { period, totals: ledger.iter().collect(), reasons, stacks, left_out }
     }
 
     /// When the trace was recorded.
@@ -42,11 +44,11 @@ impl Profiles {
         self.period
     }
 
-    /// How many stacks a limit has kept out, each counted once a generation: what happened on them is in samples
-    /// whose stack [is one of these](ProfileStack::is_left_out).
+    /// How often a limit has kept a stack out, at least once a generation for each: what happened on them is in samples whose
+    /// stack [is one of these](ProfileStack::is_left_out).
     #[must_use]
     pub fn left_out_stacks(&self) -> u64 {
-        self.stacks.left_out()
+        self.left_out
     }
 
     /// One of them.
@@ -56,16 +58,21 @@ impl Profiles {
             kind.accounts().contains(&key.account)
                 && (kind != ProfileKind::Mutex || self.is_in_lock(key.reason, key.stack))
         };
-        let totals = self.totals.iter().filter(|(key, _)| is_of(key));
-        let mut samples: Vec<_> = totals.map(|(&key, &total)| self.sample(key, total)).collect();
+        // One of several accounts may be by the same stack and a reason of the same text.
+        let mut totals: BTreeMap<(Reason, StackNumber), Total> = BTreeMap::new();
+        for (key, &total) in self.totals.iter().filter(|(key, _)| is_of(key)) {
+            totals.entry((key.reason, key.stack)).or_default().add(total);
+        }
+        let samples = totals.into_iter().map(|((reason, stack), total)| self.sample(reason, stack, total));
+        let mut samples: Vec<_> = samples.collect();
         samples.sort_by_key(|sample| Reverse((sample.nanoseconds, sample.count)));
         Profile { kind, period: self.period, samples }
     }
 
-    fn sample(&self, key: Key, total: Total) -> Sample<'_> {
+    fn sample(&self, reason: Reason, stack: StackNumber, total: Total) -> Sample<'_> {
         Sample {
-            stack: ProfileStack { table: &self.stacks, number: key.stack },
-            reason: Some(self.reasons.text(key.reason)).filter(|reason| !reason.is_empty()),
+            stack: ProfileStack { table: &self.stacks, number: stack },
+            reason: Some(self.reasons.text(reason)).filter(|reason| !reason.is_empty()),
             count: total.count,
             nanoseconds: total.nanoseconds,
         }
@@ -163,7 +170,7 @@ impl<'p> Profile<'p> {
 }
 
 impl<'p> ProfileStack<'p> {
-    /// The frames, innermost first; none where the trace tells no stack.
+    /// The frames, innermost first; none where the trace tells no stack, or a limit has [kept it out](Self::is_left_out).
     pub fn frames(&self) -> impl DoubleEndedIterator<Item = ProfileFrame<'p>> + ExactSizeIterator + use<'p> {
         let table = self.table;
         table.frames_of(self.number).iter().map(move |&place| match table.record(place) {

@@ -55,7 +55,7 @@ impl Reasons {
 
     #[inline]
     pub(super) fn number(&mut self, id: StringId, tables: &Tables<'_>) -> Reason {
-        match self.by_id.get(id.0 as usize) {
+        match usize::try_from(id.0).ok().and_then(|index| self.by_id.get(index)) {
             Some(&Some(known)) => known,
             _ => self.find_out(id, tables),
         }
@@ -64,7 +64,7 @@ impl Reasons {
     #[cold]
     fn find_out(&mut self, id: StringId, tables: &Tables<'_>) -> Reason {
         let reason = self.intern(&tables.string(id).to_string_lossy());
-        if let Some(place) = self.by_id.get_mut(id.0 as usize) {
+        if let Some(place) = usize::try_from(id.0).ok().and_then(|index| self.by_id.get_mut(index)) {
             *place = Some(reason);
         }
         reason

@@ -58,32 +58,42 @@ const MOST_IN_ROW: usize = 1 << 16;
 const MOST_FRAMES: usize = 1 << 19;
 /// How many bytes the names of functions and files may have together.
 const MOST_TEXT_BYTES: usize = 16 << 20;
+/// What a text costs beside its bytes.
+const PER_TEXT: usize = 64;
 
 impl Known {
     fn clear(&mut self) {
         self.stacks.clear();
-        self.other_stacks.clear();
-        self.frames.clear();
+        forget(&mut self.other_stacks);
+        forget(&mut self.frames);
     }
 
     #[inline]
     fn stack(&self, id: u64) -> Option<StackNumber> {
-        match self.stacks.get(id as usize) {
+        match usize::try_from(id).ok().and_then(|index| self.stacks.get(index)) {
             Some(&place) => place.checked_sub(1).map(StackNumber),
             None => self.other_stacks.get(&id).copied(),
         }
     }
 
     fn remember(&mut self, id: u64, number: StackNumber) {
-        let index = id as usize;
-        if index >= MOST_IN_ROW {
+        let Some(index) = usize::try_from(id).ok().filter(|&index| index < MOST_IN_ROW) else {
             self.other_stacks.insert(id, number);
             return;
-        }
+        };
         if index >= self.stacks.len() {
             self.stacks.resize(index + 1, 0);
         }
         self.stacks[index] = number.0 + 1;
+    }
+}
+
+/// Clearing costs what there is room for: a map that was large is made anew.
+fn forget<V>(map: &mut HashMap<u64, V, Hasher>) {
+    if map.len() < map.capacity() / 8 {
+        *map = HashMap::default();
+    } else {
+        map.clear();
     }
 }
 
@@ -171,17 +181,16 @@ impl StackTable {
         if let Some(&known) = self.known.frames.get(&frame.pc) {
             return Some(known);
         }
+        if self.frames.len() >= MOST_FRAMES {
+            return None;
+        }
         let record = FrameRecord {
             pc: frame.pc,
             function: self.text(&frame.function.to_string_lossy())?,
             file: self.text(&frame.file.to_string_lossy())?,
             line: frame.line,
         };
-        let place = match self.frames.get_index_of(&record) {
-            Some(known) => known,
-            None if self.frames.len() < MOST_FRAMES => self.frames.insert_full(record).0,
-            None => return None,
-        } as u32;
+        let place = self.frames.insert_full(record).0 as u32;
         self.known.frames.insert(frame.pc, place);
         Some(place)
     }
@@ -190,7 +199,7 @@ impl StackTable {
         if let Some(known) = self.texts.get_index_of(text) {
             return Some(known as u32);
         }
-        let bytes = self.text_bytes + text.len();
+        let bytes = self.text_bytes + text.len() + PER_TEXT;
         if bytes > MOST_TEXT_BYTES {
             return None;
         }

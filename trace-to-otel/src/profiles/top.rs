@@ -32,14 +32,15 @@ impl Profile<'_> {
     /// Those of `out`, which ought to be buffered.
     pub fn write_top(&self, options: TopOptions, mut out: impl Write) -> io::Result<()> {
         self.write_sums(&mut out)?;
+        let whole = if self.kind().has_times() { self.nanoseconds() } else { self.count() };
         let (shown, left) = self.samples().split_at(options.samples.min(self.samples().len()));
         for sample in shown {
             writeln!(out)?;
-            self.write_sample(sample, options.frames, &mut out)?;
+            self.write_sample(sample, whole, options.frames, &mut out)?;
         }
         if !left.is_empty() {
             let weight = left.iter().fold(0, |sum: u64, sample| sum.saturating_add(self.weight(sample)));
-            writeln!(out, "\n{}  {} more", self.share(weight), left.len())?;
+            writeln!(out, "\n{}  {} more", share(weight, whole), left.len())?;
         }
         out.flush()
     }
@@ -54,8 +55,14 @@ impl Profile<'_> {
         writeln!(out, "{} {count}, recorded for {recorded}", self.count())
     }
 
-    fn write_sample(&self, sample: &Sample<'_>, most_frames: usize, out: &mut impl Write) -> io::Result<()> {
-        write!(out, "{}", self.share(self.weight(sample)))?;
+    fn write_sample(
+        &self,
+        sample: &Sample<'_>,
+        whole: u64,
+        most_frames: usize,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        write!(out, "{}", share(self.weight(sample), whole))?;
         if self.kind().has_times() {
             write!(out, "  {:>8}", DisplayDuration(sample.nanoseconds))?;
         }
@@ -73,12 +80,11 @@ impl Profile<'_> {
             more => writeln!(out, "        … {more} more"),
         }
     }
+}
 
-    /// As much of the whole, in seven characters.
-    fn share(&self, weight: u64) -> String {
-        let whole = if self.kind().has_times() { self.nanoseconds() } else { self.count() };
-        format!("{:>5.1} %", 100.0 * weight as f64 / whole.max(1) as f64)
-    }
+/// As much of the whole, in seven characters.
+fn share(weight: u64, whole: u64) -> String {
+    format!("{:>5.1} %", 100.0 * weight as f64 / whole.max(1) as f64)
 }
 
 fn write_frame(frame: &ProfileFrame<'_>, out: &mut impl Write) -> io::Result<()> {
