@@ -63,6 +63,10 @@ impl GenerationKey {
         self.number
     }
 
+    pub(crate) const fn has_wall_clock(&self) -> bool {
+        self.wall_offset.is_some()
+    }
+
     /// Whether it comes directly after `earlier`, for all that numbers and clocks tell. Processes of one machine that are
     /// recorded at the same time may look alike; their [threads](Generation::threads) tell them apart.
     #[must_use]

@@ -52,6 +52,16 @@ impl ProcessMark {
     pub fn may_come_after(&self, earlier: &Self) -> bool {
         self.key.may_come_after(&earlier.key) && self.threads.may_share_process(&earlier.threads)
     }
+
+    /// Whether it is later in the process of `earlier` for all that can be known: a thread has recorded in both, and both have told
+    /// the time of day.
+    pub(crate) fn is_later_in_process_of(&self, earlier: &Self) -> bool {
+        self.key.number() > earlier.key.number()
+            && self.key.has_wall_clock()
+            && earlier.key.has_wall_clock()
+            && self.threads.has_common(&earlier.threads)
+            && self.may_come_after(earlier)
+    }
 }
 
 impl Generation<'_> {

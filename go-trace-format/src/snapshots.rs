@@ -68,9 +68,7 @@ impl Delivered {
             (true, _) => Continuity::Gap,
             (false, _) if generation.starts_recording() => Continuity::Start,
             (false, Some(last)) if mark.follows(&last) => Continuity::Next,
-            (false, Some(last)) if mark.key.number() > last.key.number() && mark.may_come_after(&last) => {
-                Continuity::Gap
-            }
+            (false, Some(last)) if mark.is_later_in_process_of(&last) => Continuity::Gap,
             (false, _) => Continuity::Begin,
         };
         let is_first = !core::mem::replace(&mut self.is_within, true);

@@ -20,8 +20,8 @@ const MAGIC: [u8; 8] = *b"gtrmap\0\x08";
 /// It takes events in the order of a [`Reader`] and hands each span to a [`SpanSink`](crate::SpanSink) as soon as it is finished:
 /// inner ones before outer ones. It lives on over the generations of a trace and over traces that follow on each
 /// other, such as snapshots of one process whose readers [follow] each other; a span that is open
-/// in between stays one. Where generations are missing, what is open goes out as incomplete. A trace that does not follow on the
-/// one before is taken for another process's, as after [`finish`](Self::finish).
+/// in between stays one. Where generations are missing, what is open goes out as incomplete. A trace of which nothing tells that it
+/// is of the same process is taken for another one's, as after [`finish`](Self::finish).
 ///
 /// How long something took, and when in a span something happened, is measured by the trace clock. What the wall clock says
 /// counts where a span begins, and holds for all of it, so that a span has the same times wherever a snapshot begins, and a

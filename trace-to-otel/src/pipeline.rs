@@ -122,11 +122,13 @@ impl<S: Sinks> Pipeline<S> {
     #[inline]
     pub fn event(&mut self, event: &Event<'_>) -> Result<(), S::Error> {
         self.is_under_way = true;
-        self.mapper.event(event, &mut Through(&mut self.volume))?;
-        match self.metrics.as_mut().and_then(|metrics| metrics.event(event)) {
+        let mapped = self.mapper.event(event, &mut Through(&mut self.volume));
+        // Whatever the sink has refused, the event was.
+        let counted = match self.metrics.as_mut().and_then(|metrics| metrics.event(event)) {
             Some(metrics) => self.volume.sink_mut().take_metrics(metrics),
             None => Ok(()),
-        }
+        };
+        mapped.and(counted)
     }
 
     /// When an event happened: see [`Mapper::unix_time`].

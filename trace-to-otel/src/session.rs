@@ -64,12 +64,13 @@ impl SessionOptions {
     }
 }
 
-/// Takes the bytes of traces in pieces, and gives finished OTLP batches: reading, a [`Pipeline`] and encoding in one. It does no I/O, starts no thread and asks no clock, so that it runs wherever bytes come from: a file, a socket, a
-/// WebAssembly host.
+/// Takes the bytes of traces in pieces, and gives finished OTLP batches: reading, a [`Pipeline`] and encoding in one. It does no
+/// I/O, starts no thread and asks no clock, so that it runs wherever bytes come from: a file, a socket, a WebAssembly host.
 ///
 /// Traces come one after the other. Where they are snapshots of one process, in their order, the generations that they
-/// share are read once, and spans that are open at the end of one go on in the next; where one does not follow on the one
-/// before, a new process begins. [Logs](MapperOptions::log_records) and [metrics](SessionOptions::metrics) become batches of their own on request.
+/// share are read once, and spans that are open at the end of one go on in the next; where nothing tells that one is of the
+/// process of the one before, a new process begins. [Logs](MapperOptions::log_records) and [metrics](SessionOptions::metrics)
+/// become batches of their own on request.
 ///
 /// The same traces give the same batches, in whatever pieces their bytes come. Memory is bounded by the largest
 /// [generation](SessionOptions::max_generation_bytes) times a small constant, by the [limits](crate::Limits) of the mapper,

@@ -122,7 +122,7 @@ impl Timeline {
         if self.walls.back().is_some_and(|&(_, last)| last == wall) {
             return;
         }
-        if self.walls.len() == MOST_WALLS {
+        while self.walls.len() >= MOST_WALLS {
             self.walls.pop_front();
         }
         self.walls.push_back((begin, wall));

@@ -1,8 +1,8 @@
 //! From events to spans.
 //!
 //! Traces may be snapshots of one process, in files given in their order or in one file: the generations that they share are read
-//! once, and what is open at the end of one goes on in the next. Traces that do not follow on each other are mapped each on
-//! its own.
+//! once, and what is open at the end of one goes on in the next. Traces of other processes, and of services of other names, are
+//! mapped each on its own.
 
 use anyhow::{Context, bail};
 use go_trace_format::Event;
@@ -157,7 +157,9 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
 
     /// Maps a trace. Spans that it leaves open are handed on later.
     fn map(&mut self, mut trace: Trace) -> anyhow::Result<()> {
-        if let Some(earlier) = self.earlier.take() {
+        // Processes in containers of one host are alike in clocks and threads: the names that the user has given tell them apart.
+        let is_its = |earlier: &mut Trace| earlier.source.service == trace.source.service;
+        if let Some(earlier) = self.earlier.take_if(is_its) {
             trace = trace.follow(earlier);
         }
         let source = trace.source.clone();

@@ -47,7 +47,8 @@ pub(crate) fn in_order(files: Vec<NamedFile>, opening: Opening) -> Vec<NamedFile
     for file in files {
         let head = head(&file, opening);
         let is_of = |process: &&mut Vec<(NamedFile, Option<ProcessMark>)>| {
-            let mut heads = process.iter().filter_map(|(_, head)| head.as_ref());
+            let of_service = process.iter().filter(|(known, _)| known.service == file.service);
+            let mut heads = of_service.filter_map(|(_, head)| head.as_ref());
             head.as_ref().is_some_and(|head| heads.any(|other| are_of_one_process(head, other)))
         };
         match processes.iter_mut().find(is_of) {

@@ -34,7 +34,9 @@ pub(crate) struct Stacks {
     /// Kinds of operations that the fork tells of: where it has not seen one begin, it does so at the end.
     told_at_end: [bool; Kind::COUNT],
     /// The operations that are open, by the ids of their spans: that is what links to them hold.
-    pub(crate) open: HashMap<SpanId, SectionKey, foldhash::fast::RandomState>,
+    open: HashMap<SpanId, SectionKey, foldhash::fast::RandomState>,
+    /// How many they are: two may have one id, where damage has made them alike.
+    pub(crate) count: usize,
     /// Whether the trace is the fork's, which may yet tell of any of them.
     is_beside_fork: bool,
     /// What the next stack changes.
@@ -110,6 +112,7 @@ impl Stacks {
             latest: Latest::default(),
             told_at_end: [false; Kind::COUNT],
             open: HashMap::default(),
+            count: 0,
             is_beside_fork: false,
             steps: Vec::new(),
         }
@@ -187,6 +190,18 @@ impl Stacks {
     pub(crate) fn begin_generation(&mut self, dialect: Dialect) {
         self.classes.begin_generation();
         self.is_beside_fork = dialect == Dialect::Fork;
+    }
+
+    pub(crate) fn opened(&mut self, id: SpanId, key: SectionKey) {
+        self.open.insert(id, key);
+        self.count += 1;
+    }
+
+    pub(crate) fn closed(&mut self, id: SpanId, key: SectionKey) {
+        self.count = self.count.saturating_sub(1);
+        if self.open.get(&id) == Some(&key) {
+            self.open.remove(&id);
+        }
     }
 
     /// Whether the span of this id is an operation's that may yet be taken away, as something else may tell of it: the fork at

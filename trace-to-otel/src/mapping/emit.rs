@@ -39,7 +39,7 @@ impl Mapping {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         ending.is_clamped |= nanoseconds(ending.time, span.start) > MOST_DISAGREEMENT;
-        self.pending_events -= span.details.event_count();
+        self.pending_events = self.pending_events.saturating_sub(span.details.event_count());
         let is_clamped = span.is_start_clamped || ending.is_clamped;
         span.parent = self.open.dropped.outside(span.parent);
         self.open.dropped.unlink(&mut span);
@@ -66,7 +66,7 @@ impl Mapping {
 
     /// Takes away links to spans that may never go out: nobody could take them back.
     fn unlink_uncertain(&self, span: &mut OpenSpan) {
-        if let Some(details) = span.details.get_mut().filter(|_| !self.stacks.open.is_empty()) {
+        if let Some(details) = span.details.get_mut().filter(|_| self.stacks.count > 0) {
             details.links.to.retain(|link| !self.is_uncertain(link.span_id));
         }
     }

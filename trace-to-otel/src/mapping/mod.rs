@@ -119,7 +119,7 @@ impl Mapping {
         // What can be counted is not believed.
         loaded.operations.recount(&loaded.open);
         loaded.regions.count = loaded.open.region_count();
-        loaded.stacks.open = loaded.open.calls().collect();
+        loaded.open.calls().for_each(|(id, key)| loaded.stacks.opened(id, key));
         loaded.pending_events = loaded.open.pending_events();
         Some(loaded)
     }

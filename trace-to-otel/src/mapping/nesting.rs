@@ -104,7 +104,7 @@ impl Mapping {
 
     /// Takes note that an operation is over of which only stacks tell.
     fn call_closed(&mut self, key: SectionKey, call: &OpenCall, span: &OpenSpan, ending: &mut Ending) {
-        self.stacks.open.remove(&span.id());
+        self.stacks.closed(span.id(), key);
         self.stack_counters.count(call.kind, call.was_there, span.place.code.is_some());
         if !call.was_there {
             return;
@@ -127,7 +127,7 @@ impl Mapping {
         match &section.what {
             What::Region => self.regions.closed(),
             What::Operation(operation) => self.operations.closed(key, operation),
-            What::Call(_) => drop(self.stacks.open.remove(&section.span.id())),
+            What::Call(_) => self.stacks.closed(section.span.id(), key),
         }
         // Now and then, so that it costs no more than what happened since.
         let held = self.open.len() + self.ranges.open.len() + self.goroutines.created_count();

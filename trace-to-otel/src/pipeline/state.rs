@@ -36,8 +36,8 @@ impl<S: Sinks> Pipeline<S> {
         Ok(PipelineState { mapper: self.mapper.save(), volume, metrics })
     }
 
-    /// Goes on where another pipeline [was saved](Self::save), in place of what is under way in this one. The options should be
-    /// the same. What that one has counted is not counted again.
+    /// Goes on where another pipeline [was saved](Self::save). This one ought to be new, with the same options: what it has seen stays
+    /// as far as `state` has nothing in its place. What that one has counted is not counted again.
     ///
     /// # Errors
     ///

@@ -360,7 +360,7 @@ fn begin(
     if is_within_its_like(mapping, goroutine, &parent, kind) {
         return None;
     }
-    if mapping.stacks.open.len() >= mapping.options.limits.open_operations {
+    if mapping.stacks.count >= mapping.options.limits.open_operations {
         mapping.counters.dropped_spans += 1;
         return None;
     }
@@ -380,7 +380,7 @@ fn begin(
     let call = OpenCall::new(kind, was_there, start, database);
     let id = span.id();
     let key = mapping.begin_section(span, What::Call(Box::new(call)));
-    mapping.stacks.open.insert(id, key);
+    mapping.stacks.opened(id, key);
     if was_there {
         // What the goroutine did before the trace nobody knows.
         if let Some(section) = mapping.open.section_mut(key) {

@@ -403,7 +403,11 @@ impl Progress {
         let is_same = |open: &&Open| class.operations.get(kept).is_some_and(|found| open.is(found));
         let repeated = self.open.get(kept).filter(is_same);
         let repeated_since = repeated.and_then(|repeated| repeated.repeated_since(class, moment));
-        let moment = Moment { last: repeated_since.unwrap_or(moment.last), ..moment };
+        // When the call before may have been over says nothing of what is open within it.
+        let within = repeated_since.filter(|_| self.open.len() > kept + 1);
+        let floor = within.map(|_| self.leave(kept + 1, Likely::Middle, moment, steps));
+        let last = repeated_since.max(floor).unwrap_or(moment.last);
+        let moment = Moment { last, ..moment };
         let floor = self.leave(kept, Likely::Middle, moment, steps);
         self.enter(class, was_unseen, former, Moment { last: floor, ..moment }, moment.last, steps);
         self.take_note(class, moment, steps);
