@@ -177,3 +177,20 @@ fn a_clock_that_is_set_tears_no_span_and_is_told() {
         }
     }
 }
+
+/// They are alike in threads and clocks, as processes in containers of one host are.
+#[test]
+fn services_of_two_names_are_two_processes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = ["1.trace", "2.trace"].map(|name| folder.path().join(name).display().to_string());
+    files.iter().zip(across(0)).for_each(|(file, bytes)| fs::write(file, bytes).expect("a file"));
+    let otlp = |names: &[&str]| {
+        let flags: Vec<_> = names.iter().flat_map(|name| ["--service-name", *name]).collect();
+        output(&[&["otlp", "--out", "-", &files[0], &files[1]][..], &flags].concat())
+    };
+    let spans = |lines: &str| lines.matches("\"spanId\"").count();
+    assert_eq!(spans(&otlp(&["shop"])), 1, "a task over two snapshots");
+    let apart = otlp(&["front", "back"]);
+    assert_eq!(spans(&apart), 2, "{apart}");
+    assert!(apart.contains("\"front\"") && apart.contains("\"back\""), "{apart}");
+}
