@@ -1,5 +1,7 @@
 //! Peak memory, counted by the allocator: what is open costs a small multiple of the bytes that tell of it.
 
+#[allow(dead_code, reason = "only a part of it is needed here")]
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -10,9 +10,12 @@ mod appended;
 mod bounds;
 mod closing;
 mod damage;
+mod example_config;
 mod faults;
 mod kill;
 mod large;
+#[cfg(feature = "manual")]
+mod manual;
 mod once;
 mod pull;
 mod push;

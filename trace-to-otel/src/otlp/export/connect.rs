@@ -9,8 +9,13 @@ use core::{
 };
 use std::{io, path::Path, sync::Arc};
 
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::TokioIo,
+};
 use rustls::{
     ClientConfig, ConfigBuilder, RootCertStore,
     client::WantsClientCert,
@@ -36,6 +41,13 @@ pub(super) const LONGEST_ANSWER: usize = 64 << 10;
 #[cfg(feature = "grpc")]
 pub(super) const LONGEST_MESSAGE: usize = 4 << 20;
 
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What goes out, the same type for HTTP and gRPC: for each other one hyper's client is compiled again, both versions of it.
+pub(super) type Content = UnsyncBoxBody<Bytes, BoxError>;
+
+pub(super) type Client = legacy::Client<Connector, Content>;
+
 /// Makes connections. Plain ones need no cryptography, which a program may have none of.
 #[derive(Clone, Debug)]
 pub(super) enum Connector {
@@ -45,7 +57,7 @@ pub(super) enum Connector {
 
 impl Service<http::Uri> for Connector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

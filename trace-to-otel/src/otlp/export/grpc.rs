@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, header, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::WithTrailers};
 use hyper::body::Incoming;
 use hyper_util::{
-    client::legacy::Client,
+    client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
 use prost::Message;
@@ -30,7 +30,10 @@ use tonic::{
 use super::{
     answer::{Accepted, ExportResponse, RpcStatus},
     config::{Compression, Config, ConfigError, Endpoint},
-    connect::{Connector, HttpVersion, LONGEST_MESSAGE, USER_AGENT, causes, connector, no_answer},
+    connect::{
+        BoxError, Client, Connector, Content, HttpVersion, LONGEST_MESSAGE, USER_AGENT, causes, connector,
+        no_answer,
+    },
     error::{ExportError, ExportErrorKind, ReceiverStatus, classify_http, is_about_size},
 };
 use crate::otlp::{Batch, Signal};
@@ -101,16 +104,14 @@ const fn method(signal: Signal) -> &'static str {
 
 /// What of HTTP a gRPC answer must be before tonic reads it.
 #[derive(Clone, Debug)]
-struct Channel(Client<Connector, Body>);
+struct Channel(Client);
 
 impl Channel {
     fn new(connector: Connector) -> Self {
-        let mut builder = Client::builder(TokioExecutor::new());
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
         Self(builder.http2_only(true).timer(TokioTimer::new()).pool_timer(TokioTimer::new()).build(connector))
     }
 }
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 impl tower_service::Service<http::Request<Body>> for Channel {
     type Response = http::Response<Answer>;
@@ -123,7 +124,7 @@ impl tower_service::Service<http::Request<Body>> for Channel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         request.headers_mut().entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
-        let response = self.0.request(request);
+        let response = self.0.request(request.map(|body| Content::new(body.map_err(Into::into))));
         Box::pin(async move {
             let response = response.await?;
             is_grpc(&response)?;

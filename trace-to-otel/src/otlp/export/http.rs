@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::{
-    client::legacy::Client,
+    client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
 use prost::Message;
@@ -16,7 +16,7 @@ use prost::Message;
 use super::{
     answer::{Accepted, ExportResponse, RpcStatus, json},
     config::{Config, ConfigError, Endpoint},
-    connect::{Connector, HttpVersion, LONGEST_ANSWER, USER_AGENT, connector, no_answer},
+    connect::{Client, Content, HttpVersion, LONGEST_ANSWER, USER_AGENT, connector, no_answer},
     error::{ExportError, ExportErrorKind, ReceiverStatus, classify_http},
 };
 use crate::otlp::{Batch, Encoding};
@@ -24,7 +24,7 @@ use crate::otlp::{Batch, Encoding};
 /// The client's connections and what each request says.
 #[derive(Debug)]
 pub(super) struct HttpSender {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client,
     endpoint: Endpoint,
     headers: HeaderMap,
 }
@@ -43,14 +43,15 @@ impl HttpSender {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         headers.extend(config.headers.map().clone());
-        let client = Client::builder(TokioExecutor::new())
+        let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector(config, HttpVersion::Http1)?);
         Ok(Self { client, endpoint: config.endpoint.clone(), headers })
     }
 
     pub(super) async fn send(&self, message: &HttpMessage, now: SystemTime) -> Result<Accepted, ExportError> {
-        let mut request = http::Request::new(Full::new(message.body.clone()));
+        let mut request =
+            http::Request::new(Content::new(Full::new(message.body.clone()).map_err(Into::into)));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.uri().clone();
         *request.headers_mut() = self.headers.clone();

@@ -1,0 +1,15 @@
+//! The program, run as a process.
+
+mod common;
+
+mod filter;
+mod input;
+#[cfg(feature = "manual")]
+mod manual;
+mod otlp;
+mod profile;
+mod sanitize;
+mod several;
+mod spans;
+mod timeline;
+mod verbs;

@@ -1,0 +1,215 @@
+//! `otlp`: what goes to a receiver, and what becomes of it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    thread,
+};
+
+use crate::common::{converter, output, path};
+use serde_json::Value;
+
+/// A request as it arrived.
+struct Request {
+    path: String,
+    headers: Vec<String>,
+    body: Vec<u8>,
+}
+
+/// Takes requests, each connection by itself, and answers all of them the same.
+fn receiver(status: &'static str, answer: &'static str) -> (String, mpsc::Receiver<Request>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let (sender, requests) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, sender) = (BufReader::new(stream.expect("a connection")), sender.clone());
+            thread::spawn(move || {
+                while let Some(request) = read_request(&mut stream) {
+                    // It has arrived before it is answered.
+                    sender.send(request).expect("somebody who looks");
+                    let length = answer.len();
+                    let head = format!(
+                        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}"
+                    );
+                    write!(stream.get_mut(), "{head}\r\n\r\n{answer}").expect("to be heard");
+                }
+            });
+        }
+    });
+    (address, requests)
+}
+
+fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Request> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line).ok().filter(|&length| length > 0)?;
+        match line.trim_end() {
+            "" => break,
+            line => lines.push(line.to_lowercase()),
+        }
+    }
+    let path = lines[0].split(' ').nth(1).expect("a path").to_owned();
+    let length = lines.iter().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+    stream.read_exact(&mut body).expect("a body");
+    Some(Request { path, headers: lines, body })
+}
+
+/// What the converter says of sending a recording, and whether it is content.
+fn send(arguments: &[&str]) -> (bool, String) {
+    let mut command = converter();
+    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME"] {
+        command.env_remove(name);
+    }
+    let output = command.arg("otlp").args(arguments).output().expect("output");
+    assert!(output.stdout.is_empty(), "what is sent is not written");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn records<'a>(lines: &'a [Value], levels: [&str; 3]) -> Vec<&'a Value> {
+    let [resources, scopes, records] = levels;
+    let list = |value: &'a Value, name: &str| value[name].as_array().expect("a list").iter();
+    lines
+        .iter()
+        .flat_map(|line| list(line, resources))
+        .flat_map(|resource| list(resource, scopes))
+        .flat_map(|scope| list(scope, records))
+        .collect()
+}
+
+fn spans(lines: &[Value]) -> Vec<&Value> {
+    records(lines, ["resourceSpans", "scopeSpans", "spans"])
+}
+
+/// What a file of OTLP lines holds.
+fn lines(arguments: &[&str]) -> Vec<Value> {
+    let text = output(&[&["otlp"], arguments].concat());
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn what_is_sent_is_what_would_be_written() {
+    let recording = path("go1.27/http.trace");
+    let written = lines(&[&recording, "--service-name", "shop"]);
+    let (address, requests) = receiver("200 OK", "{}");
+    let (is_content, said) = send(&[
+        &recording,
+        "--service-name",
+        "shop",
+        "--endpoint",
+        &address,
+        "--protocol",
+        "http/json",
+        "--header",
+        "authorization=Bearer s3cr3t",
+    ]);
+    assert!(is_content, "{said}");
+    let requests: Vec<_> = requests.try_iter().collect();
+    let sent: Vec<Value> =
+        requests.iter().map(|request| serde_json::from_slice(&request.body).expect("JSON")).collect();
+    assert_eq!(spans(&sent), spans(&written));
+    assert!(said.contains(&format!("accepted {} spans", spans(&written).len())), "{said}");
+    assert!(!said.contains("s3cr3t"), "{said}");
+    for request in &requests {
+        assert_eq!(request.path, "/v1/traces");
+        assert!(
+            request.headers.contains(&"authorization: bearer s3cr3t".to_owned()),
+            "{:?}",
+            request.headers
+        );
+    }
+}
+
+#[test]
+fn each_signal_has_its_own_path() {
+    let (address, requests) = receiver("200 OK", "{}");
+    let arguments = ["--endpoint", &address, "--protocol", "http/json", "--signals", "traces,metrics,logs"];
+    let (is_content, said) = send(&[&[&*path("go1.27/logs.trace")], &arguments[..]].concat());
+    assert!(is_content, "{said}");
+    let mut paths: Vec<_> = requests.try_iter().map(|request| request.path).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/v1/logs", "/v1/metrics", "/v1/traces"]);
+}
+
+#[test]
+fn what_a_receiver_rejects_is_a_failure() {
+    let answer = r#"{"partialSuccess":{"rejectedSpans":"2","errorMessage":"too old"}}"#;
+    let (address, requests) = receiver("200 OK", answer);
+    let (is_content, said) =
+        send(&[&path("go1.27/tasks.trace"), "--endpoint", &address, "--protocol", "http/json"]);
+    assert_eq!(requests.try_iter().count(), 1, "a partial success is final");
+    assert!(!is_content && said.contains("too old") && said.contains("refused 2"), "{said}");
+}
+
+#[test]
+fn a_receiver_that_does_not_know_the_sender_is_a_failure() {
+    let (address, requests) = receiver("401 Unauthorized", "{}");
+    let (is_content, said) = send(&[&path("go1.27/tasks.trace"), "--endpoint", &address]);
+    let requests: Vec<_> = requests.try_iter().collect();
+    assert_eq!(requests.len(), 1, "asking again would not help");
+    assert!(!is_content && said.contains("401"), "{said}");
+}
+
+#[test]
+fn flags_of_sending_want_a_receiver() {
+    for flags in [
+        ["--protocol", "grpc"],
+        ["--compression", "gzip"],
+        ["--header", "authorization=none"],
+        ["--timeout", "3s"],
+    ] {
+        let (is_content, said) = send(&[&[&*path("go1.27/tasks.trace")], &flags[..]].concat());
+        assert!(!is_content && said.contains("<--endpoint <URL>|--send>"), "{flags:?}: {said}");
+    }
+}
+
+#[test]
+fn a_file_has_one_signal() {
+    let recording = path("go1.27/logs.trace");
+    let two = converter().args(["otlp", &recording, "--signals", "traces,logs"]).output().expect("output");
+    assert!(!two.status.success());
+    let logs = lines(&[&recording, "--signals", "logs"]);
+    let logs = records(&logs, ["resourceLogs", "scopeLogs", "logRecords"]);
+    let bodies: Vec<_> =
+        logs.iter().map(|log| log["body"]["stringValue"].as_str().expect("a text")).collect();
+    assert!(bodies.contains(&"without a task"), "{bodies:?}");
+    let metrics = lines(&[&recording, "--signals", "metrics"]);
+    let metrics = records(&metrics, ["resourceMetrics", "scopeMetrics", "metrics"]);
+    assert!(metrics.iter().any(|metric| metric["name"] == "go.goroutine.count"), "{metrics:?}");
+}
+
+#[test]
+fn fewer_spans_are_let_through() {
+    let recording = path("go1.27/http.trace");
+    let all = lines(&[&recording]);
+    let none = lines(&[&recording, "--sample", "0"]);
+    assert!(spans(&all).len() > 10 && none.is_empty());
+    let long = lines(&[&recording, "--min-duration", "1h"]);
+    assert!(spans(&long).is_empty(), "no request takes an hour");
+    let runtime = lines(&[&recording, "--keep", "core"]);
+    let names: Vec<_> = spans(&runtime).iter().map(|span| span["name"].as_str().expect("a name")).collect();
+    assert!(
+        names.iter().all(|name| name.starts_with("stop-the-world") || name.starts_with("GC")),
+        "{names:?}"
+    );
+}
+
+/// What there is to find out is tested where it is done; here, that it is done, and that nothing else is.
+#[test]
+fn processes_are_correlated_on_request() {
+    let recordings = [path("fork/cut.trace"), path("fork/withspan.trace")];
+    let recordings = [&*recordings[0], &*recordings[1]];
+    let apart = lines(&recordings);
+    let output =
+        converter().args([&["otlp", "--correlate"], &recordings[..]].concat()).output().expect("output");
+    let told = String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let together: Vec<_> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(spans(&together), spans(&apart), "these processes never met");
+    assert!(output.status.success() && !told.contains("requests lead"), "{told}");
+    let other_signal = converter().args(["otlp", "--correlate", "--signals", "logs", recordings[0]]).output();
+    assert!(!other_signal.expect("output").status.success());
+}

@@ -1,0 +1,102 @@
+//! The verb `profile`.
+
+use crate::common::{bytes_of, converter, errors, gunzipped, output, output_with, path, run, testdata};
+use serde_json::Value;
+
+const KINDS: [&str; 9] =
+    ["off-cpu", "block", "mutex", "network", "syscall", "scheduler", "cpu", "samples", "gc"];
+
+#[test]
+fn the_heaviest_stacks_are_a_table() {
+    let shown = output(&["profile", &path("go1.27/mutexes.trace")]);
+    assert!(shown.starts_with("off-cpu: ") && shown.contains("×  sync\n"), "{shown}");
+    assert_eq!(output_with(&["profile", "-"], &bytes_of("go1.27/mutexes.trace")), shown);
+    let mutex = output(&["profile", "--kind", "mutex", &path("go1.27/mutexes.trace")]);
+    assert!(mutex.starts_with("mutex: "), "{mutex}");
+    for lock in ["sync.(*Mutex).Lock", "sync.(*RWMutex).Lock", "main.runMutexes"] {
+        assert!(mutex.contains(lock), "{lock}: {mutex}");
+    }
+    assert!(!mutex.contains("WaitGroup"), "{mutex}");
+}
+
+#[test]
+fn every_kind_goes_out_in_every_format() {
+    let trace = path("go1.27/gc.trace");
+    for kind in KINDS {
+        let top = output(&["profile", "--kind", kind, &trace]);
+        assert!(top.starts_with(&format!("{kind}: ")), "{top}");
+        let folded = output(&["profile", "--kind", kind, "--format", "folded", &trace]);
+        for line in folded.lines() {
+            let (stack, weight) = line.rsplit_once(' ').expect("a stack and a number");
+            assert!(!stack.is_empty() && weight.parse::<u64>().is_ok_and(|weight| weight > 0), "{line}");
+        }
+        let pprof = run(&["profile", "--kind", kind, "--format", "pprof", &trace], b"");
+        assert!(pprof.status.success(), "{}", errors(&pprof));
+        let pprof = gunzipped(&pprof.stdout);
+        assert!(!pprof.is_empty());
+        // Whatever is in the one is in the other.
+        for line in folded.lines().filter(|line| !line.starts_with('[')) {
+            let function = line.split([';', ' ']).next().expect("a function").as_bytes();
+            assert!(pprof.windows(function.len()).any(|bytes| bytes == function), "{kind}: {line}");
+        }
+    }
+}
+
+#[test]
+fn otlp_is_one_line_of_the_service() {
+    let mut program = converter();
+    program.args(["profile", "--kind", "cpu", "--format", "otlp", &path("go1.27/http.trace")]);
+    let written = program.env("OTEL_SERVICE_NAME", "shop").output().expect("output");
+    let written = String::from_utf8(written.stdout).expect("UTF-8");
+    assert_eq!(written.lines().count(), 1);
+    let request: Value = serde_json::from_str(&written).expect("JSON");
+    let resource = &request["resourceProfiles"][0];
+    assert!(resource["resource"]["attributes"].to_string().contains("shop"), "{resource}");
+    let scope = &resource["scopeProfiles"][0];
+    assert_eq!(scope["scope"]["name"], "gotrace.profile.cpu");
+    let strings = request["dictionary"]["stringTable"].as_array().expect("strings");
+    assert!(strings[0] == "" && strings.iter().any(|text| text == "nanoseconds"));
+    let samples = scope["profiles"][0]["samples"].as_array().expect("samples");
+    assert!(samples.len() > 10 && samples.iter().all(|sample| sample["values"][0].is_string()));
+    let nothing = output(&["profile", "--kind", "samples", "--format", "otlp", &path("go1.27/http.trace")]);
+    assert_eq!(nothing, "");
+}
+
+#[test]
+fn snapshots_in_any_order_count_once() {
+    let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
+    let profile = |order: &[usize]| {
+        let files = order.iter().map(|&place| names[place].as_str());
+        output(&["profile", "--format", "folded"].into_iter().chain(files).collect::<Vec<_>>())
+    };
+    let expected = profile(&[0, 1, 2, 3]);
+    assert!(expected.lines().count() > 5, "{expected}");
+    for order in [&[3, 2, 1, 0][..], &[0, 0, 1, 1, 2, 3, 3], &[1, 3, 0, 2]] {
+        assert_eq!(profile(order), expected, "{order:?}");
+    }
+}
+
+#[test]
+fn streams_of_traces_are_read() {
+    let shown = output(&["profile", "--kind", "cpu", &path("fork/stream.bin")]);
+    assert!(shown.starts_with("cpu: ") && shown.contains("main."), "{shown}");
+}
+
+#[test]
+fn failures_are_told_and_what_precedes_them_is_shown() {
+    let missing = run(&["profile", "/nowhere/at.all"], b"");
+    assert!(!missing.status.success() && missing.stdout.is_empty());
+    assert!(errors(&missing).contains("/nowhere/at.all"), "{}", errors(&missing));
+    let trace = bytes_of("go1.27/generations.trace");
+    let cut = &trace[..trace.len() * 2 / 3];
+    let salvaged = run(&["profile", "-"], cut);
+    assert!(salvaged.status.success() && errors(&salvaged).contains("warning"), "{}", errors(&salvaged));
+    let strict = run(&["profile", "--strict", "-"], cut);
+    assert!(!strict.status.success(), "{}", errors(&strict));
+    assert!(String::from_utf8_lossy(&strict.stdout).starts_with("off-cpu: "));
+    let nothing = run(&["profile", "-"], b"no trace");
+    assert!(!nothing.status.success() && nothing.stdout.is_empty(), "{}", errors(&nothing));
+    let same = testdata("go1.27/gc.trace");
+    let same = same.to_str().expect("UTF-8");
+    assert!(errors(&run(&["profile", "--out", same, same], b"")).contains("is an input"));
+}

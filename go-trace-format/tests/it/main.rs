@@ -1,0 +1,18 @@
+//! The reader and the writer, seen from outside: one program, since each would be linked by itself.
+
+mod support;
+
+mod appended;
+mod canned;
+#[cfg(all(feature = "gzip", feature = "zstd"))]
+mod compressed;
+mod differential;
+mod examples;
+mod fork;
+mod parity;
+mod pieces;
+mod salvage;
+mod serde;
+mod times;
+mod untrusted;
+mod write;

@@ -1,0 +1,54 @@
+//! Strict reading and the dump against Go's own: every recording of stock Go beside its reference dump, which
+//! `TZ=UTC go tool trace -d=parsed` of Go 1.27.3 printed.
+
+use go_trace_format::{Error, Mode, Reader, ReaderOptions, Version};
+
+use crate::support::{
+    self, Pieces, Recording,
+    dump::{print, sort_samples_of_one_time, split},
+};
+
+#[test]
+fn recordings_of_testdata() {
+    check(&support::stock_testdata());
+}
+
+#[test]
+fn recordings_beside_the_repository() {
+    if let Some(recordings) = support::beside_repository("stock") {
+        check(&recordings);
+    }
+}
+
+fn check(recordings: &[Recording]) {
+    let mut versions = Vec::new();
+    for recording in recordings {
+        match Version::parse(&recording.bytes) {
+            Ok(version) => {
+                let reference = split(&recording.reference_dump());
+                compare(recording, &reference, strict().read_slice(&recording.bytes));
+                compare(recording, &reference, strict().read(Pieces::new(&recording.bytes)));
+                versions.push(version);
+            }
+            Err(error) => assert!(matches!(error, Error::FormatV1 { .. }), "{}: {error}", recording.name()),
+        }
+    }
+    for version in Version::ALL {
+        assert!(versions.contains(&version), "no recording of {version}");
+    }
+}
+
+fn strict() -> ReaderOptions {
+    ReaderOptions::new().mode(Mode::Strict)
+}
+
+fn compare(recording: &Recording, reference: &[String], reader: Result<Reader<'_>, Error>) {
+    let (mut printed, failure) = print(reader.expect("a header"));
+    let mut reference = reference.to_vec();
+    sort_samples_of_one_time(&mut printed, &mut reference);
+    for (i, (ours, theirs)) in printed.iter().zip(&reference).enumerate() {
+        assert_eq!(&ours.text, theirs, "{}: event {i}", recording.name());
+    }
+    assert_eq!(failure, None, "{}: after {} events", recording.name(), printed.len());
+    assert_eq!(printed.len(), reference.len(), "{}: number of events", recording.name());
+}

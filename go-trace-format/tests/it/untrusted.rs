@@ -1,0 +1,166 @@
+//! What holds for any bytes: no panic, nothing lost in silence, and no more events than the bytes can hold.
+
+use go_trace_format::{
+    Dialect, Dumper, Error, EventKind, Losses, Mode, Reader, ReaderOptions,
+    wire::{BatchKind, Batches},
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestError, TestRunner},
+};
+
+use crate::support::{self, Pieces, Recording, mutate::damage};
+
+/// What reading came to.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    dump: Vec<u8>,
+    /// Where in the dump each event begins.
+    starts: Vec<usize>,
+    /// Where in the trace the events stand that threads wrote, in order.
+    written: Vec<u64>,
+    error: Option<Error>,
+    losses: Losses,
+    dialect: Dialect,
+}
+
+impl Outcome {
+    fn event(&self, index: usize) -> String {
+        let end = self.starts.get(index + 1).copied().unwrap_or(self.dump.len());
+        String::from_utf8_lossy(&self.dump[self.starts[index]..end]).into_owned()
+    }
+}
+
+fn read(reader: Result<Reader<'_>, Error>) -> Result<Outcome, Error> {
+    let mut reader = reader?;
+    let mut dumper = Dumper::new(Vec::new(), |_, text| text.into());
+    let (mut starts, mut written) = (Vec::new(), Vec::new());
+    let error = loop {
+        match reader.next_event() {
+            Ok(Some(event)) => {
+                starts.push(dumper.output().len());
+                if !matches!(event.kind(), EventKind::Sync(_) | EventKind::CpuSample) {
+                    written.push(event.offset());
+                }
+                dumper.write(&event).expect("a Vec takes everything");
+            }
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    // The end stays the end.
+    match error {
+        None => assert!(reader.next_event().expect("no error after the end").is_none()),
+        Some(_) => assert_eq!(reader.next_event().err(), error),
+    }
+    written.sort_unstable();
+    let (losses, dialect) = (reader.losses().clone(), reader.dialect());
+    Ok(Outcome { dump: dumper.into_inner(), starts, written, error, losses, dialect })
+}
+
+/// Compares outcomes; says where they part.
+fn same(
+    one: &Result<Outcome, Error>,
+    other: &Result<Outcome, Error>,
+    what: &str,
+) -> Result<(), TestCaseError> {
+    if let (Ok(one), Ok(other)) = (one, other) {
+        for i in 0..one.starts.len().min(other.starts.len()) {
+            prop_assert_eq!(one.event(i), other.event(i), "{}: event {}", what, i);
+        }
+        prop_assert_eq!(one.starts.len(), other.starts.len(), "{}: number of events", what);
+        prop_assert_eq!(&one.losses, &other.losses, "{}", what);
+    }
+    prop_assert!(one == other, "{what}: {:?}, {:?}", one.as_ref().err(), other.as_ref().err());
+    Ok(())
+}
+
+fn options(mode: Mode) -> ReaderOptions {
+    ReaderOptions::new().mode(mode)
+}
+
+/// Where the events of the threads' batches stand, up to the first damage to the frames. Batches that cannot be read
+/// to their end are left out: damage may have made something look like a batch that is none.
+fn events_on_the_wire(trace: &[u8]) -> Vec<u64> {
+    let Ok(batches) = Batches::new(trace) else { return Vec::new() };
+    let (version, dialect) = (batches.version(), batches.dialect());
+    batches
+        .map_while(Result::ok)
+        .filter(|batch| batch.kind(version, dialect) == BatchKind::Events)
+        .filter_map(|batch| batch.events(dialect).collect::<Result<Vec<_>, _>>().ok())
+        .flatten()
+        .map(|event| event.offset)
+        .collect()
+}
+
+fn check(trace: &[u8]) -> Result<(), TestCaseError> {
+    let strict = read(options(Mode::Strict).read_slice(trace));
+    let salvaged = read(options(Mode::Salvage).read_slice(trace));
+    let in_pieces = |mode| read(options(mode).read(Pieces::new(trace)));
+    same(&strict, &in_pieces(Mode::Strict), "strict, slice and pieces")?;
+    same(&salvaged, &in_pieces(Mode::Salvage), "salvage, slice and pieces")?;
+    let (strict, salvaged) = match (strict, salvaged) {
+        (Ok(strict), Ok(salvaged)) => (strict, salvaged),
+        (strict, salvaged) => {
+            prop_assert_eq!(strict.err(), salvaged.err());
+            return Ok(());
+        }
+    };
+    prop_assert_eq!(&salvaged.error, &None);
+    // An event takes two bytes and becomes three at most.
+    prop_assert!(salvaged.starts.len() <= 3 * trace.len() / 2);
+    let lost = events_on_the_wire(trace).into_iter().find(|at| salvaged.written.binary_search(at).is_err());
+    prop_assert_eq!(lost, None, "an event that can be read");
+    prop_assert!(salvaged.written.len() >= strict.written.len(), "less than strict reading gives");
+    // Salvaging also tells the dialect by a sync batch that is out of its place.
+    if strict.dialect != salvaged.dialect {
+        return Ok(());
+    }
+    // Strict reading passes over tables after the last generation, as Go does; salvaging says so.
+    match strict.error {
+        Some(error) => prop_assert!(!salvaged.losses.is_empty(), "lost in silence: {error}"),
+        None if salvaged.losses.is_empty() => same(&Ok(strict), &Ok(salvaged), "strict and salvage")?,
+        None => {}
+    }
+    Ok(())
+}
+
+/// Recordings that are quick to read.
+fn small_recordings() -> Vec<Recording> {
+    let mut recordings = support::testdata();
+    recordings.retain(|recording| recording.bytes.len() < 16 << 10);
+    assert!(recordings.len() > 50, "only {} small recordings", recordings.len());
+    recordings
+}
+
+#[test]
+fn sound_recordings() {
+    for recording in support::testdata() {
+        check(&recording.bytes).unwrap_or_else(|error| panic!("{}: {error}", recording.name()));
+        let salvaged = read(options(Mode::Salvage).read_slice(&recording.bytes)).expect("a header");
+        assert!(salvaged.losses.is_empty(), "{}: {}", recording.name(), salvaged.losses);
+    }
+}
+
+/// Of a cut trace everything before the cut is read, but for what is in the batch that is cut.
+#[test]
+fn cut_recordings() {
+    for recording in small_recordings() {
+        for eighth in 1..8 {
+            let cut = &recording.bytes[..recording.bytes.len() * eighth / 8];
+            check(cut).unwrap_or_else(|error| panic!("{eighth}/8 of {}: {error}", recording.name()));
+        }
+    }
+}
+
+#[test]
+fn damaged_recordings() {
+    let recordings = small_recordings();
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let result = runner.run(&damage(&recordings), |damage| check(&damage.apply(&recordings)));
+    if let Err(TestError::Fail(reason, damage)) = &result {
+        let file = std::env::temp_dir().join("untrusted.trace");
+        panic!("{}: {reason}", damage.report(&recordings, &file));
+    }
+    result.expect("every case to be tried");
+}

@@ -1,0 +1,10 @@
+//! The sanitizers, seen from outside.
+
+mod examples;
+mod filter;
+mod leaks;
+mod properties;
+mod secrets;
+mod sql;
+mod text;
+mod url;
