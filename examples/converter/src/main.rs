@@ -5,6 +5,7 @@ mod cli;
 mod correlate;
 mod dump;
 mod filter;
+mod follow;
 mod info;
 mod input;
 mod map;

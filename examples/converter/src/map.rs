@@ -4,7 +4,9 @@
 //! once, and what is open at the end of one goes on in the next. Traces of other processes, and of services of other names, are
 //! mapped each on its own.
 
-use anyhow::{Context, bail};
+use std::mem;
+
+use anyhow::Context;
 use go_trace_format::Event;
 use trace_to_otel::{
     AllSignals, LogRecord, LogSink, MapperOptions, Metric, MetricSink, Pipeline, PipelineOptions, Resource,
@@ -13,6 +15,7 @@ use trace_to_otel::{
 
 use crate::{
     cli::Mapping,
+    follow::Following,
     read::{Source, Trace},
     report::{self, Notes},
 };
@@ -105,11 +108,9 @@ pub(crate) struct Conversion<'m, 'o, O: Output> {
     process: Option<String>,
     /// The first trace, as long as none had a generation.
     empty: Option<Source>,
-    /// The last trace that was read.
-    earlier: Option<Trace>,
-    /// What is to be told of it, with what its spans lack.
+    following: Following,
+    /// What is to be told of the last trace that was read, with what its spans lack.
     notes: Option<(String, Notes)>,
-    is_damaged: bool,
 }
 
 const WRITING: &str = "writing the spans";
@@ -127,9 +128,8 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
             pipeline: Pipeline::new(options, AllSignals(Sink(output))),
             process: None,
             empty: None,
-            earlier: None,
+            following: Following::default(),
             notes: None,
-            is_damaged: false,
         }
     }
 
@@ -148,22 +148,14 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
         self.tell();
         report::reduction(&self.pipeline.counters().volume);
         outcome?;
-        if is_nothing && self.is_damaged {
-            let name = self.earlier.map(|trace| trace.source.name).unwrap_or_default();
-            bail!("{name}: nothing could be read");
-        }
-        Ok(())
+        self.following.check(is_nothing)
     }
 
     /// Maps a trace. Spans that it leaves open are handed on later.
-    fn map(&mut self, mut trace: Trace) -> anyhow::Result<()> {
-        // Processes in containers of one host are alike in clocks and threads: the names that the user has given tell them apart.
-        let is_its = |earlier: &mut Trace| earlier.source.service == trace.source.service;
-        if let Some(earlier) = self.earlier.take_if(is_its) {
-            trace = trace.follow(earlier);
-        }
+    fn map(&mut self, trace: Trace) -> anyhow::Result<()> {
         let source = trace.source.clone();
-        let outcome = trace.for_each_event(|event| {
+        let mut following = mem::take(&mut self.following);
+        let outcome = following.read(trace, |event| {
             if self.pipeline.begins_process(event) {
                 self.end_process()?;
                 // An input may hold traces of several versions.
@@ -181,10 +173,9 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
             let time = self.pipeline.unix_time(event);
             self.output().event(event, time).context(WRITING)
         });
+        self.following = following;
         self.tell();
-        self.is_damaged |= trace.is_damaged();
-        self.notes = Some((source.name, trace.notes(self.has_details)));
-        self.earlier = Some(trace);
+        self.notes = self.following.latest().map(|trace| (source.name, trace.notes(self.has_details)));
         outcome
     }
 

@@ -5,7 +5,6 @@ use std::{
     io::{BufWriter, Write},
 };
 
-use anyhow::bail;
 use trace_to_otel::{
     Resource,
     otlp::{Encoding, encode_profiles},
@@ -14,6 +13,7 @@ use trace_to_otel::{
 
 use crate::{
     cli::{ProfileArguments, ProfileFormat},
+    follow::Following,
     order::{self, NamedFile},
     output::{self, Destination},
     read::{Trace, Traces},
@@ -30,13 +30,13 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
     let opening = arguments.reading.opening();
     let files = order::in_order(NamedFile::all(&arguments.files, &[])?, opening);
     let progress = output::progress(&arguments.out);
-    let mut reading =
-        Reading { collector: None, told: None, earlier: None, is_nothing: true, is_damaged: false };
+    let mut reading = Reading::default();
     let mut traces = Traces::new(files.into_iter().map(|file| file.open(progress)), opening);
     let outcome = traces.try_for_each(|trace| reading.read(trace?, arguments.reading.details));
-    let outcome = outcome.and_then(|()| reading.check());
+    let Reading { collector, told, following } = reading;
+    let is_nothing = told.is_none();
+    let outcome = outcome.and_then(|()| following.check(is_nothing));
     // What precedes a failure is a profile too.
-    let Reading { collector, told, is_nothing, .. } = reading;
     if let Some(collector) = collector.filter(|_| outcome.is_ok() || !is_nothing) {
         let told = told.unwrap_or_else(Resource::empty);
         let resource = resource.with_attributes(told.attributes().iter().cloned());
@@ -46,50 +46,33 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
 }
 
 /// Traces, one after the other.
+#[derive(Default)]
 struct Reading {
     collector: Option<ProfilesCollector>,
-    /// What the first generation tells of the process.
+    /// What the first generation tells of the process, if there was one.
     told: Option<Resource>,
-    /// The last trace that was read.
-    earlier: Option<Trace>,
-    /// Whether no trace had a generation.
-    is_nothing: bool,
-    is_damaged: bool,
+    following: Following,
 }
 
 impl Reading {
-    fn read(&mut self, mut trace: Trace, has_details: bool) -> anyhow::Result<()> {
-        if let Some(earlier) = self.earlier.take() {
-            trace = trace.follow(earlier);
-        }
+    fn read(&mut self, trace: Trace, has_details: bool) -> anyhow::Result<()> {
         let collector = self.collector.get_or_insert_with(|| {
             let mut options = ProfilesOptions::default();
             options.base_time = trace.source.modified.unwrap_or(options.base_time);
             ProfilesCollector::new(options)
         });
-        let (told, is_nothing) = (&mut self.told, &mut self.is_nothing);
-        let outcome = trace.for_each_event(|event| {
+        let told = &mut self.told;
+        let outcome = self.following.read(trace, |event| {
             if event.generation_begun().is_some() {
-                *is_nothing = false;
                 told.get_or_insert_with(|| Resource::empty().with_told_by(event.tables()));
             }
             collector.event(event);
             Ok(())
         });
-        trace.notes(has_details).report(&trace.source.name);
-        self.is_damaged |= trace.is_damaged();
-        self.earlier = Some(trace);
-        outcome
-    }
-
-    /// Fails where nothing of a damaged trace was left.
-    fn check(&self) -> anyhow::Result<()> {
-        match &self.earlier {
-            Some(trace) if self.is_nothing && self.is_damaged => {
-                bail!("{}: nothing could be read", trace.source.name)
-            }
-            _ => Ok(()),
+        if let Some(trace) = self.following.latest() {
+            trace.notes(has_details).report(&trace.source.name);
         }
+        outcome
     }
 }
 
