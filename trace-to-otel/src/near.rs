@@ -252,4 +252,29 @@ mod tests {
         assert!(near.others.is_empty());
         assert!(near.remainders.iter().all(|remainder| *remainder == Remainder(0)));
     }
+
+    #[test]
+    #[cfg(feature = "profiles")]
+    fn what_shrinks_has_what_it_had() {
+        let mut near: Near<u64, u64> = (0..10_000).map(|key| (key, 2 * key)).collect();
+        for key in (0..10_000).filter(|key| key % 8 != 0) {
+            near.remove(key);
+        }
+        near.shrink();
+        assert_eq!(near.slots.len(), 10_000, "an eighth is left: that is not little");
+        near.remove(0);
+        near.shrink();
+        assert_eq!((near.slots.len(), near.len()), (1249, 1249));
+        assert!(near.free.is_empty());
+        for key in 0..10_000 {
+            let is_there = key > 0 && key % 8 == 0;
+            assert_eq!(near.get(key), is_there.then_some(&(2 * key)), "{key}");
+        }
+        let mut few: Near<u64, ()> = (0..1000).map(|key| (key, ())).collect();
+        for key in 1..1000 {
+            few.remove(key);
+        }
+        few.shrink();
+        assert_eq!(few.slots.len(), 1000, "of little, nothing is worth giving back");
+    }
 }
