@@ -2,6 +2,8 @@
 
 use go_trace_format::{Continuity, Event, EventType, ReadyEvents};
 
+#[cfg(feature = "profiles")]
+use crate::known::changes::Change;
 use crate::{
     counters::{Counters, StackCounters},
     mapping::Mapping,
@@ -225,6 +227,18 @@ impl Mapper {
             true => self.mapping.timeline.continuity(&event.generation_key(), told),
             false => told,
         })
+    }
+
+    /// Keeps what [changes](Self::changes) from here on.
+    #[cfg(feature = "profiles")]
+    pub(crate) fn keep_changes(&mut self) {
+        self.mapping.changes.keep();
+    }
+
+    /// What has changed, since this was asked last, in which spans are open where.
+    #[cfg(feature = "profiles")]
+    pub(crate) fn changes(&mut self) -> impl Iterator<Item = Change> + '_ {
+        self.mapping.changes.take()
     }
 
     /// Counts from here on, whatever was counted before.

@@ -1,5 +1,7 @@
-//! The events of processes in, spans, log records and metrics out.
+//! The events of processes in, spans, log records, metrics and profiles out.
 
+#[cfg(feature = "profiles")]
+mod profiles;
 mod state;
 mod through;
 
@@ -7,6 +9,8 @@ pub use state::{PipelineState, PipelineStateError};
 
 use go_trace_format::Event;
 
+#[cfg(feature = "profiles")]
+use crate::profiles::ProfilesOptions;
 use crate::{
     counters::{Counters, StackCounters},
     mapper::Mapper,
@@ -28,9 +32,15 @@ pub struct PipelineOptions {
     pub volume: VolumeOptions,
     /// Whether there are metrics, where the [sink](Sinks) takes them.
     pub metrics: bool,
+    /// How profiles are collected beside; `None` for none. Their samples name the spans that were open on their goroutines, unless
+    /// [`max_spans`](ProfilesOptions::max_spans) is 0. Their base time is the [mapper's](MapperOptions::base_time). They are to be
+    /// [taken](Pipeline::take_profiles).
+    #[cfg(feature = "profiles")]
+    pub profiles: Option<ProfilesOptions>,
 }
 
-/// All that becomes of the events of a process, in one: a [`Mapper`], a [`MetricsCollector`], and a [`Volume`] before the sink.
+/// All that becomes of the events of a process, in one: a [`Mapper`], a [`MetricsCollector`], and a [`Volume`] before the sink; and
+/// profiles, where they are wanted.
 ///
 /// It lives on over the traces of a process, as a mapper does, and may go on with another process behind it: who has something
 /// to do between two, such as another [resource](crate::Resource), asks [`begins_process`](Self::begins_process).
@@ -67,6 +77,8 @@ pub struct Pipeline<S> {
     /// None where metrics are not wanted.
     metrics: Option<MetricsCollector>,
     volume: Volume<Behind<S>>,
+    #[cfg(feature = "profiles")]
+    profiles: Option<profiles::Collecting>,
     /// Whether events of a process have come.
     is_under_way: bool,
 }
@@ -93,14 +105,28 @@ impl PipelineCounters {
 impl<S: Sinks> Pipeline<S> {
     /// A pipeline that has seen nothing.
     pub fn new(options: PipelineOptions, mut sink: S) -> Self {
-        let PipelineOptions { mapper: options, volume, metrics } = options;
-        let takes_metrics = metrics && sink.metrics().is_some();
-        Self {
-            mapper: Mapper::with_options(options.clone()),
-            metrics: takes_metrics.then(|| MetricsCollector::new(options.base_time)),
-            volume: Volume::new(volume, Behind(sink)),
+        let takes_metrics = options.metrics && sink.metrics().is_some();
+        let mut pipeline = Self {
+            mapper: Mapper::with_options(options.mapper.clone()),
+            metrics: takes_metrics.then(|| MetricsCollector::new(options.mapper.base_time)),
+            volume: Volume::new(options.volume, Behind::new(sink)),
+            #[cfg(feature = "profiles")]
+            profiles: options
+                .profiles
+                .map(|profiles| profiles::Collecting::new(profiles, options.mapper.base_time)),
             is_under_way: false,
-            options,
+            options: options.mapper,
+        };
+        pipeline.watch_spans();
+        pipeline
+    }
+
+    /// Has spans told to who counts by them.
+    fn watch_spans(&mut self) {
+        #[cfg(feature = "profiles")]
+        if self.profiles.as_ref().is_some_and(profiles::Collecting::is_by_span) {
+            self.mapper.keep_changes();
+            self.volume.sink_mut().outs.get_or_insert_default();
         }
     }
 
@@ -123,6 +149,8 @@ impl<S: Sinks> Pipeline<S> {
     pub fn event(&mut self, event: &Event<'_>) -> Result<(), S::Error> {
         self.is_under_way = true;
         let mapped = self.mapper.event(event, &mut Through(&mut self.volume));
+        #[cfg(feature = "profiles")]
+        self.profile(Some(event));
         // Whatever the sink has refused, the event was.
         let counted = match self.metrics.as_mut().and_then(|metrics| metrics.event(event)) {
             Some(metrics) => self.volume.sink_mut().take_metrics(metrics),
@@ -167,8 +195,11 @@ impl<S: Sinks> Pipeline<S> {
     /// Those of the sink.
     pub fn finish(&mut self) -> Result<(), S::Error> {
         self.is_under_way = false;
-        self.mapper.finish(&mut Through(&mut self.volume))?;
-        self.volume.flush()?;
+        let finished = self.mapper.finish(&mut Through(&mut self.volume));
+        let flushed = finished.and_then(|()| self.volume.flush());
+        #[cfg(feature = "profiles")]
+        self.profile(None);
+        flushed?;
         self.end_generation()
     }
 
@@ -183,6 +214,11 @@ impl<S: Sinks> Pipeline<S> {
         self.options.base_time = base_time;
         self.mapper = Mapper::with_options(self.options.clone());
         self.metrics = self.metrics.take().map(|_| MetricsCollector::new(base_time));
+        #[cfg(feature = "profiles")]
+        if let Some(profiles) = &mut self.profiles {
+            profiles.begin_process(base_time);
+        }
+        self.watch_spans();
         Ok(())
     }
 
@@ -199,17 +235,17 @@ impl<S: Sinks> Pipeline<S> {
     /// The sink behind.
     #[must_use]
     pub fn sink(&self) -> &S {
-        &self.volume.sink().0
+        &self.volume.sink().sink
     }
 
     /// The sink behind. What goes into it directly passes by all of this.
     pub fn sink_mut(&mut self) -> &mut S {
-        &mut self.volume.sink_mut().0
+        &mut self.volume.sink_mut().sink
     }
 
     /// The sink behind, for good. What is open or held back is lost, unless the pipeline was [finished](Self::finish) or
     /// [saved](Self::save).
     pub fn into_sink(self) -> S {
-        self.volume.into_sink().0
+        self.volume.into_sink().sink
     }
 }

@@ -60,7 +60,13 @@ impl SessionOptions {
 
     fn pipeline(&self) -> PipelineOptions {
         let (mapper, volume) = (self.mapper.clone(), self.volume.clone());
-        PipelineOptions { mapper, volume, metrics: self.metrics }
+        PipelineOptions {
+            mapper,
+            volume,
+            metrics: self.metrics,
+            #[cfg(feature = "profiles")]
+            profiles: None,
+        }
     }
 }
 

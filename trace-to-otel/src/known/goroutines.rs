@@ -221,23 +221,30 @@ impl Goroutines {
         self.known.get_or_insert_with(id, new)
     }
 
-    /// Puts a span onto its goroutine, if that is known, so that what the goroutine does meanwhile is counted.
-    pub(crate) fn bind(&mut self, span: &mut OpenSpan, open: Open) {
-        let Some(id) = span.place.goroutine else { return };
+    /// Puts a span onto its goroutine, if that is known, so that what the goroutine does meanwhile is counted. Gives the goroutine
+    /// on which the span is then innermost, from its start on.
+    pub(crate) fn bind(&mut self, span: &mut OpenSpan, open: Open) -> Option<GoroutineId> {
+        let id = span.place.goroutine?;
         let goroutine = self.running(id, span.start);
-        if goroutine.open.len() < DEEPEST {
-            let (start, totals) = goroutine.totals_at(span.start);
-            span.start = start;
-            span.meanwhile.begin(totals);
-            goroutine.open.push(Nested { span: open, context: span.placed(span.parent.context).context });
+        if goroutine.open.len() >= DEEPEST {
+            return None;
         }
+        let (start, totals) = goroutine.totals_at(span.start);
+        span.start = start;
+        span.meanwhile.begin(totals);
+        goroutine.open.push(Nested { span: open, context: span.placed(span.parent.context).context });
+        Some(id)
     }
 
-    /// Takes what is open no longer out of its goroutine's nest, and forgets the goroutine if that was all.
-    pub(crate) fn close(&mut self, id: GoroutineId, closed: Open) {
-        if self.get_mut(id).is_some_and(|goroutine| !goroutine.close(closed)) {
+    /// Takes what is open no longer out of its goroutine's nest, and forgets the goroutine if that was all. Gives the goroutine's
+    /// moment.
+    pub(crate) fn close(&mut self, id: GoroutineId, closed: Open) -> Option<Time> {
+        let goroutine = self.get_mut(id)?;
+        let time = goroutine.since;
+        if !goroutine.close(closed) {
             self.remove(id);
         }
+        Some(time)
     }
 
     /// The same at some time, and gives the goroutine's moment and what it did since its totals were these.

@@ -1,5 +1,6 @@
 //! What is known of the trace: data with small methods. Nothing here knows of events, of sinks, or of what is made of it.
 
+pub(crate) mod changes;
 pub(crate) mod dropped;
 pub(crate) mod goroutines;
 pub(crate) mod open;

@@ -255,7 +255,7 @@ impl Number for SectionKey {
 }
 
 /// A span that is open, or was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Open {
     Task(TaskId),
     Section(SectionKey),

@@ -11,8 +11,9 @@ use crate::{
     form::{Ending, Form},
     identity::SpanContext,
     known::{
+        changes::{Change, Fate},
         open::MOST_ANCESTORS,
-        span::{Notes, OpenSpan},
+        span::{Notes, Open, OpenSpan},
     },
     log::LogRecord,
     mapping::Mapping,
@@ -29,9 +30,11 @@ pub(crate) const NO_CATEGORY: &str = "(no category)";
 const ANATOMY: &str = "gotrace.anatomy";
 
 impl Mapping {
-    /// Hands a span on, after its logs where these are records of their own.
+    /// Hands a span on, after its logs where these are records of their own. `open` is what it was called while it was open, if it
+    /// was.
     pub(crate) fn emit<S: Sinks + ?Sized>(
         &mut self,
+        open: Option<Open>,
         form: Form,
         mut span: Box<OpenSpan>,
         anatomy: Option<Anatomy>,
@@ -46,14 +49,18 @@ impl Mapping {
         self.unlink_uncertain(&mut span);
         let mut placed = span.placed(self.open.final_parent_context(&span.parent));
         placed.link = placed.link.filter(|link| !self.is_uncertain(link.span_id));
-        if !placed.context.flags.is_sampled() && !self.options.unsampled {
+        let fate = self.fate(&span, placed.context);
+        if let Some(span) = open {
+            self.changes.push(|| Change::Over { span, fate });
+        }
+        if let Fate::Dropped = fate {
             self.counters.unsampled_spans += 1;
             return Ok(());
         }
         if let (Some(details), Some(logs)) = (span.details.get_mut(), self.log_sink(sink)) {
             self.hand_on_logs(&mut details.notes, placed.context, logs)?;
         }
-        if span.identity.is_written_down() && !self.options.written_contexts {
+        if let Fate::ExportedElsewhere(_) = fate {
             return self.suppress(&span, placed.context, anatomy, ending, sink);
         }
         self.stack_counters.spans_of_program += u64::from(form.scope != Scope::Range);
@@ -62,6 +69,16 @@ impl Mapping {
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
         self.counters.clamped_spans += u64::from(is_clamped);
         Ok(())
+    }
+
+    fn fate(&self, span: &OpenSpan, context: SpanContext) -> Fate {
+        if !context.flags.is_sampled() && !self.options.unsampled {
+            Fate::Dropped
+        } else if span.identity.is_written_down() && !self.options.written_contexts {
+            Fate::ExportedElsewhere(context)
+        } else {
+            Fate::HandedOn(context)
+        }
     }
 
     /// Takes away links to spans that may never go out: nobody could take them back.

@@ -17,6 +17,7 @@ use crate::{
     counters::{Counters, StackCounters},
     identity::{Facts, Identity},
     known::{
+        changes::Changes,
         goroutines::{BlockReasons, Goroutines},
         open::OpenSpans,
         operations::Operations,
@@ -57,6 +58,7 @@ pub(crate) struct Mapping {
     pub(crate) pending_events: usize,
     pub(crate) counters: Counters,
     pub(crate) stack_counters: StackCounters,
+    pub(crate) changes: Changes,
 }
 
 impl Mapping {
@@ -79,15 +81,16 @@ impl Mapping {
             pending_events: 0,
             counters: Counters::default(),
             stack_counters: StackCounters::default(),
+            changes: Changes::default(),
             options,
         }
     }
 
-    /// Forgets everything but options and counts.
+    /// Forgets everything but options, counts, and the changes that were told.
     pub(crate) fn forget(&mut self) {
         let (counters, stack_counters) = (self.counters, self.stack_counters);
-        let options = core::mem::take(&mut self.options);
-        *self = Self { counters, stack_counters, ..Self::new(options) };
+        let (options, changes) = (core::mem::take(&mut self.options), core::mem::take(&mut self.changes));
+        *self = Self { counters, stack_counters, changes, ..Self::new(options) };
     }
 
     pub(crate) fn save(&self, out: &mut Vec<u8>) {

@@ -10,6 +10,7 @@ use crate::{
     form::{Ending, Form, Missing},
     identity::Identity,
     known::{
+        changes::{Change, Fate},
         goroutines::Nested,
         regions::MOST_LOOSE,
         sections::What,
@@ -35,12 +36,33 @@ impl Mapping {
         let start = span.meanwhile.since()?;
         let id = span.place.goroutine?;
         if !is_cut && ending.goroutine != Some(id) {
-            self.goroutines.close(id, open);
+            self.close(id, open);
             return None;
         }
         let (end, meanwhile) = self.goroutines.close_at(id, open, ending.time, start)?;
+        self.innermost_changed(id, end);
         ending.time = end;
         Some(meanwhile)
+    }
+
+    /// Puts a span onto its goroutine.
+    pub(crate) fn bind(&mut self, span: &mut OpenSpan, open: Open) {
+        if let Some(goroutine) = self.goroutines.bind(span, open) {
+            self.innermost_changed(goroutine, span.start);
+        }
+    }
+
+    /// Takes a span from its goroutine as of what that has done last.
+    fn close(&mut self, goroutine: GoroutineId, open: Open) {
+        if let Some(time) = self.goroutines.close(goroutine, open) {
+            self.innermost_changed(goroutine, time);
+        }
+    }
+
+    #[inline]
+    fn innermost_changed(&mut self, goroutine: GoroutineId, time: Time) {
+        let innermost = || self.goroutines.innermost(goroutine).map(|nested| nested.span);
+        self.changes.push(|| Change::Innermost { goroutine, time, span: innermost() });
     }
 
     /// Opens a region or an operation.
@@ -48,7 +70,10 @@ impl Mapping {
         self.note_overlap(&span);
         // Its key has to be known before it can be put onto its goroutine.
         let (key, section) = self.open.insert(span, what);
-        self.goroutines.bind(&mut section.span, Open::Section(key));
+        if let Some(goroutine) = self.goroutines.bind(&mut section.span, Open::Section(key)) {
+            let start = section.span.start;
+            self.innermost_changed(goroutine, start);
+        }
         key
     }
 
@@ -78,7 +103,7 @@ impl Mapping {
         };
         let (time, totals) = known.totals_at(time);
         section.span.abandon(time, totals);
-        self.goroutines.close(goroutine, Open::Section(key));
+        self.close(goroutine, Open::Section(key));
     }
 
     /// Ends a section, and hands it on in the form that it has.
@@ -97,8 +122,11 @@ impl Mapping {
             What::Call(call) => self.call_closed(key, call, &section.span, &mut ending),
         }
         match form(&section.what) {
-            Some(form) => self.emit(form, section.span, anatomy, ending, sink),
-            None => Ok(()),
+            Some(form) => self.emit(Some(Open::Section(key)), form, section.span, anatomy, ending, sink),
+            None => {
+                self.changes.push(|| Change::Over { span: Open::Section(key), fate: Fate::Dropped });
+                Ok(())
+            }
         }
     }
 
@@ -111,7 +139,7 @@ impl Mapping {
         }
         // What its goroutine has done is not known, so that it has not been taken from there.
         if let Some(goroutine) = span.place.goroutine {
-            self.goroutines.close(goroutine, Open::Section(key));
+            self.close(goroutine, Open::Section(key));
         }
         ending.missing = Some(if ending.missing.is_some() { Missing::Both } else { Missing::Start });
     }
@@ -121,8 +149,9 @@ impl Mapping {
     pub(crate) fn drop_section(&mut self, key: SectionKey) {
         let Some(section) = self.open.drop_section(key) else { return };
         if let Some(goroutine) = section.span.place.goroutine {
-            self.goroutines.close(goroutine, Open::Section(key));
+            self.close(goroutine, Open::Section(key));
         }
+        self.changes.push(|| Change::Over { span: Open::Section(key), fate: Fate::Dropped });
         self.pending_events -= section.span.details.event_count();
         match &section.what {
             What::Region => self.regions.closed(),

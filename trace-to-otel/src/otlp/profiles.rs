@@ -5,12 +5,13 @@
 
 use std::hash::Hash;
 
+use go_trace_context::{SpanId, TraceId};
 use indexmap::IndexSet;
 
 use super::{Encoding, encoder::ScopeHead};
 use crate::{
     attribute,
-    profiles::{Profile, ProfileFrame, Sample},
+    profiles::{Profile, ProfileFrame, ProfileSpan, Sample},
     resource::Resource,
     span::UnixTime,
 };
@@ -20,7 +21,7 @@ use crate::{
 ///
 /// Each profile that holds something stands in a scope of its own, `gotrace.profile.` and its kind. Its samples have one value
 /// each, their time or, where the [kind has no times](crate::profiles::ProfileKind::has_times), their count; and their reason as
-/// the attribute `gotrace.state.reason`. Period and period type are those of values that are added up: 1 of the value itself. Only
+/// the attribute `gotrace.state.reason`, and a link to their [span](crate::profiles::Sample::span) where it is known. Period and period type are those of values that are added up: 1 of the value itself. Only
 /// off the CPU there is none, which is how backends know such a profile.
 #[must_use]
 pub fn encode_profiles(encoding: Encoding, resource: &Resource, profiles: &[Profile<'_>]) -> Option<Vec<u8>> {
@@ -63,6 +64,7 @@ pub(super) struct ValueType {
 pub(super) struct EncodedSample {
     pub(super) stack: u32,
     pub(super) attribute: Option<u32>,
+    pub(super) link: u32,
     pub(super) value: u64,
 }
 
@@ -74,6 +76,7 @@ pub(super) struct Dictionary<'p> {
     pub(super) locations: Table<Option<Location>>,
     pub(super) stacks: Table<Box<[u32]>>,
     pub(super) attributes: Table<Option<KeyValue<'p>>>,
+    pub(super) links: Table<Option<Link>>,
 }
 
 type Table<T> = IndexSet<T, foldhash::fast::RandomState>;
@@ -101,6 +104,13 @@ pub(super) struct KeyValue<'p> {
     pub(super) value: &'p str,
 }
 
+/// `Link`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Link {
+    pub(super) trace_id: TraceId,
+    pub(super) span_id: SpanId,
+}
+
 impl<'p> Request<'p> {
     fn new(profiles: &[Profile<'p>]) -> Self {
         let mut dictionary = Dictionary::default();
@@ -124,6 +134,7 @@ impl Default for Dictionary<'_> {
             locations: table(),
             stacks: table(),
             attributes: table(),
+            links: table(),
         }
     }
 }
@@ -172,6 +183,9 @@ impl<'p> Dictionary<'p> {
         EncodedSample {
             stack: place(&mut self.stacks, locations),
             attribute: sample.reason.map(|reason| self.attribute(attribute::STATE_REASON, reason)),
+            link: sample.span.map_or(0, |ProfileSpan { trace_id, span_id, .. }| {
+                place(&mut self.links, Some(Link { trace_id, span_id }))
+            }),
             value: value.min(i64::MAX as u64),
         }
     }

@@ -50,6 +50,7 @@ impl<S: Sinks> Pipeline<S> {
                 Ok(loaded) => (self.mapper, self.is_under_way) = (loaded, true),
                 Err(error) => mapper = Some(error),
             }
+            self.watch_spans();
             self.mapper.count_anew();
         }
         if !state.volume.is_empty() {

@@ -1,5 +1,7 @@
 //! From a mapper to sinks, by way of volume control.
 
+#[cfg(feature = "profiles")]
+use crate::profiles::SpanOut;
 use crate::{
     log::LogRecord,
     metric::Metric,
@@ -10,11 +12,24 @@ use crate::{
 
 /// Sinks, as what stands behind volume control: one sink of everything.
 #[derive(Debug)]
-pub(super) struct Behind<S>(pub(super) S);
+pub(super) struct Behind<S> {
+    pub(super) sink: S,
+    /// The spans that have gone out and not been asked for yet; none where nobody asks.
+    #[cfg(feature = "profiles")]
+    pub(super) outs: Option<Vec<SpanOut>>,
+}
 
 impl<S: Sinks> Behind<S> {
+    pub(super) fn new(sink: S) -> Self {
+        Self {
+            sink,
+            #[cfg(feature = "profiles")]
+            outs: None,
+        }
+    }
+
     pub(super) fn take_metrics(&mut self, metrics: Vec<Metric>) -> Result<(), S::Error> {
-        match self.0.metrics() {
+        match self.sink.metrics() {
             Some(sink) => metrics.into_iter().try_for_each(|metric| sink.take_metric(metric)),
             None => Ok(()),
         }
@@ -25,11 +40,23 @@ impl<S: Sinks> SpanSink for Behind<S> {
     type Error = S::Error;
 
     fn take(&mut self, mut span: Span) -> Result<(), S::Error> {
-        self.0.lend_span(&mut span)
+        self.lend(&mut span)
     }
 
+    #[cfg(not(feature = "profiles"))]
     fn lend(&mut self, span: &mut Span) -> Result<(), S::Error> {
-        self.0.lend_span(span)
+        self.sink.lend_span(span)
+    }
+
+    #[cfg(feature = "profiles")]
+    fn lend(&mut self, span: &mut Span) -> Result<(), S::Error> {
+        // The sink may take it away.
+        let out = self.outs.is_some().then(|| SpanOut::of(span));
+        self.sink.lend_span(span)?;
+        if let Some(outs) = &mut self.outs {
+            outs.extend(out);
+        }
+        Ok(())
     }
 }
 
@@ -37,7 +64,7 @@ impl<S: Sinks> LogSink for Behind<S> {
     type Error = S::Error;
 
     fn take_log(&mut self, log: LogRecord) -> Result<(), S::Error> {
-        match self.0.logs() {
+        match self.sink.logs() {
             Some(sink) => sink.take_log(log),
             None => Ok(()),
         }
@@ -57,6 +84,6 @@ impl<S: Sinks> Deliver for Through<'_, S> {
 
     #[inline]
     fn logs(&mut self) -> Option<&mut dyn LogSink<Error = S::Error>> {
-        if self.0.sink_mut().0.logs().is_some() { Some(self.0) } else { None }
+        if self.0.sink_mut().sink.logs().is_some() { Some(self.0) } else { None }
     }
 }

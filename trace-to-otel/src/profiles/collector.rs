@@ -7,11 +7,13 @@ use go_trace_format::{
 
 use crate::{
     clock::{WallClock, nanoseconds},
+    known::changes::Change,
     profiles::{
         goroutines::{Doing, Goroutines, Step, Stretch},
-        ledger::{Account, Key, Ledger},
+        ledger::{Account, Interval, Key, Ledger, MOST_NUMBERS},
         profile::{Period, Profiles},
         reasons::{Reason, Reasons},
+        spans::{SpanNumber, SpanOut, SpanTable},
         stacks::{StackNumber, StackTable},
     },
     span::UnixTime,
@@ -27,22 +29,29 @@ pub struct ProfilesOptions {
     /// How many distinct stacks are kept: 32,768 unless set. What further ones would have is counted together, by reason:
     /// [`Profiles::left_out_stacks`] says how many these were.
     pub max_stacks: usize,
+    /// How many spans are kept that time is counted for, by a [pipeline](crate::PipelineOptions::profiles): 65,536 unless set, and
+    /// with 0 time is counted for none. The time of further ones counts for the spans around them, as does that of spans of
+    /// which too many stacks would have to be kept: [`Profiles::left_out_spans`] says how many these were.
+    pub max_spans: usize,
 }
 
 impl Default for ProfilesOptions {
     fn default() -> Self {
-        Self { base_time: UnixTime(0), max_stacks: 1 << 15 }
+        Self { base_time: UnixTime(0), max_stacks: 1 << 15, max_spans: 1 << 16 }
     }
 }
 
 /// How many totals there are for each stack, at most and on average.
 const MOST_TOTALS_PER_STACK: usize = 8;
+/// How many totals there are for each span, at most and on average.
+const MOST_TOTALS_PER_SPAN: usize = 4;
 
 /// Adds up what the goroutines of a trace did, by what it was, why and on which stack: see [the module](crate::profiles).
 ///
 /// Takes the events of a [`Reader`](go_trace_format::Reader), all of them and in order. A trace behind a gap or of another
 /// process adds to the same profiles. Memory is bounded by the goroutines that live at once, by what one generation holds and by
-/// [`ProfilesOptions::max_stacks`]. Nothing is allocated for an event of what goroutines do.
+/// [`ProfilesOptions::max_stacks`]. Nothing is allocated for an event of what goroutines do. By itself it knows of no spans: a
+/// [pipeline](crate::PipelineOptions::profiles) tells it of them.
 ///
 /// ```
 /// use trace_to_otel::profiles::{ProfileKind, ProfilesCollector};
@@ -66,11 +75,12 @@ const MOST_TOTALS_PER_STACK: usize = 8;
 pub struct ProfilesCollector {
     clock: WallClock,
     stacks: StackTable,
+    spans: SpanTable,
     reasons: Reasons,
     ledger: Ledger,
     goroutines: Goroutines,
-    /// Since when the world is being stopped, and why.
-    stop: Option<(Stretch, Reason)>,
+    /// What stopping the world, which is under way, counts as, and since when.
+    stop: Option<(Key, Time)>,
     /// The unbroken row of generations under way; none before the first.
     row: Option<Row>,
     period: Option<Period>,
@@ -96,11 +106,17 @@ impl ProfilesCollector {
     /// A collector with options.
     #[must_use]
     pub fn new(options: ProfilesOptions) -> Self {
+        let (max_stacks, max_spans) =
+            (options.max_stacks.min(MOST_NUMBERS), options.max_spans.min(MOST_NUMBERS));
         Self {
             clock: WallClock::new(options.base_time),
-            stacks: StackTable::new(options.max_stacks),
+            stacks: StackTable::new(max_stacks),
+            spans: SpanTable::new(max_spans),
             reasons: Reasons::default(),
-            ledger: Ledger::new(options.max_stacks.saturating_mul(MOST_TOTALS_PER_STACK)),
+            ledger: Ledger::new(
+                max_stacks.saturating_mul(MOST_TOTALS_PER_STACK),
+                max_spans.saturating_mul(MOST_TOTALS_PER_SPAN),
+            ),
             goroutines: Goroutines::default(),
             stop: None,
             row: None,
@@ -153,14 +169,63 @@ impl ProfilesCollector {
     #[must_use]
     pub fn finish(mut self) -> Profiles {
         self.end_row();
-        Profiles::new(self.period.unwrap_or_default(), &self.ledger, self.reasons, self.stacks)
+        Profiles::new(self.period.unwrap_or_default(), &self.ledger, self.reasons, self.stacks, self.spans)
+    }
+
+    /// Takes the next event, with what it changes in which spans are open where.
+    #[inline]
+    pub(crate) fn event_with_spans(&mut self, event: &Event<'_>, changes: impl Iterator<Item = Change>) {
+        // What a goroutine is in that a generation tells of is known before it is known what that does.
+        let is_first = matches!(event.event_type(), EventType::GoStatus | EventType::GoStatusStack);
+        if is_first {
+            self.event(event);
+        }
+        for change in changes {
+            self.change(change, Some(event));
+        }
+        if !is_first {
+            self.event(event);
+        }
+    }
+
+    /// Takes note of what has changed in which spans are open where. The event that it comes of has not been taken yet.
+    #[cold]
+    pub(crate) fn change(&mut self, change: Change, event: Option<&Event<'_>>) {
+        match change {
+            Change::Innermost { goroutine, time, span } => {
+                let around = self.goroutines.span(goroutine);
+                let number = span.map_or(SpanNumber::NONE, |span| self.spans.number(span, around));
+                let its_event = event.filter(|event| event.goroutine() == Some(goroutine));
+                let stack = its_event.and_then(|event| self.stack(event));
+                self.goroutines.enter(goroutine, number, time, stack, &mut self.ledger);
+            }
+            Change::Over { span, fate } => self.spans.end(span, fate),
+        }
+    }
+
+    /// Takes note of spans that have gone out.
+    pub(crate) fn go_out(&mut self, spans: impl Iterator<Item = SpanOut>) {
+        spans.for_each(|span| self.spans.go_out(span));
+    }
+
+    /// Goes over to a process whose traces begin at this time where they hold no clock.
+    pub(crate) fn begin_process(&mut self, base_time: UnixTime) {
+        self.clock = WallClock::new(base_time);
+    }
+
+    /// The number of an event's stack; none where it has none.
+    #[inline]
+    fn stack(&mut self, event: &Event<'_>) -> Option<StackNumber> {
+        Some(self.stacks.number(event.stack_id()?, event.tables()))
     }
 
     /// A goroutine, perhaps another one than the event's, does something else from now on.
     #[inline]
     fn steps(&mut self, event: &Event<'_>, goroutine: Option<GoroutineId>, doing: Doing) {
         if let Some(goroutine) = goroutine {
-            let step = self.step(event, doing);
+            // Where nothing is counted by its stack, it is not looked for.
+            let stack = if doing == Doing::Running { None } else { self.stack(event) };
+            let step = self.step(event, doing, stack);
             self.goroutines.step(goroutine, step, &mut self.ledger);
         }
     }
@@ -169,8 +234,8 @@ impl ProfilesCollector {
     #[inline]
     fn stops(&mut self, event: &Event<'_>, doing: Doing) {
         if let Some(goroutine) = event.goroutine() {
-            let step = self.step(event, doing);
-            let stops = event.stack_id().map(|id| self.stacks.number(id, event.tables()));
+            let stops = self.stack(event);
+            let step = self.step(event, doing, stops);
             self.goroutines.step(goroutine, Step { stops, ..step }, &mut self.ledger);
         }
     }
@@ -182,7 +247,8 @@ impl ProfilesCollector {
             (_, &[_, entry, ..]) => self.stacks.number(StackId(entry), event.tables()),
             _ => StackNumber::NONE,
         };
-        let step = self.step(event, doing);
+        let stack = self.stack(event);
+        let step = self.step(event, doing, stack);
         self.goroutines.create(goroutine, entry, step);
     }
 
@@ -204,8 +270,8 @@ impl ProfilesCollector {
             _ => return,
         };
         let Some(goroutine) = transition.goroutine else { return };
-        let step = self.step(event, doing);
-        let stops = event.stack_id().map(|id| self.stacks.number(id, event.tables()));
+        let stops = self.stack(event);
+        let step = self.step(event, doing, stops);
         let raw_time = self.row.map_or(step.raw_time, |row| row.generation_begin);
         self.goroutines.tell(goroutine, Step { stops, raw_time, ..step }, &mut self.ledger);
     }
@@ -213,18 +279,14 @@ impl ProfilesCollector {
     /// What Go's tool begins to count when a goroutine goes over to something: by the stack of the event, whosever that is. Go:
     /// `startEv.Stack()` in `makeComputePprofFunc` of `cmd/trace/pprof.go`.
     #[inline]
-    fn step(&mut self, event: &Event<'_>, doing: Doing) -> Step {
+    fn step(&self, event: &Event<'_>, doing: Doing, stack: Option<StackNumber>) -> Step {
         let account = match doing {
             Doing::Running => None,
             Doing::Runnable(reason) => Some((Account::Scheduler, reason)),
             Doing::Waiting(reason) => self.reasons.account(reason).map(|account| (account, reason)),
             Doing::InSyscall => Some((Account::Syscall, Reason::NONE)),
         };
-        let watched = account.map(|(account, reason)| {
-            let stack =
-                event.stack_id().map_or(StackNumber::NONE, |id| self.stacks.number(id, event.tables()));
-            (account, reason, stack)
-        });
+        let watched = account.map(|(account, reason)| (account, reason, stack.unwrap_or(StackNumber::NONE)));
         Step { doing, stops: None, watched, raw_time: event.raw_time(), time: event.time() }
     }
 
@@ -235,13 +297,19 @@ impl ProfilesCollector {
     }
 
     fn counts(&mut self, event: &Event<'_>, account: Account) {
-        let key = Key { account, reason: Reason::NONE, stack: self.begun_at(event).stack };
-        self.ledger.add(key, 0);
+        let Stretch { since, stack } = self.begun_at(event);
+        let key = Key { account, reason: Reason::NONE, stack, span: self.span(event) };
+        self.ledger.add(key, Interval::at(since));
     }
 
     fn begun_at(&mut self, event: &Event<'_>) -> Stretch {
-        let stack = event.stack_id().map_or(StackNumber::NONE, |id| self.stacks.number(id, event.tables()));
+        let stack = self.stack(event).unwrap_or(StackNumber::NONE);
         Stretch { since: event.raw_time(), stack }
+    }
+
+    /// The span that is innermost on the event's goroutine.
+    fn span(&self, event: &Event<'_>) -> SpanNumber {
+        event.goroutine().map_or(SpanNumber::NONE, |id| self.goroutines.span(id))
     }
 
     fn assists(&mut self, event: &Event<'_>) {
@@ -260,8 +328,7 @@ impl ProfilesCollector {
             }
             _ => {
                 let Some(goroutine) = event.goroutine() else { return };
-                let Some(begun) = self.goroutines.end_assist(goroutine) else { return };
-                self.ledger.add(Key::of_assist(begun.stack), nanoseconds(begun.since, event.raw_time()));
+                self.goroutines.end_assist(goroutine, event.raw_time(), &mut self.ledger);
             }
         }
     }
@@ -271,15 +338,17 @@ impl ProfilesCollector {
         match event.kind() {
             EventKind::RangeBegin(range) if matches!(range.kind, RangeKind::StopTheWorld(_)) => {
                 let reason = self.reasons.intern(&range.kind.to_string());
-                self.stop = Some((self.begun_at(event), reason));
+                let Stretch { since, stack } = self.begun_at(event);
+                let key = Key { account: Account::Gc, reason, stack, span: self.span(event) };
+                self.stop = Some((key, since));
             }
             _ => self.goes_on(event.raw_time()),
         }
     }
 
     fn goes_on(&mut self, time: Time) {
-        if let Some((Stretch { since, stack }, reason)) = self.stop.take() {
-            self.ledger.add(Key { account: Account::Gc, reason, stack }, nanoseconds(since, time));
+        if let Some((key, since)) = self.stop.take() {
+            self.ledger.add(key, Interval { since, until: time });
         }
     }
 

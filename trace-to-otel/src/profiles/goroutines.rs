@@ -3,11 +3,11 @@
 use go_trace_format::{Time, event::GoroutineId};
 
 use crate::{
-    clock::nanoseconds,
     near::Near,
     profiles::{
-        ledger::{Account, Key, Ledger},
+        ledger::{Account, Interval, Key, Ledger},
         reasons::Reason,
+        spans::SpanNumber,
         stacks::StackNumber,
     },
 };
@@ -31,6 +31,8 @@ struct Goroutine {
     /// The function that it begins with, as far as the trace tells.
     entry: StackNumber,
     assist: Option<Stretch>,
+    /// The span that is innermost on it.
+    span: SpanNumber,
     watched: Option<Watched>,
     first_run: FirstRun,
     /// The generation that last said that it lives.
@@ -71,6 +73,13 @@ pub(super) struct Stretch {
     pub(super) stack: StackNumber,
 }
 
+impl Stretch {
+    /// Up to a time.
+    pub(super) fn until(self, until: Time) -> Interval {
+        Interval { since: self.since, until }
+    }
+}
+
 /// What Go's tool waits for the end of. Go: `tracking` in `makeComputePprofFunc` of `cmd/trace/pprof.go`.
 #[derive(Clone, Copy, Debug)]
 struct Watched {
@@ -87,7 +96,7 @@ struct Watched {
 #[derive(Clone, Copy, Debug)]
 enum FirstRun {
     /// No, and this counts if it never does.
-    ToCome(Option<(Key, u64)>),
+    ToCome(Option<(Key, Interval)>),
     Past,
 }
 
@@ -113,6 +122,7 @@ impl Goroutine {
             stack: step.stops.unwrap_or(entry),
             entry,
             assist: None,
+            span: SpanNumber::NONE,
             watched: None,
             first_run: FirstRun::ToCome(None),
             generation,
@@ -123,13 +133,29 @@ impl Goroutine {
 
     /// Counts what it has done up to a time. `stack` is where it is then, if the trace tells.
     fn settle(&mut self, time: Time, stack: Option<StackNumber>, ledger: &mut Ledger) {
-        let stack = match self.doing {
-            Doing::Running => stack.unwrap_or(self.entry),
-            _ => self.stack,
-        };
+        let (key, interval) = self.pass(time, stack.unwrap_or(self.entry));
+        ledger.add(key, interval);
+    }
+
+    /// Goes over to a time, and gives what it has done up to then. `stack` is where it is, if it runs.
+    #[inline]
+    fn pass(&mut self, time: Time, stack: StackNumber) -> (Key, Interval) {
+        let stack = if self.doing == Doing::Running { stack } else { self.stack };
         let (account, reason) = self.doing.account();
-        ledger.add(Key { account, reason, stack }, nanoseconds(self.since, time));
+        let interval = Interval { since: self.since, until: time };
         self.since = self.since.max(time);
+        (Key { account, reason, stack, span: self.span }, interval)
+    }
+
+    /// Another span is innermost from a time on. It does the same before and after.
+    fn enter(&mut self, span: SpanNumber, time: Time, stack: Option<StackNumber>, ledger: &mut Ledger) {
+        let (key, interval) = self.pass(time, stack.unwrap_or(self.stack));
+        ledger.add_part(key, interval);
+        if let Some(begun) = &mut self.assist {
+            ledger.add_part(Key::of_assist(begun.stack, self.span), begun.until(time));
+            begun.since = begun.since.max(time);
+        }
+        self.span = span;
     }
 
     #[inline]
@@ -149,7 +175,7 @@ impl Goroutine {
             self.first_run = FirstRun::Past;
         }
         if let (None, Some((account, reason, stack))) = (&self.watched, step.watched) {
-            let key = Key { account, reason, stack };
+            let key = Key { account, reason, stack, span: self.span };
             self.watched = Some(Watched { doing: step.doing, key, since: step.time });
         }
     }
@@ -157,12 +183,12 @@ impl Goroutine {
     fn unwatch(&mut self, time: Time, next: Option<Doing>, ledger: &mut Ledger) {
         let is_over = |watched: &mut Watched| next.is_none_or(|next| !next.is_like(watched.doing));
         let Some(over) = self.watched.take_if(is_over) else { return };
-        let took = nanoseconds(over.since, time);
+        let interval = Interval { since: over.since, until: time };
         match &mut self.first_run {
             // Go: `overlapping > 0` in `makeComputePprofFunc`.
-            _ if took == 0 => {}
-            FirstRun::Past => ledger.add(over.key, took),
-            FirstRun::ToCome(before) => *before = Some((over.key, took)),
+            _ if interval.nanoseconds() == 0 => {}
+            FirstRun::Past => ledger.add(over.key, interval),
+            FirstRun::ToCome(before) => *before = Some((over.key, interval)),
         }
     }
 
@@ -172,14 +198,14 @@ impl Goroutine {
         self.settle(time, Some(self.stack), ledger);
         self.end(ledger);
         if let Some(begun) = self.assist.take() {
-            ledger.add(Key::of_assist(begun.stack), nanoseconds(begun.since, time));
+            ledger.add(Key::of_assist(begun.stack, self.span), begun.until(time));
         }
     }
 
     /// No more comes of it.
     fn end(&mut self, ledger: &mut Ledger) {
-        if let FirstRun::ToCome(Some((key, took))) = self.first_run {
-            ledger.add(key, took);
+        if let FirstRun::ToCome(Some((key, interval))) = self.first_run {
+            ledger.add(key, interval);
         }
     }
 }
@@ -233,9 +259,31 @@ impl Goroutines {
         }
     }
 
-    /// It has assisted.
-    pub(super) fn end_assist(&mut self, id: GoroutineId) -> Option<Stretch> {
-        self.live.get_mut(id)?.assist.take()
+    /// It has assisted up to a time.
+    pub(super) fn end_assist(&mut self, id: GoroutineId, time: Time, ledger: &mut Ledger) {
+        let Some(goroutine) = self.live.get_mut(id) else { return };
+        if let Some(begun) = goroutine.assist.take() {
+            ledger.add(Key::of_assist(begun.stack, goroutine.span), begun.until(time));
+        }
+    }
+
+    /// The span that is innermost on it.
+    pub(super) fn span(&self, id: GoroutineId) -> SpanNumber {
+        self.live.get(id).map_or(SpanNumber::NONE, |goroutine| goroutine.span)
+    }
+
+    /// Another span is innermost on it from a time on. `stack` is where it is then, if the trace tells.
+    pub(super) fn enter(
+        &mut self,
+        id: GoroutineId,
+        span: SpanNumber,
+        time: Time,
+        stack: Option<StackNumber>,
+        ledger: &mut Ledger,
+    ) {
+        if let Some(goroutine) = self.live.get_mut(id) {
+            goroutine.enter(span, time, stack, ledger);
+        }
     }
 
     /// Every generation tells of all goroutines that live. Those that one does not tell of have ended, where the trace is

@@ -1,8 +1,12 @@
-//! How often and how long, by what, why and where.
+//! How often and how long, by what, why, where and in which span.
 
+use go_trace_format::Time;
 use indexmap::IndexMap;
 
-use crate::profiles::{reasons::Reason, stacks::StackNumber};
+use crate::{
+    clock::nanoseconds,
+    profiles::{reasons::Reason, spans::SpanNumber, stacks::StackNumber},
+};
 
 /// What time is counted as.
 ///
@@ -23,12 +27,13 @@ pub(super) enum Account {
     Gc,
 }
 
-/// An account, a reason and a stack.
+/// An account, a reason, a stack, and the innermost span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
     pub(super) account: Account,
     pub(super) reason: Reason,
     pub(super) stack: StackNumber,
+    pub(super) span: SpanNumber,
 }
 
 /// How often, and how long altogether.
@@ -45,35 +50,66 @@ impl Total {
     }
 }
 
+/// From when to when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interval {
+    pub(super) since: Time,
+    pub(super) until: Time,
+}
+
+impl Interval {
+    pub(super) fn at(time: Time) -> Self {
+        Self { since: time, until: time }
+    }
+
+    pub(super) fn nanoseconds(self) -> u64 {
+        nanoseconds(self.since, self.until)
+    }
+}
+
 /// The totals.
 #[derive(Debug)]
 pub(super) struct Ledger {
     totals: IndexMap<u64, Total, foldhash::fast::RandomState>,
     most: usize,
-    /// How often there was no room for a total.
+    most_in_spans: usize,
+    /// How many of the totals are of spans.
+    in_spans: usize,
     left_out: u64,
+    left_out_of_spans: u64,
 }
+
+/// How many bits a stack and a span have in a key's number, which leaves twelve for reasons and four for accounts.
+const BITS: u32 = 24;
+/// How many stacks, or spans, there can be at most.
+pub(super) const MOST_NUMBERS: usize = (1 << BITS) - 2;
 
 impl Key {
     /// Assists of the garbage collector that began somewhere.
-    pub(super) fn of_assist(stack: StackNumber) -> Self {
-        Self { account: Account::Gc, reason: Reason::ASSIST, stack }
+    pub(super) fn of_assist(stack: StackNumber, span: SpanNumber) -> Self {
+        Self { account: Account::Gc, reason: Reason::ASSIST, stack, span }
     }
 
     /// In one number, which is hashed at once.
     #[inline]
     fn number(self) -> u64 {
-        u64::from(self.stack.0) << 32 | u64::from(self.reason.0) << 8 | u64::from(self.account as u8)
+        u64::from(self.span.0) << (64 - BITS)
+            | u64::from(self.stack.0) << (64 - 2 * BITS)
+            | u64::from(self.reason.0) << 4
+            | u64::from(self.account as u8)
     }
 
     fn of_number(number: u64) -> Option<Self> {
         Some(Self {
-            account: *ACCOUNTS.get(usize::from(number as u8))?,
-            reason: Reason((number >> 8) as u16),
-            stack: StackNumber((number >> 32) as u32),
+            account: *ACCOUNTS.get((number & 0xf) as usize)?,
+            reason: Reason((number >> 4 & 0xfff) as u16),
+            stack: StackNumber((number >> (64 - 2 * BITS) & MASK) as u32),
+            span: SpanNumber((number >> (64 - BITS)) as u32),
         })
     }
 }
+
+const MASK: u64 = (1 << BITS) - 1;
 
 const ACCOUNTS: [Account; 10] = [
     Account::Running,
@@ -89,14 +125,34 @@ const ACCOUNTS: [Account; 10] = [
 ];
 
 impl Ledger {
-    pub(super) fn new(most: usize) -> Self {
-        Self { totals: IndexMap::default(), most, left_out: 0 }
+    /// For so many totals, and so many more that are of spans.
+    pub(super) fn new(most: usize, most_in_spans: usize) -> Self {
+        Self {
+            totals: IndexMap::default(),
+            most,
+            most_in_spans,
+            in_spans: 0,
+            left_out: 0,
+            left_out_of_spans: 0,
+        }
     }
 
-    /// Counts once more, with so much time.
+    /// Counts once more, with the time between.
     #[inline]
-    pub(super) fn add(&mut self, key: Key, nanoseconds: u64) {
-        let once = Total { count: 1, nanoseconds };
+    pub(super) fn add(&mut self, key: Key, interval: Interval) {
+        self.add_times(1, key, interval);
+    }
+
+    /// Counts the time of something that goes on.
+    pub(super) fn add_part(&mut self, key: Key, interval: Interval) {
+        if interval.nanoseconds() > 0 {
+            self.add_times(0, key, interval);
+        }
+    }
+
+    #[inline]
+    fn add_times(&mut self, count: u64, key: Key, interval: Interval) {
+        let once = Total { count, nanoseconds: interval.nanoseconds() };
         match self.totals.get_mut(&key.number()) {
             Some(total) => total.add(once),
             None => self.open(key, once),
@@ -104,22 +160,32 @@ impl Ledger {
     }
 
     #[cold]
-    fn open(&mut self, key: Key, total: Total) {
-        let key = match self.totals.len() < self.most {
-            true => key,
-            false if key.stack == StackNumber::NONE || key.stack == StackNumber::OTHER => key,
+    fn open(&mut self, mut key: Key, total: Total) {
+        if key.span != SpanNumber::NONE && self.in_spans >= self.most_in_spans {
+            self.left_out_of_spans += 1;
+            key.span = SpanNumber::NONE;
+        }
+        let is_full = self.totals.len() - self.in_spans >= self.most;
+        if is_full && key.span == SpanNumber::NONE && !self.totals.contains_key(&key.number()) {
             // As many as there are accounts and reasons.
-            false => {
+            if key.stack != StackNumber::NONE && key.stack != StackNumber::OTHER {
                 self.left_out += 1;
-                Key { stack: StackNumber::OTHER, ..key }
+                key.stack = StackNumber::OTHER;
             }
-        };
+        }
+        let (is_of_span, before) = (key.span != SpanNumber::NONE, self.totals.len());
         self.totals.entry(key.number()).or_default().add(total);
+        self.in_spans += usize::from(is_of_span && self.totals.len() > before);
     }
 
     /// How often a total of its own was one too many.
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// How often it was for a span.
+    pub(super) fn left_out_of_spans(&self) -> u64 {
+        self.left_out_of_spans
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, Total)> + '_ {
@@ -135,7 +201,8 @@ mod tests {
     fn a_key_is_its_number() {
         for (place, account) in ACCOUNTS.into_iter().enumerate() {
             assert_eq!(account as usize, place);
-            let key = Key { account, reason: Reason(0x1234), stack: StackNumber(0xfedc_ba98) };
+            let (stack, span) = (StackNumber(0x00fe_dcba), SpanNumber(0x0012_3456));
+            let key = Key { account, reason: Reason(0x123), stack, span };
             assert_eq!(Key::of_number(key.number()), Some(key));
         }
     }

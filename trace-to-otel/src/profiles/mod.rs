@@ -22,11 +22,23 @@
 //! and these are not: where threads of C call Go again and again, goroutines come to be that have the same id, and Go forgets the
 //! times of all but the last of them.
 //!
+//! # Spans
+//!
+//! A [`Pipeline`](crate::Pipeline) makes profiles [beside spans](crate::PipelineOptions::profiles), and each sample is then of the
+//! span that was innermost on its goroutine: of whatever origin, a call that only stacks tell of included. The mapper says from when
+//! on which span is innermost, by the same clock by which it counts the [anatomy](crate::Anatomy) of each, and there the time is
+//! split: so what `cpu` and `off-cpu` have within a span on its goroutine is its anatomy, to the nanosecond. A stretch that is split
+//! counts once. Go's four have the span at the beginning of each wait.
+//!
+//! A sample never names a span that is not there. Only when a span goes out, behind [volume control](crate::Volume), is it certain
+//! that it does and by which ids: until then it is a number. The time of one that stays behind, or that something else tells of
+//! better, or of which there are too many, is that of the span around it.
+//!
 //! | module | does |
 //! |---|---|
 //! | `collector` | says what an event changes |
 //! | `goroutines` | what each does, and since when |
-//! | `ledger`, `stacks`, `reasons` | totals, and what they are by: each stack and each text once, whatever a generation calls it |
+//! | `ledger`, `stacks`, `reasons`, `spans` | totals, and what they are by: each stack and each text once, whatever a generation calls it; each span by a number until it is known what it is called, and whether it goes out |
 //! | `profile`, `kind` | what comes out |
 //! | `pprof`, `folded`, `top` | formats that it is written in |
 
@@ -38,10 +50,13 @@ mod ledger;
 mod pprof;
 mod profile;
 mod reasons;
+mod spans;
 mod stacks;
 mod top;
 
 pub use collector::{ProfilesCollector, ProfilesOptions};
 pub use kind::{ProfileKind, UnknownProfileKind};
-pub use profile::{Period, Profile, ProfileFrame, ProfileStack, Profiles, Sample};
+pub(crate) use spans::SpanOut;
+
+pub use profile::{Period, Profile, ProfileFrame, ProfileSpan, ProfileStack, Profiles, Sample};
 pub use top::TopOptions;

@@ -12,7 +12,8 @@ impl Profile<'_> {
     /// Writes the profile in pprof's format, compressed: `go tool pprof FILE` opens it.
     ///
     /// Each sample has its count and, where the [kind has times](crate::profiles::ProfileKind::has_times), its nanoseconds, which
-    /// are what is shown unless asked otherwise; the reason is its label `reason`. Frames keep their program counters. The types
+    /// are what is shown unless asked otherwise; the reason is its label `reason`, and its span the labels `trace_id` and `span_id`,
+    /// by which `-tagfocus` finds it. They take a sample for each span; [`without_spans`](Self::without_spans) has none. Frames keep their program counters. The types
     /// of the profiles that Go's tool makes too are that tool's: `contentions` and `delay`. Go: `traceviewer.BuildProfile`.
     ///
     /// # Errors
@@ -81,8 +82,19 @@ impl<'p> Tables<'p> {
         if has_times {
             value.push(to_signed(sample.nanoseconds));
         }
-        let label = sample.reason.map(|reason| Label { key: self.text("reason"), str: self.text(reason) });
-        SampleMessage { location_id, value, label: label.into_iter().collect() }
+        let mut label = Vec::new();
+        if let Some(reason) = sample.reason {
+            label.push(self.label("reason", reason));
+        }
+        if let Some(span) = sample.span {
+            label.push(self.label("trace_id", &span.trace_id.to_string()));
+            label.push(self.label("span_id", &span.span_id.to_string()));
+        }
+        SampleMessage { location_id, value, label }
+    }
+
+    fn label(&mut self, key: &str, value: &str) -> Label {
+        Label { key: self.text(key), str: self.text(value) }
     }
 
     /// The frames as places, and their functions.

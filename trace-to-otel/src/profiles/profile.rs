@@ -2,11 +2,15 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
+use go_trace_context::{SpanId, TraceId};
+use indexmap::IndexMap;
+
 use crate::{
     profiles::{
         kind::ProfileKind,
         ledger::{Key, Ledger, Total},
         reasons::{Reason, Reasons},
+        spans::{SpanNumber, SpanOut, SpanTable},
         stacks::{StackNumber, StackTable},
     },
     span::UnixTime,
@@ -19,7 +23,9 @@ pub struct Profiles {
     totals: BTreeMap<Key, Total>,
     reasons: Reasons,
     stacks: StackTable,
-    left_out: u64,
+    spans: SpanTable,
+    left_out_stacks: u64,
+    left_out_spans: u64,
 }
 
 /// When the trace was recorded.
@@ -33,9 +39,20 @@ pub struct Period {
 }
 
 impl Profiles {
-    pub(super) fn new(period: Period, ledger: &Ledger, reasons: Reasons, stacks: StackTable) -> Self {
-        let left_out = stacks.left_out().saturating_add(ledger.left_out());
-        Self { period, totals: ledger.iter().collect(), reasons, stacks, left_out }
+    pub(super) fn new(
+        period: Period,
+        ledger: &Ledger,
+        reasons: Reasons,
+        stacks: StackTable,
+        spans: SpanTable,
+    ) -> Self {
+        let mut totals: BTreeMap<Key, Total> = BTreeMap::new();
+        for (key, total) in ledger.iter() {
+            totals.entry(Key { span: spans.owner(key.span), ..key }).or_default().add(total);
+        }
+        let left_out_stacks = stacks.left_out().saturating_add(ledger.left_out());
+        let left_out_spans = spans.left_out().saturating_add(ledger.left_out_of_spans());
+        Self { period, totals, reasons, stacks, spans, left_out_stacks, left_out_spans }
     }
 
     /// When the trace was recorded.
@@ -48,34 +65,64 @@ impl Profiles {
     /// stack [is one of these](ProfileStack::is_left_out).
     #[must_use]
     pub fn left_out_stacks(&self) -> u64 {
-        self.left_out
+        self.left_out_stacks
     }
 
-    /// One of them.
+    /// How often a limit has kept a span out: its time counts for the span around it, if there is one.
+    #[must_use]
+    pub fn left_out_spans(&self) -> u64 {
+        self.left_out_spans
+    }
+
+    /// How often there were too many reasons for another one, at least once a generation for each: time for it counts as `other`,
+    /// which is in none of the profiles that Go's tool gives.
+    #[must_use]
+    pub fn left_out_reasons(&self) -> u64 {
+        self.reasons.left_out()
+    }
+
+    /// One of them. Where spans are known, each of its samples is of the span that was innermost, or of none.
     #[must_use]
     pub fn profile(&self, kind: ProfileKind) -> Profile<'_> {
+        self.profile_of(kind, |_| true)
+    }
+
+    /// What of a profile was within such spans: while one was open on a goroutine, and in its descendants wherever they were.
+    /// There is nothing in it where spans are not known.
+    #[must_use]
+    pub fn profile_within(
+        &self,
+        kind: ProfileKind,
+        mut is_one: impl FnMut(ProfileSpan<'_>) -> bool,
+    ) -> Profile<'_> {
+        let within = self.spans.within(|out| is_one(ProfileSpan::of(out)));
+        self.profile_of(kind, |span| within.has(span))
+    }
+
+    /// The spans that have time of their own, or have been innermost on a goroutine at least, in the order in which they were so first.
+    pub fn spans(&self) -> impl Iterator<Item = ProfileSpan<'_>> {
+        self.spans.outs().map(ProfileSpan::of)
+    }
+
+    fn profile_of(&self, kind: ProfileKind, is_in: impl Fn(SpanNumber) -> bool) -> Profile<'_> {
         let is_of = |key: &Key| {
             kind.accounts().contains(&key.account)
                 && (kind != ProfileKind::Mutex || self.is_in_lock(key.reason, key.stack))
+                && is_in(key.span)
         };
         // One of several accounts may be by the same stack and a reason of the same text.
-        let mut totals: BTreeMap<(Reason, StackNumber), Total> = BTreeMap::new();
+        let mut totals: BTreeMap<(Reason, StackNumber, SpanNumber), Total> = BTreeMap::new();
         for (key, &total) in self.totals.iter().filter(|(key, _)| is_of(key)) {
-            totals.entry((key.reason, key.stack)).or_default().add(total);
+            totals.entry((key.reason, key.stack, key.span)).or_default().add(total);
         }
-        let samples = totals.into_iter().map(|((reason, stack), total)| self.sample(reason, stack, total));
-        let mut samples: Vec<_> = samples.collect();
-        samples.sort_by_key(|sample| Reverse((sample.nanoseconds, sample.count)));
-        Profile { kind, period: self.period, samples }
-    }
-
-    fn sample(&self, reason: Reason, stack: StackNumber, total: Total) -> Sample<'_> {
-        Sample {
+        let samples = totals.into_iter().map(|((reason, stack, span), total)| Sample {
             stack: ProfileStack { table: &self.stacks, number: stack },
             reason: Some(self.reasons.text(reason)).filter(|reason| !reason.is_empty()),
+            span: self.spans.out(span).map(ProfileSpan::of),
             count: total.count,
             nanoseconds: total.nanoseconds,
-        }
+        });
+        Profile::new(kind, self.period, samples.collect())
     }
 
     /// Whether a goroutine that waited for `sync` was about to lock a mutex, and not in a wait group or the like.
@@ -105,10 +152,30 @@ pub struct Sample<'p> {
     pub stack: ProfileStack<'p>,
     /// Why, if the trace tells: such as `chan receive`, `runnable` or `stop-the-world (GC mark termination)`.
     pub reason: Option<&'p str>,
+    /// The span that was innermost on the goroutine, if one was and spans are known.
+    pub span: Option<ProfileSpan<'p>>,
     /// How often.
     pub count: u64,
     /// How long altogether, in nanoseconds; 0 in profiles without times.
     pub nanoseconds: u64,
+}
+
+/// The span of a sample. It has gone out, or the program's own SDK exports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProfileSpan<'p> {
+    /// The trace that it belongs to.
+    pub trace_id: TraceId,
+    /// Its id.
+    pub span_id: SpanId,
+    /// Its name; none where it is the SDK that exports it.
+    pub name: Option<&'p str>,
+}
+
+impl<'p> ProfileSpan<'p> {
+    fn of(out: &'p SpanOut) -> Self {
+        Self { trace_id: out.trace_id, span_id: out.span_id, name: out.name.as_deref() }
+    }
 }
 
 /// The stack of a sample.
@@ -133,6 +200,25 @@ pub struct ProfileFrame<'p> {
 }
 
 impl<'p> Profile<'p> {
+    fn new(kind: ProfileKind, period: Period, mut samples: Vec<Sample<'p>>) -> Self {
+        samples.sort_by_key(|sample| Reverse((sample.nanoseconds, sample.count)));
+        Self { kind, period, samples }
+    }
+
+    /// The same whatever the spans: one sample for each stack and reason.
+    #[must_use]
+    pub fn without_spans(&self) -> Self {
+        let mut merged: IndexMap<(StackNumber, Option<&str>), Sample<'p>, foldhash::fast::RandomState> =
+            IndexMap::default();
+        for &sample in &self.samples {
+            let none = Sample { span: None, count: 0, nanoseconds: 0, ..sample };
+            let sum = merged.entry((sample.stack.number, sample.reason)).or_insert(none);
+            sum.count = sum.count.saturating_add(sample.count);
+            sum.nanoseconds = sum.nanoseconds.saturating_add(sample.nanoseconds);
+        }
+        Self::new(self.kind, self.period, merged.into_values().collect())
+    }
+
     /// Which one it is.
     #[must_use]
     pub fn kind(&self) -> ProfileKind {

@@ -32,11 +32,13 @@ pub(super) struct Reasons {
     /// Of each, where Go's tool counts the time of waiting.
     accounts: Vec<Option<Account>>,
     by_id: [Option<Reason>; 64],
+    left_out: u64,
 }
 
 impl Default for Reasons {
     fn default() -> Self {
-        let mut reasons = Self { texts: IndexSet::default(), accounts: Vec::new(), by_id: [None; 64] };
+        let mut reasons =
+            Self { texts: IndexSet::default(), accounts: Vec::new(), by_id: [None; 64], left_out: 0 };
         Reason::FIXED.into_iter().for_each(|text| {
             reasons.insert(text);
         });
@@ -74,8 +76,16 @@ impl Reasons {
         match self.texts.get_index_of(text) {
             Some(known) => Reason(known as u16),
             None if self.texts.len() < Self::MOST => self.insert(text),
-            None => Reason::OTHER,
+            None => {
+                self.left_out += 1;
+                Reason::OTHER
+            }
         }
+    }
+
+    /// How often there was one too many.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     fn insert(&mut self, text: &str) -> Reason {

@@ -25,12 +25,16 @@ impl Default for TopOptions {
 
 impl Profile<'_> {
     /// Writes the heaviest samples as a table, each with its share of the whole, its time, its count and its reason, and below
-    /// it the innermost frames of its stack.
+    /// it the innermost frames of its stack. Spans are no matter.
     ///
     /// # Errors
     ///
     /// Those of `out`, which ought to be buffered.
-    pub fn write_top(&self, options: TopOptions, mut out: impl Write) -> io::Result<()> {
+    pub fn write_top(&self, options: TopOptions, out: impl Write) -> io::Result<()> {
+        self.without_spans().write_table(options, out)
+    }
+
+    fn write_table(&self, options: TopOptions, mut out: impl Write) -> io::Result<()> {
         self.write_sums(&mut out)?;
         let whole = if self.kind().has_times() { self.nanoseconds() } else { self.count() };
         let (shown, left) = self.samples().split_at(options.samples.min(self.samples().len()));

@@ -135,7 +135,7 @@ fn end_without_start<S: Sinks + ?Sized>(
     ended.see(event.stack());
     let Some(form) = ended.form() else { return Ok(()) };
     let form = concluded(mapping, form, &end.outcome);
-    mapping.emit(form, span, None, ending.without_start(), sink)
+    mapping.emit(None, form, span, None, ending.without_start(), sink)
 }
 
 fn concluded(mapping: &Mapping, mut form: Form, outcome: &Outcome<'_>) -> Form {

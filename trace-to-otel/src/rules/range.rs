@@ -124,7 +124,7 @@ fn finish<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let form = Form { attributes: key.attributes(), ..Form::plain(Scope::Range) };
-    mapping.emit(form, span, None, ending, sink)
+    mapping.emit(None, form, span, None, ending, sink)
 }
 
 /// Links to the spans that are open when a range begins: all of them, tasks first, or those of its goroutine.

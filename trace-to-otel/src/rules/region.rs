@@ -109,7 +109,7 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     let mut span = mapping.unstarted_span(identity, name, region.task);
     span.place.goroutine = goroutine;
     span.parent = mapping.task_as_parent(region.task);
-    mapping.emit(Form::plain(Scope::Region), span, None, end.without_start(), sink)
+    mapping.emit(None, Form::plain(Scope::Region), span, None, end.without_start(), sink)
 }
 
 /// The section around a region on its goroutine if that is inside the region's task too; else the task; else, for

@@ -43,7 +43,7 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     }
     span.parent = parent;
     span.kind = kind;
-    mapping.goroutines.bind(&mut span, Open::Task(task.id));
+    mapping.bind(&mut span, Open::Task(task.id));
     mapping.note_overlap(&span);
     mapping.open.tasks.begin(task.id, span);
     Ok(())
@@ -77,7 +77,7 @@ pub(crate) fn end<S: Sinks + ?Sized>(
     }
     span.take_over(mentioned.notes, mentioned.wall);
     remember_ended(mapping, task.id, span.identity.place(None).context);
-    mapping.emit(Form::plain(Scope::Task), span, None, end.without_start(), sink)
+    mapping.emit(None, Form::plain(Scope::Task), span, None, end.without_start(), sink)
 }
 
 /// Ends every task, the oldest first.
@@ -115,7 +115,7 @@ fn finish<S: Sinks + ?Sized>(
     let parent = mapping.open.final_parent_context(&span.parent);
     remember_ended(mapping, id, span.placed(parent).context);
     let form = Form { kind: span.kind, ..Form::plain(Scope::Task) };
-    mapping.emit(form, span, anatomy, ending, sink)
+    mapping.emit(Some(Open::Task(id)), form, span, anatomy, ending, sink)
 }
 
 /// Ends a task that begins a second time, and the oldest one where there are too many.

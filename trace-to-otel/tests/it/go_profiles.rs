@@ -15,13 +15,14 @@ use std::{
 use crate::common::{
     self,
     pprof::{self, Frame},
+    profiles_of, read_events,
 };
 use go_trace_format::{
     Event, EventKind, Reader,
     event::{GoroutineId, GoroutineState as State},
 };
 use oracle::Oracle;
-use trace_to_otel::profiles::{ProfileKind, Profiles, ProfilesCollector};
+use trace_to_otel::profiles::{ProfileKind, Profiles};
 
 /// What Go's tool calls them.
 const KINDS: [(ProfileKind, &str); 4] = [
@@ -33,16 +34,6 @@ const KINDS: [(ProfileKind, &str); 4] = [
 
 /// Count and nanoseconds by stack.
 type Totals = BTreeMap<Vec<Frame>, (u64, u64)>;
-
-fn profiles_of(trace: &[u8]) -> Profiles {
-    let mut collector = ProfilesCollector::default();
-    let mut reader = Reader::from_slice(trace).expect("a trace");
-    while let Some(event) = reader.next_event().expect("slices can be read") {
-        collector.event(&event);
-    }
-    assert!(reader.losses().is_empty(), "{}", reader.losses());
-    collector.finish()
-}
 
 fn add(totals: &mut Totals, mut stack: Vec<Frame>, count: u64, nanoseconds: u64) {
     // Go cannot tell frames without a program counter at the end of a stack from none.
@@ -102,10 +93,8 @@ struct Interval {
 impl Slow {
     fn of(trace: &[u8]) -> Self {
         let mut slow = Self::default();
-        let mut reader = Reader::from_slice(trace).expect("a trace");
-        while let Some(event) = reader.next_event().expect("slices can be read") {
-            slow.event(&event);
-        }
+        let reader = read_events(trace, |event| slow.event(event));
+        assert!(reader.losses().is_empty(), "{}", reader.losses());
         slow
     }
 

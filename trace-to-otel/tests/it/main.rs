@@ -19,6 +19,7 @@ mod operations;
 mod otlp_json;
 mod otlp_profiles;
 mod pipeline;
+mod profile_spans;
 mod profiles;
 mod recordings;
 mod resource;

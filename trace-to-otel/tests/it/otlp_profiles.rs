@@ -20,20 +20,23 @@ use proptest::{collection::vec, prelude::*};
 use prost::Message;
 use serde_json::Value;
 use trace_to_otel::{
-    Resource,
+    Pipeline, PipelineOptions, Resource, Span,
     otlp::{Encoding, encode_profiles},
     profiles::{Profile, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions},
 };
 
-fn profiles_of(trace: &[u8], max_stacks: usize) -> Profiles {
-    let mut options = ProfilesOptions::default();
-    options.max_stacks = max_stacks;
-    let mut collector = ProfilesCollector::new(options);
+fn profiles_of(trace: &[u8], max_stacks: usize, max_spans: usize) -> Profiles {
+    let mut profiles = ProfilesOptions::default();
+    (profiles.max_stacks, profiles.max_spans) = (max_stacks, max_spans);
+    let mut options = PipelineOptions::default();
+    options.profiles = Some(profiles);
+    let mut pipeline = Pipeline::new(options, Vec::<Span>::new());
     let mut reader = Reader::from_slice(trace).expect("a trace");
     while let Some(event) = reader.next_event().expect("slices can be read") {
-        collector.event(&event);
+        let Ok(()) = pipeline.event(&event);
     }
-    collector.finish()
+    let Ok(()) = pipeline.finish();
+    pipeline.take_profiles().expect("they are wanted")
 }
 
 /// Encodes all profiles both ways, and checks everything; gives how many samples there were.
@@ -69,8 +72,8 @@ fn check(profiles: &Profiles) -> usize {
     found.iter().map(|profile| profile.samples.len()).sum()
 }
 
-/// Functions with program counter, file and line, the reason and the value.
-type Expected = (Vec<(u64, String, String, i64)>, Option<String>, i64);
+/// Functions with program counter, file and line, the reason, the ids of trace and span, and the value.
+type Expected = (Vec<(u64, String, String, i64)>, Option<String>, Option<(Vec<u8>, Vec<u8>)>, i64);
 
 fn expected_samples(profile: &Profile<'_>) -> Vec<Expected> {
     let samples = profile.samples().iter().map(|sample| {
@@ -83,7 +86,9 @@ fn expected_samples(profile: &Profile<'_>) -> Vec<Expected> {
             frames = vec![(0, "[other stacks]".to_owned(), String::new(), 0)];
         }
         let value = if profile.kind().has_times() { sample.nanoseconds } else { sample.count };
-        (frames, sample.reason.map(str::to_owned), value as i64)
+        let span = sample.span;
+        let ids = span.map(|span| (span.trace_id.as_bytes().to_vec(), span.span_id.as_bytes().to_vec()));
+        (frames, sample.reason.map(str::to_owned), ids, value as i64)
     });
     samples.filter(|&(.., value)| value > 0).collect()
 }
@@ -112,8 +117,11 @@ fn check_profile(dictionary: &ProfilesDictionary, found: &ProtoProfile, expected
             other => panic!("{other:?}"),
         };
         let [value] = sample.values[..] else { panic!("{sample:?}") };
-        assert!(sample.timestamps_unix_nano.is_empty() && sample.link_index == 0);
-        (frames, reason, value)
+        assert!(sample.timestamps_unix_nano.is_empty());
+        let link = &dictionary.link_table[sample.link_index as usize];
+        let ids = (sample.link_index != 0).then(|| (link.trace_id.clone(), link.span_id.clone()));
+        assert!(ids.as_ref().is_none_or(|(trace_id, span_id)| trace_id.len() == 16 && span_id.len() == 8));
+        (frames, reason, ids, value)
     });
     assert_eq!(samples.collect::<Vec<Expected>>(), expected_samples(expected));
 }
@@ -151,7 +159,7 @@ fn check_dictionary(dictionary: &ProfilesDictionary, profiles: &[&ProtoProfile])
         attribute_table,
         stack_table,
     } = dictionary;
-    assert_eq!((&mapping_table[..], &link_table[..]), (&[Mapping::default()][..], &[Link::default()][..]));
+    assert_eq!((&mapping_table[..], &link_table[0]), (&[Mapping::default()][..], &Link::default()));
     assert_eq!((&location_table[0], &function_table[0]), (&Location::default(), &Function::default()));
     assert_eq!((&stack_table[0], &*string_table[0]), (&Stack::default(), ""));
     assert_eq!(attribute_table[0], KeyValueAndUnit::default());
@@ -160,6 +168,7 @@ fn check_dictionary(dictionary: &ProfilesDictionary, profiles: &[&ProtoProfile])
     assert!(is_distinct(location_table.iter().map(Message::encode_to_vec).collect()));
     assert!(is_distinct(function_table.iter().map(Message::encode_to_vec).collect()));
     assert!(is_distinct(attribute_table.iter().map(Message::encode_to_vec).collect()));
+    assert!(is_distinct(link_table.iter().map(Message::encode_to_vec).collect()));
     assert!(is_distinct(stack_table.iter().map(Message::encode_to_vec).collect()));
     assert!(is_distinct(string_table.iter().map(|text| text.clone().into_bytes()).collect()));
 
@@ -170,6 +179,7 @@ fn check_dictionary(dictionary: &ProfilesDictionary, profiles: &[&ProtoProfile])
         assert!(used.into_iter().eq(0..length as i32));
     };
     all(&mut samples.iter().map(|sample| sample.stack_index), stack_table.len());
+    all(&mut samples.iter().map(|sample| sample.link_index), link_table.len());
     all(&mut stack_table.iter().flat_map(|stack| stack.location_indices.clone()), location_table.len());
     let lines = location_table.iter().flat_map(|location| &location.lines);
     all(&mut lines.map(|line| line.function_index), function_table.len());
@@ -183,11 +193,14 @@ fn check_dictionary(dictionary: &ProfilesDictionary, profiles: &[&ProtoProfile])
 }
 
 /// JSON without members that have the default value, and with all numbers as texts: `opentelemetry-proto` writes them as
-/// numbers where OTLP wants those of 64 bits as texts.
+/// numbers where OTLP wants those of 64 bits as texts, and the bytes of a link's ids one by one where it wants digits.
 fn normal(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let members = members.into_iter().map(|(name, value)| (name, normal(value)));
+            let members = members.into_iter().map(|(name, value)| match (&*name, &value) {
+                ("traceId" | "spanId", Value::Array(bytes)) => (name, Value::String(digits(bytes))),
+                _ => (name, normal(value)),
+            });
             let is_default = |value: &Value| match value {
                 Value::String(text) => text.is_empty() || text == "0",
                 Value::Array(items) => items.is_empty(),
@@ -202,15 +215,20 @@ fn normal(value: Value) -> Value {
     }
 }
 
+fn digits(bytes: &[Value]) -> String {
+    bytes.iter().map(|byte| format!("{:02x}", byte.as_u64().expect("a byte"))).collect()
+}
+
 #[test]
 fn profiles_of_recordings_are_what_they_were() {
     let mut samples = 0;
     for name in ["go1.22/http", "go1.25/cpu", "go1.27/gc", "go1.27/http", "go1.27/cgo", "fork/net"] {
         let trace = common::read(&format!("{name}.trace"));
-        samples += check(&profiles_of(&trace, 1 << 15));
-        samples += check(&profiles_of(&trace, 3));
+        samples += check(&profiles_of(&trace, 1 << 15, 1 << 16));
+        samples += check(&profiles_of(&trace, 3, 3));
+        samples += check(&profiles_of(&trace, 1 << 15, 0));
     }
-    assert!(samples > 500, "{samples}");
+    assert!(samples > 800, "{samples}");
 }
 
 #[test]
@@ -229,17 +247,23 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Goroutine 7 waits on each of these stacks, for each of these reasons, and 8 wakes it.
-fn wait(script: &mut Script<'_>, waits: &[(Vec<String>, String)]) {
+/// Goroutine 7 waits on each of these stacks, for each of these reasons, some of them in a region, and 8 wakes it.
+fn wait(script: &mut Script<'_>, waits: &[(Vec<String>, String, bool)]) {
     script.run(7);
     script.run(8);
-    for (place, (stack, reason)) in waits.iter().enumerate() {
+    for (place, (stack, reason, is_in_region)) in waits.iter().enumerate() {
+        if *is_in_region {
+            script.region_begin(7, 0, "region");
+        }
         let stack: Vec<_> = stack.iter().map(String::as_str).collect();
         let (stack, reason) = (script.stack(&stack), script.string(reason));
         script.event(7, EventType::GoBlock, &[reason, stack]);
         let sequence = 2 * place as u64 + 1;
         script.event(8, EventType::GoUnblock, &[7, sequence, stack]);
         script.start(7, 7, sequence + 1);
+        if *is_in_region {
+            script.region_end(7, 0, "region");
+        }
     }
 }
 
@@ -248,11 +272,14 @@ proptest! {
 
     #[test]
     fn random_profiles_are_what_they_were(
-        waits in vec((vec(text(), 0..20), prop_oneof![text(), Just("sync".to_owned())]), 0..30),
+        waits in vec((vec(text(), 0..20), prop_oneof![text(), Just("sync".to_owned())], any::<bool>()), 0..30),
         max_stacks in prop_oneof![Just(1_usize << 15), 0_usize..10],
+        max_spans in prop_oneof![Just(1_usize << 16), 0_usize..10],
     ) {
         let trace = trace(Dialect::Stock, &[(1, &|script: &mut Script<'_>| wait(script, &waits))]);
-        let profiles = profiles_of(&trace, max_stacks);
+        let profiles = profiles_of(&trace, max_stacks, max_spans);
+        let regions = waits.iter().filter(|(.., is_in_region)| *is_in_region).count();
+        prop_assert_eq!(profiles.spans().count(), regions.min(max_spans));
         prop_assert!(check(&profiles) > 0);
         prop_assert_eq!(profiles.profile(ProfileKind::OffCpu).count(), 2 * waits.len() as u64);
     }

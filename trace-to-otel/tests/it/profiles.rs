@@ -7,11 +7,11 @@ use std::{
 };
 
 use crate::common::{
-    self, pprof,
+    self, pprof, profiles_of, read_events,
     script::{EPOCH, Script, UNIT, trace},
 };
 use go_trace_format::{
-    Continuity, Dialect, Event, EventKind, EventType, Reader, Time,
+    Continuity, Dialect, Event, EventKind, EventType, Time,
     event::{GoroutineId, GoroutineState as State, RangeKind, SyncPoint},
 };
 use trace_to_otel::{
@@ -21,15 +21,8 @@ use trace_to_otel::{
 
 fn collect(trace: &[u8], options: ProfilesOptions) -> Profiles {
     let mut collector = ProfilesCollector::new(options);
-    let mut reader = Reader::from_slice(trace).expect("a trace");
-    while let Some(event) = reader.next_event().expect("slices can be read") {
-        collector.event(&event);
-    }
+    read_events(trace, |event| collector.event(event));
     collector.finish()
-}
-
-fn profiles_of(trace: &[u8]) -> Profiles {
-    collect(trace, ProfilesOptions::default())
 }
 
 /// Count and nanoseconds by reason.
@@ -66,10 +59,7 @@ struct Slow {
 impl Slow {
     fn of(trace: &[u8]) -> Self {
         let mut slow = Self::default();
-        let mut reader = Reader::from_slice(trace).expect("a trace");
-        while let Some(event) = reader.next_event().expect("slices can be read") {
-            slow.event(&event);
-        }
+        read_events(trace, |event| slow.event(event));
         slow.end();
         slow
     }
@@ -344,10 +334,7 @@ fn a_gap_and_another_process_add_to_the_same_profiles() {
     let (one, trace) = (profiles_of(&made()), made());
     let mut collector = ProfilesCollector::default();
     for _ in 0..2 {
-        let mut reader = Reader::from_slice(&trace).expect("a trace");
-        while let Some(event) = reader.next_event().expect("slices can be read") {
-            collector.event(&event);
-        }
+        read_events(&trace, |event| collector.event(event));
     }
     let twice = collector.finish();
     assert_eq!(twice.period().duration, 2 * one.period().duration);

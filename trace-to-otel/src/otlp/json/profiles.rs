@@ -5,7 +5,7 @@ use super::{
     super::{
         buffer::Buffer,
         profiles::{
-            Dictionary, EncodedProfile, EncodedSample, Function, KeyValue, Location, Request, ValueType,
+            Dictionary, EncodedProfile, EncodedSample, Function, KeyValue, Link, Location, Request, ValueType,
         },
         record::Names,
     },
@@ -63,6 +63,10 @@ impl Buffer {
             self.number(attribute);
             self.put(*b"]");
         }
+        if sample.link != 0 {
+            self.put(*b",\"linkIndex\":");
+            self.number(sample.link);
+        }
         self.put(*b",\"values\":[");
         self.quoted_number(sample.value);
         self.put(*b"]}");
@@ -82,7 +86,9 @@ impl Buffer {
         self.array(&dictionary.locations, |out, location| out.json_location(location.as_ref()));
         self.put(*b",\"functionTable\":");
         self.array(&dictionary.functions, |out, function| out.json_function(*function));
-        self.put(*b",\"linkTable\":[{}],\"stringTable\":");
+        self.put(*b",\"linkTable\":");
+        self.array(&dictionary.links, |out, link| out.json_profile_link(link.as_ref()));
+        self.put(*b",\"stringTable\":");
         self.array(&dictionary.strings, |out, text| out.quoted(text));
         self.put(*b",\"attributeTable\":");
         self.array(&dictionary.attributes, |out, pair| out.json_key_value(pair.as_ref()));
@@ -113,6 +119,15 @@ impl Buffer {
         self.number(function.name);
         self.put(*b",\"filenameStrindex\":");
         self.number(function.file);
+        self.put(*b"}");
+    }
+
+    fn json_profile_link(&mut self, link: Option<&Link>) {
+        let Some(link) = link else { return self.put(*b"{}") };
+        self.put(*b"{\"traceId\":");
+        self.hexadecimal(link.trace_id.as_bytes());
+        self.put(*b",\"spanId\":");
+        self.hexadecimal(link.span_id.as_bytes());
         self.put(*b"}");
     }
 

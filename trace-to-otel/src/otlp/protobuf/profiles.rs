@@ -5,7 +5,7 @@ use super::{
     super::{
         buffer::Buffer,
         profiles::{
-            Dictionary, EncodedProfile, EncodedSample, Function, KeyValue, Location, Request, ValueType,
+            Dictionary, EncodedProfile, EncodedSample, Function, KeyValue, Link, Location, Request, ValueType,
         },
     },
     common::{around_records, around_scopes},
@@ -45,6 +45,7 @@ mod sample {
     use super::{Wire, tag};
     pub(super) const STACK: u8 = tag(1, Wire::Varint);
     pub(super) const ATTRIBUTES: u8 = tag(2, Wire::Length);
+    pub(super) const LINK: u8 = tag(3, Wire::Varint);
     pub(super) const VALUES: u8 = tag(4, Wire::Length);
 }
 
@@ -67,6 +68,13 @@ mod location {
     pub(super) const ADDRESS: u8 = tag(2, Wire::Varint);
     pub(super) const LINES: u8 = tag(3, Wire::Length);
     pub(super) const ATTRIBUTES: u8 = tag(4, Wire::Length);
+}
+
+/// `Link`.
+mod link {
+    use super::{Wire, tag};
+    pub(super) const TRACE_ID: u8 = tag(1, Wire::Length);
+    pub(super) const SPAN_ID: u8 = tag(2, Wire::Length);
 }
 
 /// `Function.filename_strindex`
@@ -109,6 +117,7 @@ impl Buffer {
     fn profile_sample(&mut self, sample: &EncodedSample) {
         self.unsigned(sample::STACK, sample.stack.into());
         self.packed_varints(sample::ATTRIBUTES, sample.attribute.as_slice());
+        self.unsigned(sample::LINK, sample.link.into());
         self.message::<1>(sample::VALUES, |out| out.varint(sample.value));
     }
 
@@ -127,7 +136,9 @@ impl Buffer {
         for function in &dictionary.functions {
             self.message::<1>(table::FUNCTIONS, |out| out.function(*function));
         }
-        self.message::<1>(table::LINKS, |_| {});
+        for link in &dictionary.links {
+            self.message::<1>(table::LINKS, |out| out.profile_link(link.as_ref()));
+        }
         for text in &dictionary.strings {
             self.put([table::STRINGS]);
             self.text(text);
@@ -153,6 +164,11 @@ impl Buffer {
     fn function(&mut self, function: Function) {
         self.unsigned(first::NUMBER, function.name.into());
         self.unsigned(FILENAME, function.file.into());
+    }
+
+    fn profile_link(&mut self, link: Option<&Link>) {
+        let Some(link) = link else { return };
+        self.ids([link::TRACE_ID, link::SPAN_ID], link.trace_id, link.span_id);
     }
 
     fn key_value(&mut self, pair: Option<&KeyValue<'_>>) {

@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use go_trace_format::{Error, Loss, Reader};
+use go_trace_format::{Error, Event, Loss, Reader};
+#[cfg(feature = "profiles")]
+use trace_to_otel::profiles::{Profiles, ProfilesCollector};
 use trace_to_otel::{Counters, Mapper, MapperOptions, Span};
 
 /// The releases that `testdata` has recordings of.
@@ -21,6 +23,23 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
 
 pub(crate) fn read(name: &str) -> Vec<u8> {
     fs::read(testdata(name)).unwrap_or_else(|error| panic!("testdata/{name}: {error}"))
+}
+
+/// Hands on the events of a trace, and gives the reader, which knows what was lost.
+pub(crate) fn read_events(trace: &[u8], mut take: impl FnMut(&Event<'_>)) -> Reader<'_> {
+    let mut reader = Reader::from_slice(trace).expect("a trace");
+    while let Some(event) = reader.next_event().expect("slices can be read") {
+        take(&event);
+    }
+    reader
+}
+
+/// The profiles of a trace.
+#[cfg(feature = "profiles")]
+pub(crate) fn profiles_of(trace: &[u8]) -> Profiles {
+    let mut collector = ProfilesCollector::default();
+    read_events(trace, |event| collector.event(event));
+    collector.finish()
 }
 
 /// The spans of a recording.
