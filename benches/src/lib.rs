@@ -2,4 +2,5 @@
 
 #[cfg(feature = "sdk")]
 pub mod encode;
+pub mod made;
 pub mod spans;

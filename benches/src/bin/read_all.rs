@@ -1,12 +1,13 @@
 //! Reads a whole trace and checksums every argument of every event: what `benches/compare/run` measures.
 //!
 //! `read_all ordered FILE` takes the events in causal order, strictly, as Go's reader gives them; `read_all raw FILE` as
-//! they stand in the file, thread by thread.
+//! they stand in the file, thread by thread. `read_all single FILE` takes them in order and one by one, and looks at nothing
+//! but their times; `read_all kinds FILE` does so too and asks each what it says, as the documentation shows it.
 
 use std::{env, error::Error, fmt, fs::File, io::Read, process::ExitCode};
 
 use go_trace_format::{
-    HEADER_LENGTH, Mode, ReaderOptions,
+    Event, EventKind, HEADER_LENGTH, Mode, ReaderOptions,
     wire::{BatchKind, Batches},
 };
 
@@ -15,7 +16,9 @@ fn main() -> ExitCode {
     let read = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["ordered", path] => File::open(path).map_err(Into::into).and_then(ordered),
         ["raw", path] => File::open(path).map_err(Into::into).and_then(raw),
-        _ => Err("usage: read_all ordered|raw FILE".into()),
+        ["single", path] => File::open(path).map_err(Into::into).and_then(|file| one_by_one(file, time)),
+        ["kinds", path] => File::open(path).map_err(Into::into).and_then(|file| one_by_one(file, kind)),
+        _ => Err("usage: read_all ordered|raw|single|kinds FILE".into()),
     };
     match read {
         Ok(total) => {
@@ -68,6 +71,27 @@ fn ordered(file: File) -> Result<Total, Box<dyn Error>> {
         }
     }
     Ok(total)
+}
+
+fn one_by_one(file: File, look_at: impl Fn(&Event<'_>) -> u64) -> Result<Total, Box<dyn Error>> {
+    let mut total = Total::default();
+    let mut reader = ReaderOptions::new().mode(Mode::Strict).read(file)?;
+    while let Some(event) = reader.next_event()? {
+        total.add(look_at(&event), &[]);
+    }
+    Ok(total)
+}
+
+fn time(event: &Event<'_>) -> u64 {
+    event.time().0 as u64
+}
+
+fn kind(event: &Event<'_>) -> u64 {
+    match event.kind() {
+        EventKind::TaskBegin(task) => event.time().0 as u64 ^ task.name.as_bytes().len() as u64,
+        EventKind::Goroutine(transition) => transition.goroutine.map_or(0, |id| id.0 as u64),
+        _ => 0,
+    }
 }
 
 /// Reads piece by piece into one buffer, which always begins with the trace's header, so that each piece is a trace.
