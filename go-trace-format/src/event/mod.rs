@@ -275,6 +275,7 @@ impl<'t> Event<'t> {
     }
 
     /// The stack of the goroutine that the event happened on, if it has one.
+    #[inline]
     #[must_use]
     pub fn stack(&self) -> Option<Stack<'t>> {
         self.tables.stack(self.stack_id()?)
@@ -339,11 +340,17 @@ impl<'t> Event<'t> {
     }
 
     #[inline]
+    fn stack_of(&self, argument: usize) -> Option<Stack<'t>> {
+        self.tables.stack(StackId(self.record.arguments[argument]))
+    }
+
+    #[inline]
     fn text(&self, argument: usize) -> Text<'t> {
         self.tables.string(StringId(self.record.arguments[argument]))
     }
 
     /// What the event says, typed.
+    #[inline]
     #[must_use]
     pub fn kind(&self) -> EventKind<'t> {
         use EventType as E;
@@ -368,13 +375,27 @@ impl<'t> Event<'t> {
             E::ProcStart | E::ProcStop | E::ProcSteal | E::ProcStatus => {
                 EventKind::Proc(ProcTransition::of(self))
             }
-            _ if self.record.event_type.spec().experiment.is_some() => {
+            E::GoStart
+            | E::GoBlock
+            | E::GoStop
+            | E::GoUnblock
+            | E::GoSyscallBegin
+            | E::GoSyscallEnd
+            | E::GoSyscallEndBlocked
+            | E::GoCreate
+            | E::GoDestroy => EventKind::Goroutine(GoroutineTransition::of(self)),
+            _ => self.rarer_kind(),
+        }
+    }
+
+    #[inline(never)]
+    fn rarer_kind(&self) -> EventKind<'t> {
+        match network::kind(self) {
+            Some(kind) => kind,
+            None if self.record.event_type.spec().experiment.is_some() => {
                 EventKind::Experimental(Experimental::of(self))
             }
-            _ => match network::kind(self) {
-                Some(kind) => kind,
-                None => EventKind::Goroutine(GoroutineTransition::of(self)),
-            },
+            None => EventKind::Goroutine(GoroutineTransition::of(self)),
         }
     }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{
     event::{Event, Record},
-    id::{GoroutineId, ProcId, StackId},
+    id::{GoroutineId, ProcId},
     spec::EventType,
     tables::{Stack, Text},
 };
@@ -121,37 +121,52 @@ pub struct GoroutineTransition<'t> {
 }
 
 impl<'t> GoroutineTransition<'t> {
+    #[inline]
     pub(crate) fn of(event: &Event<'t>) -> Self {
         use EventType as E;
         use GoroutineState as S;
-        let [first, second, third, _] = event.record.arguments;
-        let other = (first as i64 != Record::NONE).then_some(GoroutineId(first as i64));
-        let current = event.goroutine();
-        let own_stack = event.stack();
+        let Record { event_type, arguments, .. } = event.record;
+        // Looked up where it is needed only: most events have neither.
+        let text = |argument| event.text(argument);
+        let stack = |argument| event.stack_of(argument);
         let none = Text::new(Some(&[]));
-        let (goroutine, from, to, reason, stack) = match event.record.event_type {
-            E::GoCreate => (other, S::NotExist, S::Runnable, none, event.tables.stack(StackId(second))),
-            E::GoCreateBlocked => (other, S::NotExist, S::Waiting, none, event.tables.stack(StackId(second))),
-            E::GoCreateSyscall => (other, S::NotExist, S::Syscall, none, None),
-            E::GoStart => (other, S::Runnable, S::Running, none, None),
-            E::GoDestroy => (current, S::Running, S::NotExist, none, None),
-            E::GoDestroySyscall => (current, S::Syscall, S::NotExist, none, None),
-            E::GoStop => (current, S::Running, S::Runnable, event.text(0), own_stack),
-            E::GoBlock => (current, S::Running, S::Waiting, event.text(0), own_stack),
-            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => (other, S::Waiting, S::Runnable, none, None),
-            E::GoSyscallBegin => (current, S::Running, S::Syscall, none, own_stack),
-            E::GoSyscallEnd => (current, S::Syscall, S::Running, none, None),
-            E::GoSyscallEndBlocked => (current, S::Syscall, S::Runnable, none, None),
+        let (goroutine, from, to, reason, stack) = match event_type {
+            E::GoCreate => (Whose::Named, S::NotExist, S::Runnable, none, stack(1)),
+            E::GoCreateBlocked => (Whose::Named, S::NotExist, S::Waiting, none, stack(1)),
+            E::GoCreateSyscall => (Whose::Named, S::NotExist, S::Syscall, none, None),
+            E::GoStart => (Whose::Named, S::Runnable, S::Running, none, None),
+            E::GoDestroy => (Whose::Current, S::Running, S::NotExist, none, None),
+            E::GoDestroySyscall => (Whose::Current, S::Syscall, S::NotExist, none, None),
+            E::GoStop => (Whose::Current, S::Running, S::Runnable, text(0), stack(1)),
+            E::GoBlock => (Whose::Current, S::Running, S::Waiting, text(0), stack(1)),
+            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
+                (Whose::Named, S::Waiting, S::Runnable, none, None)
+            }
+            E::GoSyscallBegin => (Whose::Current, S::Running, S::Syscall, none, stack(1)),
+            E::GoSyscallEnd => (Whose::Current, S::Syscall, S::Running, none, None),
+            E::GoSyscallEndBlocked => (Whose::Current, S::Syscall, S::Runnable, none, None),
             // Status events carry the state before in the upper half of the status argument.
             E::GoStatus | E::GoStatusStack => {
-                let from = S::from_number(third >> 32);
-                let to = S::from_status(third & 0xffff_ffff).unwrap_or(S::Undetermined);
-                (other, from, to, none, own_stack)
+                let from = S::from_number(arguments[2] >> 32);
+                let to = S::from_status(arguments[2] & 0xffff_ffff).unwrap_or(S::Undetermined);
+                (Whose::Named, from, to, none, event.stack())
             }
-            _ => (current, S::Undetermined, S::Undetermined, none, None),
+            _ => (Whose::Current, S::Undetermined, S::Undetermined, none, None),
+        };
+        let goroutine = match goroutine {
+            Whose::Named => Some(arguments[0] as i64).filter(|&id| id != Record::NONE).map(GoroutineId),
+            Whose::Current => event.goroutine(),
         };
         Self { goroutine, from, to, reason, stack }
     }
+}
+
+/// Which goroutine changes its state.
+enum Whose {
+    /// The one that the event happened on.
+    Current,
+    /// The one that the first argument names.
+    Named,
 }
 
 /// A proc goes from one state to another.

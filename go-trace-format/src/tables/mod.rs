@@ -105,6 +105,7 @@ impl<'a> Tables<'a> {
     }
 
     /// The stack of an id; `None` for id 0 and for an id that the generation does not hold.
+    #[inline]
     #[must_use]
     pub fn stack(&self, id: StackId) -> Option<Stack<'_>> {
         self.stacks.get(id).filter(|_| id.0 != 0).map(|place| Stack::new(self, id, place))
