@@ -139,12 +139,13 @@ fn long_varint(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// Where in `bytes` the last run of more than eight bytes with the high bit set ends; 0 where there is none.
+/// Behind where in the events of a batch every varint is one of 64 bits, but for one that the end of the data cuts off; 0
+/// where none is anything else.
 ///
-/// Every varint that begins behind it ends after at most nine bytes, so that only the end of the data can cut one
-/// off. The first look compiles to wide vector instructions: it runs over every batch.
-pub(crate) fn short_varints_from(bytes: &[u8]) -> usize {
-    const RUN: usize = MAX_VARINT - 1;
+/// In front of a varint stands a byte without the high bit, of an event or another varint, so that those which are too
+/// long can be told without knowing where events begin. The first look compiles to wide vector instructions: it runs
+/// over every batch.
+pub(crate) fn well_formed_from(bytes: &[u8]) -> usize {
     const GROUP: usize = 4;
     const HIGH_BITS: u32 = 0x8080_8080;
     // A long run fills at least one aligned group, and in most batches nothing does.
@@ -153,14 +154,29 @@ pub(crate) fn short_varints_from(bytes: &[u8]) -> usize {
     if !groups.fold(false, |any, group| any | (group & HIGH_BITS == HIGH_BITS)) {
         return 0;
     }
-    let mut run = 0;
-    for (i, &byte) in bytes.iter().enumerate().rev() {
-        run = if byte >= 0x80 { run + 1 } else { 0 };
-        if run == RUN {
-            return i + RUN;
+    let (mut place, mut from) = (0, 0);
+    while let Some(&group) = bytes.get(place..).and_then(<[u8]>::first_chunk::<GROUP>) {
+        if u32::from_ne_bytes(group) & HIGH_BITS != HIGH_BITS {
+            place += GROUP;
+            continue;
         }
+        let is_last = |byte: &u8| *byte < 0x80;
+        let start = bytes[..place].iter().rposition(is_last).map_or(0, |before| before + 1);
+        let end = bytes[place..].iter().position(is_last).map_or(bytes.len(), |length| place + length);
+        if is_overlong(bytes, start, end) {
+            from = end;
+        }
+        // Another long run fills a group behind this one.
+        place = (end + 1).next_multiple_of(GROUP);
     }
-    0
+    from
+}
+
+/// Whether bytes from `start` on, up to the one at `end` that has no high bit, are too many for 64 bits.
+#[inline(always)]
+fn is_overlong(bytes: &[u8], start: usize, end: usize) -> bool {
+    const MOST: usize = MAX_VARINT - 1;
+    end - start >= MOST && (end - start > MOST || bytes.get(end).is_none_or(|&last| last > 1))
 }
 
 #[cfg(test)]
@@ -209,7 +225,12 @@ mod tests {
                     let mut bytes = vec![0x7f; length];
                     bytes[start..end].fill(0x80);
                     let expected = if end - start < 9 { 0 } else { end };
-                    assert_eq!(short_varints_from(&bytes), expected, "{start}..{end} of {length}");
+                    assert_eq!(well_formed_from(&bytes), expected, "{start}..{end} of {length}");
+                    if let Some(last) = bytes.get_mut(end) {
+                        *last = 1;
+                        let expected = if end - start < 10 { 0 } else { end };
+                        assert_eq!(well_formed_from(&bytes), expected, "{start}..{end} of {length}");
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@
 use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
-    cursor::short_varints_from,
+    cursor::well_formed_from,
     error::{Damage, Error, Unread},
     id::{StackId, StringId, ThreadId},
     mode::Mode,
@@ -47,8 +47,8 @@ pub(crate) struct BatchPlace {
     /// In clock units.
     pub(crate) time: u64,
     next: u32,
-    /// See [`short_varints_from`]: relative to the batch's body.
-    pub(crate) short_varints_from: u32,
+    /// See [`well_formed_from`]: relative to the batch's body.
+    pub(crate) well_formed_from: u32,
 }
 
 const LAST: u32 = u32::MAX;
@@ -301,7 +301,7 @@ impl<'a> Generation<'a> {
             place: Place::new(position, batch.data.len()),
             time: batch.time,
             next: LAST,
-            short_varints_from: short_varints_from(batch.data) as u32,
+            well_formed_from: well_formed_from(batch.data) as u32,
         });
         let threads = &mut self.threads;
         let thread = *self.thread_index.entry(batch.thread.0).or_insert_with(|| {

@@ -11,8 +11,8 @@ use crate::{
     losses::{Loss, Losses},
     mode::Mode,
     order::{
-        Advance, Attempt, EventCursor, Frontier, IdLimits, Loaded, Order, Source, Step, hide_stand_ins,
-        unknown_ids,
+        Advance, Attempt, EventCursor, EventHead, Frontier, IdLimits, Loaded, Order, Source, Step,
+        hide_stand_ins, unknown_ids,
     },
     spec::{EventType, MAX_ARGUMENTS},
     tables::{CpuSample, Time},
@@ -198,67 +198,109 @@ impl Sequencer {
                 }
                 // Each event has to be rid of what was made up, or marked for it.
                 (_, _) if self.order.has_stand_ins() || self.assumes_times => {
-                    if !self.try_one(0, &source, losses)? {
-                        self.run_another(&source, losses)?;
-                    }
+                    self.run_carefully(&source, losses)?;
                 }
                 (_, sample) => {
-                    let bound = self.frontier.bound();
-                    let bound = sample.map_or(bound, |sample| bound.min(sample.time.0));
-                    self.run_head(bound, &source, losses)?;
+                    let sample = sample.map_or(i64::MAX, |sample| sample.time.0);
+                    self.run_heads(sample, &source, losses)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Puts the first thread's events in order, up to the one that is later than `bound`: until then it stays
-    /// the first, and nothing else has to be looked at.
-    fn run_head(&mut self, bound: i64, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
+    /// Puts events in order, each time those of the first thread up to where another one becomes the first: until then
+    /// nothing else has to be looked at. Ends before what is later than the next CPU `sample`, and where an event takes a
+    /// closer look.
+    fn run_heads(&mut self, sample: i64, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
         let Self { order, frontier, buffer, ready, last_time, times, .. } = self;
-        let expected = *times.range().start()..=bound.min(*times.range().end());
-        // Out of the heap for as long as it runs, so that it stays in registers.
-        let mut cursor = *frontier.cursor(0);
-        let mut last = *last_time;
+        let (earliest, latest) = (*times.range().start(), sample.min(*times.range().end()));
         let tables = &source.generation.tables;
         let limits = IdLimits::of(tables);
-        let mut tail = [0; WINDOW];
-        let mut bytes = cursor.bytes(source, &mut tail);
-        let mut attempt = None;
-        let mut made = 0;
-        order.enter(cursor.thread as usize);
-        for record in &mut buffer[*ready..BUFFER] {
-            cursor.describe(source.generation, record);
-            let tried = order.advance(cursor.event_type(), record, tables, &limits, cursor.window(bytes));
-            if !tried.is_plain {
-                attempt = Some(tried);
-                break;
-            }
-            match cursor.load_quickly(source, cursor.position() + tried.length) {
-                Some(next) => bytes = next,
-                None => {
-                    attempt = Some(tried);
+        let mut last = *last_time;
+        let mut records = buffer[*ready..BUFFER].iter_mut();
+        let (end, position, time) = 'heads: loop {
+            let expected = earliest..=frontier.bound().min(latest);
+            let cursor = frontier.cursor(0);
+            let mut position = cursor.position();
+            let Some(mut bytes) = cursor.bytes_within(source) else { break (RunEnd::Blind, position, 0) };
+            let safe = cursor.safe_bytes(source);
+            order.enter(cursor.thread as usize);
+            let mut time = cursor.time_before(source, bytes);
+            loop {
+                let Some(head) = cursor.head(source, bytes, time) else {
+                    break 'heads (RunEnd::Unsafe, position, time);
+                };
+                if !expected.contains(&head.time) {
+                    if !(earliest..=latest).contains(&head.time) {
+                        break 'heads (RunEnd::Later(head), position, time);
+                    }
+                    cursor.stand_at(position, head);
+                    frontier.update(0);
                     break;
                 }
+                let Some(record) = records.next() else { break 'heads (RunEnd::Later(head), position, time) };
+                record.raw_time = Time(head.time);
+                record.offset = source.generation.offset(position);
+                let window = head.window(bytes);
+                let tried = order.advance::<true>(head.event_type, record, tables, &limits, window);
+                let Some(Attempt { outcome: Ok(Advance::Done), length }) = tried else {
+                    break 'heads (RunEnd::Hesitating(head, tried), position, time);
+                };
+                record.time = squash(&mut last, record.raw_time);
+                (position, time) = (position + length, head.time);
+                match safe.get(position..).and_then(<[u8]>::first_chunk) {
+                    Some(next) => bytes = next,
+                    None => break 'heads (RunEnd::Unsafe, position, time),
+                }
             }
-            record.time = squash(&mut last, record.raw_time);
-            made += 1;
-            if !expected.contains(&cursor.time()) {
-                break;
-            }
-        }
+        };
+        let made = BUFFER - *ready - records.len();
         *last_time = last;
-        *ready += made;
-        if made > 0 && !times.contains(Time(cursor.time())) {
-            let former = self.buffer[self.ready - 1].raw_time;
-            self.check_time(&mut cursor, former, source, losses);
+        let cursor = frontier.cursor(0);
+        match end {
+            RunEnd::Blind => {
+                *ready += made;
+                self.run_carefully(source, losses)
+            }
+            RunEnd::Later(head) => {
+                *ready += made;
+                cursor.stand_at(position, head);
+                if !times.contains(Time(head.time)) {
+                    let (mut moved, former) = (*cursor, Time(time));
+                    self.check_time(&mut moved, former, source, losses);
+                    *self.frontier.cursor(0) = moved;
+                }
+                self.frontier.update(0);
+                Ok(())
+            }
+            RunEnd::Hesitating(head, tried) => {
+                // The last of the records is its.
+                *ready += made - 1;
+                cursor.stand_at(position, head);
+                self.frontier.update(0);
+                match tried {
+                    Some(attempt) if self.conclude(0, attempt, source, losses)? => Ok(()),
+                    Some(_) => self.run_another(source, losses),
+                    None => self.run_carefully(source, losses),
+                }
+            }
+            RunEnd::Unsafe => {
+                // The reference does not give an event out behind which the batch is malformed.
+                *ready += made - 1;
+                cursor.pass(time);
+                self.move_on(0, position, Time(time), source, losses)?;
+                self.ready += 1;
+                Ok(())
+            }
         }
-        let Self { frontier, .. } = self;
-        *frontier.cursor(0) = cursor;
-        frontier.update(0);
-        match attempt {
-            Some(attempt) if !self.conclude(0, attempt, source, losses)? => self.run_another(source, losses),
-            _ => Ok(()),
+    }
+
+    /// Lets the next event of the first thread happen, or else that of another.
+    fn run_carefully(&mut self, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
+        match self.try_one(0, source, losses)? {
+            true => Ok(()),
+            false => self.run_another(source, losses),
         }
     }
 
@@ -364,7 +406,9 @@ impl Sequencer {
         let mut tail = [0; WINDOW];
         let window = cursor.window(cursor.bytes(source, &mut tail));
         let tables = &source.generation.tables;
-        order.advance(cursor.event_type(), record, tables, &IdLimits::of(tables), window)
+        let tried =
+            order.advance::<false>(cursor.event_type(), record, tables, &IdLimits::of(tables), window);
+        tried.unwrap_or(Attempt { outcome: Ok(Advance::Wait), length: 0 })
     }
 
     /// What follows from an attempt: the thread moves on and the event is ready, or, with `false`, it waits.
@@ -391,24 +435,8 @@ impl Sequencer {
                 return self.force(place, error, source, losses).map(|()| true);
             }
         }
-        let Self { order, frontier, buffer, ready, mode, .. } = self;
-        let cursor = frontier.cursor(place);
-        let mut loaded = cursor.load(source, cursor.position() + attempt.length);
-        while loaded == Loaded::Malformed {
-            give_up_batch(cursor, order, *mode, source, losses)?;
-            loaded = cursor.load_next_batch(source);
-        }
-        match loaded {
-            Loaded::Event => {
-                if !self.times.contains(Time(cursor.time())) {
-                    let (mut moved, former) = (*cursor, buffer[*ready].raw_time);
-                    self.check_time(&mut moved, former, source, losses);
-                    *self.frontier.cursor(place) = moved;
-                }
-                self.frontier.update(place);
-            }
-            _ => frontier.remove(place),
-        }
+        let position = self.frontier.cursor(place).position() + attempt.length;
+        self.move_on(place, position, self.buffer[self.ready].raw_time, source, losses)?;
         let Self { order, buffer, ready, last_time, mode, .. } = self;
         loop {
             let record = &mut buffer[*ready];
@@ -423,6 +451,36 @@ impl Sequencer {
                 None => return Ok(true),
             }
         }
+    }
+
+    /// A thread's event has happened, at `former`: its next one begins at `position`, or in another batch.
+    fn move_on(
+        &mut self,
+        place: usize,
+        position: usize,
+        former: Time,
+        source: &Source<'_>,
+        losses: &mut Losses,
+    ) -> Result<(), Error> {
+        let Self { order, frontier, mode, .. } = self;
+        let cursor = frontier.cursor(place);
+        let mut loaded = cursor.load(source, position);
+        while loaded == Loaded::Malformed {
+            give_up_batch(cursor, order, *mode, source, losses)?;
+            loaded = cursor.load_next_batch(source);
+        }
+        match loaded {
+            Loaded::Event => {
+                if !self.times.contains(Time(cursor.time())) {
+                    let mut moved = *cursor;
+                    self.check_time(&mut moved, former, source, losses);
+                    *self.frontier.cursor(place) = moved;
+                }
+                self.frontier.update(place);
+            }
+            _ => frontier.remove(place),
+        }
+        Ok(())
     }
 
     /// In salvage mode, lets the next event of a thread happen whatever is known: what is known is corrected.
@@ -459,6 +517,18 @@ impl Sequencer {
         }
         self.conclude(place, attempt, source, losses).map(|_| ())
     }
+}
+
+/// Why events can no longer be put in order in a run.
+enum RunEnd {
+    /// The next one is so near the end of the generation that its bytes have to be copied.
+    Blind,
+    /// The next one is later than a CPU sample, or its time is implausible, or there is no room for it.
+    Later(EventHead),
+    /// The next one does not simply happen; where it was not tried, because it names what may not be there.
+    Hesitating(EventHead, Option<Attempt>),
+    /// What is behind the last one may be malformed, or the end of the batch.
+    Unsafe,
 }
 
 /// The time of the next event of the whole trace. Go: the deferred function of `Reader.ReadEvent`.

@@ -38,6 +38,15 @@ impl IdLimits {
     }
 }
 
+/// Whether the generation holds all that an event names.
+///
+/// Where two threads of the traced program are after the same new id, one of the two they take stays without anything that it
+/// stands for: then the tables have gaps, and what lies behind is beyond the [`IdLimits`].
+#[cold]
+pub(crate) fn are_ids_known(record: &Record, tables: &Tables<'_>) -> bool {
+    unknown_ids(record, tables).next().is_none()
+}
+
 /// What an event names that its generation does not hold.
 pub(crate) fn unknown_ids(record: &Record, tables: &Tables<'_>) -> impl Iterator<Item = UnknownId> {
     let kinds = &TABLE_ARGUMENTS[record.event_type as usize];

@@ -30,8 +30,7 @@ pub(crate) struct EventCursor {
     event: usize,
     /// Where the current batch ends.
     end: usize,
-    /// Events that begin before here are well-formed, except perhaps for their number, and a [`Window`] shows
-    /// all of them.
+    /// Events of which a [`Window`] shows nothing behind here are well-formed, except perhaps for their number.
     safe_end: usize,
     /// Behind here that is so; before, `safe_end` is 0.
     safe_start: usize,
@@ -65,49 +64,56 @@ impl EventCursor {
         self.time
     }
 
+    /// The generation's bytes up to where events of the current batch are known to be well-formed.
+    #[inline(always)]
+    pub(crate) fn safe_bytes<'g>(&self, source: &Source<'g>) -> &'g [u8] {
+        source.bytes.get(..self.safe_end).unwrap_or_default()
+    }
+
+    /// The head of an event of the current batch that begins the window, and cannot be malformed but for its number. `time`
+    /// is that of the event before.
+    #[inline(always)]
+    pub(crate) fn head(&self, source: &Source<'_>, bytes: &[u8; WINDOW], time: i64) -> Option<EventHead> {
+        let mut window = Window::new(bytes, 0);
+        let event_type = source.events[window.byte() as usize]?;
+        let time = self.time_after(time, window.varint(), source);
+        Some(EventHead { event_type, time, length: window.position() })
+    }
+
+    /// The time of the event before the next one, which begins the window.
+    #[inline(always)]
+    pub(crate) fn time_before(&self, source: &Source<'_>, bytes: &[u8; WINDOW]) -> i64 {
+        let mut window = Window::new(bytes, 1);
+        self.time.wrapping_sub(source.clock.time(window.varint()).0)
+    }
+
+    #[inline(always)]
+    fn time_after(&self, time: i64, delta: u64, source: &Source<'_>) -> i64 {
+        // The reference takes a time of 0 for none so far. Only times that overflow meet it in a batch's midst.
+        let last = if time == 0 { self.batch_time } else { time };
+        last.wrapping_add(source.clock.time(delta).0)
+    }
+
+    /// The next event is that one, whose head was read.
+    #[inline(always)]
+    pub(crate) fn stand_at(&mut self, position: usize, head: EventHead) {
+        self.event = position;
+        self.event_type = head.event_type;
+        self.head_length = head.length as u8;
+        self.time = head.time;
+    }
+
+    /// The last event before the one that is [loaded](Self::load) next happened at `time`.
+    #[inline(always)]
+    pub(crate) fn pass(&mut self, time: i64) {
+        self.time = time;
+    }
+
     /// Goes on to the event that begins at `position`, or to the first of the next batch that has one.
     ///
     /// Go: `batchCursor.nextEvent`.
-    #[inline]
-    pub(crate) fn load(&mut self, source: &Source<'_>, position: usize) -> Loaded {
-        match self.load_quickly(source, position) {
-            Some(_) => Loaded::Event,
-            None => self.load_carefully(source, position),
-        }
-    }
-
-    /// As [`load`](Self::load), where the event cannot be malformed: its bytes. `None` where it may be, or where
-    /// the batch ends; then nothing has changed.
-    #[inline(always)]
-    pub(crate) fn load_quickly<'g>(
-        &mut self,
-        source: &Source<'g>,
-        position: usize,
-    ) -> Option<&'g [u8; WINDOW]> {
-        if position >= self.safe_end {
-            return None;
-        }
-        let bytes: &[u8; WINDOW] = source.bytes.get(position..)?.first_chunk()?;
-        let mut window = Window::new(bytes, 0);
-        let event_type = source.events[window.byte() as usize]?;
-        let delta = window.varint();
-        self.event = position;
-        self.set(event_type, delta, window.position(), source);
-        Some(bytes)
-    }
-
-    #[inline(always)]
-    fn set(&mut self, event_type: EventType, delta: u64, head_length: usize, source: &Source<'_>) {
-        self.event_type = event_type;
-        self.head_length = head_length as u8;
-        // The reference takes a time of 0 for none so far. Only times that overflow meet it in a batch's midst.
-        let last = if self.time == 0 { self.batch_time } else { self.time };
-        self.time = last.wrapping_add(source.clock.time(delta).0);
-    }
-
-    /// As [`load`](Self::load), near the end of a batch and wherever an event may be malformed.
     #[inline(never)]
-    fn load_carefully(&mut self, source: &Source<'_>, position: usize) -> Loaded {
+    pub(crate) fn load(&mut self, source: &Source<'_>, position: usize) -> Loaded {
         self.event = position;
         if position == self.end {
             match self.next_batch(source.generation) {
@@ -116,7 +122,7 @@ impl EventCursor {
             }
         }
         if self.event >= self.safe_start {
-            self.safe_end = self.end.saturating_sub(WINDOW);
+            self.safe_end = self.end;
         }
         let mut cursor = Cursor::new(&source.bytes[..self.end], self.event);
         let event_type = cursor.byte().and_then(|byte| source.events[byte as usize]);
@@ -124,11 +130,18 @@ impl EventCursor {
         let head_length = cursor.position() - self.event;
         match decode_arguments(&mut cursor, argument_count(event_type)) {
             Some(_) => {
-                self.set(event_type, delta, head_length, source);
+                let time = self.time_after(self.time, delta, source);
+                self.stand_at(self.event, EventHead { event_type, time, length: head_length });
                 Loaded::Event
             }
             None => Loaded::Malformed,
         }
+    }
+
+    /// The bytes of the next event and what follows it, but near the end of the generation.
+    #[inline]
+    pub(crate) fn bytes_within<'g>(&self, source: &Source<'g>) -> Option<&'g [u8; WINDOW]> {
+        source.bytes.get(self.event..)?.first_chunk()
     }
 
     /// The bytes of the next event and what follows it; near the end of the generation, copied to `tail`.
@@ -158,7 +171,7 @@ impl EventCursor {
             self.next_batch = batch.next();
             let start = batch.place.start();
             self.end = start + batch.place.length();
-            self.safe_start = start + batch.short_varints_from as usize;
+            self.safe_start = start + batch.well_formed_from as usize;
             self.safe_end = 0;
             self.is_time_assumed = false;
             if start != self.end {
@@ -227,6 +240,24 @@ impl EventCursor {
     #[inline(always)]
     pub(crate) fn event_type(&self) -> EventType {
         self.event_type
+    }
+}
+
+/// What stands at the beginning of an event.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EventHead {
+    pub(crate) event_type: EventType,
+    /// When it happened.
+    pub(crate) time: i64,
+    /// How many bytes its number and time delta take.
+    length: usize,
+}
+
+impl EventHead {
+    /// A window on the arguments of the event that begins another one.
+    #[inline(always)]
+    pub(crate) fn window<'w>(&self, bytes: &'w [u8; WINDOW]) -> Window<'w> {
+        Window::new(bytes, self.length)
     }
 }
 

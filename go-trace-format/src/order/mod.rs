@@ -14,8 +14,9 @@ mod ranges;
 mod reconcile;
 mod slots;
 
+use ids::are_ids_known;
 pub(crate) use ids::{IdLimits, unknown_ids};
-pub(crate) use merge::{EventCursor, Frontier, Loaded, Source};
+pub(crate) use merge::{EventCursor, EventHead, Frontier, Loaded, Source};
 pub(crate) use reconcile::hide_stand_ins;
 
 use smallvec::SmallVec;
@@ -48,59 +49,54 @@ pub(crate) enum Advance {
 pub(crate) type Outcome = Result<Advance, Violation>;
 
 /// A goroutine's or proc's place in the sequence of its own events.
-///
-/// Status and sequence number share a word, so that one comparison checks both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     generation: u64,
-    word: u64,
+    /// The number of its last event in the generation.
+    sequence: u64,
+    /// As on the wire.
+    status: u8,
 }
 
 impl Progress {
-    const STATUS_BITS: u32 = 3;
-    const STATUS: u64 = (1 << Self::STATUS_BITS) - 1;
-    /// Sequence numbers count a resource's events from 0, so none that counts comes near this.
-    const LIMIT: u64 = 1 << (u64::BITS - Self::STATUS_BITS);
-
     #[inline]
     fn new(generation: u64, status: u64) -> Self {
-        Self { generation, word: status }
+        Self { generation, sequence: 0, status: status as u8 }
     }
 
     #[inline]
     fn status(self) -> u64 {
-        self.word & Self::STATUS
+        self.status.into()
     }
 
     #[inline]
     fn set_status(&mut self, status: u64) {
-        self.word = self.word & !Self::STATUS | status;
+        self.status = status as u8;
     }
 
     /// Whether the resource has `status` and `sequence` is its next number.
     #[inline]
-    fn allows(self, generation: u64, sequence: u64, status: u64) -> bool {
-        self.generation == generation
-            && sequence < Self::LIMIT
-            && self.word.wrapping_add(1 << Self::STATUS_BITS) == sequence << Self::STATUS_BITS | status
+    fn allows(&self, generation: u64, sequence: u64, status: u64) -> bool {
+        self.precedes(generation, sequence) && self.status() == status
     }
 
     /// Whether `sequence` is the next number, whatever the status.
     #[inline]
-    fn precedes(self, generation: u64, sequence: u64) -> bool {
-        self.allows(generation, sequence, self.status())
+    fn precedes(&self, generation: u64, sequence: u64) -> bool {
+        self.generation == generation && self.sequence.wrapping_add(1) == sequence
     }
 
     /// Goes one number on, and to `status`.
     #[inline]
     fn step(&mut self, status: u64) {
-        self.word = (self.word & !Self::STATUS).wrapping_add(1 << Self::STATUS_BITS) | status;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.set_status(status);
     }
 
     /// Begins to count anew.
     #[inline]
     fn restart(&mut self, generation: u64) {
-        *self = Self::new(generation, self.status());
+        (self.generation, self.sequence) = (generation, 0);
     }
 }
 
@@ -183,16 +179,6 @@ pub(crate) struct Attempt {
     pub(crate) outcome: Outcome,
     /// How many bytes the event takes.
     pub(crate) length: usize,
-    /// Whether it is done, nothing follows from it, and all that it names is within the [`IdLimits`].
-    pub(crate) is_plain: bool,
-}
-
-impl Attempt {
-    #[inline(always)]
-    fn new(outcome: Outcome, ids_known: bool, window: &Window<'_>) -> Self {
-        let is_plain = outcome == Ok(Advance::Done) && ids_known;
-        Self { outcome, length: window.position(), is_plain }
-    }
 }
 
 /// So few threads are kept whatever they do.
@@ -367,17 +353,17 @@ impl Order {
         self.queue.pop()
     }
 
-    /// Tries an event of the current thread whose arguments stand in the window, and decodes them on the way. Go:
-    /// `ordering.Advance`.
+    /// Tries an event of the current thread whose arguments stand in the window, and decodes them on the way. Does not
+    /// where it `KNOWS` that they name only what the tables hold, and they do not. Go: `ordering.Advance`.
     #[inline(always)]
-    pub(crate) fn advance(
+    pub(crate) fn advance<const KNOWS: bool>(
         &mut self,
         event_type: EventType,
         record: &mut Record,
         tables: &Tables<'_>,
         limits: &IdLimits,
         window: Window<'_>,
-    ) -> Attempt {
+    ) -> Option<Attempt> {
         use EventType as E;
         record.event_type = event_type;
         self.set_context(record);
@@ -389,19 +375,23 @@ impl Order {
                     $($(E::$event => {
                         let mut window = window;
                         record.arguments = window_arguments(&mut window, argument_count(E::$event));
-                        let ids_known = limits.hold(E::$event, &record.arguments);
+                        if KNOWS && !limits.hold(E::$event, &record.arguments) && !are_ids_known(record, tables) {
+                            return None;
+                        }
                         let outcome = self.$rule(&mut Step { record, tables });
-                        Attempt::new(outcome, ids_known, &window)
+                        Some(Attempt { outcome, length: window.position() })
                     })+)*
                     other => {
                         let mut window = window;
                         record.arguments = window_arguments(&mut window, argument_count(other));
-                        let ids_known = limits.hold(other, &record.arguments);
+                        if KNOWS && !limits.hold(other, &record.arguments) && !are_ids_known(record, tables) {
+                            return None;
+                        }
                         // The fork's additions say nothing of who runs where.
                         let added = other.to_wire(crate::spec::Dialect::Stock).is_none();
                         self.lose_sight();
                         let outcome = if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) };
-                        Attempt::new(outcome, ids_known, &window)
+                        Some(Attempt { outcome, length: window.position() })
                     }
                 }
             };

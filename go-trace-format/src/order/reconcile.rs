@@ -282,7 +282,5 @@ impl Order {
 
 /// The progress that a resource must have had for `sequence` to be its next number.
 fn before(generation: u64, sequence: u64, status: u64) -> Progress {
-    let mut progress = Progress::new(generation, status);
-    progress.word |= (sequence % Progress::LIMIT).wrapping_sub(1) << Progress::STATUS_BITS;
-    progress
+    Progress { sequence: sequence.wrapping_sub(1), ..Progress::new(generation, status) }
 }

@@ -44,13 +44,21 @@ impl<T> Slots<T> {
     /// The thing with an id and its slot; `hint` is looked at first.
     #[inline(always)]
     pub(crate) fn find_mut(&mut self, id: i64, hint: u32) -> Option<(u32, &mut T)> {
-        let slot = if self.is(hint, id) { hint } else { self.look_up(id)? };
-        self.slots.get_mut(slot as usize).map(|found| (slot, &mut found.value))
+        if self.is(hint, id) { self.at(hint) } else { self.look_up_mut(id) }
     }
 
     #[inline(always)]
     pub(crate) fn look_up_mut(&mut self, id: i64) -> Option<(u32, &mut T)> {
-        let slot = self.look_up(id)?;
+        let near = self.near[Self::place(id)];
+        if self.is(near, id) {
+            return self.at(near);
+        }
+        let slot = self.search(id)?;
+        self.at(slot)
+    }
+
+    #[inline(always)]
+    fn at(&mut self, slot: u32) -> Option<(u32, &mut T)> {
         self.slots.get_mut(slot as usize).map(|found| (slot, &mut found.value))
     }
 

@@ -3,7 +3,7 @@
 //! Go: `internal/trace.readTimedBaseEvent`.
 
 use crate::{
-    cursor::{Cursor, WINDOW, Window, short_varints_from},
+    cursor::{Cursor, WINDOW, Window, well_formed_from},
     error::Error,
     spec::{Dialect, EventType, MAX_ARGUMENTS},
 };
@@ -53,7 +53,7 @@ pub struct RawEvents<'a> {
 
 impl<'a> RawEvents<'a> {
     pub(crate) fn new(data: &'a [u8], offset: u64, dialect: Dialect) -> Self {
-        let safe_start = short_varints_from(data);
+        let safe_start = well_formed_from(data);
         Self { data, position: 0, safe_end: 0, safe_start, offset, events: timed_events_of(dialect) }
     }
 
