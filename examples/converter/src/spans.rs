@@ -49,9 +49,7 @@ pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
     match arguments.format {
         Format::Tree => trees(arguments, &mut destination)?,
         Format::Html => page(arguments, &mut destination)?,
-        Format::Perfetto => {
-            timeline(arguments, PerfettoWriter::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
-        }
+        Format::Perfetto => timeline(arguments, PerfettoWriter::new(&mut destination))?,
         Format::Chrome => {
             timeline(arguments, ChromeWriter::new(BufWriter::with_capacity(256 << 10, &mut destination)))?;
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::common::{
     self, output, path,
-    perfetto::{InternedText, Trace, TrackEvent, Type},
+    perfetto::{InternedText, Trace, TrackEvent, Type, text},
     run, testdata,
 };
 use go_trace_format::{
@@ -12,7 +12,6 @@ use go_trace_format::{
     event::ThreadId,
     write::{SyncBatch, Writer},
 };
-use prost::Message;
 use serde_json::Value;
 
 /// Recordings of every sort: of each release's latest, of the fork, cut, and of many generations.
@@ -65,8 +64,9 @@ struct Viewed {
 
 /// Reads Perfetto's format as its `trace_processor` does: sorts by time, leaves the order of the file otherwise.
 fn view_perfetto(name: &str, bytes: &[u8]) -> Viewed {
-    let mut trace = Trace::decode(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut trace = Trace::read(bytes);
     spell_out(name, &mut trace);
+    let clocks = clocks(name, &trace);
     let mut tracks = HashMap::new();
     let mut parents = HashMap::new();
     for descriptor in trace.packet.iter().filter_map(|packet| packet.track_descriptor.as_ref()) {
@@ -95,33 +95,65 @@ fn view_perfetto(name: &str, bytes: &[u8]) -> Viewed {
     for packet in &trace.packet {
         assert_eq!(packet.trusted_packet_sequence_id, Some(1), "{name}");
         if let Some(event) = &packet.track_event {
-            events.push((packet.timestamp.expect("a time"), event));
+            let clock = packet.timestamp_clock_id.expect("one is named, if only as the default");
+            events.push((clocks[&clock] + packet.timestamp.expect("a time"), event));
         }
     }
     events.sort_by_key(|event| event.0);
     read(name, &events, path_of)
 }
 
-/// Puts texts where numbers stand for them, as a reader of the file from its beginning knows them.
+/// Nanoseconds on the viewer's clock when each clock stood at 0.
+fn clocks(name: &str, trace: &Trace) -> HashMap<u32, u64> {
+    let mut snapshots = trace.packet.iter().filter_map(|packet| packet.clock_snapshot.as_ref());
+    let Some(snapshot) = snapshots.next() else { return HashMap::new() };
+    assert!(snapshots.next().is_none(), "{name}: two clock snapshots");
+    let viewer = snapshot.clocks.iter().find(|clock| clock.clock_id() == 6).expect("the viewer's clock");
+    snapshot.clocks.iter().map(|clock| (clock.clock_id(), viewer.timestamp() - clock.timestamp())).collect()
+}
+
+/// The texts that numbers stand for at some place of the file.
+#[derive(Default)]
+struct Known {
+    categories: HashMap<u64, String>,
+    names: HashMap<u64, String>,
+    keys: HashMap<u64, String>,
+    values: HashMap<u64, String>,
+    clock: Option<u32>,
+}
+
+/// Puts texts and clocks where numbers and nothing stand for them, as a reader of the file from its beginning knows them.
 fn spell_out(name: &str, trace: &mut Trace) {
-    let (mut categories, mut names, mut keys) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut known = Known::default();
     for (place, packet) in trace.packet.iter_mut().enumerate() {
-        assert_eq!(packet.sequence_flags, Some(if place == 0 { 1 } else { 2 }), "{name}");
+        match packet.sequence_flags {
+            Some(1) => known = Known::default(),
+            flags => assert!(flags == Some(2) && place > 0, "{name}: {flags:?} at {place}"),
+        }
+        if let Some(defaults) = &packet.trace_packet_defaults {
+            known.clock = defaults.timestamp_clock_id;
+        }
+        packet.timestamp_clock_id = packet.timestamp_clock_id.or(known.clock);
         if let Some(interned) = packet.interned_data.take() {
             let pairs =
                 |texts: Vec<InternedText>| texts.into_iter().map(|text| (text.iid(), text.name().to_owned()));
-            categories.extend(pairs(interned.event_categories));
-            names.extend(pairs(interned.event_names));
-            keys.extend(pairs(interned.debug_annotation_names));
+            known.categories.extend(pairs(interned.event_categories));
+            known.names.extend(pairs(interned.event_names));
+            known.keys.extend(pairs(interned.debug_annotation_names));
+            known.values.extend(pairs(interned.debug_annotation_string_values));
         }
         let Some(event) = &mut packet.track_event else { continue };
-        event.categories.extend(event.category_iids.drain(..).map(|iid| categories[&iid].clone()));
+        event.categories.extend(event.category_iids.drain(..).map(|iid| known.categories[&iid].clone()));
         if let Some(iid) = event.name_iid.take() {
-            assert!(event.name.replace(names[&iid].clone()).is_none(), "{name}: two names");
+            assert!(event.name.replace(known.names[&iid].clone()).is_none(), "{name}: two names");
         }
         for annotation in &mut event.debug_annotations {
             if let Some(iid) = annotation.name_iid.take() {
-                assert!(annotation.name.replace(keys[&iid].clone()).is_none(), "{name}: two keys");
+                assert!(annotation.name.replace(known.keys[&iid].clone()).is_none(), "{name}: two keys");
+            }
+            if let Some(iid) = annotation.string_value_iid.take() {
+                let value = known.values[&iid].clone();
+                assert!(annotation.string_value.replace(value).is_none(), "{name}: two values");
             }
         }
     }
@@ -395,8 +427,40 @@ fn labels_and_reasons_are_sanitized() {
     for format in ["perfetto", "chrome"] {
         let output = run(&["spans", "--format", format, "-"], &trace);
         assert!(output.status.success(), "{}", common::errors(&output));
-        let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
+        let drawn = text(format, &output.stdout);
         assert!(drawn.contains("label: login ") && drawn.contains("waiting: asking postgres://"), "{drawn}");
         assert!(!drawn.contains("hunter2"), "{drawn}");
     }
+}
+
+/// A program that makes up its labels has more texts than a viewer is told to remember at once.
+#[test]
+fn more_texts_than_are_remembered_are_all_shown() {
+    let mut writer = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a header");
+    let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 0).with_snapshot(0, 0, WallTime(1 << 60));
+    let mut generation = writer.generation(1, sync).expect("a generation");
+    generation.event(ThreadId(7), 1, EventType::ProcStatus, &[0, 1]).expect("an event");
+    generation.event(ThreadId(7), 2, EventType::GoStatus, &[1, 7, 2]).expect("an event");
+    let mut expected = HashSet::new();
+    for number in 0..20_000 {
+        let label = format!("number {number}");
+        let id = generation.string(label.as_bytes()).expect("a string").0;
+        generation.event(ThreadId(7), 3 + number, EventType::GoLabel, &[id]).expect("an event");
+        expected.insert(format!("label: {label}"));
+    }
+    generation.event(ThreadId(7), 30_000, EventType::GoBlock, &[0, 0]).expect("an event");
+    generation.finish().expect("memory takes it");
+    let output = run(&["spans", "--format", "perfetto", "-"], &writer.into_inner());
+    assert!(output.status.success(), "{}", common::errors(&output));
+    let shown = view_perfetto("labels", &output.stdout);
+    assert_eq!(shown.instants.into_iter().map(|(_, name, _)| name).collect::<HashSet<_>>(), expected);
+}
+
+/// A recording of some size, as small ones have more of tracks than of what happens on them.
+#[test]
+fn perfetto_s_format_is_not_many_times_the_trace() {
+    let recording = path("zero-code/go1.27-saturated.trace");
+    let (trace, shown) =
+        (common::bytes_of("zero-code/go1.27-saturated.trace"), bytes("perfetto", &[&recording]));
+    assert!(shown.len() < 4 * trace.len(), "{} bytes for {}", shown.len(), trace.len());
 }

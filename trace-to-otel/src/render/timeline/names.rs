@@ -1,8 +1,8 @@
 //! Texts of a timeline that come from events: sanitized, and each once in memory.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
-use go_trace_format::{Frame, Stack, event::GoroutineState};
+use go_trace_format::{Frame, Stack};
 use go_trace_sanitize::Sanitizer;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -11,6 +11,8 @@ type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 pub(super) struct Names {
     sanitizer: Sanitizer,
     texts: FastMap<Box<[u8]>, Arc<str>>,
+    /// What waiting for something is called, by the text of the reason as it is in the trace.
+    waits: FastMap<Box<[u8]>, Arc<str>>,
     /// Of the generation, by the program counter.
     functions: FastMap<u64, Arc<str>>,
     places: FastMap<u64, Arc<str>>,
@@ -39,6 +41,22 @@ impl Names {
         clean
     }
 
+    /// What a goroutine does that waits for something.
+    pub(super) fn wait(&mut self, reason: &[u8]) -> Arc<str> {
+        if let Some(known) = self.waits.get(reason) {
+            return Arc::clone(known);
+        }
+        let wait: Arc<str> = match &*self.text(reason) {
+            "" => "waiting".into(),
+            reason => format!("waiting: {reason}").into(),
+        };
+        if self.waits.len() == Self::MOST {
+            self.waits.clear();
+        }
+        self.waits.insert(reason.into(), Arc::clone(&wait));
+        wait
+    }
+
     /// The function that a goroutine began with: the outermost of a stack of it.
     pub(super) fn entry_function(&mut self, stack: Stack<'_>) -> Option<Arc<str>> {
         let frame = stack.frames().last()?;
@@ -62,18 +80,5 @@ impl Names {
         let place = self.sanitizer.text(&*format!("{function} {file}:{}", frame.line)).into();
         self.places.insert(frame.pc, Arc::clone(&place));
         Some(place)
-    }
-}
-
-/// What a goroutine does, with the reason that it waits for.
-pub(super) fn state<'a>(state: GoroutineState, reason: &'a str) -> Cow<'a, str> {
-    use GoroutineState as S;
-    match state {
-        S::Runnable => "runnable".into(),
-        S::Running => "running".into(),
-        S::Syscall => "syscall".into(),
-        S::Waiting if reason.is_empty() => "waiting".into(),
-        S::Waiting => format!("waiting: {reason}").into(),
-        _ => "unknown".into(),
     }
 }

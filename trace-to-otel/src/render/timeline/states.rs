@@ -7,7 +7,7 @@ use std::{
 };
 
 use go_trace_format::{
-    Event, EventType,
+    Event, EventType, Stack,
     event::{GoroutineId, GoroutineState, GoroutineTransition, ProcId},
 };
 
@@ -15,7 +15,7 @@ use super::{
     Pen,
     canvas::{Arrow, Canvas, Detail, Group, Instant, Slice, Tip, Track, TrackKind},
     lanes::Lanes,
-    names::{self, Names},
+    names::Names,
 };
 use crate::span::UnixTime;
 
@@ -37,10 +37,14 @@ pub(super) struct Goroutine {
     pub(super) track: Track,
     /// The function that it began with.
     function: Option<Arc<str>>,
+    /// What it is called, with the function if that is known.
+    label: Arc<str>,
     told: Told,
     state: GoroutineState,
-    /// Why it waits.
+    /// Why it is in that state.
     reason: Arc<str>,
+    /// What it is called that it waits, if it does.
+    wait: Option<Arc<str>>,
     /// Where in the source.
     place: Option<Arc<str>>,
     pub(super) since: UnixTime,
@@ -66,7 +70,7 @@ enum Told {
 pub(super) struct Proc {
     track: Track,
     /// Who runs on it, and what that one is called.
-    running: Option<(GoroutineId, String)>,
+    running: Option<(GoroutineId, Arc<str>)>,
     since: UnixTime,
     pub(super) lanes: Lanes<Track>,
 }
@@ -78,9 +82,9 @@ impl States {
 
     /// Learns from any event which function its goroutine began with.
     pub(super) fn look_at(&mut self, event: &Event<'_>, names: &mut Names) {
-        let Some(goroutine) = event.goroutine().and_then(|id| self.goroutines.get_mut(&id)) else { return };
-        if goroutine.function.is_none() {
-            goroutine.function = event.stack().and_then(|stack| names.entry_function(stack));
+        let Some(id) = event.goroutine() else { return };
+        if let Some(goroutine) = self.goroutines.get_mut(&id) {
+            goroutine.learn_function(id, || event.stack(), names);
         }
     }
 
@@ -91,7 +95,7 @@ impl States {
         pen: &mut Pen<C>,
     ) -> io::Result<Option<&mut Goroutine>> {
         let Some(goroutine) = self.goroutines.get_mut(&id) else { return Ok(None) };
-        goroutine.tell(id, false, pen)?;
+        goroutine.tell(false, pen)?;
         Ok(Some(goroutine))
     }
 
@@ -122,21 +126,21 @@ impl States {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 self.count.change(1, time, pen)?;
-                place.insert(Goroutine::new(pen.track(Group::Goroutines, id.0, 0), time))
+                place.insert(Goroutine::new(id, pen.track(Group::Goroutines, id.0, 0), time))
             }
         };
         let time = time.max(goroutine.since);
-        if goroutine.function.is_none() {
-            goroutine.function = transition.stack.and_then(|stack| names.entry_function(stack));
-        }
+        goroutine.learn_function(id, || transition.stack, names);
         if is_status && goroutine.state == transition.to {
             return Ok(());
         }
-        goroutine.draw(id, time, pen)?;
-        let label = goroutine.label(id);
+        goroutine.draw(time, pen)?;
+        let label = Arc::clone(&goroutine.label);
         goroutine.state = transition.to;
         goroutine.since = time;
-        goroutine.reason = names.text(transition.reason.as_bytes());
+        let reason = transition.reason.as_bytes();
+        goroutine.reason = names.text(reason);
+        goroutine.wait = (transition.to == GoroutineState::Waiting).then(|| names.wait(reason));
         goroutine.place = transition.stack.and_then(|stack| names.place(stack));
         let before = goroutine.proc.take();
         if let Some(proc) = before {
@@ -146,7 +150,7 @@ impl States {
             GoroutineState::Running => self.run(id, event.proc(), label, time, pen),
             GoroutineState::NotExist => {
                 if let Some(mut goroutine) = self.goroutines.remove(&id) {
-                    goroutine.tell(id, true, pen)?;
+                    goroutine.tell(true, pen)?;
                 }
                 self.count.change(-1, time, pen)
             }
@@ -159,7 +163,7 @@ impl States {
         &mut self,
         id: GoroutineId,
         proc: Option<ProcId>,
-        label: String,
+        label: Arc<str>,
         time: UnixTime,
         pen: &mut Pen<C>,
     ) -> io::Result<()> {
@@ -214,10 +218,10 @@ impl States {
         }
         let mut goroutines: Vec<_> = goroutines.into_iter().collect();
         goroutines.sort_unstable_by_key(|&(id, _)| id);
-        for (id, mut goroutine) in goroutines {
+        for (_, mut goroutine) in goroutines {
             let time = time.max(goroutine.since);
-            goroutine.draw(id, time, pen)?;
-            goroutine.tell(id, true, pen)?;
+            goroutine.draw(time, pen)?;
+            goroutine.tell(true, pen)?;
         }
         let mut procs: Vec<_> = procs.into_iter().collect();
         procs.sort_unstable_by_key(|&(id, _)| id);
@@ -251,13 +255,15 @@ impl Count {
 }
 
 impl Goroutine {
-    fn new(track: Track, since: UnixTime) -> Self {
+    fn new(id: GoroutineId, track: Track, since: UnixTime) -> Self {
         Self {
             track,
             function: None,
+            label: format!("G{}", id.0).into(),
             told: Told::Nothing,
             state: GoroutineState::Undetermined,
             reason: "".into(),
+            wait: None,
             place: None,
             since,
             woken: None,
@@ -266,22 +272,41 @@ impl Goroutine {
         }
     }
 
-    /// What it is called.
-    fn label(&self, id: GoroutineId) -> String {
-        match &self.function {
-            Some(function) => format!("G{} {function}", id.0),
-            None => format!("G{}", id.0),
+    /// Learns from a stack of it which function it began with, where that is not known yet.
+    fn learn_function<'t>(
+        &mut self,
+        id: GoroutineId,
+        stack: impl FnOnce() -> Option<Stack<'t>>,
+        names: &mut Names,
+    ) {
+        if self.function.is_some() {
+            return;
+        }
+        self.function = stack().and_then(|stack| names.entry_function(stack));
+        if let Some(function) = &self.function {
+            self.label = format!("G{} {function}", id.0).into();
+        }
+    }
+
+    /// What it does.
+    fn doing(&self) -> &str {
+        match self.state {
+            GoroutineState::Runnable => "runnable",
+            GoroutineState::Running => "running",
+            GoroutineState::Syscall => "syscall",
+            GoroutineState::Waiting => self.wait.as_deref().unwrap_or("waiting"),
+            _ => "unknown",
         }
     }
 
     /// Tells the canvas of the track: its name once the function is known, or nobody will ever know it.
-    fn tell<C: Canvas>(&mut self, id: GoroutineId, is_over: bool, pen: &mut Pen<C>) -> io::Result<()> {
+    fn tell<C: Canvas>(&mut self, is_over: bool, pen: &mut Pen<C>) -> io::Result<()> {
         let kind = TrackKind::Slices;
         let has_name = self.function.is_some() || is_over;
         match self.told {
             Told::Nothing | Told::Track if has_name => {
                 self.told = Told::Name;
-                pen.canvas.track(self.track, Some(&self.label(id)), kind)
+                pen.canvas.track(self.track, Some(&self.label), kind)
             }
             Told::Nothing => {
                 self.told = Told::Track;
@@ -292,24 +317,25 @@ impl Goroutine {
     }
 
     /// Draws what it did since it began that.
-    fn draw<C: Canvas>(&mut self, id: GoroutineId, time: UnixTime, pen: &mut Pen<C>) -> io::Result<()> {
+    fn draw<C: Canvas>(&mut self, time: UnixTime, pen: &mut Pen<C>) -> io::Result<()> {
         use GoroutineState as S;
         if !matches!(self.state, S::Runnable | S::Running | S::Syscall | S::Waiting) {
             return Ok(());
         }
-        self.tell(id, false, pen)?;
+        self.tell(false, pen)?;
         let mut details = Vec::new();
         details.extend(self.proc.map(|proc| Detail::new("proc", proc.0)));
         details.extend(self.place.as_deref().map(|place| Detail::new("at", place)));
         if !self.reason.is_empty() {
             details.push(Detail::new("reason", &*self.reason));
         }
+        let arrow = if self.state == S::Running { self.woken.take() } else { None };
         let slice = Slice {
-            name: &names::state(self.state, &self.reason),
+            name: self.doing(),
             category: "state",
             start: self.since,
             end: time,
-            arrow: if self.state == S::Running { self.woken.take() } else { None },
+            arrow,
             details: &details,
         };
         pen.canvas.slice(self.track, &slice)

@@ -1,11 +1,42 @@
 //! What a reader of Perfetto's format needs of its messages, declared apart from the program that writes them.
 
+use std::io::Read;
+
+use flate2::read::ZlibDecoder;
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Trace {
     #[prost(message, repeated, tag = "1")]
     pub(crate) packet: Vec<TracePacket>,
+}
+
+impl Trace {
+    /// Reads a file, the packets within packets in their place.
+    pub(crate) fn read(file: &[u8]) -> Self {
+        let mut packet = Vec::new();
+        for outer in Self::decode(file).expect("a trace").packet {
+            match &outer.compressed_packets {
+                Some(compressed) => packet.extend(Self::decode(&*plain(compressed)).expect("packets").packet),
+                None => packet.push(outer),
+            }
+        }
+        Self { packet }
+    }
+}
+
+/// What a program has shown in a format, for looking for texts in it.
+pub(crate) fn text(format: &str, shown: &[u8]) -> String {
+    match format {
+        "perfetto" => format!("{:?}", Trace::read(shown)),
+        _ => String::from_utf8_lossy(shown).into_owned(),
+    }
+}
+
+fn plain(compressed: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    ZlibDecoder::new(compressed).read_to_end(&mut plain).expect("zlib's format");
+    plain
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -22,8 +53,20 @@ pub(crate) struct TracePacket {
     pub(crate) interned_data: Option<InternedData>,
     #[prost(uint32, optional, tag = "13")]
     pub(crate) sequence_flags: Option<u32>,
+    #[prost(bytes = "vec", optional, tag = "50")]
+    pub(crate) compressed_packets: Option<Vec<u8>>,
+    #[prost(uint32, optional, tag = "58")]
+    pub(crate) timestamp_clock_id: Option<u32>,
+    #[prost(message, optional, tag = "59")]
+    pub(crate) trace_packet_defaults: Option<TracePacketDefaults>,
     #[prost(message, optional, tag = "60")]
     pub(crate) track_descriptor: Option<TrackDescriptor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct TracePacketDefaults {
+    #[prost(uint32, optional, tag = "58")]
+    pub(crate) timestamp_clock_id: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -34,6 +77,8 @@ pub(crate) struct InternedData {
     pub(crate) event_names: Vec<InternedText>,
     #[prost(message, repeated, tag = "3")]
     pub(crate) debug_annotation_names: Vec<InternedText>,
+    #[prost(message, repeated, tag = "29")]
+    pub(crate) debug_annotation_string_values: Vec<InternedText>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -124,4 +169,6 @@ pub(crate) struct DebugAnnotation {
     pub(crate) string_value: Option<String>,
     #[prost(string, optional, tag = "10")]
     pub(crate) name: Option<String>,
+    #[prost(uint64, optional, tag = "17")]
+    pub(crate) string_value_iid: Option<u64>,
 }
