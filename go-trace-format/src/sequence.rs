@@ -261,7 +261,10 @@ impl Sequencer {
         match end {
             RunEnd::Blind => {
                 *ready += made;
-                self.run_carefully(source, losses)
+                match self.ready {
+                    BUFFER => Ok(()),
+                    _ => self.run_carefully(source, losses),
+                }
             }
             RunEnd::Later(head) => {
                 *ready += made;

@@ -1,15 +1,20 @@
 //! What holds for any bytes: no panic, nothing lost in silence, and no more events than the bytes can hold.
 
 use go_trace_format::{
-    Dialect, Dumper, Error, EventKind, Losses, Mode, Reader, ReaderOptions,
+    Clock, Dialect, Dumper, Error, EventKind, EventType, Losses, Mode, Reader, ReaderOptions, Version,
+    event::ThreadId,
     wire::{BatchKind, Batches},
+    write::{SyncBatch, Writer},
 };
 use proptest::{
     prelude::*,
     test_runner::{Config, TestError, TestRunner},
 };
 
-use crate::support::{self, Pieces, Recording, mutate::damage};
+use crate::{
+    canned::script::{WALL, goroutine, proc},
+    support::{self, Pieces, Recording, mutate::damage},
+};
 
 /// What reading came to.
 #[derive(Debug, PartialEq)]
@@ -163,4 +168,32 @@ fn damaged_recordings() {
         panic!("{}: {reason}", damage.report(&recordings, &file));
     }
     result.expect("every case to be tried");
+}
+
+#[test]
+fn what_one_event_becomes_finds_room_wherever_it_stands() {
+    // As many events of one thread as are put in order at a time, give or take a few, then one of the other that becomes three,
+    // right before the end of the file.
+    for count in 230..300 {
+        let mut trace = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("memory");
+        let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 100).with_snapshot(100, 6_400, WALL);
+        let mut generation = trace.generation(1, sync).expect("memory");
+        let mut at = |time, thread, event_type, arguments: &[u64]| {
+            generation.event(ThreadId(thread), time, event_type, arguments).expect("an event");
+        };
+        at(100, 1, EventType::ProcStatus, &[1, proc::RUNNING]);
+        for number in 0..400 {
+            at(200 + number, 1, EventType::HeapAlloc, &[number]);
+        }
+        at(101, 2, EventType::ProcStatus, &[2, proc::RUNNING]);
+        at(102, 2, EventType::GoStatus, &[20, 2, goroutine::RUNNING]);
+        at(103, 2, EventType::GoStatus, &[21, u64::MAX, goroutine::WAITING]);
+        at(200 + count, 2, EventType::GoSwitch, &[21, 1]);
+        generation.finish().expect("memory");
+        let trace = trace.into_inner();
+        let outcome = read(Reader::from_slice(&trace)).expect("a trace");
+        assert_eq!(outcome.error, None, "{count}");
+        // The switch is three of them, there are three more of that thread, and a sync event stands before and behind.
+        assert_eq!(outcome.starts.len(), 1 + (1 + 400) + 3 + 3 + 1, "{count}");
+    }
 }

@@ -10,7 +10,7 @@ mod goroutines;
 mod procs;
 mod ranges;
 mod reference;
-mod script;
+pub(crate) mod script;
 mod tables;
 
 use std::{
