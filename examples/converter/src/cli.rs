@@ -32,7 +32,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Shows the spans: as trees, on a page, or on timelines.
     ///
-    /// Trees are for the terminal. The page (html) is one file that needs nothing else, and opens in any browser.
+    /// Trees are for the terminal. The page (html) is one file that needs nothing else, and opens in any browser; beside the
+    /// spans it shows flame graphs of what the goroutines of each process did.
     /// Timelines (perfetto, chrome) show what each goroutine did beside its spans, and what made what go on; open
     /// them at ui.perfetto.dev, which keeps them in the browser. OTLP as JSON lines is the verb otlp.
     #[command(after_long_help = SPANS_EXAMPLES)]
@@ -111,6 +112,7 @@ Examples:
 const PROFILE_EXAMPLES: &str = "\
 Examples:
   trace-converter profile app.trace
+  trace-converter profile --format html --out profiles.html app.trace
   trace-converter profile --kind mutex --format pprof --out mutex.pb.gz app.trace && go tool pprof -http : mutex.pb.gz
   trace-converter profile --format folded app.trace | inferno-flamegraph > off-cpu.svg
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter profile --kind network -";
@@ -302,7 +304,7 @@ pub(crate) enum Format {
     /// Trees, a line for each span.
     #[default]
     Tree,
-    /// A page with a waterfall of each trace.
+    /// A page with a waterfall of each trace, and the profiles of each process (without --correlate).
     Html,
     /// A timeline in Perfetto's own format.
     Perfetto,
@@ -358,8 +360,10 @@ pub(crate) enum ProfileFormat {
     Top,
     /// pprof's own, compressed: for go tool pprof, and whatever else reads it.
     Pprof,
-    /// Folded stacks, a line for each: for flame graphs.
+    /// Folded stacks, a line for each: for the tools of others that draw flame graphs.
     Folded,
+    /// A page with a flame graph of each kind, that of --kind first: one file that opens in any browser.
+    Html,
     /// OTLP as JSON, in one line. OTLP's profiles are in development: this is their version v1development.
     Otlp,
 }

@@ -3,12 +3,14 @@
 use std::{
     env,
     io::{BufWriter, Write},
+    path::PathBuf,
 };
 
 use trace_to_otel::{
     Resource,
     otlp::{Encoding, encode_profiles},
-    profiles::{Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
+    profiles::{Profiles, ProfilesCollector, TopOptions},
+    render::write_flame_graphs,
 };
 
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
 };
 
 pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
-    if arguments.format == ProfileFormat::Pprof {
+    if matches!(arguments.format, ProfileFormat::Pprof | ProfileFormat::Html) {
         output::refuse_terminal(&arguments.out)?;
     }
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
@@ -56,11 +58,7 @@ struct Reading {
 
 impl Reading {
     fn read(&mut self, trace: Trace, has_details: bool) -> anyhow::Result<()> {
-        let collector = self.collector.get_or_insert_with(|| {
-            let mut options = ProfilesOptions::default();
-            options.base_time = trace.source.modified.unwrap_or(options.base_time);
-            ProfilesCollector::new(options)
-        });
+        let collector = self.collector.get_or_insert_with(|| trace.source.collector());
         let told = &mut self.told;
         let outcome = self.following.read(trace, |event| {
             if event.generation_begun().is_some() {
@@ -76,6 +74,18 @@ impl Reading {
     }
 }
 
+/// What a page is called.
+fn title(files: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| {
+        if output::is_standard(path) { "standard input".to_owned() } else { path.display().to_string() }
+    };
+    match files {
+        [] => String::new(),
+        [first] => name(first),
+        [first, others @ ..] => format!("{} and {} more", name(first), others.len()),
+    }
+}
+
 fn write(
     arguments: &ProfileArguments,
     resource: &Resource,
@@ -88,6 +98,9 @@ fn write(
         ProfileFormat::Top => profile.write_top(TopOptions::default(), &mut output)?,
         ProfileFormat::Pprof => profile.write_pprof(&mut output)?,
         ProfileFormat::Folded => profile.write_folded(&mut output)?,
+        ProfileFormat::Html => {
+            write_flame_graphs(&title(&arguments.files), profiles, profile.kind(), &mut output)?;
+        }
         ProfileFormat::Otlp => {
             if let Some(request) = encode_profiles(Encoding::Json, resource, &[profile]) {
                 output.write_all(&request)?;

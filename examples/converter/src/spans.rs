@@ -10,8 +10,10 @@ use anstream::{AutoStream, ColorChoice};
 use anyhow::bail;
 use console::Term;
 use go_trace_context::TraceId;
+use go_trace_format::Event;
 use trace_to_otel::{
-    Scope, Span, SpanSink,
+    Scope, Span, SpanSink, UnixTime,
+    profiles::{Profiles, ProfilesCollector},
     render::{
         Canvas, ChromeWriter, HtmlOptions, PerfettoWriter, Process, TreeOptions, write_html, write_tree,
     },
@@ -100,7 +102,8 @@ fn width(arguments: &SpansArguments) -> Option<usize> {
 
 fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
     let most = arguments.max_spans.unwrap_or(50_000);
-    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most) };
+    let has_profiles = !arguments.correlation.correlate;
+    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most), has_profiles, collector: None };
     let outcome = show(arguments, &mut pages);
     let mut output = BufWriter::new(destination);
     // What precedes a failure is worth a page too.
@@ -174,12 +177,14 @@ struct KeptProcess {
     spans: Vec<Span>,
     left_out: u64,
     is_approximate: bool,
+    /// None where nobody shows them.
+    profiles: Option<Profiles>,
 }
 
 impl KeptProcess {
     fn begun(source: &Source) -> Self {
         let (name, is_approximate) = (source.title().to_owned(), source.is_approximate());
-        Self { name, spans: Vec::new(), left_out: 0, is_approximate }
+        Self { name, spans: Vec::new(), left_out: 0, is_approximate, profiles: None }
     }
 
     fn end(&mut self, kept: &mut Kept) {
@@ -190,6 +195,7 @@ impl KeptProcess {
         let mut process = Process::new(&self.name, &self.spans);
         process.left_out = self.left_out;
         process.is_approximate = self.is_approximate;
+        process.profiles = self.profiles.as_ref();
         process
     }
 }
@@ -264,10 +270,14 @@ impl<W: Write> Output for Trees<'_, W> {
     }
 }
 
-/// Keeps the spans of each process for a page.
+/// Keeps the spans and the profiles of each process for a page.
 struct Page {
     processes: Vec<KeptProcess>,
     spans: Kept,
+    /// Where processes are put together, the events do not come in between, and there are no profiles.
+    has_profiles: bool,
+    /// What the events of the process under way add up to.
+    collector: Option<ProfilesCollector>,
 }
 
 impl SpanSink for Page {
@@ -280,14 +290,24 @@ impl SpanSink for Page {
 }
 
 impl Output for Page {
-    fn begin(&mut self, begun: &Begun) -> io::Result<()> {
-        self.processes.push(KeptProcess::begun(&begun.source));
+    fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
+        self.processes.push(KeptProcess::begun(source));
+        self.collector = self.has_profiles.then(|| source.collector());
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> io::Result<()> {
+        if let Some(collector) = &mut self.collector {
+            collector.event(event);
+        }
         Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
+        let profiles = self.collector.take().map(ProfilesCollector::finish);
         if let Some(process) = self.processes.last_mut() {
             process.end(&mut self.spans);
+            process.profiles = profiles;
         }
         Ok(())
     }

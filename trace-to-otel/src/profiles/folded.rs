@@ -6,14 +6,11 @@ use std::{
     io::{self, Write},
 };
 
-use crate::profiles::{
-    kind::ProfileKind,
-    profile::{Profile, ProfileFrame, Sample},
-};
+use crate::profiles::profile::{Profile, ProfileFrame, Sample};
 
 impl Profile<'_> {
     /// Writes the profile as folded stacks: on each line the functions from the outermost to the innermost, semicolons between
-    /// them, a space and the nanoseconds; where the [kind has no times](ProfileKind::has_times), the count. Off the CPU and for the
+    /// them, a space and the nanoseconds; where the [kind has no times](crate::profiles::ProfileKind::has_times), the count. Off the CPU and for the
     /// garbage collector, the reason stands innermost, in brackets. Lines are in the order of their functions, one for all stacks of
     /// the same functions.
     ///
@@ -21,7 +18,7 @@ impl Profile<'_> {
     ///
     /// Those of `out`, which ought to be buffered.
     pub fn write_folded(&self, mut out: impl Write) -> io::Result<()> {
-        let has_reasons = matches!(self.kind(), ProfileKind::OffCpu | ProfileKind::Gc);
+        let has_reasons = self.kind().is_by_reason();
         let order = |one: &&Sample<'_>, other: &&Sample<'_>| {
             let by_reason = || if has_reasons { one.reason.cmp(&other.reason) } else { Ordering::Equal };
             by_functions(one, other).then_with(by_reason)

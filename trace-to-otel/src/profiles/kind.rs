@@ -65,6 +65,11 @@ impl ProfileKind {
         !matches!(self, Self::Samples)
     }
 
+    /// Whether the reason tells its samples apart as their stacks do.
+    pub(crate) const fn is_by_reason(self) -> bool {
+        matches!(self, Self::OffCpu | Self::Gc)
+    }
+
     /// What is added up for it.
     pub(super) const fn accounts(self) -> &'static [Account] {
         match self {

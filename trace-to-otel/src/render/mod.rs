@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`write_tree`] | a line for each span, below the one that it is part of |
 //! | [`write_html`] | a page with a waterfall of each trace, which needs no network |
+//! | `write_flame_graphs` | a page with a flame graph of each profile (feature `profiles`) |
 //! | [`Timeline`] | what each goroutine did, with its spans beside it, on a [`Canvas`]: [`PerfettoWriter`], [`ChromeWriter`] |
 //! | [`Forest`], [`CriticalPaths`], [`AnatomyBar`], [`DisplayDuration`], [`DisplayTime`], [`DisplayText`] | the parts of which views are made |
 //!
@@ -37,9 +38,11 @@
 
 mod anatomy;
 mod critical_path;
+mod flame;
 mod forest;
 mod html;
 mod joined;
+mod page;
 mod ranges;
 #[cfg(test)]
 mod samples;
@@ -51,6 +54,8 @@ mod tree;
 pub use crate::display::{DisplayDuration, DisplayText};
 pub use anatomy::AnatomyBar;
 pub use critical_path::{CriticalPaths, Stretch, critical_path};
+#[cfg(feature = "profiles")]
+pub use flame::write_flame_graphs;
 pub use forest::{Forest, Item, Position};
 pub use html::{HtmlOptions, write_html};
 pub use ranges::RangeSummary;
@@ -61,6 +66,8 @@ pub use timeline::{
 };
 pub use tree::{TreeOptions, write_tree};
 
+#[cfg(feature = "profiles")]
+use crate::profiles::Profiles;
 use crate::{
     attribute,
     span::{Scope, Span, SpanKind, Value},
@@ -78,13 +85,23 @@ pub struct Process<'a> {
     pub left_out: u64,
     /// Whether its trace holds no clock, so that times of day are approximate.
     pub is_approximate: bool,
+    /// Its profiles, for pages that show them beside the spans.
+    #[cfg(feature = "profiles")]
+    pub profiles: Option<&'a Profiles>,
 }
 
 impl<'a> Process<'a> {
     /// A process of which all spans are there, with exact times.
     #[must_use]
     pub const fn new(name: &'a str, spans: &'a [Span]) -> Self {
-        Self { name, spans, left_out: 0, is_approximate: false }
+        Self {
+            name,
+            spans,
+            left_out: 0,
+            is_approximate: false,
+            #[cfg(feature = "profiles")]
+            profiles: None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod correlate;
 mod encoding;
 mod examples;
 mod export;
+mod flame_graphs;
 mod fork_cases;
 mod fork_truth;
 mod go_profiles;

@@ -113,9 +113,22 @@ function right(index) {
   else goTo(index + 1);
 }
 
+// Shows the profiles, if there are any, or the spans.
+function showView(isProfiles) {
+  if (data.flame === undefined || data.flame.profiles.length === 0) return;
+  if (isProfiles && flame.profile === null) openProfiles();
+  const ids = { flame: !isProfiles, spans: isProfiles, "search-box": isProfiles, "help-button": isProfiles };
+  Object.entries(ids).forEach(([id, isHidden]) => { document.getElementById(id).hidden = isHidden; });
+  const button = document.getElementById("view");
+  button.textContent = isProfiles ? "Spans" : "Profiles";
+  (isProfiles ? flame.box : waterfall.list.box).focus();
+}
+
 function onKey(event) {
   const box = document.getElementById("search");
   if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
+  if (event.key === "p" && event.target.tagName !== "INPUT") showView(!document.getElementById("spans").hidden);
+  if (document.getElementById("spans").hidden) return;
   if (event.target === box) {
     if (event.key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
     else if (event.key === "Escape") { box.value = ""; search(); waterfall.list.box.focus(); }
@@ -164,6 +177,9 @@ function start() {
   }));
   openWaterfall();
   listenForZoom();
+  const view = document.getElementById("view");
+  view.hidden = data.flame === undefined || data.flame.profiles.length === 0;
+  view.addEventListener("click", () => showView(!document.getElementById("spans").hidden));
   document.getElementById("help-button").addEventListener("click", () => document.getElementById("help").showModal());
   document.getElementById("search").addEventListener("input", search);
   document.getElementById("order").addEventListener("change", sortTraces);

@@ -1,18 +1,11 @@
-//! A page with the waterfall of each trace: one file that needs no network, and opens in any browser.
-//!
-//! What the program chose stands in the page as JSON only, and becomes text nodes, never markup. The page's policy
-//! lets its own script and style run, by their hashes, and nothing else: no request leaves it.
+//! A page with the waterfall of each trace and, where there are some, the profiles of their processes.
 
 mod model;
 
 use std::io::{self, Write};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use sha2::{Digest, Sha256};
+use super::{Process, flame, joined::Joined, page::Page};
 
-use super::{Process, joined::Joined};
-
-const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 const SCRIPTS: [&str; 5] = [
     include_str!("model.js"),
@@ -56,86 +49,39 @@ pub fn write_html<W: Write + ?Sized>(
     output: &mut W,
 ) -> io::Result<()> {
     let joined = Joined::new(processes, options.ranges);
-    let script = format!("\"use strict\";\n{{\n{}}}\n", SCRIPTS.concat());
-    let policy = format!(
-        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
-        hash(&script),
-        hash(STYLE)
-    );
-    let title = escape(&model::title(processes));
-    // What stands between the places to fill in is not looked through again: texts may look like such places.
-    let mut rest = PAGE;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (place, after) = after.split_once("}}").expect("places are closed");
-        output.write_all(before.as_bytes())?;
-        match place {
-            "policy" => output.write_all(policy.as_bytes())?,
-            "title" => output.write_all(title.as_bytes())?,
-            "style" => output.write_all(STYLE.as_bytes())?,
-            "script" => output.write_all(script.as_bytes())?,
-            _ => model::write(&joined, &mut WithoutMarkup(&mut *output))?,
-        }
-        rest = after;
-    }
-    output.write_all(rest.as_bytes())
+    page(&model::title(processes)).write(&model::page(&joined)?, output)
 }
 
-/// What a policy calls a script or style by (Content Security Policy Level 3, "hash-source").
-fn hash(text: &str) -> String {
-    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// Escapes what could end a script in JSON, which stands in strings only.
-struct WithoutMarkup<W>(W);
-
-impl<W: Write> Write for WithoutMarkup<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for part in bytes.split_inclusive(|&byte| byte == b'<') {
-            match part.strip_suffix(b"<") {
-                Some(before) => {
-                    self.0.write_all(before)?;
-                    self.0.write_all(b"\\u003c")?;
-                }
-                None => self.0.write_all(part)?,
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+/// The page of a title.
+fn page(title: &str) -> Page<'_> {
+    // The last of the spans' scripts sets off what all of them have.
+    const ALL: [&str; 8] = {
+        let [boxes, graph, profiles] = flame::SCRIPTS;
+        let [model, list, waterfall, details, main] = SCRIPTS;
+        [boxes, graph, profiles, model, list, waterfall, details, main]
+    };
+    Page {
+        title,
+        tools: include_str!("tools.html"),
+        body: &[include_str!("body.html"), flame::BODY],
+        styles: &[STYLE, flame::STYLE],
+        scripts: &ALL,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::{
         render::{
             kind,
+            page::checks::{self, data},
             samples::{HOSTILE, NOON, everything, span, span_id},
         },
         span::{Attribute, InstrumentationScope, Parent, Scope, Span, SpanKind},
     };
 
-    fn page(processes: &[Process<'_>]) -> String {
+    fn written(processes: &[Process<'_>]) -> String {
         let mut page = Vec::new();
         write_html(processes, &HtmlOptions::default(), &mut page).expect("memory takes it");
         String::from_utf8(page).expect("UTF-8")
@@ -143,62 +89,18 @@ mod tests {
 
     fn sample() -> String {
         let spans = everything();
-        page(&[Process { name: HOSTILE, spans: &spans, left_out: 5, is_approximate: true }])
-    }
-
-    /// What stands between the first `before` and the next `after`.
-    fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
-        rest.split_once(after).unwrap_or_else(|| panic!("no {after} after {before}")).0
-    }
-
-    fn data(page: &str) -> Value {
-        let data = between(page, "<script id=\"data\" type=\"application/json\">", "</script>");
-        serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {data}"))
+        written(&[Process { left_out: 5, is_approximate: true, ..Process::new(HOSTILE, &spans) }])
     }
 
     #[test]
     fn no_text_becomes_markup() {
         let page = sample();
-        assert!(!page.contains("<img"), "{page}");
-        assert_eq!(page.matches("</script").count(), 2, "the data's own and the script's");
-        assert_eq!(page.matches("<!--").count(), 0);
-        for place in ["{{policy}}", "{{title}}", "{{style}}", "{{script}}"] {
-            assert!(!page.contains(place), "{place}");
-        }
+        checks::no_text_becomes_markup(&page, HOSTILE);
         let data = data(&page);
         let names: Vec<_> =
             data["spans"].as_array().expect("spans").iter().map(|span| &span["name"]).collect();
         assert_eq!(names, ["GET", "SELECT orders", HOSTILE, "POST"], "the texts are whole");
         assert!(data["notes"][0].as_str().is_some_and(|note| note.starts_with(HOSTILE)));
-    }
-
-    #[test]
-    fn the_policy_knows_script_and_style_only() {
-        let page = sample();
-        let policy = between(&page, "Content-Security-Policy\" content=\"", "\"");
-        let script = between(&page, "<script>", "</script>");
-        let style = between(&page, "<style>", "</style>");
-        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
-        assert!(policy.contains(&format!("script-src '{}';", hash(script))), "{policy}");
-        assert!(policy.contains(&format!("style-src '{}';", hash(style))), "{policy}");
-        for attribute in [" src=", " href=", " onclick=", " style=\""] {
-            let markup = page.replace(script, "").replace(style, "");
-            let markup = markup.split("<script id=\"data\"").next().expect("a beginning");
-            assert!(!markup.replace(&escape(HOSTILE), "").contains(attribute), "{attribute}");
-        }
-        // What would make markup of a text.
-        for sink in
-            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"]
-        {
-            assert!(!script.contains(sink), "{sink}");
-        }
-    }
-
-    #[test]
-    fn the_hash_is_that_of_the_policy_s_specification() {
-        // The example of Content Security Policy Level 3, section "hash-source": alert('Hello, world.');
-        assert_eq!(hash("alert('Hello, world.');"), "sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng=");
     }
 
     #[test]
@@ -258,11 +160,12 @@ mod tests {
     fn each_kind_has_a_colour_by_day_and_by_night() {
         const SIDES: [SpanKind; 5] =
             [SpanKind::Internal, SpanKind::Server, SpanKind::Client, SpanKind::Producer, SpanKind::Consumer];
+        let style = page("").style();
         let custom = Scope::from(InstrumentationScope::new("shop", "1"));
         for scope in Scope::ALL.into_iter().chain([custom]) {
             for side in SIDES {
                 let name = kind(&Span { scope: scope.clone(), kind: side, ..span("", 1, 0, 0, 1) });
-                assert_eq!(STYLE.matches(&format!("--{name}: #")).count(), 2, "{name}");
+                assert_eq!(style.matches(&format!("--{name}: #")).count(), 2, "{name}");
             }
         }
     }
@@ -277,13 +180,13 @@ mod tests {
             (vec![function, url], "/cart".into()),
         ] {
             let spans = [Span { attributes, ..span("HTTP", 1, 0, 0, 100) }];
-            assert_eq!(data(&page(&[Process::new("shop", &spans)]))["spans"][0]["hint"], expected);
+            assert_eq!(data(&written(&[Process::new("shop", &spans)]))["spans"][0]["hint"], expected);
         }
     }
 
     #[test]
     fn nothing_is_a_page_too() {
-        let data = data(&page(&[]));
+        let data = data(&written(&[]));
         assert_eq!(data["spans"], serde_json::json!([]));
         assert!(data["nothing"].as_str().is_some_and(|text| text.starts_with("no spans")));
     }

@@ -1,5 +1,4 @@
-// What the page shows, and how times and foreign texts are written.
-const data = JSON.parse(document.getElementById("data").textContent);
+// What the page shows, and when that was.
 const base = BigInt(data.base);
 
 // Numbers of children's spans: they stand behind their parent, deeper than it.
@@ -22,17 +21,6 @@ data.traces.forEach((trace, number) => {
   Object.assign(trace, { start, stop, failed, number });
 });
 
-// Three digits and a unit.
-function duration(nanoseconds) {
-  for (const [unit, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "µs"]]) {
-    if (nanoseconds >= unit * 0.9995) {
-      const value = nanoseconds / unit;
-      return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${name}`;
-    }
-  }
-  return `${nanoseconds} ns`;
-}
-
 // How long a span took, as far as that is known.
 function spanDuration(span) {
   return `${span.approximate ? "≈" : ""}${duration(span.duration)}`;
@@ -44,20 +32,6 @@ function wall(offset, withDay) {
   const text = new Date(Number(time / 1000000n)).toISOString();
   const micro = String((time / 1000n) % 1000n).padStart(3, "0");
   return (withDay ? text.slice(0, 10) + " " : "") + text.slice(11, 23) + micro;
-}
-
-// Characters that hide, or change the direction of what stands beside them, as escapes.
-function visible(text) {
-  const hidden = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
-  return String(text).replace(hidden, (one) => `\\u{${one.charCodeAt(0).toString(16)}}`);
-}
-
-// An element. Texts become text nodes, never markup.
-function element(name, classes, ...children) {
-  const node = document.createElement(name);
-  if (classes) node.className = classes;
-  node.append(...children.filter((child) => child !== null));
-  return node;
 }
 
 const partColors = ["running", "runnable", "syscall", "network", "sync", "channel", "select-wait", "sleep", "gc", "other"];

@@ -1,10 +1,9 @@
 //! What the page's script gets to know.
 
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-};
+use std::{collections::HashMap, io};
 
+#[cfg(feature = "profiles")]
+use crate::render::flame::Flame;
 use crate::{
     render::{
         NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, function, hint,
@@ -23,8 +22,8 @@ pub(super) fn title(processes: &[Process<'_>]) -> String {
     }
 }
 
-/// Writes it as JSON.
-pub(super) fn write(joined: &Joined<'_>, output: &mut impl Write) -> io::Result<()> {
+/// What the page shows.
+pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
     let starts = joined.forest.spans().iter().map(|span| span.start);
     let base = starts.min().unwrap_or_default();
     let folded = joined.folded.map(|folded| folded.to_string());
@@ -35,14 +34,26 @@ pub(super) fn write(joined: &Joined<'_>, output: &mut impl Write) -> io::Result<
         parts: anatomy::names(),
         traces: Vec::new(),
         spans: Vec::new(),
+        #[cfg(feature = "profiles")]
+        flame: flame(joined.processes),
     };
     page.add(joined, base)?;
-    serde_json::to_writer(output, &page)?;
-    Ok(())
+    Ok(page)
+}
+
+#[cfg(feature = "profiles")]
+fn flame<'a>(processes: &[Process<'a>]) -> Flame<'a> {
+    let mut flame = Flame::default();
+    for process in processes {
+        if let Some(profiles) = process.profiles {
+            flame.add((processes.len() > 1).then_some(process.name), profiles);
+        }
+    }
+    flame
 }
 
 fn notes(process: &Process<'_>) -> Vec<String> {
-    let Process { name, spans, left_out, is_approximate } = process;
+    let Process { name, spans, left_out, is_approximate, .. } = process;
     let mut notes = Vec::new();
     if *left_out > 0 {
         let kept = spans.len();
@@ -55,7 +66,7 @@ fn notes(process: &Process<'_>) -> Vec<String> {
 }
 
 #[derive(Serialize)]
-struct Page<'a> {
+pub(super) struct Page<'a> {
     /// The time that all others are counted from: nanoseconds since 1970.
     base: String,
     notes: Vec<String>,
@@ -66,6 +77,8 @@ struct Page<'a> {
     traces: Vec<PageTrace>,
     /// Those of a trace one after the other, parents before their children.
     spans: Vec<PageSpan<'a>>,
+    #[cfg(feature = "profiles")]
+    flame: Flame<'a>,
 }
 
 #[derive(Serialize)]

@@ -1,0 +1,213 @@
+//! What the script of flame graphs gets to know.
+
+use std::borrow::Cow;
+
+use indexmap::IndexSet;
+use serde::Serialize;
+
+use super::tree::{Folded, Node, StackTree};
+use crate::{
+    display::DisplayDuration,
+    profiles::{Profile, ProfileFrame, ProfileKind, Profiles, Sample},
+};
+
+/// How many boxes a profile has at most.
+const MOST_BOXES: usize = 10_000;
+
+/// What a page of profiles alone knows.
+#[derive(Serialize)]
+pub(super) struct PageData<'p> {
+    summary: String,
+    /// What is said where there is no profile.
+    nothing: &'static str,
+    flame: Flame<'p>,
+}
+
+/// Profiles of one process or several.
+#[derive(Default, Serialize)]
+pub(in crate::render) struct Flame<'p> {
+    /// Names of functions and files.
+    texts: Texts<'p>,
+    frames: Frames,
+    profiles: Vec<PageProfile<'p>>,
+    /// Which profile is shown first.
+    first: usize,
+}
+
+/// Each once, written in a row.
+#[derive(Default)]
+struct Texts<'p>(IndexSet<Cow<'p, str>, foldhash::fast::RandomState>);
+
+/// Function and file, by their places in the texts, and line; each once, written in a row.
+#[derive(Default)]
+struct Frames(IndexSet<(usize, usize, u64), foldhash::fast::RandomState>);
+
+impl Serialize for Texts<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
+    }
+}
+
+impl Serialize for Frames {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.0)
+    }
+}
+
+#[derive(Serialize)]
+struct PageProfile<'p> {
+    /// None where there is one process only.
+    process: Option<&'p str>,
+    kind: &'static str,
+    /// What its time is.
+    about: &'static str,
+    /// What weights are in: `nanoseconds`, or what is counted.
+    unit: &'static str,
+    total: u64,
+    /// Of each node but the first, which is 0, the one before it and its frame.
+    nodes: Vec<(Node, usize)>,
+    /// Where stacks end, and what they weigh.
+    samples: Vec<(Node, u64)>,
+    notes: Vec<String>,
+}
+
+impl<'p> PageData<'p> {
+    pub(super) fn new(profiles: &'p Profiles, first: ProfileKind) -> Self {
+        let mut flame = Flame::default();
+        flame.add(None, profiles);
+        flame.first = flame.profiles.iter().position(|profile| profile.kind == first.name()).unwrap_or(0);
+        Self {
+            summary: format!("recorded for {}", DisplayDuration(profiles.period().duration)),
+            nothing: "no profiles: the trace tells nothing of what goroutines did",
+            flame,
+        }
+    }
+}
+
+impl<'p> Flame<'p> {
+    /// Adds those profiles of a process in which there is something.
+    pub(in crate::render) fn add(&mut self, process: Option<&'p str>, profiles: &'p Profiles) {
+        for kind in ProfileKind::ALL {
+            let profile = profiles.profile(kind).without_spans();
+            let mut stacks = Stacks::default();
+            for sample in profile.samples().iter().filter(|sample| profile.weight(sample) > 0) {
+                stacks.add(sample, kind.is_by_reason(), profile.weight(sample));
+            }
+            if stacks.tree.samples().is_empty() {
+                continue;
+            }
+            let folded_frame = stacks.bracketed("folded");
+            let (tree, folded) = stacks.tree.folded(MOST_BOXES, folded_frame);
+            let note = folded_note(folded, &profile);
+            let nodes = tree.nodes().map(|(parent, frame)| (parent, self.frame(&stacks.frames[frame])));
+            let nodes = nodes.collect();
+            self.profiles.push(PageProfile {
+                process,
+                kind: kind.name(),
+                about: about(kind),
+                unit: if kind.has_times() { "nanoseconds" } else { "samples" },
+                total: total(&profile),
+                nodes,
+                samples: tree.samples().to_vec(),
+                notes: note.into_iter().chain(left_out_note(profiles.left_out_stacks())).collect(),
+            });
+        }
+    }
+
+    fn frame(&mut self, (function, file, line): &StackFrame<'p>) -> usize {
+        let function = self.texts.0.insert_full(function.clone()).0;
+        let file = self.texts.0.insert_full(Cow::Borrowed(file)).0;
+        self.frames.0.insert_full((function, file, *line)).0
+    }
+}
+
+/// Function, file and line.
+type StackFrame<'p> = (Cow<'p, str>, &'p str, u64);
+
+/// The stacks of a profile.
+#[derive(Default)]
+struct Stacks<'p> {
+    frames: IndexSet<StackFrame<'p>, foldhash::fast::RandomState>,
+    tree: StackTree,
+}
+
+impl<'p> Stacks<'p> {
+    /// Adds the stack of a sample, the outermost frame first, and perhaps its reason behind it.
+    fn add(&mut self, sample: &Sample<'p>, is_by_reason: bool, weight: u64) {
+        let mut frames: Vec<_> = match sample.stack.without_frames() {
+            Some(instead) => vec![self.number((Cow::Borrowed(instead), "", 0))],
+            None => sample.stack.frames().rev().map(|frame| self.frame(&frame)).collect(),
+        };
+        frames.extend(sample.reason.filter(|_| is_by_reason).map(|reason| self.bracketed(reason)));
+        self.tree.add(frames, weight);
+    }
+
+    fn frame(&mut self, frame: &ProfileFrame<'p>) -> usize {
+        let function = match frame.function {
+            "" => Cow::Owned(format!("{:#x}", frame.pc)),
+            function => Cow::Borrowed(function),
+        };
+        self.number((function, frame.file, frame.line))
+    }
+
+    fn bracketed(&mut self, text: &str) -> usize {
+        self.number((Cow::Owned(format!("[{text}]")), "", 0))
+    }
+
+    fn number(&mut self, frame: StackFrame<'p>) -> usize {
+        self.frames.insert_full(frame).0
+    }
+}
+
+fn total(profile: &Profile<'_>) -> u64 {
+    if profile.kind().has_times() { profile.nanoseconds() } else { profile.count() }
+}
+
+fn folded_note(folded: Folded, profile: &Profile<'_>) -> Option<String> {
+    let amount = |weight: u64| match profile.kind().has_times() {
+        true => DisplayDuration(weight).to_string(),
+        false => weight.to_string(),
+    };
+    let share = 100.0 * folded.weight as f64 / total(profile).max(1) as f64;
+    (folded.nodes > 0).then(|| {
+        let (count, heaviest) = (folded.nodes, amount(folded.heaviest));
+        let weight = amount(folded.weight);
+        format!("{count} boxes of {heaviest} or less are folded into those above them: {weight} in all, {share:.2} %.")
+    })
+}
+
+fn left_out_note(count: u64) -> Option<String> {
+    (count > 0).then(|| format!("{count} stacks were too many, and are counted together as [other stacks]."))
+}
+
+fn about(kind: ProfileKind) -> &'static str {
+    match kind {
+        ProfileKind::OffCpu => "time in which goroutines did not run, by where they stopped and why",
+        ProfileKind::Block => "time blocked on channels, mutexes and the like, by where",
+        ProfileKind::Mutex => "time before a lock, by where",
+        ProfileKind::Network => "time blocked on the network, by where",
+        ProfileKind::Syscall => "time in system calls and in C, by where",
+        ProfileKind::Scheduler => "time from being able to run to running, by who made it so",
+        ProfileKind::Cpu => "time in which goroutines ran, by where each stretch ended",
+        ProfileKind::Samples => "samples of the CPU profile, by where",
+        ProfileKind::Gc => {
+            "time of assisting the garbage collector and of stopping the world, by where and why"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_folded_is_told() {
+        let profiles = crate::profiles::ProfilesCollector::default().finish();
+        let profile = profiles.profile(ProfileKind::Cpu);
+        assert_eq!(folded_note(Folded::default(), &profile), None);
+        let folded = Folded { nodes: 3, weight: 2, heaviest: 1 };
+        let note = folded_note(folded, &profile).expect("a note");
+        assert!(note.starts_with("3 boxes of 1 ns or less are folded "), "{note}");
+        assert_eq!(left_out_note(0), None);
+    }
+}

@@ -1,0 +1,4 @@
+// A page of profiles alone.
+document.getElementById("summary").textContent = data.summary;
+if (data.flame.profiles.length > 0) openProfiles();
+else document.querySelector("header").after(element("p", "empty", data.nothing));
