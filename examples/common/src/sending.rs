@@ -15,6 +15,8 @@ pub enum SignalName {
     Metrics,
     /// Log records.
     Logs,
+    /// Profiles of what goroutines did. OTLP's profiles are in development: a receiver may have to be told to take them.
+    Profiles,
 }
 
 /// The receiver, and how it is spoken to.

@@ -51,6 +51,9 @@ pub(crate) enum Verb {
     /// Nothing is sampled: a trace tells what each goroutine does at every moment, and where it stopped. All files make one
     /// profile together; what snapshots of one process share counts once. network, block, syscall and scheduler are equal to
     /// what `go tool trace -pprof=net|sync|syscall|sched` gives.
+    ///
+    /// With --format otlp, they are sent as the verb otlp sends spans, with the same flags and variables of the environment;
+    /// OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT and its like are those of profiles alone.
     #[command(after_long_help = PROFILE_EXAMPLES)]
     Profile(ProfileArguments),
     /// Prints every event, byte for byte as `TZ=UTC go tool trace -d=parsed` does.
@@ -114,6 +117,7 @@ Examples:
   trace-converter profile app.trace
   trace-converter profile --format html --out profiles.html app.trace
   trace-converter profile --kind mutex --format pprof --out mutex.pb.gz app.trace && go tool pprof -http : mutex.pb.gz
+  trace-converter profile --format otlp --kind off-cpu,cpu --endpoint http://localhost:4318 app.trace
   trace-converter profile --format folded app.trace | inferno-flamegraph > off-cpu.svg
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter profile --kind network -";
 
@@ -192,7 +196,7 @@ pub(crate) struct OtlpArguments {
     /// Where to write the lines; `-` is standard output.
     #[arg(short, long, value_name = "FILE", default_value = "-", conflicts_with = "sending")]
     pub(crate) out: PathBuf,
-    /// What goes out: traces, metrics, logs, separated by commas. A file has one of them. With logs, the program's logs
+    /// What goes out: traces, metrics, logs, profiles, separated by commas. A file has one of them. With logs, the program's logs
     /// are log records and no longer events of spans.
     #[arg(long, value_enum, value_name = "SIGNALS", value_delimiter = ',', default_value = "traces")]
     pub(crate) signals: Vec<SignalName>,
@@ -214,15 +218,21 @@ pub(crate) struct ProfileArguments {
     /// Trace files; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Which time to add up.
-    #[arg(long, value_enum, value_name = "KIND", default_value_t)]
-    pub(crate) kind: Kind,
+    /// Which time to add up; for OTLP several of them, separated by commas.
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', default_value = "off-cpu")]
+    pub(crate) kind: Vec<Kind>,
     /// How to write it.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: ProfileFormat,
     /// Where to write; `-` is standard output.
-    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    #[arg(short, long, value_name = "FILE", default_value = "-", conflicts_with = "sending")]
     pub(crate) out: PathBuf,
+    /// What the service is called in OTLP, the resource's service.name [default: $OTEL_SERVICE_NAME, or
+    /// $OTEL_RESOURCE_ATTRIBUTES, or flightrecorder].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service_name: Option<String>,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }
@@ -313,10 +323,9 @@ pub(crate) enum Format {
 }
 
 /// What a profile is of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// All time in which goroutines did not run, by what they waited for.
-    #[default]
     OffCpu,
     /// Time blocked on channels, mutexes and the like.
     Block,
@@ -364,7 +373,8 @@ pub(crate) enum ProfileFormat {
     Folded,
     /// A page with a flame graph of each kind, that of --kind first: one file that opens in any browser.
     Html,
-    /// OTLP as JSON, in one line. OTLP's profiles are in development: this is their version v1development.
+    /// OTLP: as JSON lines or, with --endpoint or --send, to a receiver. OTLP's profiles are in development: this is their
+    /// version v1development, which a receiver may not know or have to be told to take.
     Otlp,
 }
 

@@ -16,6 +16,7 @@ mod profile;
 mod read;
 mod report;
 mod sanitize;
+mod send;
 mod spans;
 mod texts;
 mod timeline;

@@ -2,24 +2,55 @@
 
 use core::fmt;
 
+#[cfg(feature = "profiles")]
+use super::pieces::Piece;
 use super::{Encoding, Signal, envelope::Envelope};
 
 /// An export request: bytes that a receiver takes as they are, with at least one record.
 ///
 /// The same spans give the same bytes, so that a batch can be kept on disk and sent again, and it can be split in two
 /// without the spans that it was made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Batch {
     signal: Signal,
     encoding: Encoding,
     bytes: Vec<u8>,
     records: usize,
+    /// What it was made of, where only that can be split.
+    #[cfg(feature = "profiles")]
+    piece: Option<Piece>,
 }
+
+/// Whether they are the same request.
+impl PartialEq for Batch {
+    fn eq(&self, other: &Self) -> bool {
+        (self.signal, self.encoding, &self.bytes) == (other.signal, other.encoding, &other.bytes)
+    }
+}
+
+impl Eq for Batch {}
 
 impl Batch {
     /// A batch of several records.
     pub(super) fn new(signal: Signal, encoding: Encoding, envelope: &Envelope<'_>, records: usize) -> Self {
-        Self { signal, encoding, bytes: envelope.write(encoding), records }
+        Self::of_bytes(signal, encoding, envelope.write(encoding), records)
+    }
+
+    fn of_bytes(signal: Signal, encoding: Encoding, bytes: Vec<u8>, records: usize) -> Self {
+        Self {
+            signal,
+            encoding,
+            bytes,
+            records,
+            #[cfg(feature = "profiles")]
+            piece: None,
+        }
+    }
+
+    /// A batch of samples of profiles.
+    #[cfg(feature = "profiles")]
+    pub(super) fn of_profiles(encoding: Encoding, bytes: Vec<u8>, records: usize, piece: Piece) -> Self {
+        Self { piece: Some(piece), ..Self::of_bytes(Signal::Profiles, encoding, bytes, records) }
     }
 
     /// A request without records, which only tells whether a receiver is there.
@@ -30,30 +61,32 @@ impl Batch {
             #[cfg(feature = "json")]
             Encoding::Json => b"{}".to_vec(),
         };
-        Self { signal, encoding, bytes, records: 0 }
+        Self::of_bytes(signal, encoding, bytes, 0)
     }
 
     /// The batch that gave these bytes, such as one read back from disk.
     ///
     /// Only the envelope is looked at, and has to be one of this crate's: a request of another writer may be good OTLP
-    /// and is refused all the same. Takes no memory beyond a few words per scope.
+    /// and is refused all the same. So is any of profiles: it could not be split. Takes no memory beyond a few words per scope.
     ///
     /// # Errors
     ///
     /// [`MalformedBatch`] where the bytes have no such envelope, or no record.
     pub fn from_bytes(signal: Signal, encoding: Encoding, bytes: Vec<u8>) -> Result<Self, MalformedBatch> {
         let records = Envelope::parse(signal, encoding, &bytes)?.count(encoding);
-        Ok(Self { signal, encoding, bytes, records })
+        Ok(Self::of_bytes(signal, encoding, bytes, records))
     }
 
     /// One request with the records of several, of one resource or of many, in their order: for a sender of many small
     /// batches. It cannot be [split](Self::split): who is told that it is too large sends the parts.
     ///
-    /// `None` where there is no batch, or where they are not of one signal and encoding.
+    /// `None` where there is no batch, or where they are not of one signal and encoding, or of profiles: these refer to the
+    /// dictionary of their request.
     #[must_use]
     pub fn join(parts: &[Self]) -> Option<Self> {
         let Self { signal, encoding, .. } = *parts.first()?;
-        if parts.iter().any(|part| (part.signal, part.encoding) != (signal, encoding)) {
+        let is_alike = parts.iter().all(|part| (part.signal, part.encoding) == (signal, encoding));
+        if !is_alike || signal == Signal::Profiles {
             return None;
         }
         let bytes = match encoding {
@@ -63,7 +96,7 @@ impl Batch {
             #[cfg(feature = "json")]
             Encoding::Json => super::json::envelope::join(parts.iter().map(|part| &*part.bytes))?,
         };
-        Some(Self { signal, encoding, bytes, records: parts.iter().map(|part| part.records).sum() })
+        Some(Self::of_bytes(signal, encoding, bytes, parts.iter().map(|part| part.records).sum()))
     }
 
     /// What kind of records it has.
@@ -90,7 +123,7 @@ impl Batch {
         self.bytes
     }
 
-    /// How many records it has: spans, log records or metrics; at least one.
+    /// How many records it has: spans, log records, metrics or samples of profiles; at least one.
     #[must_use]
     pub const fn records(&self) -> usize {
         self.records
@@ -103,6 +136,11 @@ impl Batch {
     ///
     /// The batch itself, where it has a single record.
     pub fn split(self) -> Result<[Self; 2], Self> {
+        #[cfg(feature = "profiles")]
+        if let Some(halves) = self.piece.as_ref().and_then(Piece::split) {
+            let [first, second] = halves.map(|half| half.batch(self.encoding));
+            return first.zip(second).map(<[Self; 2]>::from).ok_or(self);
+        }
         let half = self.records / 2;
         if half == 0 {
             return Err(self);

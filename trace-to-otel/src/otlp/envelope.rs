@@ -41,6 +41,8 @@ impl<'a> Envelope<'a> {
     /// Takes a request apart that [`write`](Self::write) has put together.
     pub(super) fn parse(signal: Signal, encoding: Encoding, bytes: &'a [u8]) -> Result<Self, MalformedBatch> {
         let envelope = match encoding {
+            // A dictionary comes behind, which nobody could split.
+            _ if signal == Signal::Profiles => None,
             #[cfg(feature = "protobuf")]
             Encoding::Protobuf => super::protobuf::envelope::parse(bytes),
             #[cfg(feature = "json")]

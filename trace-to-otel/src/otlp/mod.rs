@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `encoder` | groups records by scope, and cuts batches at a size |
 //! | `protobuf`, `json` | write a record's fields, straight into the batch |
-//! | `profiles` | makes a request of profiles, with the dictionary that they refer to |
+//! | `profiles`, `pieces` | make a request of profiles, with the dictionary that they refer to, or several |
 //! | `envelope` | knows what stands around the records |
 //! | `batch` | a request's bytes, which can be split in two without the spans that they were made of |
 //! | `lines` | batches as lines of a file |
@@ -20,6 +20,8 @@ mod export;
 mod json;
 #[cfg(feature = "json")]
 mod lines;
+#[cfg(feature = "profiles")]
+mod pieces;
 #[cfg(feature = "profiles")]
 mod profiles;
 #[cfg(feature = "protobuf")]
@@ -37,6 +39,8 @@ pub use export::{
 };
 #[cfg(feature = "json")]
 pub use lines::JsonLines;
+#[cfg(feature = "profiles")]
+pub use pieces::profile_batches;
 #[cfg(feature = "profiles")]
 pub use profiles::encode_profiles;
 pub use record::{Record, Signal};

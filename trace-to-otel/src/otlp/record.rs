@@ -22,6 +22,8 @@ pub enum Signal {
     Logs,
     /// Metrics.
     Metrics,
+    /// Profiles, which are in development: version `v1development`.
+    Profiles,
 }
 
 impl Signal {
@@ -32,6 +34,7 @@ impl Signal {
             Self::Traces => "traces",
             Self::Logs => "logs",
             Self::Metrics => "metrics",
+            Self::Profiles => "profiles",
         }
     }
 
@@ -42,6 +45,17 @@ impl Signal {
             Self::Traces => "/v1/traces",
             Self::Logs => "/v1/logs",
             Self::Metrics => "/v1/metrics",
+            Self::Profiles => "/v1development/profiles",
+        }
+    }
+
+    /// What each of its requests has to say besides, as a header of HTTP and as metadata of gRPC: a name in lower case, and a
+    /// value. It is there once, whatever else is sent along.
+    #[must_use]
+    pub const fn version_header(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Traces | Self::Logs | Self::Metrics => None,
+            Self::Profiles => Some(("otlp-profiles-development-version", "1")),
         }
     }
 
@@ -53,6 +67,9 @@ impl Signal {
             Self::Logs => Names { resources: "resourceLogs", scopes: "scopeLogs", records: "logRecords" },
             Self::Metrics => {
                 Names { resources: "resourceMetrics", scopes: "scopeMetrics", records: "metrics" }
+            }
+            Self::Profiles => {
+                Names { resources: "resourceProfiles", scopes: "scopeProfiles", records: "profiles" }
             }
         }
     }

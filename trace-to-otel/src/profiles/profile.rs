@@ -1,5 +1,7 @@
 //! What was collected, one profile at a time.
 
+#[cfg(any(feature = "json", feature = "protobuf"))]
+use std::ops::Range;
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use go_trace_context::{SpanId, TraceId};
@@ -247,6 +249,19 @@ impl<'p> Profile<'p> {
     #[must_use]
     pub fn nanoseconds(&self) -> u64 {
         self.samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.nanoseconds))
+    }
+
+    /// How many of its samples weigh something: the first ones.
+    #[cfg(any(feature = "json", feature = "protobuf"))]
+    pub(crate) fn heavy(&self) -> usize {
+        self.samples.partition_point(|sample| self.weight(sample) > 0)
+    }
+
+    /// The same profile with some of its samples.
+    #[cfg(any(feature = "json", feature = "protobuf"))]
+    pub(crate) fn part(&self, samples: Range<usize>) -> Self {
+        let samples = self.samples.get(samples).unwrap_or_default().to_vec();
+        Self { kind: self.kind, period: self.period, samples }
     }
 
     /// What a sample weighs: its time, or its count where there are no times.

@@ -1,7 +1,10 @@
 //! OTLP's profiles: against `opentelemetry-proto`'s types, and against the rules that its comments lay down for dictionaries.
 #![cfg(all(feature = "profiles", feature = "json", feature = "protobuf"))]
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use crate::common::{
     self,
@@ -21,7 +24,7 @@ use prost::Message;
 use serde_json::Value;
 use trace_to_otel::{
     Pipeline, PipelineOptions, Resource, Span,
-    otlp::{Encoding, encode_profiles},
+    otlp::{Encoding, encode_profiles, profile_batches},
     profiles::{Profile, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions},
 };
 
@@ -229,6 +232,39 @@ fn profiles_of_recordings_are_what_they_were() {
         samples += check(&profiles_of(&trace, 1 << 15, 0));
     }
     assert!(samples > 800, "{samples}");
+}
+
+/// What is too large for one request goes out in several, each with a dictionary of its own, and nothing is missing.
+#[test]
+fn pieces_are_requests_of_their_own() {
+    let profiles = Arc::new(profiles_of(&common::read("go1.27/http.trace"), 1 << 15, 1 << 16));
+    let resource = Resource::new().with("service.name", "shop");
+    for most in [usize::MAX, 64 << 10, 8 << 10, 1] {
+        let mut found = BTreeMap::<String, Vec<i64>>::new();
+        let batches = profile_batches(Encoding::Protobuf, &resource, &profiles, &ProfileKind::ALL, most);
+        assert_eq!(batches.len() > 1, most < usize::MAX, "{most}");
+        for batch in batches {
+            let request = ExportProfilesServiceRequest::decode(batch.bytes()).expect("a request");
+            let [resource_profiles] = &request.resource_profiles[..] else { panic!("{request:#?}") };
+            let scopes = &resource_profiles.scope_profiles;
+            let profiles: Vec<&ProtoProfile> = scopes.iter().flat_map(|scope| &scope.profiles).collect();
+            check_dictionary(request.dictionary.as_ref().expect("a dictionary"), &profiles);
+            let samples: usize = profiles.iter().map(|profile| profile.samples.len()).sum();
+            assert_eq!(samples, batch.records());
+            assert!(samples == 1 || batch.bytes().len() <= most);
+            for (scope, profile) in scopes.iter().zip(profiles) {
+                let values = profile.samples.iter().flat_map(|sample| &sample.values);
+                let name = &scope.scope.as_ref().expect("a scope").name;
+                found.entry(name.clone()).or_default().extend(values);
+            }
+        }
+        let whole = ProfileKind::ALL.map(|kind| (kind, expected_samples(&profiles.profile(kind))));
+        let whole = whole.into_iter().filter(|(_, samples)| !samples.is_empty());
+        let values = |samples: Vec<Expected>| samples.into_iter().map(|(.., value)| value).collect();
+        let whole: BTreeMap<String, Vec<i64>> =
+            whole.map(|(kind, samples)| (format!("gotrace.profile.{kind}"), values(samples))).collect();
+        assert_eq!(found, whole, "{most}");
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ use trace_to_otel::{
     otlp::{JsonLines, Record},
 };
 
-use super::{WriteError, send::Receiver};
+use super::WriteError;
+use crate::send::Receiver;
 
 pub(super) enum Channel<W: Write, T: Record> {
     Nowhere,

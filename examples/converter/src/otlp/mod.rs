@@ -1,18 +1,21 @@
-//! `otlp`: the spans, logs and metrics in OTLP, to a file or a receiver.
+//! `otlp`: the spans, logs, metrics and profiles in OTLP, to a file or a receiver.
 
 mod channel;
-mod send;
+mod profiles;
 
 use std::{
     env, fmt,
     io::{self, BufWriter, Write},
+    sync::Arc,
 };
 
 use anyhow::bail;
+use go_trace_format::Event;
 use trace_programs::SignalName;
 use trace_to_otel::{
-    LogRecord, Metric, Resource, Span, SpanSink,
-    otlp::{JsonLines, Record, RecordTooLarge},
+    LogRecord, Metric, Resource, Span, SpanSink, UnixTime,
+    otlp::{JsonLines, Record, RecordTooLarge, Signal},
+    profiles::{ProfileKind, ProfilesCollector},
 };
 
 use crate::{
@@ -22,10 +25,11 @@ use crate::{
     order::{self, NamedFile},
     output::{self, Destination},
     read::Traces,
+    send::{Receiver, SendError, Sender},
 };
 
 use channel::Channel;
-use send::{Receiver, SendError};
+pub(crate) use profiles::ProfilesOutlet;
 
 pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
     let resource = resource(arguments)?;
@@ -47,6 +51,7 @@ pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
         SignalName::Traces => records.spans = Channel::Lines(JsonLines::new(writer, own)),
         SignalName::Metrics => records.metrics = Channel::Lines(JsonLines::new(writer, own)),
         SignalName::Logs => records.logs = Channel::Lines(JsonLines::new(writer, own)),
+        SignalName::Profiles => records.profiles = ProfilesOutlet::Lines(writer),
     }
     convert(arguments, &mut records)?;
     drop(records);
@@ -65,12 +70,16 @@ fn send_all(arguments: &OtlpArguments, resource: Resource) -> anyhow::Result<()>
     if is_wanted(SignalName::Logs) {
         records.logs = receiver(arguments)?;
     }
+    if is_wanted(SignalName::Profiles) {
+        records.profiles = ProfilesOutlet::Receiver(Sender::connect(&arguments.sending, Signal::Profiles)?);
+    }
     let outcome = convert(arguments, &mut records);
     // What went out before a failure is told before the failure.
-    let refused = records.spans.report() + records.metrics.report() + records.logs.report();
+    let refused =
+        [records.spans.report(), records.metrics.report(), records.logs.report(), records.profiles.report()];
     outcome?;
-    match refused {
-        0 => Ok(()),
+    match refused.iter().sum() {
+        0_u64 => Ok(()),
         count => bail!("the receiver refused {count} records"),
     }
 }
@@ -103,11 +112,21 @@ struct Records<W: Write> {
     spans: Channel<W, Span>,
     logs: Channel<W, LogRecord>,
     metrics: Channel<W, Metric>,
+    profiles: ProfilesOutlet<W>,
+    /// Of the process under way, if its profiles are wanted: what it is, and what its events add up to.
+    profiled: Option<(Resource, ProfilesCollector)>,
 }
 
 impl<W: Write> Records<W> {
     fn new(resource: Resource) -> Self {
-        Self { resource, spans: Channel::Nowhere, logs: Channel::Nowhere, metrics: Channel::Nowhere }
+        Self {
+            resource,
+            spans: Channel::Nowhere,
+            logs: Channel::Nowhere,
+            metrics: Channel::Nowhere,
+            profiles: ProfilesOutlet::Nowhere,
+            profiled: None,
+        }
     }
 }
 
@@ -136,7 +155,10 @@ impl<W: Write> Output for Records<W> {
         }
         self.spans.set_resource(&resource)?;
         self.logs.set_resource(&resource)?;
-        self.metrics.set_resource(&resource)
+        self.metrics.set_resource(&resource)?;
+        let is_wanted = self.profiles.is_somewhere();
+        self.profiled = is_wanted.then(|| (resource, source.collector()));
+        Ok(())
     }
 
     fn log(&mut self, log: &LogRecord) -> Result<(), WriteError> {
@@ -147,10 +169,19 @@ impl<W: Write> Output for Records<W> {
         self.metrics.take(metric)
     }
 
+    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> Result<(), WriteError> {
+        if let Some((_, collector)) = &mut self.profiled {
+            collector.event(event);
+        }
+        Ok(())
+    }
+
     fn end(&mut self) -> Result<(), WriteError> {
         self.spans.flush()?;
         self.logs.flush()?;
-        self.metrics.flush()
+        self.metrics.flush()?;
+        let Some((resource, collector)) = self.profiled.take() else { return Ok(()) };
+        self.profiles.take(&resource, &Arc::new(collector.finish()), &ProfileKind::ALL)
     }
 }
 

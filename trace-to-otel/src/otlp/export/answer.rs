@@ -11,7 +11,7 @@ use super::{config::Config, error::one_line};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// How many of its spans, data points or log records the receiver threw away for good. OTLP: "Partial Success".
+    /// How many of its spans, data points, log records or profiles the receiver threw away for good. OTLP: "Partial Success".
     pub rejected: u64,
     /// Why, or what the receiver warns of although it took all; on one line, often empty.
     pub message: String,
@@ -27,14 +27,14 @@ impl Accepted {
     }
 }
 
-/// `Export{Trace,Metrics,Logs}ServiceResponse`: they differ in names only.
+/// `Export{Trace,Metrics,Logs,Profiles}ServiceResponse`: they differ in names only.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ExportResponse {
     #[prost(message, optional, tag = "1")]
     partial_success: Option<PartialSuccess>,
 }
 
-/// `Export{Trace,Metrics,Logs}PartialSuccess`.
+/// `Export{Trace,Metrics,Logs,Profiles}PartialSuccess`.
 #[derive(Clone, PartialEq, Message)]
 struct PartialSuccess {
     #[prost(int64, tag = "1")]
@@ -218,9 +218,11 @@ pub(super) mod json {
             rename = "rejectedSpans",
             alias = "rejectedDataPoints",
             alias = "rejectedLogRecords",
+            alias = "rejectedProfiles",
             alias = "rejected_spans",
             alias = "rejected_data_points",
-            alias = "rejected_log_records"
+            alias = "rejected_log_records",
+            alias = "rejected_profiles"
         )]
         rejected: Option<Integer>,
         #[serde(rename = "errorMessage", alias = "error_message")]

@@ -58,7 +58,7 @@ impl GrpcSender {
             channel: Mutex::new(Channel::new(connector.clone())),
             connector,
             endpoint: config.endpoint.clone(),
-            metadata: MetadataMap::from_headers(config.headers.map().clone()),
+            metadata: MetadataMap::from_headers(config.all_headers()),
             compression: match config.compression {
                 Compression::None => None,
                 Compression::Gzip => Some(CompressionEncoding::Gzip),
@@ -99,6 +99,7 @@ const fn method(signal: Signal) -> &'static str {
         Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
         Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
         Signal::Logs => "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+        Signal::Profiles => "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export",
     }
 }
 

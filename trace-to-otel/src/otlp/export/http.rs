@@ -42,7 +42,7 @@ impl HttpSender {
         if let Some(encoding) = config.compression.content_encoding() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
-        headers.extend(config.headers.map().clone());
+        headers.extend(config.all_headers());
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector(config, HttpVersion::Http1)?);

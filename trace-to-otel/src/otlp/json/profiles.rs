@@ -7,13 +7,13 @@ use super::{
         profiles::{
             Dictionary, EncodedProfile, EncodedSample, Function, KeyValue, Link, Location, Request, ValueType,
         },
-        record::Names,
+        record::{Names, Signal},
     },
     common::{around_records, around_scopes},
 };
 use crate::resource::Resource;
 
-const NAMES: Names = Names { resources: "resourceProfiles", scopes: "scopeProfiles", records: "profiles" };
+const NAMES: Names = Signal::Profiles.names();
 
 /// `ExportProfilesServiceRequest`.
 pub(in super::super) fn profiles_request(resource: &Resource, request: &Request<'_>) -> Vec<u8> {

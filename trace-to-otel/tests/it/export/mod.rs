@@ -7,6 +7,8 @@ mod grpc;
 mod grpc_receiver;
 mod http;
 mod http_receiver;
+#[cfg(feature = "profiles")]
+mod profiles;
 mod retry;
 #[cfg(feature = "sdk")]
 mod sdk;

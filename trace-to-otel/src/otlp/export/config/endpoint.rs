@@ -115,7 +115,7 @@ impl EndpointSetting {
 fn below(base: Option<&PathAndQuery>, signal: Signal) -> Result<PathAndQuery, ConfigError> {
     let path = base.map_or("", PathAndQuery::path).trim_end_matches('/');
     let query = base.and_then(PathAndQuery::query).map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{path}/v1/{}{query}", signal.name())
+    format!("{path}{}{query}", signal.path())
         .parse()
         .map_err(|wrong| ConfigError::new("endpoint", format!("its path is no path of a URL ({wrong})")))
 }

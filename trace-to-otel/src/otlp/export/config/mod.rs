@@ -8,6 +8,8 @@ mod headers;
 use core::{fmt, str::FromStr, time::Duration};
 use std::path::PathBuf;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
+
 use self::endpoint::EndpointSetting;
 pub use self::{endpoint::Endpoint, error::ConfigError, headers::Headers};
 use crate::otlp::{Encoding, Signal};
@@ -313,6 +315,15 @@ pub struct Config {
 impl Config {
     /// How long exporting one request may take where nobody says.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// The headers, and what its signal wants to be there.
+    pub(super) fn all_headers(&self) -> HeaderMap {
+        let mut headers = self.headers.map().clone();
+        if let Some((name, value)) = self.signal.version_header() {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
 
     /// What the environment says of `signal`, see [`Settings::from_environment`].
     ///

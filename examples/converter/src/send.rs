@@ -5,19 +5,23 @@ use std::{env, fmt, mem};
 use trace_to_otel::{
     Resource,
     otlp::{
-        Batch, BlockingExporter, Encoder, ExportError, ExportErrorKind, Exporter, Headers, Record, Settings,
-        Signal,
+        Batch, BlockingExporter, Encoder, Encoding, ExportError, ExportErrorKind, Exporter, Headers, Record,
+        Settings, Signal,
     },
 };
 
-use super::WriteError;
-use crate::{cli::Sending, report};
+use crate::{cli::Sending, otlp::WriteError, report};
+
+/// A receiver of one signal.
+pub(crate) struct Sender {
+    exporter: BlockingExporter,
+    tally: Tally,
+}
 
 /// A receiver of the records of one signal.
-pub(super) struct Receiver<T: Record> {
-    exporter: BlockingExporter,
+pub(crate) struct Receiver<T: Record> {
+    sender: Sender,
     encoder: Encoder<T>,
-    tally: Tally,
 }
 
 /// What became of the records.
@@ -29,36 +33,46 @@ struct Tally {
 }
 
 impl<T: Record> Receiver<T> {
-    pub(super) fn connect(sending: &Sending) -> anyhow::Result<Self> {
-        let environment = Settings::from_environment(T::SIGNAL, |name| env::var(name).ok())?;
-        let config = settings(sending)?.or(environment).resolve(T::SIGNAL)?;
-        let encoder = Encoder::new(config.protocol.encoding(), &Resource::new());
-        let exporter = BlockingExporter::new(Exporter::new(config)?)?;
-        Ok(Self { exporter, encoder, tally: Tally::default() })
+    pub(crate) fn connect(sending: &Sending) -> anyhow::Result<Self> {
+        let sender = Sender::connect(sending, T::SIGNAL)?;
+        let encoder = Encoder::new(sender.encoding(), &Resource::new());
+        Ok(Self { sender, encoder })
     }
 
-    pub(super) fn set_resource(&mut self, resource: &Resource) -> Result<(), WriteError> {
+    pub(crate) fn set_resource(&mut self, resource: &Resource) -> Result<(), WriteError> {
         self.flush()?;
         self.encoder = Encoder::new(self.encoder.encoding(), resource);
         Ok(())
     }
 
-    pub(super) fn take(&mut self, record: &T) -> Result<(), WriteError> {
-        match self.encoder.add(record)? {
-            Some(batch) => self.send(batch),
-            None => Ok(()),
-        }
+    pub(crate) fn take(&mut self, record: &T) -> Result<(), WriteError> {
+        let full = self.encoder.add(record)?;
+        Ok(full.map_or(Ok(()), |batch| self.sender.send(batch))?)
     }
 
-    pub(super) fn flush(&mut self) -> Result<(), WriteError> {
-        match self.encoder.finish() {
-            Some(batch) => self.send(batch),
-            None => Ok(()),
-        }
+    pub(crate) fn flush(&mut self) -> Result<(), WriteError> {
+        Ok(self.encoder.finish().map_or(Ok(()), |batch| self.sender.send(batch))?)
+    }
+
+    pub(crate) fn report(&self) -> u64 {
+        self.sender.report()
+    }
+}
+
+impl Sender {
+    pub(crate) fn connect(sending: &Sending, signal: Signal) -> anyhow::Result<Self> {
+        let environment = Settings::from_environment(signal, |name| env::var(name).ok())?;
+        let config = settings(sending)?.or(environment).resolve(signal)?;
+        Ok(Self { exporter: BlockingExporter::new(Exporter::new(config)?)?, tally: Tally::default() })
+    }
+
+    /// How its batches are written.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.exporter.exporter().config().protocol.encoding()
     }
 
     /// Sends a batch. What the receiver refuses for good is counted; any other failure is one.
-    fn send(&mut self, batch: Batch) -> Result<(), WriteError> {
+    pub(crate) fn send(&mut self, batch: Batch) -> Result<(), SendError> {
         let mut delivered = batch.records() as u64;
         let delivery = self.exporter.export_splitting(batch).map_err(SendError)?;
         let mut failure = None;
@@ -81,18 +95,20 @@ impl<T: Record> Receiver<T> {
                 report::warning(&self.name(), accepted.message);
             }
         }
-        failure.map_or(Ok(()), |error| Err(SendError(error).into()))
+        failure.map_or(Ok(()), |error| Err(SendError(error)))
     }
 
     fn name(&self) -> String {
         self.exporter.exporter().config().endpoint.to_string()
     }
 
-    pub(super) fn report(&self) -> u64 {
+    /// Tells how many records have arrived; gives how many were refused.
+    pub(crate) fn report(&self) -> u64 {
         let Tally { accepted, refused, is_unacknowledged } = self.tally;
-        let records = match T::SIGNAL {
+        let records = match self.exporter.exporter().config().signal {
             Signal::Traces => "spans",
             Signal::Logs => "log records",
+            Signal::Profiles => "samples of profiles",
             _ => "metrics",
         };
         anstream::eprintln!("{}: accepted {accepted} {records}", self.name());
@@ -110,7 +126,7 @@ impl<T: Record> Receiver<T> {
 }
 
 impl Sending {
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.send || self.receiver.endpoint.is_some()
     }
 }
