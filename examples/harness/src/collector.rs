@@ -1,4 +1,5 @@
-//! The OpenTelemetry Collector: OTLP receivers for HTTP and gRPC, and a file for each signal.
+//! The OpenTelemetry Collector: OTLP receivers for HTTP and gRPC, and a file for each signal. Profiles are in development, and stand
+//! behind a gate, which is opened.
 
 use std::{
     fs,
@@ -50,7 +51,7 @@ impl Place {
         self.http.address()
     }
 
-    /// The file that a signal's requests are written to: `traces`, `metrics` or `logs`. A moment may pass between an answer
+    /// The file that a signal's requests are written to: `traces`, `metrics`, `logs` or `profiles`. A moment may pass between an answer
     /// and a line; none is missing once the Collector has been [stopped](Collector::stop).
     #[must_use]
     pub fn file(&self, signal: &str) -> PathBuf {
@@ -60,7 +61,7 @@ impl Place {
 
 /// A running Collector. It is killed when this is dropped.
 ///
-/// It adds what it takes to `traces.jsonl`, `metrics.jsonl` and `logs.jsonl` in its folder: one request per line, in
+/// It adds what it takes to `traces.jsonl`, `metrics.jsonl`, `logs.jsonl` and `profiles.jsonl` in its folder: one request per line, in
 /// OTLP's JSON.
 #[derive(Debug)]
 pub struct Collector {
@@ -88,7 +89,7 @@ impl Collector {
         let configuration = place.directory.join("collector.yaml");
         fs::write(&configuration, configure(&place)).with_context(|| configuration.display().to_string())?;
         let mut command = Command::new(program);
-        command.arg("--config").arg(&configuration);
+        command.arg("--config").arg(&configuration).arg("--feature-gates=+service.profilesSupport");
         let mut process = Process::start("collector", command, place.directory.join("collector.log"))?;
         process.wait_until(|| is_healthy(place.health.address()), LIMIT)?;
         Ok(Self { process, place })
@@ -132,7 +133,7 @@ impl Collector {
 fn configure(place: &Place) -> String {
     let mut exporters = String::new();
     let mut pipelines = String::new();
-    for signal in ["traces", "metrics", "logs"] {
+    for signal in ["traces", "metrics", "logs", "profiles"] {
         let file = place.file(signal);
         exporters += &format!(
             "  file/{signal}: {{path: {:?}, append: true, flush_interval: 100ms}}\n",

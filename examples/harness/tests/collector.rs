@@ -6,6 +6,7 @@ use std::{
     fmt::Debug,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -32,8 +33,9 @@ use trace_to_otel::{
     Temporality, UnixTime,
     otlp::{
         Batch, BlockingExporter, Compression, Encoder, Encoding, ExportErrorKind, Exporter, Protocol, Record,
-        RetryOptions, Settings, Signal,
+        RetryOptions, Settings, Signal, profile_batches,
     },
+    profiles::{ProfileKind, Profiles, ProfilesCollector},
 };
 
 /// Where the Collector is not built yet, this would take minutes and the Go module proxy: `.ci/collector` asks for it.
@@ -97,6 +99,71 @@ fn log_records_and_metrics_arrive() {
     collector.stop().unwrap();
     assert_requests::<ExportLogsServiceRequest>(&log_file, &batch_of(Encoding::Protobuf, &logs));
     assert_requests::<ExportMetricsServiceRequest>(&metric_file, &batch_of(Encoding::Protobuf, &metrics));
+}
+
+/// Profiles, by each protocol, whole and in pieces: as they were sent, dictionaries and all.
+#[test]
+fn profiles_arrive() {
+    let Some((collector, _directory)) = start() else { return };
+    let profiles = Arc::new(profiles_of("go1.27/http.trace"));
+    let resource = Resource::new().with("service.name", "shop");
+    let batches = |encoding, most| profile_batches(encoding, &resource, &profiles, &ProfileKind::ALL, most);
+    let mut sent = Vec::new();
+    for protocol in PROTOCOLS {
+        let exporter = sender(Signal::Profiles, settings(&collector, protocol, Compression::Gzip));
+        for most in [usize::MAX, 8 << 10] {
+            for batch in batches(protocol.encoding(), most) {
+                let accepted = exporter.export(&batch).unwrap();
+                assert_eq!((accepted.rejected, accepted.is_acknowledged), (0, true));
+            }
+            sent.extend(batches(Encoding::Json, most).iter().map(|batch| json(batch.bytes())));
+        }
+    }
+    assert!(sent.len() > 2 * PROTOCOLS.len(), "{}", sent.len());
+    let file = collector.file("profiles");
+    collector.stop().unwrap();
+    let arrived = fs::read_to_string(file).unwrap();
+    let arrived: Vec<_> = arrived.lines().map(|line| json(line.as_bytes())).collect();
+    assert_eq!(arrived.len(), sent.len());
+    for (arrived, sent) in arrived.iter().zip(&sent) {
+        assert_eq!(arrived, sent);
+    }
+}
+
+fn profiles_of(recording: &str) -> Profiles {
+    let bytes = fs::read(testdata().join(recording)).unwrap();
+    let mut reader = Reader::from_slice(&bytes).unwrap();
+    let mut collector = ProfilesCollector::default();
+    while let Some(event) = reader.next_event().unwrap() {
+        collector.event(&event);
+    }
+    collector.finish()
+}
+
+/// JSON without what has its default value, and with all numbers as texts: OTLP's JSON leaves both open.
+fn json(text: &[u8]) -> serde_json::Value {
+    fn normal(value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value as V;
+        match value {
+            V::Object(members) => {
+                let members = members.into_iter().map(|(name, value)| (name, normal(value)));
+                let is_default = |value: &V| match value {
+                    V::String(text) => text.is_empty() || text == "0",
+                    V::Array(items) => items.is_empty(),
+                    other => other.is_null(),
+                };
+                V::Object(members.filter(|(_, value)| !is_default(value)).collect())
+            }
+            V::Array(items) => V::Array(items.into_iter().map(normal).collect()),
+            V::Number(number) => V::String(number.to_string()),
+            other => other,
+        }
+    }
+    normal(serde_json::from_slice(text).unwrap())
+}
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
 }
 
 fn batch_of<T: Record>(encoding: Encoding, records: &[T]) -> Batch {
@@ -201,7 +268,7 @@ fn made_spans(count: u64, name_length: usize) -> Vec<Span> {
 
 /// The spans of every recording in `testdata`.
 fn recorded_spans() -> Vec<Span> {
-    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let testdata = testdata();
     let mut recordings = Vec::new();
     find_recordings(&testdata, &mut recordings);
     assert!(!recordings.is_empty(), "{} holds no recording", testdata.display());
