@@ -86,7 +86,7 @@ pub(crate) struct Settings {
     pub(crate) stdin: bool,
     #[command(flatten)]
     pub(crate) receiver: ReceiverArguments,
-    /// What is delivered: traces, logs, metrics, separated by commas; traces unless something else is said.
+    /// What is delivered: traces, logs, metrics, profiles, separated by commas; traces unless something else is said.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "SIGNALS")]
     pub(crate) signals: Vec<SignalName>,
     /// The service.name of all traces.

@@ -198,6 +198,7 @@ pub(crate) struct Courier {
     traces: Exporter,
     logs: Exporter,
     metrics: Exporter,
+    profiles: Exporter,
     backoff: RetryOptions,
     slow_retry: Duration,
     advice: Advice,
@@ -227,6 +228,7 @@ impl Courier {
             traces: exporter(config.traces.clone())?,
             logs: exporter(config.logs.clone())?,
             metrics: exporter(config.metrics.clone())?,
+            profiles: exporter(config.profiles.clone())?,
             backoff: config.file.otlp.retry(),
             slow_retry: config.file.otlp.slow_retry,
             advice: config.advice.clone(),
@@ -337,6 +339,7 @@ impl Courier {
         match batch.signal() {
             Signal::Logs => &self.logs,
             Signal::Metrics => &self.metrics,
+            Signal::Profiles => &self.profiles,
             _ => &self.traces,
         }
     }

@@ -53,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) logs: ReceiverConfig,
     /// Where metrics go.
     pub(crate) metrics: ReceiverConfig,
+    /// Where profiles go.
+    pub(crate) profiles: ReceiverConfig,
     /// Where to put right what the receiver does not like.
     pub(crate) advice: Advice,
     /// A hash of what is in each file that settings name, where it can be read: with another token these are other settings.
@@ -220,8 +222,8 @@ impl Config {
         file.watch.iter_mut().for_each(|watch| watch.make_absolute(&here));
         file.validate()?;
         let receiver = |signal| file.otlp.receiver(signal, flags, environment);
-        let [traces, logs, metrics] =
-            [receiver(Signal::Traces)?, receiver(Signal::Logs)?, receiver(Signal::Metrics)?];
+        let [traces, logs] = [receiver(Signal::Traces)?, receiver(Signal::Logs)?];
+        let [metrics, profiles] = [receiver(Signal::Metrics)?, receiver(Signal::Profiles)?];
         let client = traces.client.iter().flat_map(|client| [&client.certificate, &client.key]);
         let named = traces.certificate.iter().chain(client);
         let named = named.chain(file.push.iter().filter_map(|push| push.token_file.as_ref()));
@@ -233,6 +235,7 @@ impl Config {
             traces,
             logs,
             metrics,
+            profiles,
             stdin: flags.stdin,
             service_name: flags.service_name.clone(),
             of_environment: Resource::empty().with_environment(environment)?.attributes().to_vec(),

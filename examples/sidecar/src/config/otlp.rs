@@ -80,7 +80,7 @@ impl Otlp {
     pub(crate) fn validate(&self) -> Result<()> {
         anyhow::ensure!(
             !self.signals.is_empty(),
-            "[otlp] signals: name at least one of \"traces\", \"logs\", \"metrics\""
+            "[otlp] signals: name at least one of \"traces\", \"logs\", \"metrics\", \"profiles\""
         );
         anyhow::ensure!(self.concurrency > 0, "[otlp] concurrency: at least 1 request has to be under way");
         let most = Encoder::<trace_to_otel::Span>::LARGEST_MAX_BYTES;

@@ -140,6 +140,8 @@ struct Metrics {
     spans: Family<Kind, Counter>,
     log_records: Family<Service, Counter>,
     metric_records: Family<Service, Counter>,
+    profile_samples: Family<Service, Counter>,
+    unexplained: Family<Service, Counter<f64, AtomicU64>>,
     refused: Counter,
     dropped: Family<Reason, Counter>,
     lost_bytes: Family<Service, Counter>,
@@ -190,6 +192,8 @@ impl Default for Metrics {
             spans: Family::default(),
             log_records: Family::default(),
             metric_records: Family::default(),
+            profile_samples: Family::default(),
+            unexplained: Family::default(),
             refused: Counter::default(),
             dropped: Family::default(),
             lost_bytes: Family::default(),
@@ -228,6 +232,14 @@ impl Metrics {
         registry.register("spans", "Spans delivered", self.spans.clone());
         registry.register("log_records", "Log records delivered", self.log_records.clone());
         registry.register("metric_records", "Metrics delivered", self.metric_records.clone());
+        let samples = self.profile_samples.clone();
+        registry.register("profile_samples", "Samples of profiles delivered", samples);
+        registry.register_with_unit(
+            "unexplained_off_cpu",
+            "Time off the CPU in profiles whose reason stands in an earlier file",
+            Unit::Seconds,
+            self.unexplained.clone(),
+        );
         registry.register(
             "refused_records",
             "Records put aside because the receiver does not want them",
@@ -313,6 +325,9 @@ pub(crate) struct Tally {
     pub(crate) spans: BTreeMap<Scope, u64>,
     pub(crate) log_records: u64,
     pub(crate) metrics: u64,
+    pub(crate) profile_samples: u64,
+    /// Time off the CPU of which the file does not tell why, as it began before, in nanoseconds.
+    pub(crate) unexplained: u64,
     /// Records that the receiver does not want.
     pub(crate) refused: u64,
     pub(crate) dropped: BTreeMap<&'static str, u64>,
@@ -351,6 +366,8 @@ impl Telemetry {
         metrics.repeated_generations.get_or_create(&service).inc_by(tally.repeated_generations);
         metrics.log_records.get_or_create(&service).inc_by(tally.log_records);
         metrics.metric_records.get_or_create(&service).inc_by(tally.metrics);
+        metrics.profile_samples.get_or_create(&service).inc_by(tally.profile_samples);
+        metrics.unexplained.get_or_create(&service).inc_by(tally.unexplained as f64 / 1e9);
         metrics.refused.inc_by(tally.refused);
         metrics.lost_bytes.get_or_create(&service).inc_by(tally.lost_bytes);
         metrics.clock_steps.get_or_create(&service).inc_by(tally.clock_steps);
@@ -382,6 +399,7 @@ impl Telemetry {
                 metrics.spans.remove(&Kind { service: service.clone(), kind });
             }
             let service = Service { service };
+            metrics.unexplained.remove(&service);
             for family in [
                 &metrics.files,
                 &metrics.bytes,
@@ -389,6 +407,7 @@ impl Telemetry {
                 &metrics.repeated_generations,
                 &metrics.log_records,
                 &metrics.metric_records,
+                &metrics.profile_samples,
                 &metrics.lost_bytes,
                 &metrics.clock_steps,
             ] {

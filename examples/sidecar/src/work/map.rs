@@ -6,7 +6,10 @@ use go_trace_format::{
     Content, Continuity, Decompressed, Error, Event, Losses, Reader, ReaderOptions, TraceFrames,
 };
 use trace_programs::SignalName;
-use trace_to_otel::{AllSignals, Pipeline, PipelineOptions, PipelineState, Resource, UnixTime, Value};
+use trace_to_otel::{
+    AllSignals, Pipeline, PipelineOptions, PipelineState, Resource, UnixTime, Value,
+    profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions},
+};
 use twox_hash::XxHash3_128;
 
 use super::{
@@ -135,6 +138,9 @@ struct Live<'a> {
     id: ProcessId,
     record: ProcessRecord,
     pipeline: Pipeline<AllSignals<Outbox<'a>>>,
+    /// Adds up what goroutines do, where somebody wants to know. What is under way when a file ends, the next one's begins
+    /// anew: of what a goroutine waits for then, only the file tells in which that began.
+    profiles: Option<ProfilesCollector>,
 }
 
 impl<'a> Job<'a> {
@@ -216,6 +222,9 @@ impl<'a> Job<'a> {
             }
             if let Some(live) = &mut self.live {
                 live.pipeline.event(&event)?;
+                if let Some(profiles) = &mut live.profiles {
+                    profiles.event(&event);
+                }
             }
         }
         self.may_be_cut = !reader.version().has_end_of_generation() || !reader.losses().is_empty();
@@ -283,18 +292,23 @@ impl<'a> Job<'a> {
         let passage = self.passage.take();
         let mut passage = passage.unwrap_or_else(|| office.passage(self.name, self.arrival.version));
         passage.take_up(begun.fingerprint(&record, admitted, self.arrival.is_whole));
+        let profiles = begun.profiles();
         let pipeline = begun.open(Hand::Send(office, passage), &record.state);
         (record.last, record.threads) = (admitted.key, admitted.threads.clone());
         self.account.note_process(admitted, id);
-        self.live = Some(Live { id, record, pipeline });
+        self.live = Some(Live { id, record, pipeline, profiles });
         Ok(())
     }
 
     /// Nothing more comes of the process for now. What is open in it stays so.
     fn end_process(&mut self) -> Result<(), Trouble> {
-        let Some(Live { id, mut record, mut pipeline }) = self.live.take() else { return Ok(()) };
+        let Some(Live { id, mut record, mut pipeline, profiles }) = self.live.take() else { return Ok(()) };
         record.state = pipeline.save()?;
         pipeline.sink_mut().0.finish()?;
+        if let Some(profiles) = profiles.map(ProfilesCollector::finish) {
+            self.tally.unexplained += unexplained(&profiles);
+            pipeline.sink_mut().0.take_profiles(profiles)?;
+        }
         count(&mut self.tally, &pipeline);
         if let Hand::Send(office, passage) = pipeline.into_sink().0.into_hand() {
             (self.office, self.passage) = (Some(office), Some(passage));
@@ -419,6 +433,7 @@ impl Begun {
             spans: wants(SignalName::Traces).then(|| config.traces.protocol.encoding()),
             logs: (mapping.logs() == Logs::Records).then(|| config.logs.protocol.encoding()),
             metrics: wants(SignalName::Metrics).then(|| config.metrics.protocol.encoding()),
+            profiles: wants(SignalName::Profiles).then(|| config.profiles.protocol.encoding()),
             max_bytes: config.file.otlp.max_batch_bytes,
         };
         Self { service, resource, mapping, making, base_time }
@@ -433,6 +448,12 @@ impl Begun {
         );
         let PipelineState { mapper, volume, metrics, .. } = &record.state;
         XxHash3_128::oneshot(&[facts.as_bytes(), mapper, volume, metrics].concat())
+    }
+
+    fn profiles(&self) -> Option<ProfilesCollector> {
+        let mut options = ProfilesOptions::default();
+        options.base_time = self.base_time;
+        self.making.profiles.is_some().then(|| ProfilesCollector::new(options))
     }
 
     fn open<'o>(self, hand: Hand<'o>, state: &PipelineState) -> Pipeline<AllSignals<Outbox<'o>>> {
@@ -450,6 +471,12 @@ impl Begun {
         }
         pipeline
     }
+}
+
+/// How long goroutines waited for what nothing tells of, in nanoseconds.
+fn unexplained(profiles: &Profiles) -> u64 {
+    let off_cpu = profiles.profile(ProfileKind::OffCpu);
+    off_cpu.samples().iter().filter(|sample| sample.reason.is_none()).map(|sample| sample.nanoseconds).sum()
 }
 
 /// What has become of spans.
@@ -482,7 +509,7 @@ mod tests {
 
     #[test]
     fn what_is_dropped_of_each_process_adds_up() {
-        let making = Making { spans: None, logs: None, metrics: None, max_bytes: 1024 };
+        let making = Making { spans: None, logs: None, metrics: None, profiles: None, max_bytes: 1024 };
         let mut tally = Tally::default();
         for too_large in [3, 0, 4] {
             let mut outbox = Outbox::new(Hand::Keep(Vec::new()), making, &Resource::empty());

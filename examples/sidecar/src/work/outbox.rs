@@ -1,10 +1,11 @@
 //! From spans to batches.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use trace_to_otel::{
     LogRecord, LogSink, Metric, MetricSink, Resource, Scope, Span, SpanSink,
-    otlp::{Batch, Encoder, Encoding, Record, RecordTooLarge},
+    otlp::{Batch, Encoder, Encoding, Record, RecordTooLarge, profile_batches},
+    profiles::{ProfileKind, Profiles},
 };
 
 use super::office::{Office, Passage};
@@ -27,6 +28,7 @@ pub(crate) struct Counts {
     spans: BTreeMap<Scope, u64>,
     logs: u64,
     metrics: u64,
+    profile_samples: u64,
 }
 
 impl Counts {
@@ -34,7 +36,7 @@ impl Counts {
     pub(crate) fn add_to(mut self, tally: &mut Tally, done: Done) {
         let mut refused = done.refused;
         tally.refused += refused;
-        for count in [&mut self.logs, &mut self.metrics] {
+        for count in [&mut self.logs, &mut self.metrics, &mut self.profile_samples] {
             let taken = refused.min(*count);
             (*count, refused) = (*count - taken, refused - taken);
         }
@@ -46,6 +48,7 @@ impl Counts {
         }
         tally.log_records += self.logs;
         tally.metrics += self.metrics;
+        tally.profile_samples += self.profile_samples;
     }
 }
 
@@ -63,6 +66,9 @@ pub(crate) struct Outbox<'o> {
     spans: Option<Encoder<Span>>,
     logs: Option<Encoder<LogRecord>>,
     metrics: Option<Encoder<Metric>>,
+    profiles: Option<Encoding>,
+    max_bytes: usize,
+    resource: Resource,
     /// What is in the batches of spans under way.
     span_counts: BTreeMap<Scope, u64>,
     pub(crate) too_large: u64,
@@ -74,6 +80,7 @@ pub(crate) struct Making {
     pub(crate) spans: Option<Encoding>,
     pub(crate) logs: Option<Encoding>,
     pub(crate) metrics: Option<Encoding>,
+    pub(crate) profiles: Option<Encoding>,
     pub(crate) max_bytes: usize,
 }
 
@@ -84,6 +91,9 @@ impl<'o> Outbox<'o> {
             spans: encoder(making.spans, making.max_bytes, resource),
             logs: encoder(making.logs, making.max_bytes, resource),
             metrics: encoder(making.metrics, making.max_bytes, resource),
+            profiles: making.profiles,
+            max_bytes: making.max_bytes,
+            resource: resource.clone(),
             span_counts: BTreeMap::new(),
             too_large: 0,
         }
@@ -129,6 +139,17 @@ impl<'o> Outbox<'o> {
         let batch = self.metrics.as_mut().and_then(Encoder::finish);
         let metrics = batch.as_ref().map_or(0, Batch::records) as u64;
         self.hand_on(batch, Counts { metrics, ..Counts::default() })
+    }
+
+    /// Hands profiles on, all that there are.
+    pub(crate) fn take_profiles(&mut self, profiles: Profiles) -> Result<(), Stopped> {
+        let Some(encoding) = self.profiles else { return Ok(()) };
+        let profiles = Arc::new(profiles);
+        let batches = profile_batches(encoding, &self.resource, &profiles, &ProfileKind::ALL, self.max_bytes);
+        batches.into_iter().try_for_each(|batch| {
+            let profile_samples = batch.records() as u64;
+            self.hand_on(Some(batch), Counts { profile_samples, ..Counts::default() })
+        })
     }
 
     /// Where they went, which may go on with other records.

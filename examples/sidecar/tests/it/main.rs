@@ -17,6 +17,7 @@ mod large;
 #[cfg(feature = "manual")]
 mod manual;
 mod once;
+mod profiles;
 mod pull;
 mod push;
 mod settings;

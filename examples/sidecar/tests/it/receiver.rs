@@ -16,10 +16,12 @@ use opentelemetry_proto::tonic::{
     collector::{
         logs::v1::ExportLogsServiceRequest,
         metrics::v1::ExportMetricsServiceRequest,
+        profiles::v1development::ExportProfilesServiceRequest,
         trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
     },
     common::v1::any_value::Value,
     metrics::v1::Metric,
+    profiles::v1development::Profile,
     resource::v1::Resource,
     trace::v1::Span,
 };
@@ -89,6 +91,24 @@ impl Request {
         let request = ExportMetricsServiceRequest::decode(&*self.body).expect("a request of OTLP");
         let scopes = request.resource_metrics.into_iter().flat_map(|resource| resource.scope_metrics);
         scopes.flat_map(|scope| scope.metrics).collect()
+    }
+
+    /// The profiles of a service that it carries, each with the name of its scope.
+    pub(crate) fn profiles(&self, service: &str) -> Vec<(String, Profile)> {
+        if !self.head.path.ends_with("/v1development/profiles") {
+            return Vec::new();
+        }
+        let request = ExportProfilesServiceRequest::decode(&*self.body).expect("a request of OTLP");
+        let of_service = request.resource_profiles.into_iter().filter(|profiles| {
+            attributes(profiles.resource.as_ref()).get("service.name").is_some_and(|name| name == service)
+        });
+        let scopes = of_service.flat_map(|profiles| profiles.scope_profiles);
+        scopes
+            .flat_map(|scope| {
+                let name = scope.scope.map_or_else(String::new, |scope| scope.name);
+                scope.profiles.into_iter().map(move |profile| (name.clone(), profile))
+            })
+            .collect()
     }
 
     /// How many log records it carries.
