@@ -60,11 +60,16 @@ fn read_request(stream: &mut BufReader<TcpStream>) -> Option<Request> {
 
 /// What the converter says of sending a recording, and whether it is content.
 fn send(arguments: &[&str]) -> (bool, String) {
+    send_by("otlp", arguments)
+}
+
+/// Likewise, by another verb.
+fn send_by(verb: &str, arguments: &[&str]) -> (bool, String) {
     let mut command = converter();
     for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME"] {
         command.env_remove(name);
     }
-    let output = command.arg("otlp").args(arguments).output().expect("output");
+    let output = command.arg(verb).args(arguments).output().expect("output");
     assert!(output.stdout.is_empty(), "what is sent is not written");
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -126,12 +131,42 @@ fn what_is_sent_is_what_would_be_written() {
 #[test]
 fn each_signal_has_its_own_path() {
     let (address, requests) = receiver("200 OK", "{}");
-    let arguments = ["--endpoint", &address, "--protocol", "http/json", "--signals", "traces,metrics,logs"];
+    let signals = "traces,metrics,logs,profiles";
+    let arguments = ["--endpoint", &address, "--protocol", "http/json", "--signals", signals];
     let (is_content, said) = send(&[&[&*path("go1.27/logs.trace")], &arguments[..]].concat());
     assert!(is_content, "{said}");
     let mut paths: Vec<_> = requests.try_iter().map(|request| request.path).collect();
     paths.sort_unstable();
-    assert_eq!(paths, ["/v1/logs", "/v1/metrics", "/v1/traces"]);
+    assert_eq!(paths, ["/v1/logs", "/v1/metrics", "/v1/traces", "/v1development/profiles"]);
+}
+
+#[test]
+fn profiles_are_sent_as_they_would_be_written() {
+    let recording = path("go1.27/http.trace");
+    let how = ["--service-name", "shop", &recording];
+    let kinds = ["--format", "otlp", "--kind", "cpu,off-cpu,cpu"];
+    let written = output(&[&["profile"], &kinds[..], &how].concat());
+    let [written] = &written.lines().collect::<Vec<_>>()[..] else { panic!("a line: {written}") };
+    let (address, requests) = receiver("200 OK", "{}");
+    let to = ["--endpoint", &address, "--protocol", "http/json"];
+    let (is_content, said) = send_by("profile", &[&kinds[..], &to, &how].concat());
+    assert!(is_content && said.contains(" samples of profiles"), "{said}");
+    let [request] = &requests.try_iter().collect::<Vec<_>>()[..] else { panic!("one request") };
+    assert_eq!(request.path, "/v1development/profiles");
+    let version = "otlp-profiles-development-version: 1";
+    assert_eq!(request.headers.iter().filter(|header| header.starts_with("otlp-profiles")).count(), 1);
+    assert!(request.headers.iter().any(|header| header == version), "{:?}", request.headers);
+    let [sent, written]: [Value; 2] =
+        [&request.body[..], written.as_bytes()].map(|json| serde_json::from_slice(json).expect("JSON"));
+    assert_eq!(sent, written);
+    assert!(written["resourceProfiles"][0]["resource"].to_string().contains("shop"));
+    assert_eq!(records(&[sent], ["resourceProfiles", "scopeProfiles", "profiles"]).len(), 2);
+    // The other verb has all kinds of each process.
+    let all = lines(&["--signals", "profiles", &recording]);
+    assert!(records(&all, ["resourceProfiles", "scopeProfiles", "profiles"]).len() > 4);
+    let (is_content, said) = send_by("profile", &["--kind", "cpu", to[0], to[1], &recording]);
+    assert!(!is_content && said.contains("--format otlp"), "{said}");
+    assert!(requests.try_iter().next().is_none());
 }
 
 #[test]
