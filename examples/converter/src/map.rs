@@ -11,6 +11,7 @@ use go_trace_format::Event;
 use trace_to_otel::{
     AllSignals, LogRecord, LogSink, MapperOptions, Metric, MetricSink, Pipeline, PipelineOptions, Resource,
     Span, SpanSink, UnixTime,
+    profiles::{Profiles, ProfilesOptions},
 };
 
 use crate::{
@@ -45,6 +46,11 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
         Ok(())
     }
 
+    /// The profiles of the process, behind all else, where they are [wanted](Self::wanted).
+    fn profiles(&mut self, _: Profiles) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// All of the process has come.
     fn end(&mut self) -> Result<(), Self::Error>;
 }
@@ -54,6 +60,7 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
 pub(crate) struct Wanted {
     pub(crate) logs: bool,
     pub(crate) metrics: bool,
+    pub(crate) profiles: bool,
     /// Whether times of day matter less than that all are on one line.
     pub(crate) steady_clock: bool,
 }
@@ -122,6 +129,7 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
         options.mapper = mapper(mapping, wanted);
         options.volume = mapping.volume.options();
         options.metrics = wanted.metrics;
+        options.profiles = wanted.profiles.then(ProfilesOptions::default);
         Self {
             mapping,
             has_details,
@@ -206,6 +214,9 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
         match &mut self.notes {
             Some((of, notes)) if *of == name => notes.extend(lacks),
             _ => lacks.report(&name),
+        }
+        if let Some(profiles) = self.pipeline.take_profiles() {
+            self.output().profiles(profiles).context(WRITING)?;
         }
         self.output().end().context(WRITING)
     }

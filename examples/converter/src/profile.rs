@@ -8,10 +8,11 @@ use std::{
     sync::Arc,
 };
 
+use anyhow::bail;
 use trace_to_otel::{
     Resource,
     otlp::Signal,
-    profiles::{ProfileKind, Profiles, ProfilesCollector, TopOptions},
+    profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
     render::write_flame_graphs,
 };
 
@@ -111,7 +112,11 @@ struct Reading {
 
 impl Reading {
     fn read(&mut self, trace: Trace, has_details: bool) -> anyhow::Result<()> {
-        let collector = self.collector.get_or_insert_with(|| trace.source.collector());
+        let collector = self.collector.get_or_insert_with(|| {
+            let mut options = ProfilesOptions::default();
+            options.base_time = trace.source.modified.unwrap_or(options.base_time);
+            ProfilesCollector::new(options)
+        });
         let told = &mut self.told;
         let outcome = self.following.read(trace, |event| {
             if event.generation_begun().is_some() {

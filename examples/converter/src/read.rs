@@ -6,10 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use go_trace_format::{Content, Damage, Error, Event, Mistaken, Mode, Reader, ReaderOptions, Version};
-use trace_to_otel::{
-    UnixTime,
-    profiles::{ProfilesCollector, ProfilesOptions},
-};
+use trace_to_otel::UnixTime;
 
 use crate::{input::Input, report::Notes};
 
@@ -86,13 +83,6 @@ impl Source {
     /// Whether it holds no clock, so that its wall times can be approximate only.
     pub(crate) fn is_approximate(&self) -> bool {
         !self.version.has_sync_batch()
-    }
-
-    /// What adds up its profiles.
-    pub(crate) fn collector(&self) -> ProfilesCollector {
-        let mut options = ProfilesOptions::default();
-        options.base_time = self.modified.unwrap_or(options.base_time);
-        ProfilesCollector::new(options)
     }
 
     /// What people know it by.

@@ -10,10 +10,9 @@ use anstream::{AutoStream, ColorChoice};
 use anyhow::bail;
 use console::Term;
 use go_trace_context::TraceId;
-use go_trace_format::Event;
 use trace_to_otel::{
-    Scope, Span, SpanSink, UnixTime,
-    profiles::{Profiles, ProfilesCollector},
+    Scope, Span, SpanSink,
+    profiles::Profiles,
     render::{
         Canvas, ChromeWriter, HtmlOptions, PerfettoWriter, Process, TreeOptions, write_html, write_tree,
     },
@@ -23,7 +22,7 @@ use crate::{
     cli::{Color, Format, SpansArguments},
     correlate,
     input::Input,
-    map::{Begun, Output},
+    map::{Begun, Output, Wanted},
     order::{self, NamedFile},
     output::{self, Destination},
     read::{Source, Traces},
@@ -103,7 +102,7 @@ fn width(arguments: &SpansArguments) -> Option<usize> {
 fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
     let most = arguments.max_spans.unwrap_or(50_000);
     let has_profiles = !arguments.correlation.correlate;
-    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most), has_profiles, collector: None };
+    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most), has_profiles };
     let outcome = show(arguments, &mut pages);
     let mut output = BufWriter::new(destination);
     // What precedes a failure is worth a page too.
@@ -274,10 +273,8 @@ impl<W: Write> Output for Trees<'_, W> {
 struct Page {
     processes: Vec<KeptProcess>,
     spans: Kept,
-    /// Where processes are put together, the events do not come in between, and there are no profiles.
+    /// Where spans of processes are put together, the profiles of each would name those that they were before: there are none.
     has_profiles: bool,
-    /// What the events of the process under way add up to.
-    collector: Option<ProfilesCollector>,
 }
 
 impl SpanSink for Page {
@@ -290,24 +287,25 @@ impl SpanSink for Page {
 }
 
 impl Output for Page {
+    fn wanted(&self) -> Wanted {
+        Wanted { profiles: self.has_profiles, ..Wanted::default() }
+    }
+
     fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
         self.processes.push(KeptProcess::begun(source));
-        self.collector = self.has_profiles.then(|| source.collector());
         Ok(())
     }
 
-    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> io::Result<()> {
-        if let Some(collector) = &mut self.collector {
-            collector.event(event);
+    fn profiles(&mut self, profiles: Profiles) -> io::Result<()> {
+        if let Some(process) = self.processes.last_mut() {
+            process.profiles = Some(profiles);
         }
         Ok(())
     }
 
     fn end(&mut self) -> io::Result<()> {
-        let profiles = self.collector.take().map(ProfilesCollector::finish);
         if let Some(process) = self.processes.last_mut() {
             process.end(&mut self.spans);
-            process.profiles = profiles;
         }
         Ok(())
     }

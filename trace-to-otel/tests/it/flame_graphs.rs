@@ -88,7 +88,9 @@ fn what_is_on_the_page_is_what_is_in_the_profiles() {
         for (stack, weight) in stacks(flame, shown) {
             *of_page.entry(stack).or_default() += weight;
         }
-        let of_page: String = of_page.iter().map(|(stack, weight)| format!("{stack} {weight}\n")).collect();
+        let of_page: Vec<_> = of_page.iter().map(|(stack, weight)| format!("{stack} {weight}")).collect();
+        let mut folded: Vec<_> = folded.lines().collect();
+        folded.sort_unstable_by_key(|line| line.rsplit_once(' '));
         assert_eq!(of_page, folded, "{kind}");
         let total = if kind.has_times() { profile.nanoseconds() } else { profile.count() };
         assert_eq!(shown["total"], total, "{kind}");

@@ -10,12 +10,11 @@ use std::{
 };
 
 use anyhow::bail;
-use go_trace_format::Event;
 use trace_programs::SignalName;
 use trace_to_otel::{
-    LogRecord, Metric, Resource, Span, SpanSink, UnixTime,
+    LogRecord, Metric, Resource, Span, SpanSink,
     otlp::{JsonLines, Record, RecordTooLarge, Signal},
-    profiles::{ProfileKind, ProfilesCollector},
+    profiles::{ProfileKind, Profiles},
 };
 
 use crate::{
@@ -113,8 +112,8 @@ struct Records<W: Write> {
     logs: Channel<W, LogRecord>,
     metrics: Channel<W, Metric>,
     profiles: ProfilesOutlet<W>,
-    /// Of the process under way, if its profiles are wanted: what it is, and what its events add up to.
-    profiled: Option<(Resource, ProfilesCollector)>,
+    /// Of what the profiles of the process under way are.
+    profiled: Resource,
 }
 
 impl<W: Write> Records<W> {
@@ -125,7 +124,7 @@ impl<W: Write> Records<W> {
             logs: Channel::Nowhere,
             metrics: Channel::Nowhere,
             profiles: ProfilesOutlet::Nowhere,
-            profiled: None,
+            profiled: Resource::empty(),
         }
     }
 }
@@ -145,7 +144,7 @@ impl<W: Write> SpanSink for Records<W> {
 impl<W: Write> Output for Records<W> {
     fn wanted(&self) -> Wanted {
         let (logs, metrics) = (self.logs.is_somewhere(), self.metrics.is_somewhere());
-        Wanted { logs, metrics, ..Wanted::default() }
+        Wanted { logs, metrics, profiles: self.profiles.is_somewhere(), ..Wanted::default() }
     }
 
     fn begin(&mut self, Begun { source, told }: &Begun) -> Result<(), WriteError> {
@@ -156,8 +155,7 @@ impl<W: Write> Output for Records<W> {
         self.spans.set_resource(&resource)?;
         self.logs.set_resource(&resource)?;
         self.metrics.set_resource(&resource)?;
-        let is_wanted = self.profiles.is_somewhere();
-        self.profiled = is_wanted.then(|| (resource, source.collector()));
+        self.profiled = resource;
         Ok(())
     }
 
@@ -169,19 +167,14 @@ impl<W: Write> Output for Records<W> {
         self.metrics.take(metric)
     }
 
-    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> Result<(), WriteError> {
-        if let Some((_, collector)) = &mut self.profiled {
-            collector.event(event);
-        }
-        Ok(())
+    fn profiles(&mut self, profiles: Profiles) -> Result<(), WriteError> {
+        self.profiles.take(&self.profiled, &Arc::new(profiles), &ProfileKind::ALL)
     }
 
     fn end(&mut self) -> Result<(), WriteError> {
         self.spans.flush()?;
         self.logs.flush()?;
-        self.metrics.flush()?;
-        let Some((resource, collector)) = self.profiled.take() else { return Ok(()) };
-        self.profiles.take(&resource, &Arc::new(collector.finish()), &ProfileKind::ALL)
+        self.metrics.flush()
     }
 }
 

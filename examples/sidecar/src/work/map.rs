@@ -8,7 +8,7 @@ use go_trace_format::{
 use trace_programs::SignalName;
 use trace_to_otel::{
     AllSignals, Pipeline, PipelineOptions, PipelineState, Resource, UnixTime, Value,
-    profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions},
+    profiles::{ProfileKind, Profiles, ProfilesOptions},
 };
 use twox_hash::XxHash3_128;
 
@@ -138,9 +138,6 @@ struct Live<'a> {
     id: ProcessId,
     record: ProcessRecord,
     pipeline: Pipeline<AllSignals<Outbox<'a>>>,
-    /// Adds up what goroutines do, where somebody wants to know. What is under way when a file ends, the next one's begins
-    /// anew: of what a goroutine waits for then, only the file tells in which that began.
-    profiles: Option<ProfilesCollector>,
 }
 
 impl<'a> Job<'a> {
@@ -222,9 +219,6 @@ impl<'a> Job<'a> {
             }
             if let Some(live) = &mut self.live {
                 live.pipeline.event(&event)?;
-                if let Some(profiles) = &mut live.profiles {
-                    profiles.event(&event);
-                }
             }
         }
         self.may_be_cut = !reader.version().has_end_of_generation() || !reader.losses().is_empty();
@@ -292,20 +286,20 @@ impl<'a> Job<'a> {
         let passage = self.passage.take();
         let mut passage = passage.unwrap_or_else(|| office.passage(self.name, self.arrival.version));
         passage.take_up(begun.fingerprint(&record, admitted, self.arrival.is_whole));
-        let profiles = begun.profiles();
         let pipeline = begun.open(Hand::Send(office, passage), &record.state);
         (record.last, record.threads) = (admitted.key, admitted.threads.clone());
         self.account.note_process(admitted, id);
-        self.live = Some(Live { id, record, pipeline, profiles });
+        self.live = Some(Live { id, record, pipeline });
         Ok(())
     }
 
     /// Nothing more comes of the process for now. What is open in it stays so.
     fn end_process(&mut self) -> Result<(), Trouble> {
-        let Some(Live { id, mut record, mut pipeline, profiles }) = self.live.take() else { return Ok(()) };
+        let Some(Live { id, mut record, mut pipeline }) = self.live.take() else { return Ok(()) };
         record.state = pipeline.save()?;
         pipeline.sink_mut().0.finish()?;
-        if let Some(profiles) = profiles.map(ProfilesCollector::finish) {
+        // What is under way in goroutines, the profiles of the next file begin anew.
+        if let Some(profiles) = pipeline.take_profiles() {
             self.tally.unexplained += unexplained(&profiles);
             pipeline.sink_mut().0.take_profiles(profiles)?;
         }
@@ -450,12 +444,6 @@ impl Begun {
         XxHash3_128::oneshot(&[facts.as_bytes(), mapper, volume, metrics].concat())
     }
 
-    fn profiles(&self) -> Option<ProfilesCollector> {
-        let mut options = ProfilesOptions::default();
-        options.base_time = self.base_time;
-        self.making.profiles.is_some().then(|| ProfilesCollector::new(options))
-    }
-
     fn open<'o>(self, hand: Hand<'o>, state: &PipelineState) -> Pipeline<AllSignals<Outbox<'o>>> {
         let mut options = PipelineOptions::default();
         options.mapper = self.mapping.mapper(self.base_time);
@@ -464,6 +452,7 @@ impl Begun {
         // The settings have been checked.
         options.volume = self.mapping.volume().unwrap_or_default();
         options.metrics = self.making.metrics.is_some();
+        options.profiles = self.making.profiles.map(|_| ProfilesOptions::default());
         let outbox = Outbox::new(hand, self.making, &self.resource);
         let mut pipeline = Pipeline::new(options, AllSignals(outbox));
         if let Err(error) = pipeline.resume(state) {

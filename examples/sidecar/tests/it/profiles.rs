@@ -12,8 +12,8 @@ use crate::{
     truth,
 };
 
-/// Samples and their values, summed up, by the scope of their profile.
-type Sums = BTreeMap<String, (u64, i64)>;
+/// The values of samples, summed up, by the scope of their profile.
+type Sums = BTreeMap<String, i64>;
 
 fn home(receiver: &Receiver, signals: &str) -> Home {
     let mut home = Home::new(receiver);
@@ -34,11 +34,10 @@ fn of_trace(trace: &[u8]) -> Sums {
         let profile = profiles.profile(kind);
         for sample in profile.samples() {
             let value = if kind.has_times() { sample.nanoseconds } else { sample.count };
-            let sum = sums.entry(format!("gotrace.profile.{kind}")).or_default();
-            *sum = (sum.0 + u64::from(value > 0), sum.1 + i64::try_from(value).unwrap());
+            *sums.entry(format!("gotrace.profile.{kind}")).or_default() += i64::try_from(value).unwrap();
         }
     }
-    sums.retain(|_, sum| sum.0 > 0);
+    sums.retain(|_, sum| *sum > 0);
     assert!(!sums.is_empty());
     sums
 }
@@ -48,10 +47,8 @@ fn accepted(receiver: &Receiver, service: &str) -> Sums {
     let mut sums = Sums::new();
     for request in receiver.requests().iter().filter(|request| request.is_accepted) {
         for (scope, profile) in request.profiles(service) {
-            let sum = sums.entry(scope).or_default();
-            for value in profile.samples.iter().flat_map(|sample| &sample.values) {
-                *sum = (sum.0 + 1, sum.1 + value);
-            }
+            let values = profile.samples.iter().flat_map(|sample| &sample.values);
+            *sums.entry(scope).or_default() += values.sum::<i64>();
         }
     }
     sums
@@ -83,13 +80,18 @@ fn beside_spans_they_are_counted_by_themselves() {
     home.put("a/1.trace", &trace);
     sidecar.until_delivered(1);
     let page = get(sidecar.telemetry_address(), "/metrics").unwrap().body;
-    let samples: u64 = of_trace(&trace).values().map(|&(count, _)| count).sum();
+    let requests = receiver.requests();
+    let profiles = requests.iter().flat_map(|request| request.profiles("a"));
+    let samples: usize = profiles.map(|(_, profile)| profile.samples.len()).sum();
     let line = format!("trace_sidecar_profile_samples_total{{service=\"a\"}} {samples}\n");
     assert!(page.contains(&line), "{line} in {page}");
     assert!(page.contains("trace_sidecar_unexplained_off_cpu_seconds_total{service=\"a\"} "), "{page}");
     sidecar.terminate();
     assert_eq!(accepted(&receiver, "a"), of_trace(&trace));
     assert!(receiver.span_count() > 0);
+    let linked = requests.iter().flat_map(|request| request.profiles("a"));
+    let linked = linked.flat_map(|(_, profile)| profile.samples).filter(|sample| sample.link_index > 0);
+    assert!(linked.count() > 0, "samples name the spans beside which they are");
 }
 
 /// What a file repeats of an earlier one is in no further profile.
@@ -134,10 +136,8 @@ fn what_had_not_arrived_before_a_kill_goes_out_after_it() {
     let before = accepted(&receiver, "a");
     home.once();
     let (after, whole) = (accepted(&receiver, "a"), of_trace(&trace));
-    for (scope, &(samples, value)) in &whole {
-        let (had, was) = before.get(scope).copied().unwrap_or_default();
-        let (has, is) = after[scope];
-        assert!((samples..=samples + had).contains(&has), "{scope}: {has} of {samples}, {had} before");
+    for (scope, &value) in &whole {
+        let (was, is) = (before.get(scope).copied().unwrap_or_default(), after[scope]);
         assert!((value..=value + was).contains(&is), "{scope}: {is} of {value}, {was} before");
     }
 }
