@@ -101,7 +101,7 @@ fn log_records_and_metrics_arrive() {
     assert_requests::<ExportMetricsServiceRequest>(&metric_file, &batch_of(Encoding::Protobuf, &metrics));
 }
 
-/// Profiles, by each protocol, whole and in pieces: as they were sent, dictionaries and all.
+/// Profiles, by each protocol, and in pieces: as they were sent, dictionaries and all.
 #[test]
 fn profiles_arrive() {
     let Some((collector, _directory)) = start() else { return };
@@ -111,7 +111,10 @@ fn profiles_arrive() {
     let mut sent = Vec::new();
     for protocol in PROTOCOLS {
         let exporter = sender(Signal::Profiles, settings(&collector, protocol, Compression::Gzip));
-        for most in [usize::MAX, 8 << 10] {
+        // What arrives is JSON: where that was sent, it is known where it was cut.
+        let sizes =
+            if protocol.encoding() == Encoding::Json { &[usize::MAX, 8 << 10][..] } else { &[usize::MAX] };
+        for &most in sizes {
             for batch in batches(protocol.encoding(), most) {
                 let accepted = exporter.export(&batch).unwrap();
                 assert_eq!((accepted.rejected, accepted.is_acknowledged), (0, true));
