@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
     let outlet = match arguments.sending.is_wanted() {
         true => {
             let sender = Sender::connect(&arguments.sending, Signal::Profiles)?;
-            Outlet::Receiver(ProfilesOutlet::Receiver(sender))
+            Outlet::Receiver(ProfilesOutlet::Receiver(Box::new(sender)))
         }
         false => Outlet::File(Destination::create(&arguments.out)?),
     };

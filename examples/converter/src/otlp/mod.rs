@@ -70,7 +70,8 @@ fn send_all(arguments: &OtlpArguments, resource: Resource) -> anyhow::Result<()>
         records.logs = receiver(arguments)?;
     }
     if is_wanted(SignalName::Profiles) {
-        records.profiles = ProfilesOutlet::Receiver(Sender::connect(&arguments.sending, Signal::Profiles)?);
+        let sender = Sender::connect(&arguments.sending, Signal::Profiles)?;
+        records.profiles = ProfilesOutlet::Receiver(Box::new(sender));
     }
     let outcome = convert(arguments, &mut records);
     // What went out before a failure is told before the failure.

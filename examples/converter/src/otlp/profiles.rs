@@ -17,7 +17,7 @@ use crate::send::Sender;
 pub(crate) enum ProfilesOutlet<W: Write> {
     Nowhere,
     Lines(W),
-    Receiver(Sender),
+    Receiver(Box<Sender>),
 }
 
 impl<W: Write> ProfilesOutlet<W> {
