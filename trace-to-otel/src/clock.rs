@@ -23,6 +23,13 @@ impl WallOffset {
         UnixTime(time.0.saturating_add(self.0).max(0) as u64)
     }
 
+    /// The moment of the trace at which the wall clock reads this.
+    #[cfg(feature = "profiles")]
+    pub(crate) fn time(self, UnixTime(wall): UnixTime) -> Time {
+        let time = i128::from(wall) - i128::from(self.0);
+        Time(time.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+    }
+
     /// The same moment of the trace, by this clock instead of by `other`.
     pub(crate) fn instead_of(self, other: Self, time: UnixTime) -> UnixTime {
         let wall = i128::from(time.0) - i128::from(other.0) + i128::from(self.0);

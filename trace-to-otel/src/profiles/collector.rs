@@ -1,5 +1,7 @@
 //! Events in, profiles out.
 
+use core::time::Duration;
+
 use go_trace_format::{
     Continuity, Event, EventKind, EventType, Time,
     event::{GoroutineId, RangeKind, StackId, StringId},
@@ -33,11 +35,38 @@ pub struct ProfilesOptions {
     /// with 0 time is counted for none. The time of further ones counts for the spans around them, as does that of spans of
     /// which too many stacks would have to be kept: [`Profiles::left_out_spans`] says how many these were.
     pub max_spans: usize,
+    /// Nothing before this moment counts; what is under way then counts from there.
+    pub from: Option<Moment>,
+    /// Nothing behind this moment counts; what is under way then counts up to there.
+    pub to: Option<Moment>,
+}
+
+/// A moment of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Moment {
+    /// On the wall clock, as each generation has it.
+    At(UnixTime),
+    /// So long after the first event of the first trace.
+    After(Duration),
+}
+
+impl Moment {
+    /// On the wall clock, if the first event was at `begin`.
+    fn unix_time(self, begin: UnixTime) -> UnixTime {
+        match self {
+            Self::At(time) => time,
+            Self::After(duration) => {
+                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+                UnixTime(begin.0.saturating_add(nanoseconds))
+            }
+        }
+    }
 }
 
 impl Default for ProfilesOptions {
     fn default() -> Self {
-        Self { base_time: UnixTime(0), max_stacks: 1 << 15, max_spans: 1 << 16 }
+        Self { base_time: UnixTime(0), max_stacks: 1 << 15, max_spans: 1 << 16, from: None, to: None }
     }
 }
 
@@ -83,6 +112,11 @@ pub struct ProfilesCollector {
     stop: Option<(Key, Time)>,
     /// The unbroken row of generations under way; none before the first.
     row: Option<Row>,
+    from: Option<Moment>,
+    to: Option<Moment>,
+    /// When the first event of all was.
+    begin: Option<UnixTime>,
+    recorded: Option<Period>,
     period: Option<Period>,
 }
 
@@ -120,6 +154,10 @@ impl ProfilesCollector {
             goroutines: Goroutines::default(),
             stop: None,
             row: None,
+            from: options.from,
+            to: options.to,
+            begin: None,
+            recorded: None,
             period: None,
         }
     }
@@ -169,7 +207,8 @@ impl ProfilesCollector {
     #[must_use]
     pub fn finish(mut self) -> Profiles {
         self.end_row();
-        Profiles::new(self.period.unwrap_or_default(), &self.ledger, self.reasons, self.stacks, self.spans)
+        let [recorded, period] = [self.recorded, self.period].map(Option::unwrap_or_default);
+        Profiles::new((recorded, period), &self.ledger, self.reasons, self.stacks, self.spans)
     }
 
     /// Takes the next event, with what it changes in which spans are open where.
@@ -365,8 +404,13 @@ impl ProfilesCollector {
         self.reasons.begin_generation();
         self.clock.begin_generation(event, false);
         let begin = event.raw_time();
-        let first =
-            Row { begin, generation_begin: begin, latest: begin, wall_begin: self.clock.unix_time(begin) };
+        let wall_begin = self.clock.unix_time(begin);
+        let first_of_all = *self.begin.get_or_insert(wall_begin);
+        let time = |moment: Moment| self.clock.offset().time(moment.unix_time(first_of_all));
+        let Interval { since, until } = Interval::ALWAYS;
+        self.ledger
+            .look_at(Interval { since: self.from.map_or(since, time), until: self.to.map_or(until, time) });
+        let first = Row { begin, generation_begin: begin, latest: begin, wall_begin };
         let row = self.row.get_or_insert(first);
         row.generation_begin = begin;
         row.latest = row.latest.max(begin);
@@ -377,10 +421,22 @@ impl ProfilesCollector {
         let Some(row) = self.row.take() else { return };
         self.goroutines.end_all(row.latest, &mut self.ledger);
         self.goes_on(row.latest);
-        let period = self.period.get_or_insert(Period { start: row.wall_begin, duration: 0 });
-        period.start = period.start.min(row.wall_begin);
-        period.duration = period.duration.saturating_add(nanoseconds(row.begin, row.latest));
+        let whole = Interval { since: row.begin, until: row.latest };
+        extend(&mut self.recorded, row, whole);
+        extend(&mut self.period, row, whole.within(self.ledger.window()));
     }
+}
+
+/// Adds an interval of a row to a period, unless there is nothing in it.
+fn extend(period: &mut Option<Period>, row: Row, interval: Interval) {
+    let offset = nanoseconds(row.begin, interval.since);
+    if interval.until < interval.since {
+        return;
+    }
+    let start = UnixTime(row.wall_begin.0.saturating_add(offset));
+    let period = period.get_or_insert(Period { start, duration: 0 });
+    period.start = period.start.min(start);
+    period.duration = period.duration.saturating_add(interval.nanoseconds());
 }
 
 /// The goroutine that is the first argument of an event.

@@ -58,8 +58,17 @@ pub(super) struct Interval {
 }
 
 impl Interval {
+    /// All times.
+    pub(super) const ALWAYS: Self = Self { since: Time(i64::MIN), until: Time(i64::MAX) };
+
     pub(super) fn at(time: Time) -> Self {
         Self { since: time, until: time }
+    }
+
+    /// What of it lies in another one; it ends before it begins where nothing does.
+    #[inline]
+    pub(super) fn within(self, other: Self) -> Self {
+        Self { since: self.since.max(other.since), until: self.until.min(other.until) }
     }
 
     pub(super) fn nanoseconds(self) -> u64 {
@@ -71,6 +80,8 @@ impl Interval {
 #[derive(Debug)]
 pub(super) struct Ledger {
     totals: IndexMap<u64, Total, foldhash::fast::RandomState>,
+    /// What is counted: nothing before, nothing behind.
+    window: Interval,
     most: usize,
     most_in_spans: usize,
     /// How many of the totals are of spans.
@@ -129,12 +140,22 @@ impl Ledger {
     pub(super) fn new(most: usize, most_in_spans: usize) -> Self {
         Self {
             totals: IndexMap::default(),
+            window: Interval::ALWAYS,
             most,
             most_in_spans,
             in_spans: 0,
             left_out: 0,
             left_out_of_spans: 0,
         }
+    }
+
+    /// Counts nothing outside of this from now on.
+    pub(super) fn look_at(&mut self, window: Interval) {
+        self.window = window;
+    }
+
+    pub(super) fn window(&self) -> Interval {
+        self.window
     }
 
     /// Counts once more, with the time between.
@@ -152,7 +173,11 @@ impl Ledger {
 
     #[inline]
     fn add_times(&mut self, count: u64, key: Key, interval: Interval) {
-        let once = Total { count, nanoseconds: interval.nanoseconds() };
+        let window = self.window;
+        if interval.until < window.since || interval.since > window.until {
+            return;
+        }
+        let once = Total { count, nanoseconds: interval.within(window).nanoseconds() };
         match self.totals.get_mut(&key.number()) {
             Some(total) => total.add(once),
             None => self.open(key, once),

@@ -21,6 +21,7 @@ use crate::{
 /// All profiles of a trace.
 #[derive(Debug)]
 pub struct Profiles {
+    recorded: Period,
     period: Period,
     totals: BTreeMap<Key, Total>,
     reasons: Reasons,
@@ -42,7 +43,7 @@ pub struct Period {
 
 impl Profiles {
     pub(super) fn new(
-        period: Period,
+        (recorded, period): (Period, Period),
         ledger: &Ledger,
         reasons: Reasons,
         stacks: StackTable,
@@ -54,13 +55,19 @@ impl Profiles {
         }
         let left_out_stacks = stacks.left_out().saturating_add(ledger.left_out());
         let left_out_spans = spans.left_out().saturating_add(ledger.left_out_of_spans());
-        Self { period, totals, reasons, stacks, spans, left_out_stacks, left_out_spans }
+        Self { recorded, period, totals, reasons, stacks, spans, left_out_stacks, left_out_spans }
     }
 
-    /// When the trace was recorded.
+    /// When the trace was recorded, as far as it [counts](crate::profiles::ProfilesOptions::from).
     #[must_use]
     pub fn period(&self) -> Period {
         self.period
+    }
+
+    /// When all of the trace was recorded.
+    #[must_use]
+    pub fn recorded(&self) -> Period {
+        self.recorded
     }
 
     /// How often a limit has kept a stack out, at least once a generation for each: what happened on them is in samples whose

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
+    time::Duration,
 };
 
 use crate::common::{
@@ -16,7 +17,7 @@ use go_trace_format::{
 };
 use trace_to_otel::{
     UnixTime,
-    profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
+    profiles::{Moment, Period, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
 };
 
 fn collect(trace: &[u8], options: ProfilesOptions) -> Profiles {
@@ -374,4 +375,48 @@ fn kinds_have_names() {
     }
     let error = "wall".parse::<ProfileKind>().expect_err("none");
     assert!(error.to_string().contains("off-cpu") && error.to_string().ends_with("and gc"), "{error}");
+}
+
+/// Whatever is counted once lies in one of two windows that meet, or is cut in two by them.
+#[test]
+fn windows_that_meet_have_all_there_is() {
+    let trace = common::read("go1.27/generations.trace");
+    let whole = profiles_of(&trace);
+    let window = |from, to| {
+        let mut options = ProfilesOptions::default();
+        (options.from, options.to) = (from, to);
+        collect(&trace, options)
+    };
+    let Period { start, duration, .. } = whole.recorded();
+    assert_eq!(whole.period(), whole.recorded());
+    for part in [3, 2] {
+        let middle = UnixTime(start.0 + duration / part);
+        let after = Moment::After(Duration::from_nanos(duration / part));
+        let (first, second) = (window(None, Some(Moment::At(middle))), window(Some(after), None));
+        assert_eq!(first.period().duration + second.period().duration, duration);
+        assert_eq!(first.period().start, start);
+        // By the clock of its generation, which is another one's but for some nanoseconds.
+        assert!(second.period().start.0.abs_diff(middle.0) < 1_000, "{:?} {middle:?}", second.period());
+        assert_eq!((first.recorded(), second.recorded()), (whole.recorded(), whole.recorded()));
+        let mut cut = 0;
+        for kind in ProfileKind::ALL {
+            let (first, second, whole) = (first.profile(kind), second.profile(kind), whole.profile(kind));
+            assert_eq!(first.nanoseconds() + second.nanoseconds(), whole.nanoseconds(), "{kind}");
+            let counts = first.count() + second.count();
+            assert!(counts >= whole.count(), "{kind}");
+            cut += counts - whole.count();
+        }
+        assert!((1..100).contains(&cut), "what was under way then counts in both: {cut}");
+    }
+}
+
+#[test]
+fn outside_of_the_recording_there_is_nothing() {
+    let mut options = ProfilesOptions::default();
+    options.from = Some(Moment::After(Duration::from_secs(100)));
+    let profiles = collect(&made(), options.clone());
+    assert!(ProfileKind::ALL.into_iter().all(|kind| profiles.profile(kind).samples().is_empty()));
+    assert_eq!((profiles.period().duration, profiles.recorded().duration), (0, 1009 * UNIT));
+    (options.from, options.to) = (None, Some(Moment::At(UnixTime(EPOCH))));
+    assert!(collect(&made(), options).profile(ProfileKind::OffCpu).samples().is_empty());
 }
