@@ -8,7 +8,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use go_trace_sanitize::{Dialect as SqlDialect, Filter};
 use trace_programs::{ReceiverArguments, SignalName};
-use trace_to_otel::{Collapse, SamplingRatio, UnixTime, VolumeOptions, profiles::ProfileKind};
+use trace_to_otel::{
+    Collapse, SamplingRatio, UnixTime, VolumeOptions,
+    profiles::{Moment, ProfileKind},
+};
 
 use crate::read::Opening;
 
@@ -119,6 +122,7 @@ Examples:
   trace-converter profile --kind mutex --format pprof --out mutex.pb.gz app.trace && go tool pprof -http : mutex.pb.gz
   trace-converter profile --format otlp --kind off-cpu,cpu --endpoint http://localhost:4318 app.trace
   trace-converter profile --format folded app.trace | inferno-flamegraph > off-cpu.svg
+  trace-converter profile --span 'GET /orders' --from 2s --to 3s app.trace
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter profile --kind network -";
 
 const DUMP_EXAMPLES: &str = "\
@@ -224,6 +228,24 @@ pub(crate) struct ProfileArguments {
     /// How to write it.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: ProfileFormat,
+    /// Shows what the runtime's own goroutines waited for too (top, off-cpu).
+    #[arg(long)]
+    pub(crate) runtime_waits: bool,
+    /// Only the time within spans of this name: while one was open on a goroutine, and in its descendants wherever they were.
+    /// Samples then tell of which span each is, in pprof by labels.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) span: Option<String>,
+    /// Only the time from here on: so long after the beginning of the first trace, such as 500ms, or a time of day, as
+    /// 2026-11-23T15:04:05Z.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) from: Option<Moment>,
+    /// Only the time up to here.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    pub(crate) to: Option<Moment>,
+    /// When a trace without a clock began (Go 1.24 and older), as 2026-11-23T15:04:05Z
+    /// [default: when the file was last modified].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) base_time: Option<UnixTime>,
     /// Where to write; `-` is standard output.
     #[arg(short, long, value_name = "FILE", default_value = "-", conflicts_with = "sending")]
     pub(crate) out: PathBuf,
@@ -587,6 +609,14 @@ fn duration(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a number with its unit, such as 500us, 20ms or 3s".to_owned())?;
     Duration::try_from(duration).map_err(|_| "it cannot be negative".to_owned())
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    let moment = duration(text).map(Moment::After).or_else(|_| time(text).map(Moment::At));
+    moment.map_err(|_| {
+        "write how long after the beginning, such as 500ms, or a time of day, as 2026-11-23T15:04:05Z"
+            .to_owned()
+    })
 }
 
 fn ratio(text: &str) -> Result<SamplingRatio, String> {

@@ -1,19 +1,22 @@
 //! `profile`: where goroutines spent their time, by stack.
 
 use std::{
-    collections::BTreeSet,
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     env,
     io::{self, BufWriter, Write},
     path::PathBuf,
     sync::Arc,
 };
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
+use go_trace_format::Event;
 use trace_to_otel::{
-    Resource,
+    Pipeline, PipelineOptions, Resource, Span, SpanSink, UnixTime,
     otlp::Signal,
-    profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
-    render::write_flame_graphs,
+    profiles::{Moment, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
+    render::{DisplayText, DisplayTime, write_flame_graphs},
 };
 
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
     order::{self, NamedFile},
     otlp::ProfilesOutlet,
     output::{self, Destination},
-    read::{Trace, Traces},
+    read::{Source, Trace, Traces},
     report,
     send::Sender,
 };
@@ -38,6 +41,7 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
     if matches!(arguments.format, ProfileFormat::Pprof | ProfileFormat::Html) {
         output::refuse_terminal(&arguments.out)?;
     }
+    refuse_backwards(arguments.from, arguments.to)?;
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
     let resource = Resource::new().with_environment(|name| env::var(name).ok())?;
     let outlet = match arguments.sending.is_wanted() {
@@ -50,20 +54,22 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
     let opening = arguments.reading.opening();
     let files = order::in_order(NamedFile::all(&arguments.files, &[])?, opening);
     let progress = output::progress(&arguments.out);
-    let mut reading = Reading::default();
+    let mut reading = Reading { arguments, collecting: None, told: None, following: Following::default() };
     let mut traces = Traces::new(files.into_iter().map(|file| file.open(progress)), opening);
-    let outcome = traces.try_for_each(|trace| reading.read(trace?, arguments.reading.details));
-    let Reading { collector, told, following } = reading;
+    let outcome = traces.try_for_each(|trace| reading.read(trace?));
+    let Reading { collecting, told, following, .. } = reading;
     let is_nothing = told.is_none();
     let outcome = outcome.and_then(|()| following.check(is_nothing));
     // What precedes a failure is a profile too.
-    if let Some(collector) = collector.filter(|_| outcome.is_ok() || !is_nothing) {
+    if let Some(collecting) = collecting.filter(|_| outcome.is_ok() || !is_nothing) {
         let told = told.unwrap_or_else(Resource::empty);
         let mut resource = resource.with_attributes(told.attributes().iter().cloned());
         if let Some(name) = &arguments.service_name {
             resource = resource.with("service.name", name.as_str());
         }
-        let profiles = Arc::new(collector.finish());
+        let mut profiles = collecting.finish();
+        narrow(arguments, &mut profiles)?;
+        let profiles = Arc::new(profiles);
         match outlet {
             Outlet::File(destination) => write(arguments, &resource, &profiles, destination)?,
             Outlet::Receiver(sender) => send(arguments, &resource, &profiles, sender)?,
@@ -101,34 +107,142 @@ fn send(
     }
 }
 
+fn refuse_backwards(from: Option<Moment>, to: Option<Moment>) -> anyhow::Result<()> {
+    let is_backwards = match (from, to) {
+        (Some(Moment::At(from)), Some(Moment::At(to))) => from > to,
+        (Some(Moment::After(from)), Some(Moment::After(to))) => from > to,
+        _ => false,
+    };
+    if is_backwards { bail!("--from is behind --to") } else { Ok(()) }
+}
+
 /// Traces, one after the other.
-#[derive(Default)]
-struct Reading {
-    collector: Option<ProfilesCollector>,
+struct Reading<'a> {
+    arguments: &'a ProfileArguments,
+    collecting: Option<Collecting>,
     /// What the first generation tells of the process, if there was one.
     told: Option<Resource>,
     following: Following,
 }
 
-impl Reading {
-    fn read(&mut self, trace: Trace, has_details: bool) -> anyhow::Result<()> {
-        let collector = self.collector.get_or_insert_with(|| {
-            let mut options = ProfilesOptions::default();
-            options.base_time = trace.source.modified.unwrap_or(options.base_time);
-            ProfilesCollector::new(options)
-        });
+/// What adds up. Spans cost time of their own.
+enum Collecting {
+    ByStack(Box<ProfilesCollector>),
+    BySpan(Box<Pipeline<Nowhere>>),
+}
+
+/// Spans are made for their names and ids.
+struct Nowhere;
+
+impl SpanSink for Nowhere {
+    type Error = Infallible;
+
+    fn take(&mut self, _: Span) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn lend(&mut self, _: &mut Span) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl Collecting {
+    /// What is wanted of a first trace.
+    fn new(arguments: &ProfileArguments, source: &Source) -> Self {
+        let base_time = arguments.base_time.or(source.modified);
+        if base_time.is_none() && source.is_approximate() && has_times(arguments) {
+            report::no_clock(&source.name);
+        }
+        let mut profiles = ProfilesOptions::default();
+        profiles.base_time = base_time.unwrap_or(UnixTime(0));
+        (profiles.from, profiles.to) = (arguments.from, arguments.to);
+        if arguments.span.is_none() && arguments.format != ProfileFormat::Otlp {
+            return Self::ByStack(Box::new(ProfilesCollector::new(profiles)));
+        }
+        let mut options = PipelineOptions::default();
+        options.mapper.base_time = profiles.base_time;
+        options.profiles = Some(profiles);
+        Self::BySpan(Box::new(Pipeline::new(options, Nowhere)))
+    }
+
+    #[inline]
+    fn event(&mut self, event: &Event<'_>) {
+        match self {
+            Self::ByStack(collector) => collector.event(event),
+            Self::BySpan(pipeline) => {
+                let Ok(()) = pipeline.event(event);
+            }
+        }
+    }
+
+    fn finish(self) -> Profiles {
+        match self {
+            Self::ByStack(collector) => collector.finish(),
+            Self::BySpan(mut pipeline) => {
+                let Ok(()) = pipeline.finish();
+                pipeline.take_profiles().unwrap_or_else(|| ProfilesCollector::default().finish())
+            }
+        }
+    }
+}
+
+/// Whether the times of day of a trace matter.
+fn has_times(arguments: &ProfileArguments) -> bool {
+    let is_at = |moment: Option<Moment>| matches!(moment, Some(Moment::At(_)));
+    matches!(arguments.format, ProfileFormat::Pprof | ProfileFormat::Otlp)
+        || is_at(arguments.from)
+        || is_at(arguments.to)
+}
+
+impl Reading<'_> {
+    fn read(&mut self, trace: Trace) -> anyhow::Result<()> {
+        let collecting =
+            self.collecting.get_or_insert_with(|| Collecting::new(self.arguments, &trace.source));
         let told = &mut self.told;
         let outcome = self.following.read(trace, |event| {
             if event.generation_begun().is_some() {
                 told.get_or_insert_with(|| Resource::empty().with_told_by(event.tables()));
             }
-            collector.event(event);
+            collecting.event(event);
             Ok(())
         });
         if let Some(trace) = self.following.latest() {
-            trace.notes(has_details).report(&trace.source.name);
+            trace.notes(self.arguments.reading.details).report(&trace.source.name);
         }
         outcome
+    }
+}
+
+/// Keeps what the user wants of the profiles.
+fn narrow(arguments: &ProfileArguments, profiles: &mut Profiles) -> anyhow::Result<()> {
+    let (recorded, seen) = (profiles.recorded(), profiles.period());
+    if recorded.duration > 0 && seen.duration == 0 {
+        let end = UnixTime(recorded.start.0.saturating_add(recorded.duration));
+        let (start, end) = (DisplayTime(recorded.start), DisplayTime(end));
+        bail!("nothing was recorded between --from and --to: the recording is from {start} to {end} UTC");
+    }
+    let Some(name) = &arguments.span else { return Ok(()) };
+    let is_one = |of: Option<&str>| of == Some(name);
+    if !profiles.spans().any(|span| is_one(span.name)) {
+        return Err(no_such_span(name, profiles));
+    }
+    profiles.keep_within(|span| is_one(span.name));
+    Ok(())
+}
+
+fn no_such_span(name: &str, profiles: &Profiles) -> anyhow::Error {
+    const MOST_NAMES: usize = 10;
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    profiles.spans().filter_map(|span| span.name).for_each(|name| *counts.entry(name).or_default() += 1);
+    let mut names: Vec<_> = counts.into_iter().collect();
+    names.sort_by_key(|&(_, count)| Reverse(count));
+    let shown: Vec<_> =
+        names.iter().take(MOST_NAMES).map(|(name, _)| DisplayText(name).to_string()).collect();
+    let more = names.len().saturating_sub(MOST_NAMES);
+    match (shown.is_empty(), more) {
+        (true, _) => anyhow!("no span is called {name}: there is none that a goroutine was in"),
+        (_, 0) => anyhow!("no span is called {name}; there are: {}", shown.join(", ")),
+        _ => anyhow!("no span is called {name}; there are: {} and {more} more", shown.join(", ")),
     }
 }
 
@@ -155,7 +269,11 @@ fn write(
     let profile = profiles.profile(kind);
     let mut output = BufWriter::new(&mut destination);
     match arguments.format {
-        ProfileFormat::Top => profile.write_top(TopOptions::default(), &mut output)?,
+        ProfileFormat::Top => {
+            let mut options = TopOptions::default();
+            options.runtime_waits = arguments.runtime_waits;
+            profile.write_top(options, &mut output)?;
+        }
         ProfileFormat::Pprof => profile.write_pprof(&mut output)?,
         ProfileFormat::Folded => profile.write_folded(&mut output)?,
         ProfileFormat::Html => {
@@ -168,11 +286,15 @@ fn write(
     destination.finish()
 }
 
+/// What limits have kept out.
 fn tell_left_out(profiles: &Profiles) {
-    if profiles.left_out_stacks() > 0 {
-        let count = profiles.left_out_stacks();
-        report::note(format_args!(
-            "{count} stacks were too many, and are counted together as [other stacks]"
-        ));
+    for (count, what) in [
+        (profiles.left_out_stacks(), "stacks were too many, and are counted together as [other stacks]"),
+        (profiles.left_out_spans(), "times a span was one too many: its time is in the span around it"),
+        (profiles.left_out_reasons(), "times a reason was one too many, and is counted as other"),
+    ] {
+        if count > 0 {
+            report::note(format_args!("{count} {what}"));
+        }
     }
 }

@@ -108,6 +108,12 @@ impl Profiles {
         self.profile_of(kind, |span| within.has(span))
     }
 
+    /// Keeps nothing but [what was within](Self::profile_within) such spans, in all profiles.
+    pub fn keep_within(&mut self, mut is_one: impl FnMut(ProfileSpan<'_>) -> bool) {
+        let within = self.spans.within(|out| is_one(ProfileSpan::of(out)));
+        self.totals.retain(|key, _| within.has(key.span));
+    }
+
     /// The spans that have time of their own, or have been innermost on a goroutine at least, in the order in which they were so first.
     pub fn spans(&self) -> impl Iterator<Item = ProfileSpan<'_>> {
         self.spans.outs().map(ProfileSpan::of)
@@ -228,6 +234,14 @@ impl<'p> Profile<'p> {
         Self::new(self.kind, self.period, merged.into_values().collect())
     }
 
+    /// What of it is of such samples.
+    #[must_use]
+    pub fn filtered(&self, keep: impl FnMut(&Sample<'p>) -> bool) -> Self {
+        let mut filtered = self.clone();
+        filtered.samples.retain(keep);
+        filtered
+    }
+
     /// Which one it is.
     #[must_use]
     pub fn kind(&self) -> ProfileKind {
@@ -277,6 +291,11 @@ impl<'p> Profile<'p> {
     }
 }
 
+/// Whether a thread of C begins with this when it calls Go.
+fn is_of_cgo(entry: &str) -> bool {
+    entry.starts_with("runtime.cgocallback")
+}
+
 impl<'p> ProfileStack<'p> {
     /// The frames, innermost first; none where the trace tells no stack, or a limit has [kept it out](Self::is_left_out).
     pub fn frames(&self) -> impl DoubleEndedIterator<Item = ProfileFrame<'p>> + ExactSizeIterator + use<'p> {
@@ -296,6 +315,16 @@ impl<'p> ProfileStack<'p> {
     #[must_use]
     pub fn is_left_out(&self) -> bool {
         self.number == StackNumber::OTHER
+    }
+
+    /// Whether it is that of a goroutine of the runtime itself, or of its tracer or profiler: not the program's. Go:
+    /// `runtime.isSystemGoroutine`, by the function that it begins with.
+    #[must_use]
+    pub fn is_of_runtime(&self) -> bool {
+        const OWN: [&str; 3] = ["runtime.", "runtime/trace.", "runtime/pprof."];
+        const PROGRAM: [&str; 3] = ["runtime.main", "runtime.goexit", "runtime.handleAsyncEvent"];
+        let Some(entry) = self.frames().next_back().map(|frame| frame.function) else { return false };
+        OWN.iter().any(|start| entry.starts_with(start)) && !PROGRAM.contains(&entry) && !is_of_cgo(entry)
     }
 
     /// What stands where frames would, if there are none.

@@ -4,7 +4,11 @@ use std::io::{self, Write};
 
 use crate::{
     display::{DisplayDuration, DisplayText},
-    profiles::profile::{Profile, ProfileFrame, Sample},
+    profiles::{
+        kind::ProfileKind,
+        ledger::Total,
+        profile::{Profile, ProfileFrame, Sample},
+    },
 };
 
 /// How many of the heaviest samples a table shows, and how much of their stacks.
@@ -15,11 +19,14 @@ pub struct TopOptions {
     pub samples: usize,
     /// How many frames of each, the innermost first: 8 unless set.
     pub frames: usize,
+    /// Whether what [goroutines of the runtime](crate::profiles::ProfileStack::is_of_runtime) waited for is shown: not unless set,
+    /// as they do little but wait. What they did otherwise is shown in any case.
+    pub runtime_waits: bool,
 }
 
 impl Default for TopOptions {
     fn default() -> Self {
-        Self { samples: 20, frames: 8 }
+        Self { samples: 20, frames: 8, runtime_waits: false }
     }
 }
 
@@ -31,11 +38,27 @@ impl Profile<'_> {
     ///
     /// Those of `out`, which ought to be buffered.
     pub fn write_top(&self, options: TopOptions, out: impl Write) -> io::Result<()> {
-        self.without_spans().write_table(options, out)
+        let all = self.without_spans();
+        if options.runtime_waits || self.kind() != ProfileKind::OffCpu {
+            return all.write_table(options, &Total::default(), out);
+        }
+        let mut left_out = Total::default();
+        let shown = all.filtered(|sample| {
+            let is_left_out = sample.stack.is_of_runtime();
+            if is_left_out {
+                left_out.add(Total { count: sample.count, nanoseconds: sample.nanoseconds });
+            }
+            !is_left_out
+        });
+        shown.write_table(options, &left_out, out)
     }
 
-    fn write_table(&self, options: TopOptions, mut out: impl Write) -> io::Result<()> {
+    fn write_table(&self, options: TopOptions, left_out: &Total, mut out: impl Write) -> io::Result<()> {
         self.write_sums(&mut out)?;
+        if left_out.count > 0 {
+            let time = DisplayDuration(left_out.nanoseconds);
+            writeln!(out, "without {time} in {} waits of the runtime's own goroutines", left_out.count)?;
+        }
         let whole = if self.kind().has_times() { self.nanoseconds() } else { self.count() };
         let (shown, left) = self.samples().split_at(options.samples.min(self.samples().len()));
         for sample in shown {
@@ -70,7 +93,11 @@ impl Profile<'_> {
         if self.kind().has_times() {
             write!(out, "  {:>8}", DisplayDuration(sample.nanoseconds))?;
         }
-        write!(out, "  {:>7} ×", sample.count)?;
+        match sample.count {
+            // What it is a part of ended in another span.
+            0 => write!(out, "     part")?,
+            count => write!(out, "  {count:>7} ×")?,
+        }
         match sample.reason {
             Some(reason) => writeln!(out, "  {}", DisplayText(reason))?,
             None => writeln!(out)?,

@@ -420,3 +420,30 @@ fn outside_of_the_recording_there_is_nothing() {
     (options.from, options.to) = (None, Some(Moment::At(UnixTime(EPOCH))));
     assert!(collect(&made(), options).profile(ProfileKind::OffCpu).samples().is_empty());
 }
+
+/// Goroutine 7 of the runtime waits, and so does the program's goroutine 9.
+fn idle(script: &mut Script<'_>) {
+    [7, 8, 9].into_iter().for_each(|thread| script.run(thread));
+    for (thread, entry) in [(7, "runtime.bgsweep"), (9, "runtime.main")] {
+        let (reason, stack) = (script.string("idle"), script.stack(&["runtime.gopark", entry]));
+        script.event(thread, EventType::GoBlock, &[reason, stack]);
+    }
+    script.event(8, EventType::HeapAlloc, &[1]);
+}
+
+#[test]
+fn what_the_runtime_itself_waits_for_is_one_line_unless_asked_for() {
+    let profiles = profiles_of(&trace(Dialect::Stock, &[(1, &idle)]));
+    let table = |runtime_waits| {
+        let mut options = TopOptions::default();
+        options.runtime_waits = runtime_waits;
+        let mut out = Vec::new();
+        profiles.profile(ProfileKind::OffCpu).write_top(options, &mut out).expect("memory takes it");
+        String::from_utf8(out).expect("UTF-8")
+    };
+    let (shown, all) = (table(false), table(true));
+    assert!(shown.starts_with("off-cpu: 64 ns in 1 waits"), "{shown}");
+    assert!(shown.contains("\nwithout 128 ns in 1 waits of the runtime's own goroutines\n"), "{shown}");
+    assert!(shown.contains("runtime.main") && !shown.contains("runtime.bgsweep"), "{shown}");
+    assert!(all.starts_with("off-cpu: 192 ns in 2 waits") && all.contains("runtime.bgsweep"), "{all}");
+}

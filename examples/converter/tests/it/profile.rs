@@ -117,3 +117,97 @@ fn failures_are_told_and_what_precedes_them_is_shown() {
     let same = same.to_str().expect("UTF-8");
     assert!(errors(&run(&["profile", "--out", same, same], b"")).contains("is an input"));
 }
+
+/// What a table sums up to, in nanoseconds as folded stacks have it.
+fn weight(arguments: &[&str]) -> u64 {
+    let folded = output(&[&["profile", "--format", "folded"], arguments].concat());
+    folded
+        .lines()
+        .map(|line| line.rsplit_once(' ').expect("a weight").1.parse::<u64>().expect("a number"))
+        .sum()
+}
+
+#[test]
+fn only_the_time_within_spans_of_a_name_is_shown_where_asked() {
+    let trace = path("go1.27/context.trace");
+    let within = |name, kind| weight(&["--span", name, "--kind", kind, &trace]);
+    let spans = output(&["otlp", &trace]);
+    let request: Value = serde_json::from_str(spans.lines().next().expect("a line")).expect("JSON");
+    let scopes = request["resourceSpans"][0]["scopeSpans"].as_array().expect("scopes");
+    let spans: Vec<&Value> =
+        scopes.iter().flat_map(|scope| scope["spans"].as_array().expect("spans")).collect();
+    for name in ["GET /orders", "query", "datadog span"] {
+        let span = spans.iter().find(|span| span["name"] == name).expect("it is there");
+        let time = |key: &str| span[key].as_str().expect("a time").parse::<u64>().expect("a number");
+        let duration = time("endTimeUnixNano") - time("startTimeUnixNano");
+        assert_eq!(within(name, "cpu") + within(name, "off-cpu"), duration, "{name}");
+    }
+    assert!(within("query", "off-cpu") < weight(&[&trace]));
+    let unknown = run(&["profile", "--span", "GET /other", &trace], b"");
+    assert!(!unknown.status.success() && unknown.stdout.is_empty());
+    let told = errors(&unknown);
+    assert!(
+        told.contains("no span is called GET /other; there are: ") && told.contains("GET /orders"),
+        "{told}"
+    );
+    let none = errors(&run(&["profile", "--span", "any", &path("go1.27/empty.trace")], b""));
+    assert!(none.contains("no span is called any"), "{none}");
+}
+
+#[test]
+fn samples_of_spans_are_labelled_where_spans_are_asked_for() {
+    let trace = path("go1.27/context.trace");
+    let labels = |arguments: &[&str]| {
+        let pprof = run(&[&["profile", "--format", "pprof"], arguments, &[&*trace]].concat(), b"");
+        let pprof = gunzipped(&pprof.stdout);
+        pprof.windows(7).any(|bytes| bytes == b"span_id")
+    };
+    assert!(labels(&["--span", "GET /orders"]) && !labels(&[]));
+    let request: Value =
+        serde_json::from_str(&output(&["profile", "--format", "otlp", &trace])).expect("JSON");
+    let links = request["dictionary"]["linkTable"].as_array().expect("links");
+    // The program wrote it down.
+    assert!(links.iter().any(|link| link["spanId"] == "b7ad6b7169203331"), "{links:?}");
+}
+
+#[test]
+fn windows_that_meet_have_all_there_is() {
+    let trace = path("go1.27/http.trace");
+    for kind in ["off-cpu", "cpu", "scheduler"] {
+        let part = |arguments: &[&str]| weight(&[arguments, &["--kind", kind, &trace]].concat());
+        let parts =
+            [part(&["--to", "700us"]), part(&["--from", "700us", "--to", "1ms"]), part(&["--from", "1ms"])];
+        assert_eq!(parts.iter().sum::<u64>(), part(&[]), "{parts:?}");
+        assert!(parts.iter().all(|&part| part > 0), "{parts:?}");
+    }
+    // A trace without a clock begins when the user says so.
+    let old = path("go1.24/http.trace");
+    let at = |from: &str| run(&["profile", "--base-time", "2026-01-01T00:00:00Z", "--from", from, &old], b"");
+    assert!(at("2026-01-01T00:00:00Z").status.success());
+    let late = errors(&at("2026-01-01T00:01:00Z"));
+    assert!(
+        late.contains("nothing was recorded between --from and --to") && late.contains("2026-01-01 00:00:00"),
+        "{late}"
+    );
+    let refused = |arguments: &[&str]| {
+        let output = run(&[&["profile", &*trace], arguments].concat(), b"");
+        assert!(!output.status.success() && output.stdout.is_empty());
+        errors(&output)
+    };
+    assert!(refused(&["--from", "2s", "--to", "1s"]).contains("--from is behind --to"));
+    assert!(refused(&["--from", "1h"]).contains("the recording is from 2026-"));
+    assert!(refused(&["--to", "noon"]).contains("write how long after the beginning"));
+}
+
+#[test]
+fn the_runtime_s_own_waiting_is_shown_where_asked() {
+    let trace = path("go1.27/gc.trace");
+    let (shown, all) = (output(&["profile", &trace]), output(&["profile", "--runtime-waits", &trace]));
+    assert!(
+        shown.contains("waits of the runtime's own goroutines") && !shown.contains("runtime.gcBgMarkWorker"),
+        "{shown}"
+    );
+    assert!(all.contains("runtime.gcBgMarkWorker") && !all.contains("runtime's own"), "{all}");
+    // What they did is in the other profiles.
+    assert!(output(&["profile", "--kind", "cpu", &trace]).contains("runtime.gcBgMarkWorker"));
+}
