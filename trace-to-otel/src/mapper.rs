@@ -229,10 +229,11 @@ impl Mapper {
         })
     }
 
-    /// Keeps what [changes](Self::changes) from here on.
+    /// Keeps what [changes](Self::changes) from here on, where what is open already becomes so.
     #[cfg(feature = "profiles")]
     pub(crate) fn keep_changes(&mut self) {
         self.mapping.changes.keep();
+        self.mapping.tell_open();
     }
 
     /// What has changed, since this was asked last, in which spans are open where.

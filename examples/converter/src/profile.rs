@@ -68,7 +68,12 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
             resource = resource.with("service.name", name.as_str());
         }
         let mut profiles = collecting.finish();
-        narrow(arguments, &mut profiles)?;
+        match narrow(arguments, &mut profiles) {
+            Ok(()) => {}
+            // Why reading ended is why it is not there.
+            Err(_) if outcome.is_err() => return outcome,
+            Err(error) => return Err(error),
+        }
         let profiles = Arc::new(profiles);
         match outlet {
             Outlet::File(destination) => write(arguments, &resource, &profiles, destination)?,
@@ -217,9 +222,10 @@ impl Reading<'_> {
 fn narrow(arguments: &ProfileArguments, profiles: &mut Profiles) -> anyhow::Result<()> {
     let (recorded, seen) = (profiles.recorded(), profiles.period());
     if recorded.duration > 0 && seen.duration == 0 {
-        let end = UnixTime(recorded.start.0.saturating_add(recorded.duration));
-        let (start, end) = (DisplayTime(recorded.start), DisplayTime(end));
-        bail!("nothing was recorded between --from and --to: the recording is from {start} to {end} UTC");
+        let (start, duration) = (DisplayTime(recorded.start), DisplayDuration(recorded.duration));
+        bail!(
+            "nothing was recorded between --from and --to: the recording begins at {start} UTC and has {duration}"
+        );
     }
     let Some(name) = &arguments.span else { return Ok(()) };
     let is_one = |of: Option<&str>| of == Some(name);

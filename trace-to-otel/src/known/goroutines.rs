@@ -158,6 +158,12 @@ impl Goroutines {
         self.get(id)?.open.last().copied()
     }
 
+    /// What is open on goroutines, for each from the outermost to the innermost, and each goroutine's moment.
+    pub(crate) fn nests(&self) -> impl Iterator<Item = (GoroutineId, Time, Open)> {
+        let nests = self.known.iter();
+        nests.flat_map(|(id, known)| known.open.iter().map(move |nested| (id, known.since, nested.span)))
+    }
+
     /// On how many something is open.
     pub(crate) fn len(&self) -> usize {
         self.known.len()

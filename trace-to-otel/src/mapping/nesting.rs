@@ -59,6 +59,14 @@ impl Mapping {
         }
     }
 
+    /// Tells of all that is open as if it became so.
+    #[cfg(feature = "profiles")]
+    pub(crate) fn tell_open(&mut self) {
+        for (goroutine, time, span) in self.goroutines.nests() {
+            self.changes.push(|| Change::Innermost { goroutine, time, span: Some(span) });
+        }
+    }
+
     #[inline]
     fn innermost_changed(&mut self, goroutine: GoroutineId, time: Time) {
         let innermost = || self.goroutines.innermost(goroutine).map(|nested| nested.span);

@@ -68,7 +68,11 @@ impl<S: Sinks> Pipeline<S> {
     /// # }
     /// ```
     pub fn take_profiles(&mut self) -> Option<Profiles> {
-        self.profiles.as_mut().map(Collecting::take)
+        // What has gone out since the latest event is told of too.
+        self.profile(None);
+        let profiles = self.profiles.as_mut().map(Collecting::take);
+        self.watch_spans();
+        profiles
     }
 
     /// Counts an event, or what comes of the end of all, with what has become of spans.

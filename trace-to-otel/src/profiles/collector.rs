@@ -33,7 +33,8 @@ pub struct ProfilesOptions {
     pub max_stacks: usize,
     /// How many spans are kept that time is counted for, by a [pipeline](crate::PipelineOptions::profiles): 65,536 unless set, and
     /// with 0 time is counted for none. The time of further ones counts for the spans around them, as does that of spans of
-    /// which too many stacks would have to be kept: [`Profiles::left_out_spans`] says how many these were.
+    /// which too many stacks would have to be kept: [`Profiles::left_out_spans`] says how many these were. Spans that in the end
+    /// do not go out, such as unsampled ones, are among those that are kept.
     pub max_spans: usize,
     /// Nothing before this moment counts; what is under way then counts from there.
     pub from: Option<Moment>,

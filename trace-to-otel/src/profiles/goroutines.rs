@@ -1,5 +1,7 @@
 //! What each goroutine does, and since when: in our account of it, and in that of Go's tool.
 
+use std::collections::HashMap;
+
 use go_trace_format::{Time, event::GoroutineId};
 
 use crate::{
@@ -16,6 +18,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Goroutines {
     live: Near<GoroutineId, Goroutine>,
+    /// The spans that are innermost on those of which the trace has not told yet.
+    entered: HashMap<GoroutineId, SpanNumber, foldhash::fast::RandomState>,
     /// The generation under way, counted from 0.
     generation: u32,
 }
@@ -216,14 +220,19 @@ impl Goroutines {
         self.live.insert(id, Goroutine::new(step, entry, self.generation));
     }
 
+    /// A goroutine that there was before is known as of now.
+    fn begin(&mut self, id: GoroutineId, step: Step) {
+        let mut goroutine = Goroutine::new(step, StackNumber::NONE, self.generation);
+        goroutine.span = self.entered.remove(&id).unwrap_or_default();
+        self.live.insert(id, goroutine);
+    }
+
     /// A generation tells of a goroutine.
     pub(super) fn tell(&mut self, id: GoroutineId, step: Step, ledger: &mut Ledger) {
-        let generation = self.generation;
         let Some(known) = self.live.get_mut(id) else {
-            self.live.insert(id, Goroutine::new(step, StackNumber::NONE, generation));
-            return;
+            return self.begin(id, step);
         };
-        known.generation = generation;
+        known.generation = self.generation;
         if !known.doing.is_like(step.doing) {
             // In damaged traces only.
             known.step(step, ledger);
@@ -240,7 +249,7 @@ impl Goroutines {
                 goroutine.generation = self.generation;
                 goroutine.step(step, ledger);
             }
-            None => self.create(id, StackNumber::NONE, step),
+            None => self.begin(id, step),
         }
     }
 
@@ -269,7 +278,10 @@ impl Goroutines {
 
     /// The span that is innermost on it.
     pub(super) fn span(&self, id: GoroutineId) -> SpanNumber {
-        self.live.get(id).map_or(SpanNumber::NONE, |goroutine| goroutine.span)
+        match self.live.get(id) {
+            Some(goroutine) => goroutine.span,
+            None => self.entered.get(&id).copied().unwrap_or_default(),
+        }
     }
 
     /// Another span is innermost on it from a time on. `stack` is where it is then, if the trace tells.
@@ -281,8 +293,10 @@ impl Goroutines {
         stack: Option<StackNumber>,
         ledger: &mut Ledger,
     ) {
-        if let Some(goroutine) = self.live.get_mut(id) {
-            goroutine.enter(span, time, stack, ledger);
+        match self.live.get_mut(id) {
+            Some(goroutine) => goroutine.enter(span, time, stack, ledger),
+            None if span == SpanNumber::NONE => drop(self.entered.remove(&id)),
+            None => drop(self.entered.insert(id, span)),
         }
     }
 

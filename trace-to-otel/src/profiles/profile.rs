@@ -317,14 +317,18 @@ impl<'p> ProfileStack<'p> {
         self.number == StackNumber::OTHER
     }
 
-    /// Whether it is that of a goroutine of the runtime itself, or of its tracer or profiler: not the program's. Go:
-    /// `runtime.isSystemGoroutine`, by the function that it begins with.
+    /// Whether it is that of a goroutine of the runtime itself, or of its tracer or profiler: not the program's, nor one in which
+    /// a finalizer or cleanup of the program is. Go: `runtime.isSystemGoroutine`, by the function that it begins with.
     #[must_use]
     pub fn is_of_runtime(&self) -> bool {
         const OWN: [&str; 3] = ["runtime.", "runtime/trace.", "runtime/pprof."];
-        const PROGRAM: [&str; 3] = ["runtime.main", "runtime.goexit", "runtime.handleAsyncEvent"];
+        const PROGRAM: [&str; 4] =
+            ["runtime.main", "runtime.goexit", "runtime.handleAsyncEvent", "runtime.corostart"];
+        const CALLERS: [&str; 3] = ["runtime.runfinq", "runtime.runFinalizers", "runtime.runCleanups"];
+        let is_own = |function: &str| OWN.iter().any(|start| function.starts_with(start));
         let Some(entry) = self.frames().next_back().map(|frame| frame.function) else { return false };
-        OWN.iter().any(|start| entry.starts_with(start)) && !PROGRAM.contains(&entry) && !is_of_cgo(entry)
+        let calls_program = || CALLERS.contains(&entry) && !self.frames().all(|frame| is_own(frame.function));
+        is_own(entry) && !PROGRAM.contains(&entry) && !is_of_cgo(entry) && !calls_program()
     }
 
     /// What stands where frames would, if there are none.

@@ -55,7 +55,7 @@ impl Profile<'_> {
 
     fn write_table(&self, options: TopOptions, left_out: &Total, mut out: impl Write) -> io::Result<()> {
         self.write_sums(&mut out)?;
-        if left_out.count > 0 {
+        if left_out.count > 0 || left_out.nanoseconds > 0 {
             let time = DisplayDuration(left_out.nanoseconds);
             writeln!(out, "without {time} in {} waits of the runtime's own goroutines", left_out.count)?;
         }
