@@ -215,7 +215,7 @@ impl CodeLocation {
     }
 }
 
-fn is_of_runtime(function: &[u8]) -> bool {
+pub(crate) fn is_of_runtime(function: &[u8]) -> bool {
     function.starts_with(b"runtime.") || function.starts_with(b"runtime/")
 }
 

@@ -164,7 +164,8 @@ pub(crate) struct SpansArguments {
     /// always do).
     #[arg(long)]
     pub(crate) anatomy: bool,
-    /// Marks the spans that each trace was waiting for, and for how long (tree; html always does).
+    /// Marks the spans that each trace was waiting for, and for how long (tree; html always does); and tells what these waited
+    /// for themselves, and where in the source (tree, without --correlate).
     ///
     /// The path goes back from the end of the trace: to the child that finished last, through it to its begin, from
     /// there to the child that had finished last before, and so on. What no child covers is the span's own.

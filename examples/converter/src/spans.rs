@@ -252,6 +252,18 @@ impl<W: Write> SpanSink for Trees<'_, W> {
 }
 
 impl<W: Write> Output for Trees<'_, W> {
+    fn wanted(&self) -> Wanted {
+        // They tell what was waited for. Where processes are put together, they would name spans as these were called before.
+        Wanted { profiles: self.options.critical_path && !self.is_joined, ..Wanted::default() }
+    }
+
+    fn profiles(&mut self, profiles: Profiles) -> io::Result<()> {
+        if let Some(process) = self.processes.last_mut() {
+            process.profiles = Some(profiles);
+        }
+        Ok(())
+    }
+
     fn begin(&mut self, begun: &Begun) -> io::Result<()> {
         self.processes.push(KeptProcess::begun(&begun.source));
         Ok(())

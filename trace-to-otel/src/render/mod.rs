@@ -50,6 +50,7 @@ mod text;
 mod theme;
 mod timeline;
 mod tree;
+mod waits;
 
 pub use crate::display::{DisplayDuration, DisplayText};
 pub use anatomy::AnatomyBar;
@@ -85,7 +86,7 @@ pub struct Process<'a> {
     pub left_out: u64,
     /// Whether its trace holds no clock, so that times of day are approximate.
     pub is_approximate: bool,
-    /// Its profiles, for pages that show them beside the spans.
+    /// Its profiles, for pages that show them beside the spans, and for trees that tell what spans waited for.
     #[cfg(feature = "profiles")]
     pub profiles: Option<&'a Profiles>,
 }

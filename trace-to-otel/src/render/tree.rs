@@ -18,6 +18,7 @@ use super::{
     kind,
     text::{day, time_of_day},
     theme::Theme,
+    waits::Waits,
 };
 use crate::{
     display::{DisplayDuration, DisplayText},
@@ -34,7 +35,8 @@ const DEEPEST: usize = 32;
 pub struct TreeOptions {
     /// How the time of each span splits, on a line below it.
     pub anatomy: bool,
-    /// Which spans the critical path of their tree leads through, and for how long.
+    /// Which spans the critical path of their tree leads through, and for how long; and what these waited for themselves and where,
+    /// if there are profiles.
     pub critical_path: bool,
     /// Garbage collections, stops of the world and the like one by one, instead of all in one line.
     pub ranges: bool,
@@ -63,8 +65,10 @@ pub fn write_tree<W: Write + ?Sized>(
         true => CriticalPaths::of(&joined.forest),
         false => CriticalPaths::default(),
     };
+    let waits = if options.critical_path { Waits::of(processes) } else { Waits::default() };
     let mut printer = Printer {
         joined: &joined,
+        waits,
         options,
         theme: Theme::new(options.colors),
         critical,
@@ -80,6 +84,7 @@ pub fn write_tree<W: Write + ?Sized>(
 
 struct Printer<'f, 'o, W: ?Sized> {
     joined: &'f Joined<'f>,
+    waits: Waits<'f>,
     options: &'o TreeOptions,
     theme: Theme,
     critical: CriticalPaths,
@@ -129,7 +134,29 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
         self.details(index, span)?;
         self.end_line()?;
         self.anatomy(span, position)?;
+        self.waits(index, position)?;
         self.stack(span, position)
+    }
+
+    /// What a span on the critical path waited for, but for what hardly matters: a line for each stack.
+    fn waits(&mut self, index: usize, position: Position) -> io::Result<()> {
+        /// Such a part of the time on the path is worth a line.
+        const PART: u64 = 20;
+        let Theme { dim, .. } = self.theme;
+        let Some(time) = self.critical.time(index) else { return Ok(()) };
+        let span = self.joined.forest.spans()[index];
+        let waits = self.waits.of_span(span.trace_id, span.span_id).to_vec();
+        for wait in waits.into_iter().filter(|wait| wait.nanoseconds >= time / PART) {
+            write!(self.line, "{NO_TIME}         {dim}wait  {dim:#} ")?;
+            self.trunk(position)?;
+            let (time, reason) = (DisplayDuration(wait.nanoseconds), DisplayText(wait.reason));
+            write!(self.line, "{time} {reason} {dim} in {}{dim:#}", wait.place)?;
+            if let Some(caller) = wait.caller {
+                write!(self.line, "{dim}  for {caller}{dim:#}")?;
+            }
+            self.end_line()?;
+        }
+        Ok(())
     }
 
     fn anatomy(&mut self, span: &Span, position: Position) -> io::Result<()> {

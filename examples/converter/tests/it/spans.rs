@@ -266,3 +266,18 @@ fn requests_of_an_unmodified_program_are_read_off_its_stacks() {
     let (_, told) = convert("go1.27/tasks.trace", &[]);
     assert_eq!(told, "", "there is enough to look at");
 }
+
+#[test]
+fn a_critical_path_tells_what_was_waited_for_and_where() {
+    let trace = path("go1.27/context.trace");
+    let shown = output(&["spans", "--critical-path", "--width", "0", &trace]);
+    let waits: Vec<_> = shown.lines().filter(|line| line.trim_start().starts_with("wait ")).collect();
+    let is_sleep = |line: &&str| {
+        line.contains(" sleep  in time.Sleep time.go:") && line.contains("  for main.pause recorder.go:129")
+    };
+    assert_eq!(waits.iter().filter(|line| is_sleep(line)).count(), 1, "{shown}");
+    assert!(!output(&["spans", &trace]).contains(" wait "));
+    let requests =
+        output(&["spans", "--critical-path", "--width", "0", &path("zero-code/go1.26-http1.trace")]);
+    assert!(requests.contains(" network  in ") && requests.contains("wait "), "{requests}");
+}
