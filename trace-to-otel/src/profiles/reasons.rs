@@ -112,3 +112,23 @@ fn account(reason: &str) -> Option<Account> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_are_too_many_are_one_and_counted() {
+        let mut reasons = Reasons::default();
+        let fixed = Reason::FIXED.len();
+        for number in fixed..Reasons::MOST {
+            let reason = reasons.intern(&format!("chan {number}"));
+            assert_eq!(reasons.account(reason), Some(Account::Block));
+        }
+        assert_eq!(reasons.left_out(), 0);
+        assert_eq!([reasons.intern("chan of mine"), reasons.intern("network")], [Reason::OTHER; 2]);
+        assert_eq!((reasons.left_out(), reasons.text(Reason::OTHER)), (2, "other"));
+        let known = reasons.intern(&format!("chan {fixed}"));
+        assert_eq!((known, reasons.left_out()), (Reason(fixed as u16), 2));
+    }
+}
