@@ -16,7 +16,7 @@ use trace_to_otel::{
     Pipeline, PipelineOptions, Resource, Span, SpanSink, UnixTime,
     otlp::Signal,
     profiles::{Moment, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
-    render::{DisplayText, DisplayTime, write_flame_graphs},
+    render::{DisplayDuration, DisplayText, DisplayTime, write_flame_graphs},
 };
 
 use crate::{

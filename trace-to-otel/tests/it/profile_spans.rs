@@ -15,7 +15,7 @@ use crate::common::{
 use go_trace_context::SpanId;
 use go_trace_format::{Dialect, EventType};
 use trace_to_otel::{
-    Anatomy, Pipeline, PipelineOptions, Span, Value, Waiting,
+    Anatomy, Collapse, Pipeline, PipelineOptions, Span, Value, Waiting,
     profiles::{ProfileKind, Profiles, ProfilesOptions},
 };
 
@@ -311,6 +311,86 @@ fn a_sample_is_of_the_innermost_span() {
 }
 
 /// A task begins in goroutine 7 and ends on 8, whose SDK exports it.
+#[test]
+fn what_is_open_when_profiles_are_taken_is_named_in_the_next_ones() {
+    let before: fn(&mut Script<'_>) = |script| {
+        script.run(7);
+        script.run(8);
+        script.region_begin(7, 0, "outer");
+        script.region_begin(7, 0, "inner");
+    };
+    let behind: fn(&mut Script<'_>) = |script| {
+        script.run(7);
+        script.run(8);
+        wait(script, "chan receive", 1);
+        script.region_end(7, 0, "inner");
+        wait(script, "sync", 3);
+        script.region_end(7, 0, "outer");
+        wait(script, "sync", 5);
+    };
+    let trace = trace(Dialect::Stock, &[(1, &before), (2, &behind)]);
+    for is_resumed in [false, true] {
+        let mut pipeline = Pipeline::new(options(), Vec::new());
+        let mut generations = 0;
+        common::read_events(&trace, |event| {
+            generations += usize::from(event.generation_begun().is_some());
+            if generations == 2 && event.generation_begun().is_some() {
+                let before = pipeline.take_profiles().expect("they are wanted");
+                assert_eq!(before.spans().count(), 0);
+                if is_resumed {
+                    let Ok(state) = pipeline.save();
+                    pipeline = Pipeline::new(options(), Vec::new());
+                    pipeline.resume(&state).expect("a state");
+                }
+            }
+            let Ok(()) = pipeline.event(event);
+        });
+        let Ok(()) = pipeline.finish();
+        let profiles = pipeline.take_profiles().expect("they are wanted");
+        let (inner, outer) = (Some("inner"), Some("outer"));
+        let off_cpu = units(&profiles, ProfileKind::OffCpu);
+        assert!(off_cpu.contains(&(inner, Some("chan receive"), 1, 1)), "{off_cpu:?}");
+        assert!(off_cpu.contains(&(outer, Some("sync"), 1, 1)), "{off_cpu:?}");
+        let within = |name: &str| {
+            let all = [ProfileKind::OffCpu, ProfileKind::Cpu];
+            let all =
+                all.map(|kind| profiles.profile_within(kind, |span| span.name == Some(name)).nanoseconds());
+            all.iter().sum::<u64>() / UNIT
+        };
+        // From the beginning of the generation: the three events of each thread, and what follows up to the end.
+        assert_eq!((within("inner"), within("outer")), (6 + 4, 6 + 4 + 4));
+    }
+}
+
+#[test]
+fn what_volume_control_held_back_is_named_too() {
+    let collapsing = || {
+        let mut options = options();
+        options.volume.collapse = Some(Collapse::shorter_than(Duration::from_secs(1)));
+        options
+    };
+    let act: fn(&mut Script<'_>) = |script| {
+        script.run(7);
+        script.run(8);
+        for sequence in [1, 3, 5] {
+            script.region_begin(7, 0, "again");
+            wait(script, "sync", sequence);
+            script.region_end(7, 0, "again");
+        }
+    };
+    let trace = trace(Dialect::Stock, &[(1, &act)]);
+    let mut pipeline = Pipeline::new(collapsing(), Vec::<Span>::new());
+    common::read_events(&trace, |event| {
+        let Ok(()) = pipeline.event(event);
+    });
+    // What is held back goes out.
+    let Ok(_) = pipeline.save();
+    let profiles = pipeline.take_profiles().expect("they are wanted");
+    let spans = pipeline.into_sink();
+    assert_eq!((spans.len(), profiles.spans().count()), (1, 1));
+    assert!(check_names(&spans, &profiles) > 0);
+}
+
 fn told(script: &mut Script<'_>) {
     script.run(7);
     script.run(8);
