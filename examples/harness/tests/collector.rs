@@ -172,6 +172,8 @@ fn json(text: &[u8]) -> serde_json::Value {
                 let is_default = |value: &V| match value {
                     V::String(text) => text.is_empty() || text == "0",
                     V::Array(items) => items.is_empty(),
+                    // The Collector writes a message that is not there as an empty one: they mean the same.
+                    V::Object(members) => members.is_empty(),
                     other => other.is_null(),
                 };
                 V::Object(members.filter(|(_, value)| !is_default(value)).collect())
