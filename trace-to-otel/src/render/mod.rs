@@ -86,7 +86,7 @@ pub struct Process<'a> {
     pub left_out: u64,
     /// Whether its trace holds no clock, so that times of day are approximate.
     pub is_approximate: bool,
-    /// Its profiles, for pages that show them beside the spans, and for trees that tell what spans waited for.
+    /// Its profiles: trees tell by them what spans waited for, and pages show them beside the spans, those of each span alone too.
     #[cfg(feature = "profiles")]
     pub profiles: Option<&'a Profiles>,
 }

@@ -1,10 +1,13 @@
 //! Flame graphs: what their page says of profiles, and that no text of a trace becomes more than a text.
 #![cfg(all(feature = "profiles", feature = "render"))]
 
+use std::collections::BTreeMap;
+
 use go_trace_format::{Dialect, EventType, Reader};
 use serde_json::Value;
 use trace_to_otel::{
-    profiles::{ProfileKind, Profiles, ProfilesCollector},
+    Pipeline, PipelineOptions, Span,
+    profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions},
     render::{HtmlOptions, Process, write_flame_graphs, write_html},
 };
 
@@ -84,7 +87,7 @@ fn what_is_on_the_page_is_what_is_in_the_profiles() {
         let mut folded = Vec::new();
         profile.write_folded(&mut folded).expect("memory takes it");
         let folded = String::from_utf8(folded).expect("UTF-8");
-        let mut of_page = std::collections::BTreeMap::<String, u64>::new();
+        let mut of_page = BTreeMap::<String, u64>::new();
         for (stack, weight) in stacks(flame, shown) {
             *of_page.entry(stack).or_default() += weight;
         }
@@ -174,4 +177,42 @@ fn nothing_is_a_page_too() {
     let data = data(&page("nothing", &ProfilesCollector::default().finish(), ProfileKind::OffCpu));
     assert_eq!(data["flame"]["profiles"], serde_json::json!([]));
     assert!(data["nothing"].as_str().is_some_and(|text| text.starts_with("no profiles")));
+}
+
+/// Beside spans, samples tell of which span on the page they are, and nothing of the whole is missing.
+#[test]
+fn samples_name_the_spans_of_the_page() {
+    let mut options = PipelineOptions::default();
+    options.profiles = Some(ProfilesOptions::default());
+    let mut pipeline = Pipeline::new(options, Vec::<Span>::new());
+    let trace = common::read("go1.27/http.trace");
+    let mut reader = Reader::from_slice(&trace).expect("a trace");
+    while let Some(event) = reader.next_event().expect("slices can be read") {
+        let Ok(()) = pipeline.event(&event);
+    }
+    let Ok(()) = pipeline.finish();
+    let profiles = pipeline.take_profiles().expect("profiles are wanted");
+    let spans = pipeline.into_sink();
+    let mut process = Process::new("shop", &spans);
+    process.profiles = Some(&profiles);
+    let mut page = Vec::new();
+    write_html(&[process], &HtmlOptions::default(), &mut page).expect("memory takes it");
+    let data = data(&String::from_utf8(page).expect("UTF-8"));
+    let profile = profiles.profile(ProfileKind::OffCpu);
+    let off_cpu = &data["flame"]["profiles"][0];
+    let mut expected = BTreeMap::<String, u64>::new();
+    for sample in profile.samples().iter().filter(|sample| sample.nanoseconds > 0) {
+        let Some(span) = sample.span else { continue };
+        *expected.entry(span.span_id.to_string()).or_default() += sample.nanoseconds;
+    }
+    let mut found = BTreeMap::<String, u64>::new();
+    for sample in off_cpu["of_spans"].as_array().expect("samples") {
+        let [_, weight, place] = [0, 1, 2].map(|index| sample[index].as_u64().expect("a number"));
+        let id = data["spans"][place as usize]["id"].as_str().expect("a span of the page");
+        *found.entry(id.to_owned()).or_default() += weight;
+    }
+    assert!(found.len() > 5, "{found:?}");
+    assert_eq!(found, expected);
+    let whole: u64 = stacks(&data["flame"], off_cpu).iter().map(|(_, weight)| weight).sum();
+    assert_eq!(whole, profile.nanoseconds());
 }

@@ -1,7 +1,7 @@
 // The boxes of a flame graph, of the samples of a profile.
 
-// Calls of a function from the same one are one box, on whatever lines they are.
-function growBoxes(profile) {
+// Calls of a function from the same one are one box, on whatever lines they are. Of a span, those of its descendants too.
+function growBoxes(profile, span) {
   const { texts, frames } = data.flame;
   const root = newBox(null, "all", "");
   const boxes = [root];
@@ -14,11 +14,16 @@ function growBoxes(profile) {
     if (line > 0) box.lines.add(line);
     boxes.push(box);
   }
-  for (const [node, weight] of profile.samples) {
+  for (const [node, weight] of span === null ? profile.samples : samplesOf(profile, span)) {
     boxes[node].own += weight;
     for (let box = boxes[node]; box !== null; box = box.caller) box.total += weight;
   }
   return root;
+}
+
+function samplesOf(profile, span) {
+  const end = lastBelow(span, data.spans.length);
+  return profile.of_spans.filter(([, , place]) => place >= span && place < end);
 }
 
 function newBox(caller, name, file) {
@@ -32,7 +37,7 @@ function layOutBoxes(root) {
     rows.push(row);
     row.forEach((box, place) => {
       box.place = place;
-      const callees = [...box.callees].sort(([, one], [, other]) => other.total - one.total);
+      const callees = [...box.callees].filter(([, callee]) => callee.total > 0).sort(([, one], [, other]) => other.total - one.total);
       let { start } = box;
       for (const [, callee] of callees) {
         callee.start = start;

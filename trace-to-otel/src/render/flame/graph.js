@@ -1,5 +1,5 @@
 // Draws a flame graph, as far as it is in view.
-const flame = { profile: null, rows: [], top: null, chosen: null, found: new Set(), matches: [], box: document.getElementById("flame-graph") };
+const flame = { profile: null, span: null, rows: [], top: null, chosen: null, found: new Set(), matches: [], box: document.getElementById("flame-graph") };
 const FLAME_ROW = 20;
 // What is narrower could not be told from what is beside it.
 const NARROWEST = 3;
@@ -26,7 +26,7 @@ function drawFlame() {
 
 function drawFlameRow(row, width, drawn) {
   const { start, total } = flame.top;
-  const scale = width / total;
+  const scale = width / Math.max(1, total);
   // A run of boxes that are too narrow, as one.
   let run = null;
   const close = () => {

@@ -1,18 +1,20 @@
 //! What the script of flame graphs gets to know.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
 
 use indexmap::IndexSet;
 use serde::Serialize;
 
-use super::tree::{Folded, Node, StackTree};
+use super::tree::{Folded, Node, StackTree, TreeSample};
 use crate::{
     display::DisplayDuration,
-    profiles::{Profile, ProfileFrame, ProfileKind, Profiles, Sample},
+    profiles::{Profile, ProfileFrame, ProfileKind, ProfileSpan, Profiles, Sample},
 };
 
 /// How many boxes a profile has at most.
 const MOST_BOXES: usize = 10_000;
+/// How many samples of a profile are told by their spans at most.
+const MOST_OF_SPANS: usize = 20_000;
 
 /// What a page of profiles alone knows.
 #[derive(Serialize)]
@@ -68,13 +70,15 @@ struct PageProfile<'p> {
     nodes: Vec<(Node, usize)>,
     /// Where stacks end, and what they weigh.
     samples: Vec<(Node, u64)>,
+    /// The heaviest of those that are of a span on the page, and the span's place.
+    of_spans: Vec<(Node, u64, usize)>,
     notes: Vec<String>,
 }
 
 impl<'p> PageData<'p> {
     pub(super) fn new(profiles: &'p Profiles, first: ProfileKind) -> Self {
         let mut flame = Flame::default();
-        flame.add(None, profiles);
+        flame.add(None, profiles, |_| None);
         flame.first = flame.profiles.iter().position(|profile| profile.kind == first.name()).unwrap_or(0);
         Self {
             summary: format!("recorded for {}", DisplayDuration(profiles.period().duration)),
@@ -85,13 +89,19 @@ impl<'p> PageData<'p> {
 }
 
 impl<'p> Flame<'p> {
-    /// Adds those profiles of a process in which there is something.
-    pub(in crate::render) fn add(&mut self, process: Option<&'p str>, profiles: &'p Profiles) {
+    /// Adds those profiles of a process in which there is something. Where on the page a span is, it is told.
+    pub(in crate::render) fn add(
+        &mut self,
+        process: Option<&'p str>,
+        profiles: &'p Profiles,
+        place_of: impl Fn(ProfileSpan<'p>) -> Option<usize>,
+    ) {
         for kind in ProfileKind::ALL {
-            let profile = profiles.profile(kind).without_spans();
+            let profile = profiles.profile(kind);
             let mut stacks = Stacks::default();
             for sample in profile.samples().iter().filter(|sample| profile.weight(sample) > 0) {
-                stacks.add(sample, kind.is_by_reason(), profile.weight(sample));
+                let frames = stacks.frames_of(sample, kind.is_by_reason());
+                stacks.tree.add(frames, profile.weight(sample), sample.span.and_then(&place_of));
             }
             if stacks.tree.samples().is_empty() {
                 continue;
@@ -108,7 +118,8 @@ impl<'p> Flame<'p> {
                 unit: if kind.has_times() { "nanoseconds" } else { "samples" },
                 total: total(&profile),
                 nodes,
-                samples: tree.samples().to_vec(),
+                samples: whole(tree.samples()),
+                of_spans: of_spans(tree.samples()),
                 notes: note.into_iter().chain(left_out_note(profiles.left_out_stacks())).collect(),
             });
         }
@@ -132,14 +143,14 @@ struct Stacks<'p> {
 }
 
 impl<'p> Stacks<'p> {
-    /// Adds the stack of a sample, the outermost frame first, and perhaps its reason behind it.
-    fn add(&mut self, sample: &Sample<'p>, is_by_reason: bool, weight: u64) {
+    /// The stack of a sample, the outermost frame first, and perhaps its reason behind it.
+    fn frames_of(&mut self, sample: &Sample<'p>, is_by_reason: bool) -> Vec<usize> {
         let mut frames: Vec<_> = match sample.stack.without_frames() {
             Some(instead) => vec![self.number((Cow::Borrowed(instead), "", 0))],
             None => sample.stack.frames().rev().map(|frame| self.frame(&frame)).collect(),
         };
         frames.extend(sample.reason.filter(|_| is_by_reason).map(|reason| self.bracketed(reason)));
-        self.tree.add(frames, weight);
+        frames
     }
 
     fn frame(&mut self, frame: &ProfileFrame<'p>) -> usize {
@@ -157,6 +168,25 @@ impl<'p> Stacks<'p> {
     fn number(&mut self, frame: StackFrame<'p>) -> usize {
         self.frames.insert_full(frame).0
     }
+}
+
+/// What stacks weigh, whosever they are.
+fn whole(samples: &[TreeSample]) -> Vec<(Node, u64)> {
+    let mut weights: BTreeMap<Node, u64> = BTreeMap::new();
+    for sample in samples {
+        let weight = weights.entry(sample.node).or_default();
+        *weight = weight.saturating_add(sample.weight);
+    }
+    weights.into_iter().collect()
+}
+
+/// What they weigh in spans, the heaviest of them.
+fn of_spans(samples: &[TreeSample]) -> Vec<(Node, u64, usize)> {
+    let of_spans = samples.iter().filter_map(|sample| Some((sample.node, sample.weight, sample.span?)));
+    let mut of_spans: Vec<_> = of_spans.collect();
+    of_spans.sort_by_key(|&(_, weight, _)| Reverse(weight));
+    of_spans.truncate(MOST_OF_SPANS);
+    of_spans
 }
 
 fn total(profile: &Profile<'_>) -> u64 {

@@ -2,9 +2,11 @@
 function showProfile(number) {
   const profile = data.flame.profiles[number];
   if (profile === undefined) return;
-  Object.assign(flame, { profile, rows: layOutBoxes(growBoxes(profile)) });
+  Object.assign(flame, { profile, rows: layOutBoxes(growBoxes(profile, flame.span)) });
   document.getElementById("flame-profile").value = String(number);
-  document.getElementById("flame-about").textContent = profile.about;
+  const within = flame.span === null ? "" : `, within ${visible(data.spans[flame.span].name)}`;
+  document.getElementById("flame-about").textContent = profile.about + within;
+  document.getElementById("flame-whole").hidden = flame.span === null;
   const note = document.getElementById("flame-note");
   note.textContent = profile.notes.join(" ");
   note.hidden = profile.notes.length === 0;
@@ -12,6 +14,12 @@ function showProfile(number) {
   flame.top = flame.rows[0][0];
   searchBoxes();
   zoomTo(flame.top);
+}
+
+// Shows the profile of a span alone, or of all.
+function showSpanProfile(span, number) {
+  flame.span = span;
+  showProfile(number);
 }
 
 function searchBoxes() {
@@ -84,6 +92,8 @@ function openProfiles() {
   choice.addEventListener("change", () => showProfile(Number(choice.value)));
   document.getElementById("flame-search").addEventListener("input", searchBoxes);
   document.getElementById("flame-out").addEventListener("click", () => zoomTo(flame.rows[0][0]));
+  const number = () => data.flame.profiles.indexOf(flame.profile);
+  document.getElementById("flame-whole").addEventListener("click", () => showSpanProfile(null, number()));
   document.getElementById("flame-help-button").addEventListener("click", () => document.getElementById("flame-help").showModal());
   document.addEventListener("keydown", onFlameKey);
   const { box } = flame, tip = document.getElementById("flame-tip");

@@ -11,8 +11,16 @@ pub(super) struct StackTree {
     /// Of each but the first node, the one before it and its frame, and what all stacks through it weigh. Those before a node have
     /// lower numbers.
     nodes: IndexMap<(Node, usize), u64, foldhash::fast::RandomState>,
-    /// Where stacks end, and what they weigh.
-    samples: Vec<(Node, u64)>,
+    samples: Vec<TreeSample>,
+}
+
+/// Where a stack ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TreeSample {
+    pub(super) node: Node,
+    pub(super) weight: u64,
+    /// The span that it is of, by whatever number the caller gives it.
+    pub(super) span: Option<usize>,
 }
 
 /// What of a tree was not kept.
@@ -28,9 +36,9 @@ pub(super) struct Folded {
 
 impl StackTree {
     /// Adds a stack, its outermost frame first.
-    pub(super) fn add(&mut self, frames: impl IntoIterator<Item = usize>, weight: u64) {
+    pub(super) fn add(&mut self, frames: impl IntoIterator<Item = usize>, weight: u64, span: Option<usize>) {
         let node = frames.into_iter().fold(0, |parent, frame| self.below(parent, frame, weight));
-        self.samples.push((node, weight));
+        self.samples.push(TreeSample { node, weight, span });
     }
 
     fn below(&mut self, parent: Node, frame: usize, weight: u64) -> Node {
@@ -46,7 +54,7 @@ impl StackTree {
         self.nodes.keys().copied()
     }
 
-    pub(super) fn samples(&self) -> &[(Node, u64)] {
+    pub(super) fn samples(&self) -> &[TreeSample] {
         &self.samples
     }
 
@@ -73,13 +81,13 @@ impl StackTree {
             let Some((&(parent, frame), &weight)) = self.nodes.get_index(place) else { continue };
             numbers[place + 1] = numbers[parent].map(|parent| tree.below(parent, frame, weight));
         }
-        for &(node, weight) in &self.samples {
-            let (outer, is_kept) = self.kept_at(node, &numbers);
-            let node = if is_kept { outer } else { tree.below(outer, instead, weight) };
+        for sample in &self.samples {
+            let (outer, is_kept) = self.kept_at(sample.node, &numbers);
+            let node = if is_kept { outer } else { tree.below(outer, instead, sample.weight) };
             if !is_kept {
-                folded.weight = folded.weight.saturating_add(weight);
+                folded.weight = folded.weight.saturating_add(sample.weight);
             }
-            tree.samples.push((node, weight));
+            tree.samples.push(TreeSample { node, ..*sample });
         }
         (tree, folded)
     }
@@ -100,23 +108,28 @@ impl StackTree {
 mod tests {
     use super::*;
 
+    /// Where stacks end, and what they weigh.
+    fn ends(tree: &StackTree) -> Vec<(Node, u64)> {
+        tree.samples().iter().map(|sample| (sample.node, sample.weight)).collect()
+    }
+
     #[test]
     fn stacks_that_begin_alike_share_their_beginning() {
         let mut tree = StackTree::default();
-        tree.add([7, 8, 9], 5);
-        tree.add([7, 8], 3);
-        tree.add([8], 1);
+        tree.add([7, 8, 9], 5, None);
+        tree.add([7, 8], 3, None);
+        tree.add([8], 1, None);
         assert_eq!(tree.nodes().collect::<Vec<_>>(), [(0, 7), (1, 8), (2, 9), (0, 8)]);
-        assert_eq!(tree.samples(), [(3, 5), (2, 3), (4, 1)]);
+        assert_eq!(ends(&tree), [(3, 5), (2, 3), (4, 1)]);
     }
 
     #[test]
     fn the_lightest_are_folded_below_those_that_called_them() {
         let mut tree = StackTree::default();
-        tree.add([1, 2, 3], 1);
-        tree.add([1, 2, 4], 10);
-        tree.add([1, 5, 6], 2);
-        tree.add([9, 9], 1);
+        tree.add([1, 2, 3], 1, None);
+        tree.add([1, 2, 4], 10, None);
+        tree.add([1, 5, 6], 2, None);
+        tree.add([9, 9], 1, None);
         let (tree, folded) = tree.folded(3, 0);
         assert_eq!(folded, Folded { nodes: 5, weight: 4, heaviest: 2 });
         assert_eq!(
@@ -124,18 +137,18 @@ mod tests {
             [(0, 1), (1, 2), (2, 4), (2, 0), (1, 0), (0, 0)],
             "what was kept, and what stands for the rest"
         );
-        assert_eq!(tree.samples(), [(4, 1), (3, 10), (5, 2), (6, 1)]);
+        assert_eq!(ends(&tree), [(4, 1), (3, 10), (5, 2), (6, 1)]);
     }
 
     #[test]
     fn of_what_weighs_the_same_callers_are_kept() {
         let mut tree = StackTree::default();
         for leaf in 0..100 {
-            tree.add([1000, 1001, leaf, leaf], 1);
+            tree.add([1000, 1001, leaf, leaf], 1, None);
         }
         let (folded_tree, folded) = tree.folded(10, 5000);
         assert_eq!((folded.nodes, folded.heaviest), (192, 1));
         assert!(folded_tree.nodes().zip(1..).all(|((parent, _), node)| parent < node));
-        assert_eq!(folded_tree.samples().iter().map(|&(_, weight)| weight).sum::<u64>(), 100);
+        assert_eq!(ends(&folded_tree).iter().map(|&(_, weight)| weight).sum::<u64>(), 100);
     }
 }

@@ -29,6 +29,8 @@ function showDetails(index) {
     parts.push(element("p", "", `On the critical path for ${duration(time)}.`));
   }
   if (span.anatomy) parts.push(element("h3", "", "What its goroutine did"), splitBar(span), anatomyTable(span));
+  const profile = (data.flame?.profiles ?? []).findIndex((each) => samplesOf(each, index).length > 0);
+  if (profile >= 0) parts.push(profileButton(index, profile));
   const stack = span.attributes.find(([key]) => key === "code.stacktrace")?.[1];
   const attributes = span.attributes.filter(([key]) => key !== "code.stacktrace");
   if (attributes.length > 0) parts.push(element("h3", "", "Attributes"), table(attributes));
@@ -51,6 +53,16 @@ function showDetails(index) {
   const process = span.process === undefined ? [] : [["process", span.process]];
   parts.push(element("h3", "", "Ids"), table([["trace", data.traces[span.trace].id], ["span", span.id], ["scope", span.scope], ...process]));
   box.replaceChildren(...parts);
+}
+
+function profileButton(index, profile) {
+  const button = element("button", "", "Flame graph of this span");
+  button.type = "button";
+  button.addEventListener("click", () => {
+    showView(true);
+    showSpanProfile(index, profile);
+  });
+  return element("p", "", button);
 }
 
 function anatomyTable(span) {

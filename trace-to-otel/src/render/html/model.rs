@@ -11,6 +11,8 @@ use crate::{
     },
     span::{Attribute, Span, SpanEvent, UnixTime, Value},
 };
+#[cfg(feature = "profiles")]
+use go_trace_context::SpanId;
 use go_trace_context::TraceId;
 use serde::Serialize;
 
@@ -35,21 +37,12 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
         traces: Vec::new(),
         spans: Vec::new(),
         #[cfg(feature = "profiles")]
-        flame: flame(joined.processes),
+        flame: Flame::default(),
     };
     page.add(joined, base)?;
+    #[cfg(feature = "profiles")]
+    page.add_profiles(joined);
     Ok(page)
-}
-
-#[cfg(feature = "profiles")]
-fn flame<'a>(processes: &[Process<'a>]) -> Flame<'a> {
-    let mut flame = Flame::default();
-    for process in processes {
-        if let Some(profiles) = process.profiles {
-            flame.add((processes.len() > 1).then_some(process.name), profiles);
-        }
-    }
-    flame
 }
 
 fn notes(process: &Process<'_>) -> Vec<String> {
@@ -95,6 +88,9 @@ struct PageSpan<'a> {
     parent: i64,
     depth: usize,
     id: String,
+    #[cfg(feature = "profiles")]
+    #[serde(skip)]
+    span_id: SpanId,
     name: &'a str,
     kind: &'static str,
     scope: &'a str,
@@ -187,6 +183,21 @@ impl<'a> Page<'a> {
     }
 }
 
+#[cfg(feature = "profiles")]
+impl<'a> Page<'a> {
+    /// Takes in the profiles, after the spans that their samples name.
+    fn add_profiles(&mut self, joined: &Joined<'a>) {
+        let spans = self.spans.iter().enumerate();
+        let places: HashMap<_, _> = spans.map(|(place, span)| (span.span_id, place)).collect();
+        for process in joined.processes {
+            let name = (joined.processes.len() > 1).then_some(process.name);
+            if let Some(profiles) = process.profiles {
+                self.flame.add(name, profiles, |span| places.get(&span.span_id).copied());
+            }
+        }
+    }
+}
+
 impl<'a> PageSpan<'a> {
     fn new(span: &'a Span, (parent, depth): (i64, usize), base: UnixTime, critical: Vec<(u64, u64)>) -> Self {
         let event = |event: &'a SpanEvent| PageEvent {
@@ -199,6 +210,8 @@ impl<'a> PageSpan<'a> {
             parent,
             depth,
             id: span.span_id.to_string(),
+            #[cfg(feature = "profiles")]
+            span_id: span.span_id,
             name: &span.name,
             kind: kind(span),
             scope: span.scope.name(),
