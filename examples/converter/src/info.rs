@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    hash::Hash,
     io::{self, BufWriter, Write},
+    mem,
 };
 
 use go_trace_format::{
-    Dialect, Event, EventKind, EventType, Reader, Time, Version, WallTime,
+    Clock, Dialect, Event, EventKind, EventType, Reader, Time, Version, WallTime,
     event::{GoroutineId, ThreadId},
 };
 use serde::Serialize;
@@ -29,6 +31,7 @@ pub(crate) fn run(arguments: &InfoArguments) -> anyhow::Result<()> {
         counts.count(event);
         Ok(())
     })?;
+    counts.end_generation();
     let info = Info::new(&trace.source.name, &trace.reader, counts);
     let mut output = BufWriter::new(io::stdout().lock());
     if arguments.json {
@@ -51,8 +54,12 @@ struct Counts {
     generations: Vec<u64>,
     /// Of the traces before the one under way.
     before: Sums,
-    threads: HashSet<ThreadId>,
-    goroutines: HashSet<GoroutineId>,
+    threads: Distinct<ThreadId>,
+    goroutines: Distinct<GoroutineId>,
+    /// Of the generation under way.
+    clock: Clock,
+    generation_times: Option<(Time, Time)>,
+    /// Of those before it.
     times: Option<(Time, Time)>,
     wall_times: Option<(WallTime, WallTime)>,
 }
@@ -73,8 +80,10 @@ impl Default for Counts {
             formats: Vec::new(),
             generations: Vec::new(),
             before: Sums::default(),
-            threads: HashSet::new(),
-            goroutines: HashSet::new(),
+            threads: Distinct::default(),
+            goroutines: Distinct::default(),
+            clock: Clock::default(),
+            generation_times: None,
             times: None,
             wall_times: None,
         }
@@ -83,30 +92,54 @@ impl Default for Counts {
 
 impl Counts {
     fn count(&mut self, event: &Event<'_>) {
-        match event.kind() {
+        use EventType as E;
+        match event.event_type() {
             // The reader's own, not the program's.
-            EventKind::Sync(sync) => {
-                let format = (event.tables().version(), event.tables().dialect());
-                if sync.generation.is_some() && !self.formats.contains(&format) {
-                    self.formats.push(format);
+            E::Sync => return self.begin_generation(event),
+            // Those that tell of another goroutine than the one that they happened on.
+            E::GoCreate
+            | E::GoCreateBlocked
+            | E::GoCreateSyscall
+            | E::GoStart
+            | E::GoUnblock
+            | E::GoSwitch
+            | E::GoSwitchDestroy
+            | E::GoStatus
+            | E::GoStatusStack => {
+                if let EventKind::Goroutine(transition) = event.kind() {
+                    self.goroutines.see(transition.goroutine, |id| id.0);
                 }
-                if let Some(begun) = sync.generation {
-                    if begun.continuity.begins_trace() {
-                        self.end_trace();
-                    }
-                    self.generations.push(begun.number);
-                }
-                return;
             }
-            EventKind::Goroutine(transition) => self.goroutines.extend(transition.goroutine),
             _ => {}
         }
         self.events[event.event_type() as usize] += 1;
-        self.threads.extend(event.thread());
-        self.goroutines.extend(event.goroutine());
-        extend(&mut self.times, event.raw_time());
-        if let Some(time) = event.wall_time() {
-            extend(&mut self.wall_times, time);
+        self.threads.see(event.thread(), |id| id.0);
+        self.goroutines.see(event.goroutine(), |id| id.0);
+        extend(&mut self.generation_times, event.raw_time());
+    }
+
+    fn begin_generation(&mut self, event: &Event<'_>) {
+        self.end_generation();
+        let Some(begun) = event.generation_begun() else { return };
+        let format = (event.tables().version(), event.tables().dialect());
+        if !self.formats.contains(&format) {
+            self.formats.push(format);
+        }
+        if begun.continuity.begins_trace() {
+            self.end_trace();
+        }
+        self.generations.push(begun.number);
+        self.clock = *event.tables().clock();
+    }
+
+    /// Within a generation the wall clock goes with the trace's.
+    fn end_generation(&mut self) {
+        let Some((first, last)) = mem::take(&mut self.generation_times) else { return };
+        for time in [first, last] {
+            extend(&mut self.times, time);
+            if let Some(time) = self.clock.wall_time(time) {
+                extend(&mut self.wall_times, time);
+            }
         }
     }
 
@@ -124,6 +157,42 @@ impl Counts {
         self.threads.clear();
         self.goroutines.clear();
         self.times = None;
+    }
+}
+
+/// Things with numbers, each counted once.
+struct Distinct<T> {
+    all: HashSet<T>,
+    /// The last one of each remainder: nearly all that are seen are among them.
+    recent: Vec<Option<T>>,
+}
+
+impl<T> Default for Distinct<T> {
+    fn default() -> Self {
+        Self { all: HashSet::new(), recent: Vec::new() }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Distinct<T> {
+    const REMAINDERS: usize = 1 << 10;
+
+    fn see(&mut self, thing: Option<T>, number: impl Fn(T) -> i64) {
+        let Some(thing) = thing else { return };
+        let remainder = number(thing) as usize % Self::REMAINDERS;
+        if self.recent.get(remainder) != Some(&Some(thing)) {
+            self.recent.resize(Self::REMAINDERS, None);
+            self.recent[remainder] = Some(thing);
+            self.all.insert(thing);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    fn clear(&mut self) {
+        self.all.clear();
+        self.recent.clear();
     }
 }
 
