@@ -8,6 +8,7 @@ use go_trace_format::{
 
 /// What a program did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Work {
     /// Two goroutines on each of two procs that wake each other in turn, as over a channel.
     PingPong,
