@@ -236,7 +236,7 @@ impl Metrics {
         registry.register("profile_samples", "Samples of profiles delivered", samples);
         registry.register_with_unit(
             "unexplained_off_cpu",
-            "Time off the CPU in profiles whose reason stands in an earlier file",
+            "Time off the CPU in profiles whose reason no file tells, or an earlier one",
             Unit::Seconds,
             self.unexplained.clone(),
         );

@@ -300,7 +300,7 @@ impl<'a> Job<'a> {
         pipeline.sink_mut().0.finish()?;
         // What is under way in goroutines, the profiles of the next file begin anew.
         if let Some(profiles) = pipeline.take_profiles() {
-            self.tally.unexplained += unexplained(&profiles);
+            self.tally.unexplained = self.tally.unexplained.saturating_add(unexplained(&profiles));
             pipeline.sink_mut().0.take_profiles(profiles)?;
         }
         count(&mut self.tally, &pipeline);
@@ -465,7 +465,8 @@ impl Begun {
 /// How long goroutines waited for what nothing tells of, in nanoseconds.
 fn unexplained(profiles: &Profiles) -> u64 {
     let off_cpu = profiles.profile(ProfileKind::OffCpu);
-    off_cpu.samples().iter().filter(|sample| sample.reason.is_none()).map(|sample| sample.nanoseconds).sum()
+    let unexplained = off_cpu.samples().iter().filter(|sample| sample.reason.is_none());
+    unexplained.fold(0, |sum, sample| sum.saturating_add(sample.nanoseconds))
 }
 
 /// What has become of spans.
