@@ -452,7 +452,14 @@ impl Begun {
         // The settings have been checked.
         options.volume = self.mapping.volume().unwrap_or_default();
         options.metrics = self.making.metrics.is_some();
-        options.profiles = self.making.profiles.map(|_| ProfilesOptions::default());
+        options.profiles = self.making.profiles.map(|_| {
+            let mut options = ProfilesOptions::default();
+            if self.making.spans.is_none() {
+                // A link to a span that nobody gets would lead nowhere.
+                options.max_spans = 0;
+            }
+            options
+        });
         let outbox = Outbox::new(hand, self.making, &self.resource);
         let mut pipeline = Pipeline::new(options, AllSignals(outbox));
         if let Err(error) = pipeline.resume(state) {

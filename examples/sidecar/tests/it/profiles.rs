@@ -69,6 +69,10 @@ fn those_of_each_service_arrive_and_nothing_else() {
         assert_eq!(request.head.headers("otlp-profiles-development-version"), ["1"]);
         assert!(request.body.len() <= 16_384);
     }
+    let requests = receiver.requests();
+    let profiles = ["a", "b"].map(|service| requests.iter().flat_map(move |request| request.profiles(service)));
+    let mut samples = profiles.into_iter().flatten().flat_map(|(_, profile)| profile.samples);
+    assert!(samples.all(|sample| sample.link_index == 0), "no span is sent that a link could name");
 }
 
 #[test]
