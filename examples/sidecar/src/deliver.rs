@@ -40,6 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Longer than this no receiver is left alone, whatever it says.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// What a person can do where the receiver has no place for profiles.
+const WITHOUT_PROFILES: &str = "they are put aside: a Collector takes profiles with --feature-gates=+service.profilesSupport and a \
+     pipeline for them; or leave them out of [otlp] signals";
+
 /// What goes out as one request, as long as the receiver does not find it too large: batches, each with its records.
 pub(crate) type Parcel = Vec<Batch>;
 
@@ -215,7 +219,7 @@ struct Attempts {
     /// In a row.
     failures: u32,
     refused: u64,
-    /// Records that the receiver does not even take alone.
+    /// What the receiver does not take, even of single records.
     alone: Vec<(Batch, ExportError)>,
     is_partly_accepted: bool,
 }
@@ -258,7 +262,7 @@ impl Courier {
         loop {
             match self.exporter(&joined).export(&joined).await {
                 Ok(accepted) => {
-                    self.note_accepted(&accepted);
+                    self.note_accepted(joined.signal(), &accepted);
                     return true;
                 }
                 Err(error) if is_hopeless(&error) => return false,
@@ -277,7 +281,7 @@ impl Courier {
         while let Some(part) = waiting.pop() {
             match self.exporter(&part).export(&part).await {
                 Ok(accepted) => {
-                    self.note_accepted(&accepted);
+                    self.note_accepted(part.signal(), &accepted);
                     (attempts.failures, attempts.is_partly_accepted) = (0, true);
                 }
                 Err(error) if is_hopeless(&error) => {
@@ -288,6 +292,12 @@ impl Courier {
                         }
                         attempts.alone.push((unwanted, error));
                     }
+                }
+                Err(error) if is_without_profiles(&part, &error) => {
+                    // The receiver may well be there for the other signals, which are on the same way.
+                    let message = format!("{error:#}; {WITHOUT_PROFILES}");
+                    self.telemetry.raise(Concern::Profiles, &message);
+                    attempts.alone.push((part, error));
                 }
                 Err(error) => {
                     waiting.push(part);
@@ -344,11 +354,14 @@ impl Courier {
         }
     }
 
-    fn note_accepted(&self, accepted: &Accepted) {
+    fn note_accepted(&self, signal: Signal, accepted: &Accepted) {
         self.unwanted.store(0, Ordering::Relaxed);
         self.telemetry.accepted(accepted.rejected, accepted.is_acknowledged);
         self.telemetry.clear(Concern::Receiver);
         self.telemetry.clear(Concern::Refusal);
+        if signal == Signal::Profiles {
+            self.telemetry.clear(Concern::Profiles);
+        }
         if accepted.rejected > 0 || !accepted.message.is_empty() {
             tracing::warn!(rejected = accepted.rejected, "the receiver says: {}", accepted.message);
         }
@@ -397,4 +410,9 @@ impl Courier {
 fn is_hopeless(error: &ExportError) -> bool {
     use ExportErrorKind as Kind;
     matches!(error.kind(), Kind::Rejected | Kind::TooLarge | Kind::InvalidBatch)
+}
+
+/// Whether the receiver has no place for profiles: they are in development, and a Collector is without unless told otherwise.
+fn is_without_profiles(batch: &Batch, error: &ExportError) -> bool {
+    batch.signal() == Signal::Profiles && error.kind() == ExportErrorKind::NotFound
 }

@@ -49,6 +49,8 @@ pub(crate) enum Concern {
     Receiver,
     /// The receiver, which wants nothing of what it is sent.
     Refusal,
+    /// The receiver, which has no place for profiles.
+    Profiles,
     /// The state, on its disk.
     State,
     /// What is taken in, on its disk.

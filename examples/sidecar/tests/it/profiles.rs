@@ -70,7 +70,8 @@ fn those_of_each_service_arrive_and_nothing_else() {
         assert!(request.body.len() <= 16_384);
     }
     let requests = receiver.requests();
-    let profiles = ["a", "b"].map(|service| requests.iter().flat_map(move |request| request.profiles(service)));
+    let profiles =
+        ["a", "b"].map(|service| requests.iter().flat_map(move |request| request.profiles(service)));
     let mut samples = profiles.into_iter().flatten().flat_map(|(_, profile)| profile.samples);
     assert!(samples.all(|sample| sample.link_index == 0), "no span is sent that a link could name");
 }
@@ -162,4 +163,33 @@ fn what_the_receiver_does_not_want_is_put_aside() {
         !reasons.is_empty() && reasons.iter().all(|reason| reason.contains("no profiles, please")),
         "{reasons:?}"
     );
+}
+
+/// As a Collector does whose gate for profiles is closed. There are more of them than requests may be under way.
+#[test]
+fn a_receiver_without_profiles_gets_all_spans() {
+    const WORDS: &str = "no such path";
+    let files = ["a/1.trace", "b/1.trace", "c/1.trace"];
+    let trace = truth::read("go1.27/http.trace");
+    let spans_of = |signals: &str| {
+        let receiver = Receiver::with(|_, head, _| match head.path.ends_with("/profiles") {
+            true => Reply::Refuse(404, WORDS),
+            false => Reply::Accept,
+        });
+        let home = home(&receiver, signals);
+        files.iter().for_each(|file| drop(home.put(file, &trace)));
+        let sidecar = home.start();
+        sidecar.until_delivered(files.len());
+        let is_told = sidecar.says("service.profilesSupport") > 0;
+        sidecar.terminate();
+        let reasons = home.reasons();
+        assert!(reasons.iter().all(|reason| reason.contains(WORDS)), "{reasons:?}");
+        assert_eq!(accepted(&receiver, "a"), Sums::new());
+        (receiver.span_count(), is_told, reasons.len())
+    };
+    let (spans, is_told, aside) = spans_of("[\"traces\"]");
+    assert!(spans > 0 && !is_told && aside == 0);
+    let (beside_profiles, is_told, aside) = spans_of("[\"traces\", \"profiles\"]");
+    assert_eq!((beside_profiles, is_told), (spans, true));
+    assert!(aside >= files.len(), "{aside}");
 }
