@@ -1,4 +1,4 @@
-//! `check`: whether the directories can be used, and whether the receiver answers.
+//! `check`: whether the directories can be used, and whether the receiver answers for each signal.
 
 use std::{
     fs,
@@ -7,9 +7,11 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 use rustix::fs::{Access, access};
-use trace_to_otel::otlp::{Config as ReceiverConfig, ExportErrorKind, Exporter, RetryOptions};
+use trace_to_otel::otlp::{
+    Config as ReceiverConfig, ExportError, ExportErrorKind, Exporter, RetryOptions, Signal,
+};
 
-use crate::config::Config;
+use crate::{config::Config, deliver::WITHOUT_PROFILES};
 
 /// Whether the state can be written, and what is watched can be read. Nothing is made.
 pub(crate) fn directories(config: &Config) -> Result<()> {
@@ -44,26 +46,40 @@ fn writable(folder: &Path) -> Result<Option<PathBuf>> {
     Ok((there != folder).then(|| there.to_owned()))
 }
 
-/// Whether the receiver takes a request. It has no span: nothing is stored.
-pub(crate) async fn receiver(config: &Config) -> Result<()> {
-    let receiver: &ReceiverConfig = &config.traces;
+/// Whether the receiver takes a request of each signal that is delivered. They have no record: nothing is stored.
+pub(crate) async fn receivers(config: &Config) -> Result<()> {
+    let mut failures = Vec::new();
+    for receiver in config.receivers() {
+        if let Err(error) = probe(receiver).await? {
+            failures.push(match receiver.signal {
+                Signal::Profiles if error.kind() == ExportErrorKind::NotFound => {
+                    format!("{error:#}; {WITHOUT_PROFILES}")
+                }
+                _ => format!("{error:#}; {}", config.advice.of(error.kind())),
+            });
+        }
+    }
+    ensure!(failures.is_empty(), failures.join("\n"));
+    Ok(())
+}
+
+async fn probe(receiver: &ReceiverConfig) -> Result<Result<(), ExportError>> {
+    let ReceiverConfig { endpoint, protocol, .. } = receiver;
     let exporter = Exporter::new(receiver.clone())?.with_retry(RetryOptions::never());
     match exporter.probe().await {
         Ok(accepted) if accepted.is_acknowledged => {
-            println!("{} ({}): answers as a receiver of OTLP does", receiver.endpoint, receiver.protocol);
-            Ok(())
+            println!("{endpoint} ({protocol}): answers as a receiver of OTLP does");
         }
         Ok(_) => {
+            let records = receiver.signal.name();
             println!(
-                "{} ({}): answers, but not with OTLP's own words: look whether spans arrive",
-                receiver.endpoint, receiver.protocol
+                "{endpoint} ({protocol}): answers, but not with OTLP's own words: look whether {records} arrive"
             );
-            Ok(())
         }
         Err(error) if error.kind() == ExportErrorKind::Rejected => {
-            println!("{}: answers, and rejects an empty request: {}", receiver.endpoint, error.message());
-            Ok(())
+            println!("{endpoint}: answers, and rejects an empty request: {}", error.message());
         }
-        Err(error) => bail!("{error:#}; {}", config.advice.of(error.kind())),
+        Err(error) => return Ok(Err(error)),
     }
+    Ok(Ok(()))
 }

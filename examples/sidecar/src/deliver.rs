@@ -19,7 +19,8 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 use trace_to_otel::otlp::{
-    Accepted, Batch, ExportError, ExportErrorKind, Exporter, Pace, RetryOptions, Signal, SystemPace,
+    Accepted, Batch, Config as ReceiverConfig, ExportError, ExportErrorKind, Exporter, Pace, RetryOptions,
+    Signal, SystemPace,
 };
 
 use crate::{
@@ -41,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// What a person can do where the receiver has no place for profiles.
-const WITHOUT_PROFILES: &str = "they are put aside: a Collector takes profiles with --feature-gates=+service.profilesSupport and a \
+pub(crate) const WITHOUT_PROFILES: &str = "a Collector takes profiles with --feature-gates=+service.profilesSupport and a \
      pipeline for them; or leave them out of [otlp] signals";
 
 /// What goes out as one request, as long as the receiver does not find it too large: batches, each with its records.
@@ -201,8 +202,10 @@ async fn first(under_way: &mut VecDeque<UnderWay>) -> Option<Result<Vec<Done>, J
 pub(crate) struct Courier {
     traces: Exporter,
     logs: Exporter,
-    metrics: Exporter,
-    profiles: Exporter,
+    /// None where metrics are not wanted.
+    metrics: Option<Exporter>,
+    /// None where profiles are not wanted.
+    profiles: Option<Exporter>,
     backoff: RetryOptions,
     slow_retry: Duration,
     advice: Advice,
@@ -226,13 +229,14 @@ struct Attempts {
 
 impl Courier {
     pub(crate) fn new(config: &Config, premises: &Premises, stop: Stop) -> Result<Self> {
-        let exporter =
-            |config| -> Result<Exporter> { Ok(Exporter::new(config)?.with_retry(RetryOptions::never())) };
+        let exporter = |config: &ReceiverConfig| -> Result<Exporter> {
+            Ok(Exporter::new(config.clone())?.with_retry(RetryOptions::never()))
+        };
         Ok(Self {
-            traces: exporter(config.traces.clone())?,
-            logs: exporter(config.logs.clone())?,
-            metrics: exporter(config.metrics.clone())?,
-            profiles: exporter(config.profiles.clone())?,
+            traces: exporter(&config.traces)?,
+            logs: exporter(&config.logs)?,
+            metrics: config.metrics.as_ref().map(exporter).transpose()?,
+            profiles: config.profiles.as_ref().map(exporter).transpose()?,
             backoff: config.file.otlp.retry(),
             slow_retry: config.file.otlp.slow_retry,
             advice: config.advice.clone(),
@@ -295,7 +299,7 @@ impl Courier {
                 }
                 Err(error) if is_without_profiles(&part, &error) => {
                     // The receiver may well be there for the other signals, which are on the same way.
-                    let message = format!("{error:#}; {WITHOUT_PROFILES}");
+                    let message = format!("{error:#}; profiles are put aside; {WITHOUT_PROFILES}");
                     self.telemetry.raise(Concern::Profiles, &message);
                     attempts.alone.push((part, error));
                 }
@@ -346,12 +350,14 @@ impl Courier {
     }
 
     fn exporter(&self, batch: &Batch) -> &Exporter {
-        match batch.signal() {
-            Signal::Logs => &self.logs,
-            Signal::Metrics => &self.metrics,
-            Signal::Profiles => &self.profiles,
-            _ => &self.traces,
-        }
+        let exporter = match batch.signal() {
+            Signal::Logs => Some(&self.logs),
+            Signal::Metrics => self.metrics.as_ref(),
+            Signal::Profiles => self.profiles.as_ref(),
+            _ => None,
+        };
+        // Of what is not wanted no batch is made; this one would find it invalid, so that it is put aside.
+        exporter.unwrap_or(&self.traces)
     }
 
     fn note_accepted(&self, signal: Signal, accepted: &Accepted) {

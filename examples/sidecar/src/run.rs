@@ -189,5 +189,5 @@ pub(crate) async fn check(settings: &Settings) -> Result<()> {
     let config = Config::load(settings, config::environment)?;
     println!("the settings are fine");
     crate::check::directories(&config)?;
-    crate::check::receiver(&config).await
+    crate::check::receivers(&config).await
 }

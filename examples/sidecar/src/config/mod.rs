@@ -17,6 +17,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use bytesize::ByteSize;
 use serde::Deserialize;
+use trace_programs::SignalName;
 use trace_to_otel::{
     Attribute, Resource, Value,
     otlp::{Config as ReceiverConfig, Signal},
@@ -51,10 +52,10 @@ pub(crate) struct Config {
     pub(crate) traces: ReceiverConfig,
     /// Where log records go.
     pub(crate) logs: ReceiverConfig,
-    /// Where metrics go.
-    pub(crate) metrics: ReceiverConfig,
-    /// Where profiles go.
-    pub(crate) profiles: ReceiverConfig,
+    /// Where metrics go, if they are wanted.
+    pub(crate) metrics: Option<ReceiverConfig>,
+    /// Where profiles go, if they are wanted.
+    pub(crate) profiles: Option<ReceiverConfig>,
     /// Where to put right what the receiver does not like.
     pub(crate) advice: Advice,
     /// A hash of what is in each file that settings name, where it can be read: with another token these are other settings.
@@ -223,7 +224,10 @@ impl Config {
         file.validate()?;
         let receiver = |signal| file.otlp.receiver(signal, flags, environment);
         let [traces, logs] = [receiver(Signal::Traces)?, receiver(Signal::Logs)?];
-        let [metrics, profiles] = [receiver(Signal::Metrics)?, receiver(Signal::Profiles)?];
+        // What is said of a signal that nobody wants keeps no span from going out.
+        let wanted = |name, signal| file.otlp.wants(name).then(|| receiver(signal)).transpose();
+        let metrics = wanted(SignalName::Metrics, Signal::Metrics)?;
+        let profiles = wanted(SignalName::Profiles, Signal::Profiles)?;
         let client = traces.client.iter().flat_map(|client| [&client.certificate, &client.key]);
         let named = traces.certificate.iter().chain(client);
         let named = named.chain(file.push.iter().filter_map(|push| push.token_file.as_ref()));
@@ -241,6 +245,14 @@ impl Config {
             of_environment: Resource::empty().with_environment(environment)?.attributes().to_vec(),
             file,
         })
+    }
+
+    /// Where each of the signals goes that are delivered.
+    pub(crate) fn receivers(&self) -> impl Iterator<Item = &ReceiverConfig> {
+        let wants = |name| self.file.otlp.wants(name);
+        let traces = wants(SignalName::Traces).then_some(&self.traces);
+        let logs = wants(SignalName::Logs).then_some(&self.logs);
+        [traces, logs, self.metrics.as_ref(), self.profiles.as_ref()].into_iter().flatten()
     }
 
     /// Whether traces can come from anywhere.

@@ -77,6 +77,11 @@ impl Otlp {
             .resolve(signal)?)
     }
 
+    /// Whether a signal is delivered.
+    pub(crate) fn wants(&self, signal: SignalName) -> bool {
+        self.signals.contains(&signal)
+    }
+
     pub(crate) fn validate(&self) -> Result<()> {
         anyhow::ensure!(
             !self.signals.is_empty(),

@@ -8,6 +8,7 @@ use go_trace_format::{
 use trace_programs::SignalName;
 use trace_to_otel::{
     AllSignals, Pipeline, PipelineOptions, PipelineState, Resource, UnixTime, Value,
+    otlp::Config as ReceiverConfig,
     profiles::{ProfileKind, Profiles, ProfilesOptions},
 };
 use twox_hash::XxHash3_128;
@@ -422,12 +423,12 @@ impl Begun {
     fn new(config: &Config, record: &ProcessRecord, base_time: UnixTime) -> Self {
         let (resource, mapping) = config.resource(&record.told, record.origin.attributes());
         let service = service_of(&resource);
-        let wants = |signal| config.file.otlp.signals.contains(&signal);
+        let encoding = |receiver: &ReceiverConfig| receiver.protocol.encoding();
         let making = Making {
-            spans: wants(SignalName::Traces).then(|| config.traces.protocol.encoding()),
-            logs: (mapping.logs() == Logs::Records).then(|| config.logs.protocol.encoding()),
-            metrics: wants(SignalName::Metrics).then(|| config.metrics.protocol.encoding()),
-            profiles: wants(SignalName::Profiles).then(|| config.profiles.protocol.encoding()),
+            spans: config.file.otlp.wants(SignalName::Traces).then(|| encoding(&config.traces)),
+            logs: (mapping.logs() == Logs::Records).then(|| encoding(&config.logs)),
+            metrics: config.metrics.as_ref().map(encoding),
+            profiles: config.profiles.as_ref().map(encoding),
             max_bytes: config.file.otlp.max_batch_bytes,
         };
         Self { service, resource, mapping, making, base_time }

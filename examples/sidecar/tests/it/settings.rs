@@ -246,6 +246,41 @@ fn check_says_whether_it_would_run() {
     assert!(!is_fine, "{said}");
 }
 
+/// Each signal that is delivered is asked for, and no other.
+#[test]
+fn check_asks_for_each_signal() {
+    let receiver = Receiver::with(|_, head, _| match head.path.ends_with("/profiles") {
+        true => Reply::Refuse(404, "no such path"),
+        false => Reply::Accept,
+    });
+    let check = |signals: &[&str]| {
+        let before = receiver.count();
+        let arguments = [&["check", "--signals"], signals].concat();
+        let output = home(&receiver).command(&arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), receiver.count() - before, said)
+    };
+    let (is_fine, asked, said) = check(&["traces,logs,metrics"]);
+    assert!(is_fine && asked == 3, "{asked}: {said}");
+    let (is_fine, asked, said) = check(&["traces,profiles"]);
+    assert!(!is_fine && asked == 2 && said.contains("service.profilesSupport"), "{asked}: {said}");
+}
+
+/// What is said of a signal that is not wanted does no harm.
+#[test]
+fn settings_of_signals_that_are_not_wanted() {
+    let receiver = Receiver::start();
+    for name in ["METRICS", "PROFILES"] {
+        let variable = format!("OTEL_EXPORTER_OTLP_{name}_PROTOCOL");
+        let home = home(&receiver).variable(&variable, "carrier pigeon");
+        home.once();
+        let wanted = home.run(&["--once", "--signals", &name.to_lowercase()]);
+        let said = String::from_utf8_lossy(&wanted.stderr);
+        assert!(!wanted.status.success() && said.contains("carrier pigeon"), "{said}");
+    }
+    assert!(receiver.span_count() > 0);
+}
+
 /// Nobody shares a folder of state.
 #[test]
 fn one_program_for_one_state() {
