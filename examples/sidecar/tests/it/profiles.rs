@@ -131,7 +131,9 @@ fn a_receiver_that_is_away_gets_them_later() {
 #[test]
 fn what_had_not_arrived_before_a_kill_goes_out_after_it() {
     let receiver = Receiver::with(|number, _, _| if number < 2 { Reply::Accept } else { Reply::Hang });
-    let home = home(&receiver, "[\"profiles\"]");
+    let mut home = home(&receiver, "[\"profiles\"]");
+    // Without links to spans there is little in them: that is several requests all the same.
+    home.edit("max_batch_bytes = 16384", "max_batch_bytes = 2048");
     let trace = truth::read("go1.27/http.trace");
     home.put("a/1.trace", &trace);
     let sidecar = home.start();
