@@ -29,6 +29,8 @@ pub(crate) struct Receiver<T: Record> {
 struct Tally {
     accepted: u64,
     refused: u64,
+    /// Of what has arrived. Receivers count whole profiles, not the samples in them.
+    refused_profiles: u64,
     is_unacknowledged: bool,
 }
 
@@ -73,6 +75,7 @@ impl Sender {
 
     /// Sends a batch. What the receiver refuses for good is counted; any other failure is one.
     pub(crate) fn send(&mut self, batch: Batch) -> Result<(), SendError> {
+        let signal = batch.signal();
         let mut delivered = batch.records() as u64;
         let delivery = self.exporter.export_splitting(batch).map_err(SendError)?;
         let mut failure = None;
@@ -87,7 +90,12 @@ impl Sender {
             }
         }
         if let Some(accepted) = delivery.accepted {
-            let rejected = accepted.rejected.min(delivered);
+            let rejected = if signal == Signal::Profiles {
+                self.tally.refused_profiles += accepted.rejected;
+                0
+            } else {
+                accepted.rejected.min(delivered)
+            };
             self.tally.accepted += delivered - rejected;
             self.tally.refused += rejected;
             self.tally.is_unacknowledged |= !accepted.is_acknowledged;
@@ -102,9 +110,9 @@ impl Sender {
         self.exporter.exporter().config().endpoint.to_string()
     }
 
-    /// Tells how many records have arrived; gives how many were refused.
+    /// Tells how many records have arrived; gives how many were refused, of profiles some by the sample and some whole.
     pub(crate) fn report(&self) -> u64 {
-        let Tally { accepted, refused, is_unacknowledged } = self.tally;
+        let Tally { accepted, refused, refused_profiles, is_unacknowledged } = self.tally;
         let records = match self.exporter.exporter().config().signal {
             Signal::Traces => "spans",
             Signal::Logs => "log records",
@@ -115,13 +123,21 @@ impl Sender {
         if refused > 0 {
             report::warning(&self.name(), format_args!("refused {refused} {records}"));
         }
+        if refused_profiles > 0 {
+            report::warning(
+                &self.name(),
+                format_args!(
+                    "refused {refused_profiles} profiles, whose samples are among the accepted ones"
+                ),
+            );
+        }
         if is_unacknowledged {
             report::warning(
                 &self.name(),
                 "answers without OTLP's own words: look whether anything has arrived",
             );
         }
-        refused
+        refused + refused_profiles
     }
 }
 

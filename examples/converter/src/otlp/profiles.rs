@@ -52,7 +52,7 @@ impl<W: Write> ProfilesOutlet<W> {
         }
     }
 
-    /// Tells how many samples have arrived; gives how many were refused.
+    /// Tells how many samples have arrived; gives how many were refused, and how many whole profiles.
     pub(crate) fn report(&self) -> u64 {
         match self {
             Self::Receiver(sender) => sender.report(),

@@ -179,6 +179,23 @@ fn what_a_receiver_rejects_is_a_failure() {
     assert!(!is_content && said.contains("too old") && said.contains("refused 2"), "{said}");
 }
 
+/// A receiver counts profiles, the report samples.
+#[test]
+fn rejected_profiles_are_not_taken_for_samples() {
+    let send_profiles = |answer| {
+        let (address, _requests) = receiver("200 OK", answer);
+        let flags = ["--signals", "profiles", "--endpoint", &*address, "--protocol", "http/json"];
+        send(&[&[&*path("go1.27/tasks.trace")], &flags[..]].concat())
+    };
+    let (is_content, said) = send_profiles("{}");
+    let accepted = said.lines().find_map(|line| Some(line.split_once(": accepted ")?.1)).unwrap();
+    assert!(is_content && accepted.ends_with(" samples of profiles"), "{said}");
+    let (is_content, said) =
+        send_profiles(r#"{"partialSuccess":{"rejectedProfiles":"2","errorMessage":"too old"}}"#);
+    assert!(!is_content && said.contains("too old") && said.contains(" profiles, whose samples"), "{said}");
+    assert!(said.contains(&format!(": accepted {accepted}")), "{said}");
+}
+
 #[test]
 fn a_receiver_that_does_not_know_the_sender_is_a_failure() {
     let (address, requests) = receiver("401 Unauthorized", "{}");
