@@ -91,7 +91,7 @@ impl Sender {
         }
         if let Some(accepted) = delivery.accepted {
             let rejected = if signal == Signal::Profiles {
-                self.tally.refused_profiles += accepted.rejected;
+                self.tally.refused_profiles = self.tally.refused_profiles.saturating_add(accepted.rejected);
                 0
             } else {
                 accepted.rejected.min(delivered)
@@ -137,7 +137,7 @@ impl Sender {
                 "answers without OTLP's own words: look whether anything has arrived",
             );
         }
-        refused + refused_profiles
+        refused.saturating_add(refused_profiles)
     }
 }
 

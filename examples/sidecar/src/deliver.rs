@@ -232,6 +232,10 @@ impl Courier {
         let exporter = |config: &ReceiverConfig| -> Result<Exporter> {
             Ok(Exporter::new(config.clone())?.with_retry(RetryOptions::never()))
         };
+        if config.profiles.is_none() {
+            // Nobody asks any more whether there is a place for them.
+            premises.telemetry.clear(Concern::Profiles);
+        }
         Ok(Self {
             traces: exporter(&config.traces)?,
             logs: exporter(&config.logs)?,

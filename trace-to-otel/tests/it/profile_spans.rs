@@ -310,7 +310,6 @@ fn a_sample_is_of_the_innermost_span() {
     assert_eq!(stacks.len(), merged.samples().len());
 }
 
-/// A task begins in goroutine 7 and ends on 8, whose SDK exports it.
 #[test]
 fn what_is_open_when_profiles_are_taken_is_named_in_the_next_ones() {
     let before: fn(&mut Script<'_>) = |script| {
@@ -391,6 +390,7 @@ fn what_volume_control_held_back_is_named_too() {
     assert!(check_names(&spans, &profiles) > 0);
 }
 
+/// A task begins in goroutine 7 and ends on 8, whose SDK exports it.
 fn told(script: &mut Script<'_>) {
     script.run(7);
     script.run(8);

@@ -78,8 +78,8 @@ fn send_all(arguments: &OtlpArguments, resource: Resource) -> anyhow::Result<()>
     let refused =
         [records.spans.report(), records.metrics.report(), records.logs.report(), records.profiles.report()];
     outcome?;
-    match refused.iter().sum() {
-        0_u64 => Ok(()),
+    match refused.into_iter().fold(0, u64::saturating_add) {
+        0 => Ok(()),
         count => bail!("the receiver refused {count} records"),
     }
 }

@@ -139,6 +139,7 @@ fn what_had_not_arrived_before_a_kill_goes_out_after_it() {
     let sidecar = home.start();
     sidecar.until("it hangs", || receiver.count() > 2);
     sidecar.kill();
+    receiver.until_left();
     receiver.answer(|_, _, _| Reply::Accept);
     let before = accepted(&receiver, "a");
     home.once();
