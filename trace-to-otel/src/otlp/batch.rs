@@ -137,9 +137,8 @@ impl Batch {
     /// The batch itself, where it has a single record.
     pub fn split(self) -> Result<[Self; 2], Self> {
         #[cfg(feature = "profiles")]
-        if let Some(halves) = self.piece.as_ref().and_then(Piece::split) {
-            let [first, second] = halves.map(|half| half.batch(self.encoding));
-            return first.zip(second).map(<[Self; 2]>::from).ok_or(self);
+        if let Some(piece) = &self.piece {
+            return piece.halves(self.encoding).ok_or(self);
         }
         let half = self.records / 2;
         if half == 0 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Batch, Encoding, encode_profiles};
 use crate::{
-    profiles::{ProfileKind, Profiles},
+    profiles::{Profile, ProfileKind, Profiles},
     resource::Resource,
 };
 
@@ -45,19 +45,21 @@ pub fn profile_batches(
     kinds: &[ProfileKind],
     max_bytes: usize,
 ) -> Vec<Batch> {
-    let parts = kinds.iter().map(|&kind| (kind, 0..profiles.profile(kind).heavy()));
-    let whole = Piece {
+    // Summed up once, however many pieces there are.
+    let wholes: Vec<_> = kinds.iter().map(|&kind| profiles.profile(kind)).collect();
+    let parts = wholes.iter().map(|whole| (whole.kind(), 0..whole.heavy()));
+    let mut waiting = vec![Piece {
         resource: Arc::new(resource.clone()),
         profiles: Arc::clone(profiles),
         parts: parts.filter(|(_, samples)| !samples.is_empty()).collect(),
-    };
+    }];
     let mut fitting = Vec::new();
-    let mut waiting: Vec<_> = whole.batch(encoding).into_iter().collect();
-    while let Some(batch) = waiting.pop() {
-        let is_fitting = batch.bytes().len() <= max_bytes;
-        match if is_fitting { Err(batch) } else { batch.split() } {
-            Ok([first, second]) => waiting.extend([second, first]),
-            Err(batch) => fitting.push(batch),
+    while let Some(piece) = waiting.pop() {
+        let Some(bytes) = piece.encode(encoding, &wholes) else { continue };
+        let halves = if bytes.len() > max_bytes { piece.split() } else { None };
+        match halves {
+            Some([first, second]) => waiting.extend([second, first]),
+            None => fitting.push(piece.batch(encoding, bytes)),
         }
     }
     fitting
@@ -73,14 +75,29 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// The request; none where nothing is in it.
-    pub(super) fn batch(self, encoding: Encoding) -> Option<Batch> {
-        let parts = self.parts.iter();
-        let profiles: Vec<_> =
-            parts.map(|(kind, samples)| self.profiles.profile(*kind).part(samples.clone())).collect();
-        let bytes = encode_profiles(encoding, &self.resource, &profiles)?;
-        let records = self.samples();
-        Some(Batch::of_profiles(encoding, bytes, records, self))
+    /// The requests of the two halves of its samples; none where there is one.
+    pub(super) fn halves(&self, encoding: Encoding) -> Option<[Batch; 2]> {
+        let wholes: Vec<_> = self.parts.iter().map(|(kind, _)| self.profiles.profile(*kind)).collect();
+        let [first, second] = self.split()?.map(|half| {
+            let bytes = half.encode(encoding, &wholes)?;
+            Some(half.batch(encoding, bytes))
+        });
+        Some([first?, second?])
+    }
+
+    /// Its request, out of the profiles that it is of; none where nothing is in it.
+    fn encode(&self, encoding: Encoding, wholes: &[Profile<'_>]) -> Option<Vec<u8>> {
+        let part = |(kind, samples): &(ProfileKind, Range<usize>)| {
+            let whole = wholes.iter().find(|whole| whole.kind() == *kind)?;
+            Some(whole.part(samples.clone()))
+        };
+        let parts: Vec<_> = self.parts.iter().filter_map(part).collect();
+        encode_profiles(encoding, &self.resource, &parts)
+    }
+
+    fn batch(self, encoding: Encoding, bytes: Vec<u8>) -> Batch {
+        let samples = self.samples();
+        Batch::of_profiles(encoding, bytes, samples, self)
     }
 
     fn samples(&self) -> usize {
@@ -88,7 +105,7 @@ impl Piece {
     }
 
     /// The two halves of its samples; none where there is one.
-    pub(super) fn split(&self) -> Option<[Self; 2]> {
+    fn split(&self) -> Option<[Self; 2]> {
         let mut left = self.samples() / 2;
         if left == 0 {
             return None;

@@ -1,6 +1,8 @@
 //! `opentelemetry/proto/common/v1/common.proto`, `opentelemetry/proto/resource/v1/resource.proto`, and the levels
 //! around the records of any signal.
 
+use go_trace_context::{SpanId, TraceId};
+
 use super::super::{buffer::Buffer, encoder::ScopeHead, record::Names};
 use crate::{
     anatomy::Anatomy,
@@ -9,6 +11,15 @@ use crate::{
 };
 
 impl Buffer {
+    /// `"traceId":"…","spanId":"…"`
+    #[inline(always)]
+    pub(super) fn json_ids(&mut self, trace_id: TraceId, span_id: SpanId) {
+        self.put(*b"\"traceId\":");
+        self.hexadecimal(trace_id.as_bytes());
+        self.put(*b",\"spanId\":");
+        self.hexadecimal(span_id.as_bytes());
+    }
+
     /// `"attributes":[…]`
     pub(super) fn json_attributes(&mut self, attributes: &[Attribute], anatomy: Option<&Anatomy>) {
         enum Pair<'a> {

@@ -20,10 +20,8 @@ impl Buffer {
         if let Some(span) = &log.span {
             self.put(*b",\"flags\":");
             self.number(span.flags.to_byte().into());
-            self.put(*b",\"traceId\":");
-            self.hexadecimal(span.trace_id.as_bytes());
-            self.put(*b",\"spanId\":");
-            self.hexadecimal(span.span_id.as_bytes());
+            self.put(*b",");
+            self.json_ids(span.trace_id, span.span_id);
         }
         self.put(*b"}");
     }

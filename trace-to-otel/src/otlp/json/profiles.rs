@@ -124,10 +124,8 @@ impl Buffer {
 
     fn json_profile_link(&mut self, link: Option<&Link>) {
         let Some(link) = link else { return self.put(*b"{}") };
-        self.put(*b"{\"traceId\":");
-        self.hexadecimal(link.trace_id.as_bytes());
-        self.put(*b",\"spanId\":");
-        self.hexadecimal(link.span_id.as_bytes());
+        self.put(*b"{");
+        self.json_ids(link.trace_id, link.span_id);
         self.put(*b"}");
     }
 

@@ -8,10 +8,8 @@ use crate::span::{Link, Span, SpanEvent, Status};
 impl Buffer {
     /// `Span`.
     pub(in super::super) fn json_span(&mut self, span: &Span) {
-        self.put(*b"{\"traceId\":");
-        self.hexadecimal(span.trace_id.as_bytes());
-        self.put(*b",\"spanId\":");
-        self.hexadecimal(span.span_id.as_bytes());
+        self.put(*b"{");
+        self.json_ids(span.trace_id, span.span_id);
         self.json_trace_state(&span.trace_state);
         if let Some(parent) = span.parent {
             self.put(*b",\"parentSpanId\":");
@@ -63,10 +61,8 @@ impl Buffer {
 
     /// `Link`.
     fn json_link(&mut self, link: &Link) {
-        self.put(*b"{\"traceId\":");
-        self.hexadecimal(link.trace_id.as_bytes());
-        self.put(*b",\"spanId\":");
-        self.hexadecimal(link.span_id.as_bytes());
+        self.put(*b"{");
+        self.json_ids(link.trace_id, link.span_id);
         self.json_trace_state(&link.trace_state);
         if !link.attributes.is_empty() {
             self.put(*b",");
