@@ -3,6 +3,10 @@
 
 #[cfg(feature = "manual")]
 pub mod manual;
+#[cfg(feature = "send")]
 mod sending;
+mod signal;
 
-pub use sending::{ReceiverArguments, SignalName};
+#[cfg(feature = "send")]
+pub use sending::ReceiverArguments;
+pub use signal::SignalName;

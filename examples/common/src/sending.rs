@@ -1,23 +1,7 @@
-//! Flags that say what is sent, where to and how.
+//! Flags that say where to send, and how.
 
-use clap::{Args, ValueEnum};
-use serde::Deserialize;
+use clap::Args;
 use trace_to_otel::otlp::{Compression, ConfigError, Protocol, Settings};
-
-/// What can be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[allow(clippy::exhaustive_enums)] // Each program has to say what becomes of each.
-pub enum SignalName {
-    /// Spans.
-    Traces,
-    /// Runtime metrics.
-    Metrics,
-    /// Log records.
-    Logs,
-    /// Profiles of what goroutines did. OTLP's profiles are in development: a receiver may have to be told to take them.
-    Profiles,
-}
 
 /// The receiver, and how it is spoken to.
 #[derive(Clone, Debug, Default, Args)]

@@ -4,16 +4,16 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use anstream::ColorChoice;
 use bytesize::ByteSize;
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use go_trace_sanitize::{Dialect as SqlDialect, Filter};
-use trace_programs::{ReceiverArguments, SignalName};
+use trace_programs::SignalName;
 use trace_to_otel::{
     Collapse, SamplingRatio, UnixTime, VolumeOptions,
     profiles::{Moment, ProfileKind},
 };
 
-use crate::read::Opening;
+use crate::{read::Opening, send::Sending};
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
@@ -448,28 +448,6 @@ struct Limit {
     max_generation_bytes: ByteSize,
 }
 
-/// Where to send, and how.
-#[derive(Debug, Args)]
-#[command(
-    next_help_heading = "Sending",
-    group = ArgGroup::new("sending").args(["endpoint", "send"]),
-    group = ArgGroup::new("how").args(["protocol", "compression", "headers", "timeout"]).multiple(true).requires("sending"),
-)]
-pub(crate) struct Sending {
-    #[command(flatten)]
-    pub(crate) receiver: ReceiverArguments,
-    /// Sends to the receiver that the environment names, or else to localhost.
-    #[arg(long)]
-    pub(crate) send: bool,
-    /// Is sent along with each request; may be given again and again. Who lists processes sees it: the environment
-    /// variable OTEL_EXPORTER_OTLP_HEADERS is the place for secrets.
-    #[arg(long = "header", value_name = "KEY=VALUE", value_parser = key_and_value)]
-    pub(crate) headers: Vec<(String, String)>,
-    /// How long one request may take, with all retries, such as 30s.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Option<Duration>,
-}
-
 /// How several processes are put together.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Several processes")]
@@ -606,7 +584,7 @@ fn categories(names: &str) -> Result<Filter, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write a number with its unit, such as 500us, 20ms or 3s".to_owned())?;
     Duration::try_from(duration).map_err(|_| "it cannot be negative".to_owned())
@@ -625,7 +603,7 @@ fn ratio(text: &str) -> Result<SamplingRatio, String> {
     SamplingRatio::try_from(ratio).map_err(|error| error.to_string())
 }
 
-fn key_and_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE".to_owned()),

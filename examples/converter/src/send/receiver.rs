@@ -1,7 +1,9 @@
 //! Sending to a receiver, and telling what became of it.
 
-use std::{env, fmt, mem};
+use std::{env, fmt, mem, time::Duration};
 
+use clap::{ArgGroup, Args};
+use trace_programs::ReceiverArguments;
 use trace_to_otel::{
     Resource,
     otlp::{
@@ -10,7 +12,33 @@ use trace_to_otel::{
     },
 };
 
-use crate::{cli::Sending, otlp::WriteError, report};
+use crate::{
+    cli::{duration, key_and_value},
+    otlp::WriteError,
+    report,
+};
+
+/// Where to send, and how.
+#[derive(Debug, Args)]
+#[command(
+    next_help_heading = "Sending",
+    group = ArgGroup::new("sending").args(["endpoint", "send"]),
+    group = ArgGroup::new("how").args(["protocol", "compression", "headers", "timeout"]).multiple(true).requires("sending"),
+)]
+pub(crate) struct Sending {
+    #[command(flatten)]
+    pub(crate) receiver: ReceiverArguments,
+    /// Sends to the receiver that the environment names, or else to localhost.
+    #[arg(long)]
+    pub(crate) send: bool,
+    /// Is sent along with each request; may be given again and again. Who lists processes sees it: the environment
+    /// variable OTEL_EXPORTER_OTLP_HEADERS is the place for secrets.
+    #[arg(long = "header", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// How long one request may take, with all retries, such as 30s.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
 
 /// A receiver of one signal.
 pub(crate) struct Sender {
