@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"example.com/go-app/flight"
+	"example.com/go-flight/flight"
 )
 
 // A back answers from its database.

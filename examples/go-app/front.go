@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/go-app/flight"
+	"example.com/go-flight/flight"
 )
 
 // A front takes orders. For each it asks the back twice, at the same time, and puts the answers together.

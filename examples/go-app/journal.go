@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"example.com/go-app/flight"
+	"example.com/go-flight/flight"
 )
 
 // A journal writes down each span, region and log, one JSON object a line, so that a test can tell whether a backend has

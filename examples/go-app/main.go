@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/go-app/flight"
+	"example.com/go-flight/flight"
 )
 
 func main() {

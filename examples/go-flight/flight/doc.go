@@ -1,5 +1,5 @@
 // Package flight makes what a Go program does visible in its execution traces, and its execution traces available, with
-// nothing but the standard library: no fork of Go, no agent, no SDK. It is meant to be copied.
+// nothing but the standard library: no fork of Go, no agent, no SDK.
 //
 // It does two things.
 //

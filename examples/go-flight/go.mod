@@ -1,0 +1,3 @@
+module example.com/go-flight
+
+go 1.25
