@@ -4,8 +4,9 @@ use core::{fmt, ops::Deref};
 use std::{io, sync::Arc};
 
 use crate::{
-    id::{StackId, StringId, ThreadId},
+    id::{ProcId, StackId, StringId, ThreadId},
     spec::{EventType, MAX_BATCH_SIZE, MAX_FRAMES_PER_STACK, MAX_STRING_SIZE},
+    v1::FaultV1,
 };
 
 /// Why bytes are not, or not any more, a Go execution trace.
@@ -17,7 +18,7 @@ use crate::{
 pub enum Error {
     /// The input does not begin with `go 1.N trace`.
     NotATrace,
-    /// A trace of Go 1.5 to 1.21, whose format (v1) this version of the crate does not read.
+    /// A trace of Go 1.5 to 1.21 has no batches of threads: a [`Reader`](crate::Reader) gives its events.
     FormatV1 {
         /// The `N` of the header's `go 1.N`.
         minor: u32,
@@ -256,6 +257,24 @@ pub enum Error {
         /// That event.
         event_type: EventType,
     },
+    /// A record of a trace of Go 1.5 to 1.21 cannot be read.
+    RecordV1 {
+        /// Where the record begins.
+        offset: u64,
+        /// What is wrong with it.
+        fault: FaultV1,
+    },
+    /// An event of a trace of Go 1.5 to 1.21 contradicts what the events before it said.
+    OutOfOrderV1 {
+        /// Where the event begins.
+        offset: u64,
+        /// Its proc.
+        proc: ProcId,
+        /// The event, as Go called it.
+        event: &'static str,
+        /// What it contradicts.
+        violation: Violation,
+    },
     /// A frame of a length-prefixed stream is larger than the limit set for it.
     FrameTooLarge {
         /// Where the frame's length stands.
@@ -308,6 +327,10 @@ pub enum Violation {
     RegionMismatch,
     /// A garbage collection begins or ends where it cannot.
     WrongGcState,
+    /// The event waits for another one, which never comes (format v1).
+    NeverReady,
+    /// The event is earlier than another one that it has to come after (format v1).
+    TimeOrder,
 }
 
 impl Violation {
@@ -330,6 +353,8 @@ impl Violation {
             Self::RangeNotBegun => "the range has not begun",
             Self::RegionMismatch => "the region is not the innermost one of its goroutine",
             Self::WrongGcState => "the garbage collection cannot begin or end here",
+            Self::NeverReady => "the event waits for one that never comes",
+            Self::TimeOrder => "the event is earlier than one that it has to come after",
         }
     }
 }
@@ -375,6 +400,8 @@ impl Error {
             | Self::OutOfOrder { offset, .. }
             | Self::Stuck { offset, .. }
             | Self::Tangled { offset, .. }
+            | Self::RecordV1 { offset, .. }
+            | Self::OutOfOrderV1 { offset, .. }
             | Self::FrameTooLarge { offset, .. }
             | Self::TruncatedFrame { offset } => Some(offset),
         }
@@ -385,7 +412,10 @@ impl Error {
     pub const fn is_truncated(&self) -> bool {
         matches!(
             self,
-            Self::TruncatedBatch { .. } | Self::IncompleteGeneration { .. } | Self::TruncatedFrame { .. }
+            Self::TruncatedBatch { .. }
+                | Self::IncompleteGeneration { .. }
+                | Self::TruncatedFrame { .. }
+                | Self::RecordV1 { fault: FaultV1::Cut, .. }
         )
     }
 }
@@ -394,10 +424,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NotATrace => f.write_str("not a Go execution trace: it does not begin with `go 1.N trace`"),
-            Self::FormatV1 { minor } => write!(
-                f,
-                "trace format v1 (header go 1.{minor}) is not supported yet: record with Go 1.22 or later"
-            ),
+            Self::FormatV1 { minor } => {
+                write!(f, "a trace of go 1.{minor} has no batches of threads: read its events instead")
+            }
             Self::UnknownVersion { minor } => {
                 write!(f, "unknown trace version go 1.{minor}: a newer version of this program may read it")
             }
@@ -507,6 +536,10 @@ impl fmt::Display for Error {
                  {} on thread {thread} first",
                 event_type.spec().name
             ),
+            Self::RecordV1 { offset, fault } => write!(f, "byte {offset}: {fault}"),
+            Self::OutOfOrderV1 { offset, proc, event, violation } => {
+                write!(f, "byte {offset}: {event} on proc {proc}: {violation}")
+            }
             Self::FrameTooLarge { offset, size } => {
                 write!(f, "byte {offset}: stream frame of {size} bytes is over the limit")
             }

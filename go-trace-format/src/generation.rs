@@ -15,6 +15,7 @@ use crate::{
         Clock, ClockBuilder, CpuSample, CpuSamples, ExperimentalData, Place, Tables, Time, table_damage,
     },
     times::{Times, Witness},
+    v1::TraceV1,
     wire::{Batch, BatchKind, RawEvent, RawEvents, batch_of},
 };
 
@@ -38,6 +39,8 @@ pub struct Generation<'a> {
     /// The times of batches that hold no events, in clock units.
     table_times: Vec<u64>,
     times: Times,
+    /// Its events, where they are of format v1: then there are no batches of threads.
+    v1: Option<Box<TraceV1>>,
 }
 
 /// A batch of events.
@@ -87,6 +90,7 @@ impl<'a> Generation<'a> {
             thread_index: HashMap::default(),
             table_times: Vec::new(),
             times: Times::ANY,
+            v1: None,
         }
     }
 
@@ -141,12 +145,13 @@ impl<'a> Generation<'a> {
         self.tables.dialect
     }
 
-    /// The threads that recorded events in it, in the order of their first batch.
+    /// The threads that recorded events in it, in the order of their first batch. In [format v1](Version::is_v1) procs do.
     pub fn threads(&self) -> impl Iterator<Item = ThreadId> {
         self.threads.iter().map(|stream| ThreadId(stream.thread))
     }
 
-    /// Its batches in the order of the file, those of its tables too: what a `write::Copier` copies.
+    /// Its batches in the order of the file, those of its tables too: what a `write::Copier` copies. There are none of
+    /// [format v1](Version::is_v1).
     ///
     /// Of a damaged trace they are those that were salvaged. One of a wrong size, or without its end, ends where the
     /// damage was found to end, which may be inside an event.
@@ -202,6 +207,9 @@ impl<'a> Generation<'a> {
     /// Go: `runtime.traceStart`, which stops the world for it.
     #[must_use]
     pub fn starts_recording(&self) -> bool {
+        if self.version().is_v1() {
+            return true;
+        }
         let is_start = |event: RawEvent| {
             event.event_type == EventType::StwBegin
                 && *self.tables.string(StringId(event.arguments()[0])).as_bytes() == *b"start trace"
@@ -219,6 +227,12 @@ impl<'a> Generation<'a> {
         !self.batches.is_empty()
     }
 
+    /// Its events, where they are of format v1.
+    #[inline]
+    pub(crate) fn v1(&self) -> Option<&TraceV1> {
+        self.v1.as_deref()
+    }
+
     /// Empties the generation, to be filled with the one that begins at `start`. Gives back the buffer.
     pub(crate) fn restart(&mut self, start: u64) -> Vec<u8> {
         self.start = start;
@@ -230,6 +244,7 @@ impl<'a> Generation<'a> {
         self.threads.clear();
         self.table_times.clear();
         self.times = Times::ANY;
+        self.v1 = None;
         // Not emptied but dropped: emptying costs what the largest generation needed.
         self.thread_index = HashMap::default();
         self.tables.generation = 0;
@@ -361,6 +376,38 @@ impl<'a> Generation<'a> {
             fault(Error::InvalidFrame { offset, pc, id: StringId(id) });
         }
         self.samples.seal(&self.tables.clock);
+    }
+
+    /// The same for a trace of format v1, which is one generation. `bytes` may hold others before and behind it.
+    pub(crate) fn seal_v1(
+        &mut self,
+        trace: TraceV1,
+        bytes: Cow<'a, [u8]>,
+        base: u64,
+        mode: Mode,
+        mut fault: impl FnMut(Error),
+    ) {
+        let (offset, generation) = (self.start, self.tables.generation);
+        let tables = &mut self.tables;
+        (tables.bytes, tables.base) = (bytes, base);
+        match trace.frequency() {
+            Some(frequency) => tables.clock = Clock::from_frequency(frequency),
+            None => fault(Error::MissingFrequency { offset, generation }),
+        }
+        // Times count from the first event.
+        tables.start = Time(-1);
+        tables.origin = trace.start();
+        tables.strings.seal(|id, position| {
+            fault(Error::DuplicateString { offset: base + position as u64, id: StringId(id) });
+        });
+        tables.stacks.seal_last();
+        if mode == Mode::Salvage {
+            if let Some((pc, id)) = tables.stacks.frame_without_string(&tables.strings) {
+                fault(Error::InvalidFrame { offset, pc, id: StringId(id) });
+            }
+        }
+        self.earliest = trace.start().unwrap_or_default() as u64;
+        self.v1 = Some(Box::new(trace));
     }
 
     /// Whether the frequency of its clock is what it said, neither inherited nor assumed.

@@ -51,7 +51,7 @@ impl GenerationKey {
         let offset = |snapshot: &ClockSnapshot| snapshot.wall.0 - i128::from(snapshot.trace.0);
         Self {
             number: tables.generation,
-            start: tables.start.0,
+            start: tables.origin.unwrap_or(tables.start.0),
             frequency: clock.frequency(),
             wall_offset: clock.snapshot().map(offset),
         }

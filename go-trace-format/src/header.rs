@@ -21,24 +21,22 @@ impl Version {
     /// The header of a trace of this version.
     #[must_use]
     pub fn header(self) -> [u8; HEADER_LENGTH] {
-        let mut header = *b"go 1.00 trace\0\0\0";
-        header[5] = b'0' + (self.minor() / 10) as u8;
-        header[6] = b'0' + (self.minor() % 10) as u8;
-        header
+        let (tens, ones) = (b'0' + (self.minor() / 10) as u8, b'0' + (self.minor() % 10) as u8);
+        match tens {
+            b'0' => [b'g', b'o', b' ', b'1', b'.', ones, b' ', b't', b'r', b'a', b'c', b'e', 0, 0, 0, 0],
+            _ => [b'g', b'o', b' ', b'1', b'.', tens, ones, b' ', b't', b'r', b'a', b'c', b'e', 0, 0, 0],
+        }
     }
 
     /// Reads the header at the start of `bytes`.
     ///
     /// # Errors
     ///
-    /// [`Error::NotATrace`] where the bytes are no trace header, [`Error::FormatV1`] for Go 1.5 to 1.21,
-    /// [`Error::UnknownVersion`] for a version that no Go release has written so far.
+    /// [`Error::NotATrace`] where the bytes are no trace header, [`Error::UnknownVersion`] for a version that no Go release has
+    /// written so far.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let Ok((_, minor)) = header(bytes) else { return Err(Error::NotATrace) };
-        match minor {
-            5 | 7..=11 | 19 | 21 => Err(Error::FormatV1 { minor }),
-            _ => Self::from_minor(minor).ok_or(Error::UnknownVersion { minor }),
-        }
+        Self::from_minor(minor).ok_or(Error::UnknownVersion { minor })
     }
 }
 

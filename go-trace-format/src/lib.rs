@@ -31,6 +31,7 @@ mod stream;
 mod tables;
 mod threads;
 mod times;
+mod v1;
 pub mod wire;
 #[cfg(feature = "write")]
 pub mod write;
@@ -54,3 +55,4 @@ pub use spec::{Category, Dialect, EventType, Version};
 pub use stream::TraceFrames;
 pub use tables::{Clock, ClockSnapshot, Frame, Frames, Stack, Tables, Text, Time, WallTime};
 pub use threads::Threads;
+pub use v1::FaultV1;

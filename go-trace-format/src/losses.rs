@@ -112,7 +112,10 @@ impl Losses {
         self.bytes += loss.bytes;
         // Where a table is lost there may be such a loss for every event: they must not crowd out the others.
         let is_kept = match loss.error {
-            Error::OutOfOrder { .. } | Error::Stuck { .. } | Error::Tangled { .. } => {
+            Error::OutOfOrder { .. }
+            | Error::Stuck { .. }
+            | Error::Tangled { .. }
+            | Error::OutOfOrderV1 { .. } => {
                 self.contradictions += 1;
                 self.contradictions <= KEPT_CONTRADICTIONS
             }

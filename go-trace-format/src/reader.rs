@@ -100,10 +100,14 @@ impl ReaderOptions {
     fn open<'a>(&self, input: Input<'a>) -> Result<Reader<'a>, Error> {
         let cutter = self.cutter(input)?;
         let (version, dialect) = (cutter.version(), cutter.dialect());
+        let mut sequencer = Sequencer::new(self.mode);
+        if version.is_v1() {
+            sequencer.begin_v1();
+        }
         Ok(Reader {
             cutter,
             generation: Generation::new(version, dialect),
-            sequencer: Sequencer::new(self.mode),
+            sequencer,
             losses: Losses::default(),
             mode: self.mode,
             syncs: 0,
@@ -424,6 +428,8 @@ impl<'a> Reader<'a> {
                     return Ok(true);
                 }
                 Err(error @ Error::Io { .. }) => return Err(error),
+                // All of such a trace is read before its first event, and the reference says nothing before that either.
+                Err(error) if self.version().is_v1() => return Err(self.fail(error)),
                 // The reference says where the trace ends before it says why.
                 Err(error) => {
                     self.stage = Stage::Failing(error);

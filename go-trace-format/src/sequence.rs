@@ -17,6 +17,7 @@ use crate::{
     spec::{EventType, MAX_ARGUMENTS},
     tables::{CpuSample, Time},
     times::Times,
+    v1,
 };
 
 /// How many events are put in order at once. Enough to keep the state of the merge in registers for a while,
@@ -52,6 +53,8 @@ pub(crate) struct Sequencer {
     failed: Option<Error>,
     /// How many attempts may be made at finding a thread whose event may happen, where the first one's may not.
     attempts: u64,
+    /// Who puts the events in order where they are of format v1.
+    v1: Option<Box<v1::Sequence>>,
 }
 
 /// How many attempts there are to begin with, and how many each event adds. A trace of fewer threads than the
@@ -76,6 +79,7 @@ impl Sequencer {
             delivered: 0,
             failed: None,
             attempts: ATTEMPTS,
+            v1: None,
         }
     }
 
@@ -123,6 +127,12 @@ impl Sequencer {
 
     /// Begins with the events of a generation. Go: `Reader.installGen`.
     pub(crate) fn open(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
+        self.v1 = None;
+        if let Some(trace) = generation.v1() {
+            self.v1 = Some(Box::new(v1::Sequence::new(trace, generation, self.mode)));
+            self.begin_v1();
+            return Ok(());
+        }
         let source = Source::new(generation);
         self.next_sample = 0;
         self.frontier.clear();
@@ -146,6 +156,11 @@ impl Sequencer {
             }
         }
         Ok(())
+    }
+
+    /// Times of format v1 count from the first event, with what is said of the beginning just before it.
+    pub(crate) fn begin_v1(&mut self) {
+        self.last_time = Time(-2);
     }
 
     /// Makes a sync event ready.
@@ -175,6 +190,12 @@ impl Sequencer {
 
     /// Puts events in order until the buffer is full or the generation ends.
     fn fill(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<(), Error> {
+        if let (Some(v1), Some(trace)) = (&mut self.v1, generation.v1()) {
+            let (made, filled) =
+                v1.fill(trace, generation, &mut self.buffer[..BUFFER], &mut self.last_time, losses);
+            self.ready = made;
+            return filled;
+        }
         let source = Source::new(generation);
         while self.ready < BUFFER {
             let sample = self.plausible_sample(generation, losses);

@@ -10,7 +10,7 @@ use std::{
     mem,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use go_trace_format::{
     Category, Clock, Continuity, Dialect, Event, EventType, Generation, Losses, Version,
     event::GenerationBegin,
@@ -48,6 +48,12 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
     trace.notes(arguments.reading.details).report(&trace.source.name);
     let plan = Plan::new(arguments, &trace, survey);
     let name = &trace.source.name;
+    if let Some(format) = plan.formats.iter().find(|format| format.version.is_v1()) {
+        bail!(
+            "{name} is of the format before Go 1.22 ({}), which is read and not written: what of it may leave, `convert` says",
+            format.version
+        );
+    }
     if plan.formats.iter().any(|format| !arguments.keep.contains(format.keep)) {
         report::warning(name, "core is kept too: no tool of Go reads a stock trace without it");
     }

@@ -323,6 +323,14 @@ fn listed(texts: impl Iterator<Item = String>) -> String {
 /// The Go releases whose traces have this header.
 fn written_by(version: Version) -> &'static str {
     match version {
+        Version::Go15 => "Go 1.5 or 1.6",
+        Version::Go17 => "Go 1.7",
+        Version::Go18 => "Go 1.8",
+        Version::Go19 => "Go 1.9",
+        Version::Go110 => "Go 1.10",
+        Version::Go111 => "Go 1.11 to 1.18",
+        Version::Go119 => "Go 1.19 or 1.20",
+        Version::Go121 => "Go 1.21",
         Version::Go122 => "Go 1.22",
         Version::Go123 => "Go 1.23 or 1.24",
         Version::Go125 => "Go 1.25",

@@ -174,7 +174,7 @@ impl<'a> Framing<'a> {
 pub(super) const HEADER_START: u8 = b'g';
 
 /// Whether the bytes begin with the header of a trace, of whatever version.
-pub(super) fn is_header(bytes: &[u8]) -> bool {
+pub(crate) fn is_header(bytes: &[u8]) -> bool {
     bytes.first() == Some(&HEADER_START) && !matches!(Version::parse(bytes), Err(Error::NotATrace))
 }
 

@@ -1,4 +1,4 @@
-//! Cutting the input into generations: `strict` as Go does it, `salvage` from damaged bytes.
+//! Cutting the input into generations: `strict` as Go does it, `salvage` from damaged bytes, and `whole` where all of a trace is one.
 
 mod dialect;
 mod framing;
@@ -6,7 +6,9 @@ mod input;
 mod salvage;
 mod skip;
 mod strict;
+mod whole;
 
+pub(crate) use framing::is_header;
 pub(crate) use input::Input;
 
 use std::io::Read;
@@ -17,6 +19,7 @@ use crate::{
         salvage::{Found, Salvage},
         skip::Skip,
         strict::Strict,
+        whole::Whole,
     },
     error::Error,
     generation::Generation,
@@ -48,6 +51,25 @@ pub(crate) struct Cutter<'a> {
 enum Rules {
     Strict(Strict),
     Salvage(Box<Salvage>),
+    Whole(Box<Whole>),
+}
+
+impl Rules {
+    fn new(version: Version, mode: Mode) -> Self {
+        match mode {
+            _ if version.is_v1() => Self::Whole(Box::new(Whole::new(version, mode))),
+            Mode::Strict => Self::Strict(Strict::default()),
+            Mode::Salvage => Self::Salvage(Box::default()),
+        }
+    }
+
+    fn mode(&self) -> Mode {
+        match self {
+            Self::Strict(_) => Mode::Strict,
+            Self::Salvage(_) => Mode::Salvage,
+            Self::Whole(whole) => whole.mode,
+        }
+    }
 }
 
 impl<'a> Cutter<'a> {
@@ -60,13 +82,16 @@ impl<'a> Cutter<'a> {
         limit: u64,
     ) -> Result<Self, Error> {
         let (version, dialect) = open(&mut input, mode, wanted)?;
-        let rules = match mode {
-            Mode::Strict => Rules::Strict(Strict::default()),
-            Mode::Salvage => Rules::Salvage(Box::default()),
-        };
         let framing = Framing { input, version, dialect, limit };
-        let clock = None;
-        Ok(Self { framing, rules, wanted, clock, partial: false, begins_trace: false, skip: None })
+        Ok(Self {
+            framing,
+            rules: Rules::new(version, mode),
+            wanted,
+            clock: None,
+            partial: false,
+            begins_trace: false,
+            skip: None,
+        })
     }
 
     /// What is behind the last generation.
@@ -141,11 +166,12 @@ impl<'a> Cutter<'a> {
                 self.skip = None;
                 self.restart(generation);
             }
-            let salvage = match &mut self.rules {
+            let found = match &mut self.rules {
                 Rules::Strict(strict) => return strict.next(&mut self.framing, generation),
-                Rules::Salvage(salvage) => salvage,
+                Rules::Salvage(salvage) => salvage.next(&mut self.framing, generation, losses, is_new)?,
+                Rules::Whole(whole) => whole.next(&mut self.framing, generation, losses)?,
             };
-            match salvage.next(&mut self.framing, generation, losses, is_new)? {
+            match found {
                 Found::Generation => return Ok(true),
                 Found::End => return Ok(false),
                 Found::Header => self.enter(generation)?,
@@ -166,7 +192,7 @@ impl<'a> Cutter<'a> {
             }
             Err(error) => self.skip = Some(Skip::new(error, input)),
         }
-        self.rules = Rules::Salvage(Box::default());
+        self.rules = Rules::new(self.framing.version, Mode::Salvage);
         self.clock = None;
         self.begins_trace = true;
         self.restart(generation);
@@ -176,19 +202,24 @@ impl<'a> Cutter<'a> {
     fn seal(&mut self, generation: &mut Generation<'a>, losses: &mut Losses) -> Result<(), Error> {
         let mut first = None;
         let number = generation.number();
-        let (rules, base, clock) = (&self.rules, self.framing.input.base(), self.clock);
-        let mode = match rules {
-            Rules::Strict(_) => Mode::Strict,
-            Rules::Salvage(_) => Mode::Salvage,
-        };
-        generation.seal(self.framing.input.lend(), base, clock.as_ref(), mode, |error| match mode {
+        let (mode, base, clock) = (self.rules.mode(), self.framing.input.base(), self.clock);
+        let fault = |error| match mode {
             Mode::Strict => {
                 first.get_or_insert(error);
             }
             Mode::Salvage => {
                 losses.add(Loss { error, generation: Some(number), thread: None, bytes: 0 });
             }
-        });
+        };
+        let bytes = self.framing.input.lend();
+        let whole = match &mut self.rules {
+            Rules::Whole(whole) => whole.take(),
+            _ => None,
+        };
+        match whole {
+            Some(trace) => generation.seal_v1(trace, bytes, base, mode, fault),
+            None => generation.seal(bytes, base, clock.as_ref(), mode, fault),
+        }
         first.map_or(Ok(()), Err)
     }
 }
@@ -199,6 +230,7 @@ fn open(input: &mut Input<'_>, mode: Mode, wanted: Option<Dialect>) -> Result<(V
     let version = Version::parse(input.window())?;
     input.set_position(input.position() + HEADER_LENGTH);
     let dialect = match wanted {
+        _ if version.is_v1() => Dialect::Stock,
         Some(dialect) => dialect,
         None => dialect::tell(version, mode, input)?,
     };

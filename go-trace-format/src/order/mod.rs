@@ -12,7 +12,7 @@ mod names;
 mod procs;
 mod ranges;
 mod reconcile;
-mod slots;
+pub(crate) mod slots;
 
 use ids::are_ids_known;
 pub(crate) use ids::{IdLimits, unknown_ids};

@@ -130,7 +130,8 @@ impl Clock {
     /// a millisecond. Go: `runtime.traceClockUnitsPerSecond`.
     const PLAUSIBLE_FREQUENCIES: RangeInclusive<u64> = 10_000..=10_000_000_000;
 
-    fn from_frequency(frequency: u64) -> Self {
+    /// Of so many units per second, and tied to no other clock.
+    pub(crate) fn from_frequency(frequency: u64) -> Self {
         let unit = 1.0 / (frequency as f64 / 1e9);
         let is_whole = unit.fract() == 0.0 && unit <= f64::from(Self::EXACT_UNIT);
         let (whole_unit, exact_units) = if is_whole { (unit as u32, Self::EXACT_UNITS) } else { (0, 0) };

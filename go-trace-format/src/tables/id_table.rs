@@ -17,6 +17,11 @@ impl IdTable {
         self.entries.push((id, place));
     }
 
+    /// So that of ids that are taken twice the last stays.
+    pub(crate) fn reverse(&mut self) {
+        self.entries.reverse();
+    }
+
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.dense.clear();

@@ -24,6 +24,7 @@ use crate::{
     error::{Damage, Error, Parse, Problem, Unread},
     id::{StackId, StringId, ThreadId},
     spec::{Dialect, EventType, Experiment, Version},
+    v1,
 };
 
 /// The tables of one generation, together with the bytes that they point into.
@@ -39,6 +40,8 @@ pub struct Tables<'a> {
     pub(crate) clock: Clock,
     /// The time of the generation's earliest batch.
     pub(crate) start: Time,
+    /// When it is on a clock that times do not count from the beginning of: the earliest ticks of a trace of format v1.
+    pub(crate) origin: Option<i64>,
     pub(crate) strings: Strings,
     pub(crate) stacks: Stacks,
     pub(crate) experimental: Vec<ExperimentalData>,
@@ -64,6 +67,7 @@ impl<'a> Tables<'a> {
             base: 0,
             clock: Clock::default(),
             start: Time::default(),
+            origin: None,
             strings: Strings::default(),
             stacks: Stacks::default(),
             experimental: Vec::new(),
@@ -101,7 +105,11 @@ impl<'a> Tables<'a> {
     #[inline]
     #[must_use]
     pub fn string(&self, id: StringId) -> Text<'_> {
-        Text::new(self.strings.get(id).map(|place| place.of(&self.bytes)))
+        match self.strings.get(id) {
+            Some(place) => Text::new(Some(place.of(&self.bytes))),
+            None if self.version.is_v1() => Text::new(v1::text(id, &self.bytes)),
+            None => Text::new(None),
+        }
     }
 
     /// The stack of an id; `None` for id 0 and for an id that the generation does not hold.
@@ -131,6 +139,7 @@ impl<'a> Tables<'a> {
     /// Empties the tables and hands back the buffer, for the next generation to use again.
     pub(crate) fn recycle(&mut self) -> Vec<u8> {
         self.clock = Clock::default();
+        self.origin = None;
         self.strings.clear();
         self.stacks.clear();
         self.experimental.clear();
@@ -142,12 +151,15 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// A run of at most 64 KiB of the generation's bytes, in one word.
+/// A run of at most 1 MiB of the generation's bytes, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(u64);
 
 impl Place {
-    const LENGTH_BITS: u32 = 17;
+    const LENGTH_BITS: u32 = 20;
+
+    /// No bytes.
+    pub(crate) const NONE: Self = Self(0);
 
     pub(crate) fn new(start: usize, length: usize) -> Self {
         debug_assert!(length < 1 << Self::LENGTH_BITS);
@@ -162,6 +174,14 @@ impl Place {
     #[inline]
     pub(crate) fn length(self) -> usize {
         (self.0 & ((1 << Self::LENGTH_BITS) - 1)) as usize
+    }
+
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits)
     }
 
     #[inline]

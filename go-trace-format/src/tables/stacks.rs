@@ -118,6 +118,9 @@ impl<'t> Iterator for Frames<'t> {
     fn next(&mut self) -> Option<Frame<'t>> {
         self.left = self.left.checked_sub(1)?;
         let pc = self.cursor.varint()?;
+        if !self.tables.version.has_symbols() {
+            return Some(Frame { pc, function: Text::new(None), file: Text::new(None), line: 0 });
+        }
         for _ in 0..3 {
             self.cursor.varint()?;
         }
@@ -198,6 +201,26 @@ impl Stacks {
                 stacks.insert(id, place);
             },
         )
+    }
+
+    /// Takes in a stack of format v1, whose frames stand at a place in `bytes`. No id and no frames are no stack.
+    pub(crate) fn insert(&mut self, id: u64, place: Place, bytes: &[u8], has_symbols: bool) {
+        if id == 0 || place.length() == 0 {
+            return;
+        }
+        self.stacks.insert(id, place);
+        let mut cursor = Cursor::new(bytes, place.start());
+        let mut number = || cursor.varint().unwrap_or_default();
+        for _ in 0..if has_symbols { place.length() } else { 0 } {
+            let (pc, record) = (number(), FrameRecord { function: number(), file: number(), line: number() });
+            self.frames.entry(pc).or_insert(record);
+        }
+    }
+
+    /// As [`seal`](Self::seal), but of an id that is taken twice the last stays, as in format v1.
+    pub(crate) fn seal_last(&mut self) {
+        self.stacks.reverse();
+        self.stacks.seal(|_, _| {});
     }
 
     pub(crate) fn seal(&mut self, mut duplicate: impl FnMut(u64, usize)) {

@@ -156,6 +156,11 @@ impl Strings {
         )
     }
 
+    /// Takes in a string that stands at a place in the generation's bytes.
+    pub(crate) fn insert(&mut self, id: StringId, place: Place) {
+        self.0.insert(id.0, place);
+    }
+
     pub(crate) fn seal(&mut self, mut duplicate: impl FnMut(u64, usize)) {
         self.0.seal(|id, place| duplicate(id, place.start()));
     }

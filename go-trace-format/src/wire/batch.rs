@@ -217,9 +217,12 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     ///
-    /// As [`Version::parse`].
+    /// As [`Version::parse`], and [`Error::FormatV1`] for a trace of Go 1.5 to 1.21.
     pub fn new(trace: &'a [u8]) -> Result<Self, Error> {
         let version = Version::parse(trace)?;
+        if version.is_v1() {
+            return Err(Error::FormatV1 { minor: version.minor() });
+        }
         let rest = &trace[HEADER_LENGTH..];
         let dialect = match detect(version, rest) {
             Detected::Dialect(dialect) => dialect,

@@ -27,6 +27,11 @@ pub enum WriteError {
         /// The dialect.
         dialect: Dialect,
     },
+    /// A trace of Go 1.5 to 1.21 has no generations: [`WriterV1`](crate::write::WriterV1) writes it.
+    NoGenerations {
+        /// The version.
+        version: Version,
+    },
     /// The version or the dialect has no such event.
     UnknownEvent {
         /// The event.
@@ -108,6 +113,9 @@ impl fmt::Display for WriteError {
             Self::Read(ref error) => write!(f, "copying failed: {error}"),
             Self::UnknownDialect { version, dialect } => {
                 write!(f, "a trace of {version} cannot have the {dialect} dialect: write {}", Version::Go126)
+            }
+            Self::NoGenerations { version } => {
+                write!(f, "a trace of {version} is not made of generations, and cannot be filtered or cut")
             }
             Self::UnknownEvent { event_type, version, dialect } => {
                 write!(f, "a {dialect} trace of {version} has no {} event", event_type.spec().name)

@@ -17,6 +17,7 @@ mod generation;
 mod record;
 mod sync;
 mod tables;
+mod v1;
 mod writer;
 
 pub use copier::{CopiedEvent, CopiedText, Copier, TextKind};
@@ -24,4 +25,5 @@ pub use error::WriteError;
 pub use generation::GenerationWriter;
 pub use record::{Body, RawRecord};
 pub use sync::SyncBatch;
+pub use v1::WriterV1;
 pub use writer::Writer;

@@ -53,8 +53,12 @@ impl<W: io::Write> Writer<W> {
     /// # Errors
     ///
     /// [`WriteError::UnknownDialect`] where the version has no such dialect: the fork's is of Go 1.26.
+    /// [`WriteError::NoGenerations`] where the version is [of format v1](Version::is_v1).
     /// [`WriteError::Io`] where the output fails.
     pub fn new(mut output: W, version: Version, dialect: Dialect) -> Result<Self, WriteError> {
+        if version.is_v1() {
+            return Err(WriteError::NoGenerations { version });
+        }
         if dialect == Dialect::Fork && version != Version::Go126 {
             return Err(WriteError::UnknownDialect { version, dialect });
         }

@@ -15,4 +15,5 @@ mod salvage;
 mod serde;
 mod times;
 mod untrusted;
+mod v1;
 mod write;

@@ -6,6 +6,7 @@ use go_trace_format::{Dumper, Error, EventKind, Reader, Time};
 #[derive(Clone, Debug)]
 pub(crate) struct Printed {
     pub(crate) text: String,
+    time: Time,
     sampled_at: Option<Time>,
 }
 
@@ -22,7 +23,7 @@ pub(crate) fn print(mut reader: Reader<'_>) -> (Vec<Printed>, Option<Error>) {
         dumper.write(&event).expect("a Vec takes everything");
         let text = exact(&dumper.into_inner());
         let sampled_at = matches!(event.kind(), EventKind::CpuSample).then(|| event.raw_time());
-        printed.push(Printed { text, sampled_at });
+        printed.push(Printed { text, time: event.time(), sampled_at });
     }
 }
 
@@ -55,6 +56,22 @@ pub(crate) fn sort_samples_of_one_time(ours: &mut [Printed], theirs: &mut [Strin
         let run =
             ours[start..length].iter().take_while(|event| moment.is_some() && event.sampled_at == moment);
         let end = start + run.count().max(1);
+        sort_but_for_times(ours[start..end].iter_mut().map(|event| &mut event.text));
+        sort_but_for_times(theirs[start..end].iter_mut());
+        start = end;
+    }
+}
+
+/// Brings events of format v1 that happened at one moment into the same order on both sides.
+///
+/// There the reference begins with its procs, and with the goroutines that were there before, in the order of a map, which is another
+/// one each time. What has had to move to a later time because of it counts as of the same moment.
+pub(crate) fn sort_events_of_one_time(ours: &mut [Printed], theirs: &mut [String]) {
+    let length = ours.len().min(theirs.len());
+    let mut start = 0;
+    while start < length {
+        let follows = |pair: &&[Printed]| pair[1].time.0 == pair[0].time.0 + 1;
+        let end = start + 1 + ours[start..length].windows(2).take_while(follows).count();
         sort_but_for_times(ours[start..end].iter_mut().map(|event| &mut event.text));
         sort_but_for_times(theirs[start..end].iter_mut());
         start = end;

@@ -15,6 +15,7 @@ use std::{
 };
 
 use flate2::read::MultiGzDecoder;
+use go_trace_format::Version;
 
 /// A recording of a folder, without its extension.
 #[derive(Clone, Debug)]
@@ -29,6 +30,11 @@ impl Recording {
         let folder = self.path.parent().and_then(Path::file_name).unwrap_or_default();
         let file = self.path.file_stem().unwrap_or_default();
         format!("{}/{}", folder.to_string_lossy(), file.to_string_lossy())
+    }
+
+    /// Whether it is of format v1.
+    pub(crate) fn is_v1(&self) -> bool {
+        Version::parse(&self.bytes).is_ok_and(Version::is_v1)
     }
 
     /// The file beside it with another extension.

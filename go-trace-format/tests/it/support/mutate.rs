@@ -92,7 +92,7 @@ pub(crate) fn mutation() -> impl Strategy<Value = Mutation> {
         1 => (index(), 1..300_u16).prop_map(|(at, length)| Mutation::Lose { at, length }),
         1 => (index(), index(), 1..300_u16)
             .prop_map(|(from, to, length)| Mutation::Overwrite { from, to, length }),
-        1 => prop::sample::select(Version::ALL.to_vec()).prop_map(Mutation::Version),
+        1 => prop::sample::select(Version::WITH_GENERATIONS.to_vec()).prop_map(Mutation::Version),
         1 => index().prop_map(|batch| Mutation::RepeatBatch { batch }),
         1 => index().prop_map(|batch| Mutation::LoseBatch { batch }),
         1 => (index(), index()).prop_map(|(batch, to)| Mutation::MoveBatch { batch, to }),

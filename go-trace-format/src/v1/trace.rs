@@ -1,0 +1,175 @@
+//! What the first reading of a trace leaves behind: where each proc's batches are, and what has to be known before the first event.
+
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
+
+use crate::v1::spec::Layout;
+
+/// A trace of format v1, as it is needed to put its events in order.
+#[derive(Debug)]
+pub(crate) struct TraceV1 {
+    pub(super) layout: Layout,
+    pub(super) batches: Vec<BatchPlace>,
+    pub(super) procs: Vec<ProcBatches>,
+    proc_index: HashMap<i32, u32, RandomState>,
+    /// In the order of their times.
+    pub(super) samples: Vec<Sample>,
+    /// Their indices, by goroutine and time.
+    samples_by_goroutine: Vec<u32>,
+    /// In the order in which they happened.
+    pub(super) exits: Vec<Exit>,
+    /// The goroutines that wake others because a timer has run off.
+    pub(super) timers: HashSet<u64, RandomState>,
+    pub(super) frequency: Option<u64>,
+    /// The earliest time, in ticks of the processor's clock.
+    pub(super) start: Option<i64>,
+}
+
+/// A batch: the events of a proc from one flush to the next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BatchPlace {
+    /// Where its head begins and where it ends, in the generation's bytes.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// The proc's next batch.
+    next: u32,
+}
+
+const LAST: u32 = u32::MAX;
+
+impl BatchPlace {
+    pub(super) fn next(&self) -> Option<u32> {
+        (self.next != LAST).then_some(self.next)
+    }
+}
+
+/// The batches of one proc, as a chain through the list of all.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProcBatches {
+    pub(super) proc: i32,
+    pub(super) first: u32,
+    last: u32,
+}
+
+/// A sample of the CPU profile.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    pub(super) time: i64,
+    pub(super) goroutine: u64,
+    /// Where it begins in the generation's bytes.
+    pub(super) start: usize,
+    pub(super) proc: i32,
+    pub(super) stack: u32,
+}
+
+/// A return from a system call that happened before the goroutine had a proc again, and so before it could be written down.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exit {
+    /// Where in the order of all events it belongs: its time, or up to Go 1.6 its number.
+    pub(super) key: i64,
+    /// Where in the order it was written down.
+    pub(super) written: i64,
+    pub(super) time: i64,
+    pub(super) goroutine: u64,
+    /// Where it begins in the generation's bytes.
+    pub(super) start: usize,
+}
+
+impl Exit {
+    /// A return from a system call with these arguments of its own, unless it belongs where it was written down: at `key` and `time`.
+    ///
+    /// Go: the end of `parseEventBatches`, and for the order by number `order1005` of Go 1.11.
+    #[inline]
+    pub(super) fn moved(own: &[u64], leading: usize, key: i64, time: i64, start: usize) -> Option<Self> {
+        let (goroutine, sequence, happened) = (own[0], own[1] as i64, own[2] as i64);
+        let exit = match leading {
+            1 if happened == 0 => return None,
+            1 => Self { key: happened, written: key, time: happened, goroutine, start },
+            _ if happened == 0 => Self { key: sequence, written: key, time, goroutine, start },
+            _ => Self { key: sequence, written: key, time: happened, goroutine, start },
+        };
+        (exit.key != key).then_some(exit)
+    }
+
+    /// Whether it comes before what has `key` in the order of all events.
+    #[inline]
+    pub(super) fn is_before(&self, key: i64) -> bool {
+        self.key < key || (self.key == key && self.written < key)
+    }
+}
+
+impl TraceV1 {
+    pub(super) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            batches: Vec::new(),
+            procs: Vec::new(),
+            proc_index: HashMap::default(),
+            samples: Vec::new(),
+            samples_by_goroutine: Vec::new(),
+            exits: Vec::new(),
+            timers: HashSet::default(),
+            frequency: None,
+            start: None,
+        }
+    }
+
+    /// Clock units per second, as the trace says it.
+    pub(crate) fn frequency(&self) -> Option<u64> {
+        self.frequency
+    }
+
+    /// The earliest time, in clock units; none where there are no events.
+    pub(crate) fn start(&self) -> Option<i64> {
+        self.start
+    }
+
+    /// Begins a batch of a proc.
+    pub(super) fn begin_batch(&mut self, proc: i32, start: usize) {
+        let index = self.batches.len() as u32;
+        self.batches.push(BatchPlace { start, end: start, next: LAST });
+        let Self { procs, batches, .. } = self;
+        let place = *self.proc_index.entry(proc).or_insert_with(|| {
+            procs.push(ProcBatches { proc, first: index, last: index });
+            procs.len() as u32 - 1
+        });
+        let batches_of_proc = &mut procs[place as usize];
+        if batches_of_proc.last != index {
+            batches[batches_of_proc.last as usize].next = index;
+            batches_of_proc.last = index;
+        }
+    }
+
+    /// Ends the batch that was begun last.
+    pub(super) fn end_batch(&mut self, end: usize) {
+        if let Some(batch) = self.batches.last_mut() {
+            batch.end = end;
+        }
+    }
+
+    /// Takes a time for one of the trace's.
+    pub(super) fn note_time(&mut self, time: i64) {
+        self.start = Some(self.start.map_or(time, |start| start.min(time)));
+    }
+
+    /// Puts in order what was found in the order of the file.
+    pub(super) fn seal(&mut self) {
+        // Go sorts the samples by an unstable sort: those of one time come in any order there.
+        self.samples.sort_by_key(|sample| sample.time);
+        self.exits.sort_by_key(|exit| (exit.key, exit.written));
+        let samples = &self.samples;
+        self.samples_by_goroutine = (0..samples.len() as u32).collect();
+        self.samples_by_goroutine.sort_by_key(|&index| samples[index as usize].goroutine);
+    }
+
+    /// Whether a sample of a goroutine, from the `first` of all on, is earlier than `end`.
+    pub(super) fn is_sampled(&self, goroutine: u64, first: usize, end: i64) -> bool {
+        let key = |index: &u32| (self.samples[*index as usize].goroutine, *index as usize);
+        let place = self.samples_by_goroutine.partition_point(|index| key(index) < (goroutine, first));
+        self.samples_by_goroutine.get(place).is_some_and(|&index| {
+            let sample = &self.samples[index as usize];
+            sample.goroutine == goroutine && sample.time < end
+        })
+    }
+}
