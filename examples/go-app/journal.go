@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"runtime/trace"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +23,7 @@ type journal struct {
 
 // An entry says what was done, in which span, and when, in nanoseconds since 1970.
 type entry struct {
-	Kind    string `json:"kind"` // span, region, log, collection or recorded
+	Kind    string `json:"kind"` // server, client, span, region, log, collection or recorded
 	Name    string `json:"name"`
 	TraceID string `json:"trace_id"`
 	SpanID  string `json:"span_id"` // of the span, or of the one that the region or log is in
@@ -50,7 +50,7 @@ func (j *journal) close() error {
 func (j *journal) write(kind, name string, own flight.SpanContext, parent string, start time.Time) {
 	j.add(entry{
 		Kind: kind, Name: name,
-		TraceID: hex.EncodeToString(own.TraceID[:]), SpanID: hex.EncodeToString(own.SpanID[:]), Parent: parent,
+		TraceID: own.TraceID.String(), SpanID: own.SpanID.String(), Parent: parent,
 		Start: start.UnixNano(), End: time.Now().UnixNano(),
 	})
 }
@@ -76,12 +76,22 @@ func (j *journal) handler(next http.Handler) http.Handler {
 		start := time.Now()
 		own, _ := flight.FromContext(r.Context())
 		parent := ""
-		if remote, ok := flight.ParseTraceparent(r.Header.Values("Traceparent")); ok {
-			parent = hex.EncodeToString(remote.SpanID[:])
+		if remote, err := flight.ParseTraceparent(r.Header.Get("Traceparent")); err == nil {
+			parent = remote.SpanID.String()
 		}
-		defer j.write("span", "server "+r.Method, own, parent, start)
+		// The pattern is known when the request has been served.
+		defer func() { j.write("server", nameOf(r), own, parent, start) }()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// nameOf is what the span of a request that was served is called.
+func nameOf(r *http.Request) string {
+	_, route, found := strings.Cut(r.Pattern, "/")
+	if !found {
+		return r.Method
+	}
+	return r.Method + " /" + route
 }
 
 // A journalTransport writes down the span that flight.Transport has opened.
@@ -92,7 +102,7 @@ type journalTransport struct {
 
 func (t journalTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	own, _ := flight.FromContext(r.Context())
-	defer t.journal.write("span", "client "+r.Method, own, "", time.Now())
+	defer t.journal.write("client", r.Method, own, "", time.Now())
 	return t.base.RoundTrip(r)
 }
 
@@ -100,7 +110,7 @@ func (j *journal) span(ctx context.Context, name string, do func(context.Context
 	parent, _ := flight.FromContext(ctx)
 	ctx, span := flight.Start(ctx, name)
 	defer span.End()
-	defer j.write("span", name, span.Context(), hex.EncodeToString(parent.SpanID[:]), time.Now())
+	defer j.write("span", name, span.Context(), parent.SpanID.String(), time.Now())
 	return do(ctx)
 }
 

@@ -28,10 +28,10 @@ func main() {
 	back := flag.String("back", "http://127.0.0.1:8081", "where the back is, for the front")
 	journalFile := flag.String("journal", "", "file to write each span, region and log into, for tests")
 	slow := flag.Duration("slow", 200*time.Millisecond, "requests that take this long ask for a snapshot")
-	var options flight.Options
-	flag.StringVar(&options.Dir, "dir", "", "directory for snapshots")
-	flag.StringVar(&options.URL, "push", "", "URL to post snapshots to")
-	flag.StringVar(&options.Token, "token", "", "bearer token for -push")
+	dir := flag.String("dir", "", "directory for snapshots")
+	push := flag.String("push", "", "URL to post snapshots to")
+	token := flag.String("token", "", "bearer token for -push")
+	var options flight.RecorderOptions
 	flag.DurationVar(&options.Interval, "interval", time.Second, "time between snapshots; 0 for none")
 	flag.DurationVar(&options.MinAge, "min-age", 10*time.Second, "how long the flight recorder remembers")
 	flag.Uint64Var(&options.MaxBytes, "max-bytes", 64<<20, "how much it remembers at most")
@@ -42,7 +42,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var service http.Handler
+	var service *http.ServeMux
 	switch *role {
 	case "front":
 		service = newFront(*back, journal)
@@ -51,8 +51,14 @@ func main() {
 	default:
 		log.Fatalf("-role %s: there are front and back", *role)
 	}
-	options.Name = *role
+	options.Service = *role
 	options.OnError = func(err error) { log.Print(err) }
+	if *dir != "" {
+		options.Sinks = append(options.Sinks, flight.Dir(*dir, flight.DirOptions{}))
+	}
+	if *push != "" {
+		options.Sinks = append(options.Sinks, flight.Push(*push, flight.PushOptions{Token: *token}))
+	}
 	if err := run(*listen, service, options, *noRecorder, *slow, journal); err != nil {
 		log.Fatal(err)
 	}
@@ -62,16 +68,17 @@ func main() {
 }
 
 // run serves until the program is asked to end, and takes a last snapshot then.
-func run(address string, service http.Handler, options flight.Options, noRecorder bool, slow time.Duration, journal *journal) error {
+func run(address string, service *http.ServeMux, options flight.RecorderOptions, noRecorder bool, slow time.Duration, journal *journal) error {
+	var requests flight.HTTP
 	if !noRecorder {
-		recorder, err := flight.NewRecorder(options)
+		recorder, err := flight.StartRecorder(options)
 		if err != nil {
 			return err
 		}
 		recorded := time.Now()
-		service = recorder.Handler(slow, service)
+		requests.Slow = &flight.Trigger{After: slow, Fire: recorder.Trigger}
 		http.HandleFunc("POST /snapshot", func(w http.ResponseWriter, r *http.Request) {
-			if err := recorder.Snapshot(r.Context()); err != nil {
+			if _, err := recorder.Snapshot(r.Context(), "asked for"); err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 			}
 		})
@@ -79,12 +86,12 @@ func run(address string, service http.Handler, options flight.Options, noRecorde
 			journal.collections(recorded)
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
-			if err := recorder.Close(ctx); err != nil {
+			if err := recorder.Shutdown(ctx); err != nil {
 				log.Print(err)
 			}
 		}()
 	}
-	http.Handle("/", service)
+	http.Handle("/", requests.Handler(journal.handler(service)))
 	return serve(address)
 }
 

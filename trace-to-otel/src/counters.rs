@@ -30,9 +30,9 @@ pub struct Counters {
     pub dropped_events: u64,
     /// Logs in no region and of no task that was open.
     pub unattached_logs: u64,
-    /// Logs that should carry a span's context, but do not: they went out as ordinary ones.
+    /// Logs that should carry a span's context, or say something of a span, but do not: they went out as ordinary ones.
     pub invalid_contexts: u64,
-    /// Contexts that came for a span that had one already.
+    /// Contexts that came for a span that had another one already.
     pub repeated_contexts: u64,
     /// Ends of tasks that had ended before, or that the trace has not seen begin though it should. Go allows it.
     pub repeated_task_ends: u64,
@@ -144,8 +144,8 @@ impl Counters {
             (self.clamped_spans, "spans with a time that cannot be: another stands in for it"),
             (self.assumed_pairs, "regions whose begin and end may belong to others"),
             (self.unattached_logs, "logs outside of any open task or region"),
-            (self.invalid_contexts, "logs with a malformed context"),
-            (self.repeated_contexts, "contexts for spans that had one already"),
+            (self.invalid_contexts, "logs with a malformed context, or saying of a span"),
+            (self.repeated_contexts, "contexts for spans that had another already"),
             (self.surplus_region_ends, "ends of regions that had no begin"),
             (self.surplus_operation_ends, "ends of operations that had no begin"),
             (self.surplus_range_ends, "ends of ranges that had no begin"),

@@ -56,11 +56,20 @@ pub(crate) struct Form {
     /// Where the name becomes known by the end only.
     pub(crate) name: Option<Arc<str>>,
     pub(crate) attributes: Vec<Attribute>,
+    /// How many attributes a limit has kept out.
+    pub(crate) dropped_attributes: u32,
 }
 
 impl Form {
     /// A span of which nothing but its begin and end is told.
     pub(crate) fn plain(scope: Scope) -> Self {
-        Self { scope, kind: SpanKind::Internal, status: Status::Unset, name: None, attributes: Vec::new() }
+        Self {
+            scope,
+            kind: SpanKind::Internal,
+            status: Status::Unset,
+            name: None,
+            attributes: Vec::new(),
+            dropped_attributes: 0,
+        }
     }
 }

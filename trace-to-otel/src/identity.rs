@@ -117,7 +117,17 @@ struct Told {
     remote_parent: Option<TraceParent>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What a context is to a span that it is said of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learned {
+    New,
+    /// It was said before.
+    Known,
+    /// Another one was said before, or stands anyway.
+    Contradicted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Own {
     Context(TraceParent),
     SpanId(SpanId),
@@ -154,15 +164,14 @@ impl Identity {
         self.told.as_ref().is_some_and(|told| told.own.is_some())
     }
 
-    /// Takes what a log of the span says. The first one counts, as children may have been told it already; says
-    /// whether this is it.
-    pub(crate) fn learn(&mut self, said: LogContext) -> bool {
+    /// Takes what a log of the span says. The first one counts, as children may have been told it already.
+    pub(crate) fn learn(&mut self, said: LogContext) -> Learned {
         match said {
             LogContext::RemoteParent(parent) => get_first(&mut self.told_mut().remote_parent, parent),
-            _ if self.is_on_wire => false,
+            _ if self.is_on_wire => Learned::Contradicted,
             LogContext::Own(context) => get_first(&mut self.told_mut().own, Own::Context(context)),
             LogContext::OwnSpanId(id) => get_first(&mut self.told_mut().own, Own::SpanId(id)),
-            _ => false,
+            _ => Learned::Contradicted,
         }
     }
 
@@ -206,11 +215,16 @@ impl Identity {
     }
 }
 
-/// Puts a value where none is. Says whether none was.
-fn get_first<T>(place: &mut Option<T>, value: T) -> bool {
-    let is_first = place.is_none();
-    place.get_or_insert(value);
-    is_first
+/// Puts a value where none is.
+fn get_first<T: PartialEq>(place: &mut Option<T>, value: T) -> Learned {
+    match place {
+        Some(known) if *known == value => Learned::Known,
+        Some(_) => Learned::Contradicted,
+        None => {
+            *place = Some(value);
+            Learned::New
+        }
+    }
 }
 
 fn as_parent(context: SpanContext, is_remote: bool) -> Parent {

@@ -71,6 +71,7 @@ mod read;
 pub mod render;
 mod resource;
 mod rules;
+mod said;
 mod saved;
 #[cfg(feature = "sdk")]
 mod sdk;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmap\0\x08";
+const MAGIC: [u8; 8] = *b"gtrmap\0\x09";
 
 /// Turns the events of a trace into spans.
 ///

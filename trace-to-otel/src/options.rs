@@ -96,7 +96,9 @@ pub struct Limits {
     pub links_per_span: usize,
     /// Events of one open span. Above it new ones are dropped.
     pub events_per_span: usize,
-    /// Events of all open spans. Above it new ones are dropped.
+    /// Attributes that the program has said of one open span. Above it new ones are dropped.
+    pub attributes_per_span: usize,
+    /// Events of all open spans, and attributes that the program has said of them. Above it new ones are dropped.
     pub pending_events: usize,
 }
 
@@ -110,6 +112,7 @@ impl Default for Limits {
             open_ranges: 1 << 16,
             links_per_span: 32,
             events_per_span: 1 << 10,
+            attributes_per_span: 1 << 7,
             pending_events: 1 << 17,
         }
     }

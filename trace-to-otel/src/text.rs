@@ -7,7 +7,10 @@ use std::{
 };
 
 use go_trace_format::{Frame, Stack, Text, event::StackId};
-use go_trace_sanitize::Sanitizer;
+use go_trace_sanitize::{Dialect, Sanitizer};
+use opentelemetry_semantic_conventions::attribute::{URL_FULL, URL_PATH};
+
+use crate::span::Value;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -18,7 +21,7 @@ pub(crate) struct Texts {
     names: FastMap<Box<[u8]>, Arc<str>>,
     /// Names of the generation under way by their ids, which the runtime counts up.
     names_by_id: Vec<Option<Arc<str>>>,
-    /// By category, a zero and the message.
+    /// By what they are made of: category or key, and the text, each with a zero behind it.
     messages: FastMap<Box<[u8]>, Arc<str>>,
     /// What the next message is looked up by.
     key: Vec<u8>,
@@ -111,14 +114,57 @@ impl Texts {
         if text.is_lost() {
             return "(message lost)".into();
         }
+        let (category, text) = (category.as_bytes(), text.as_bytes());
+        self.once([category, text], |sanitizer| sanitizer.named_text(category, text).into())
+    }
+
+    /// The sanitized text of an attribute: a URL where its key says so, else free text, which may be secret by its key.
+    pub(crate) fn attribute(&mut self, key: &str, text: &str) -> Arc<str> {
+        self.once([key.as_bytes(), text.as_bytes()], |sanitizer| match key {
+            URL_FULL => sanitizer.url(text).into(),
+            // A path may hold an escaped question mark, and nothing behind a bare one.
+            URL_PATH => sanitizer.url(text).split(['?', '#']).next().unwrap_or_default().into(),
+            _ => sanitizer.named_text(key, text).into(),
+        })
+    }
+
+    /// A number, unless it is secret by its key.
+    pub(crate) fn number<N: Into<Value> + ToString>(&self, key: &str, number: N) -> Value {
+        let text = number.to_string();
+        match self.sanitizer.named_text(key, &text) {
+            same if same == text => number.into(),
+            other => Value::Text(other.into()),
+        }
+    }
+
+    /// A query without its literals, and its summary, by the dialect of its database.
+    pub(crate) fn query(&mut self, query: &str, system_name: &str) -> (Arc<str>, Arc<str>) {
+        let dialect = Dialect::from_db_system_name(system_name);
+        let text = self.once([b"db.query.text", system_name.as_bytes(), query.as_bytes()], |sanitizer| {
+            sanitizer.sql_in(query, dialect).into()
+        });
+        let summary = self
+            .once([b"db.query.summary", system_name.as_bytes(), query.as_bytes()], |sanitizer| {
+                sanitizer.sql_summary(query, dialect).into()
+            });
+        (text, summary)
+    }
+
+    /// What is made of a text is made once, as long as it is remembered. `parts` are all that it depends on.
+    fn once<const N: usize>(
+        &mut self,
+        parts: [&[u8]; N],
+        make: impl FnOnce(&Sanitizer) -> Arc<str>,
+    ) -> Arc<str> {
         self.key.clear();
-        self.key.extend(category.as_bytes());
-        self.key.push(0);
-        self.key.extend(text.as_bytes());
+        for part in parts {
+            self.key.extend(part);
+            self.key.push(0);
+        }
         if let Some(known) = self.messages.get(&*self.key) {
             return Arc::clone(known);
         }
-        let message: Arc<str> = self.sanitizer.named_text(category.as_bytes(), text.as_bytes()).into();
+        let message = make(&self.sanitizer);
         if self.messages.len() == Self::MOST_NAMES {
             self.messages.clear();
         }
@@ -149,9 +195,15 @@ impl CodeLocations {
     /// As many as there may be names.
     const MOST_KNOWN: usize = Texts::MOST_NAMES;
 
-    /// The place of the innermost frame that is not the runtime's, which is where the program asked for the span.
+    /// The place of the innermost frame that is not the runtime's, nor that of what makes spans for others and of who calls
+    /// that: it is where the program asked for the span.
     pub(crate) fn of_top_user_frame(&mut self, stack: Option<Stack<'_>>) -> Option<Arc<CodeLocation>> {
-        self.of_top_frame_above(stack, is_of_runtime, false)
+        let mut is_on_behalf = false;
+        let is_below = move |function: &[u8]| {
+            is_on_behalf |= is_of_flight(function);
+            is_of_runtime(function) || is_of_flight(function) || is_on_behalf && is_of_operations(function)
+        };
+        self.of_top_frame_above(stack, is_below, false)
     }
 
     /// The place of the innermost frame that is not of the packages whose operations the fork records: it asked for
@@ -163,7 +215,7 @@ impl CodeLocations {
     fn of_top_frame_above(
         &mut self,
         stack: Option<Stack<'_>>,
-        is_below: fn(&[u8]) -> bool,
+        mut is_below: impl FnMut(&[u8]) -> bool,
         is_caller: bool,
     ) -> Option<Arc<CodeLocation>> {
         let stack = stack?;
@@ -217,6 +269,12 @@ impl CodeLocation {
 
 pub(crate) fn is_of_runtime(function: &[u8]) -> bool {
     function.starts_with(b"runtime.") || function.starts_with(b"runtime/")
+}
+
+/// Package `flight` of `examples/go-flight`, wherever that lives.
+fn is_of_flight(function: &[u8]) -> bool {
+    const PACKAGE: &[u8] = b"/go-flight/flight.";
+    function.windows(PACKAGE.len()).any(|part| part == PACKAGE)
 }
 
 fn is_of_operations(function: &[u8]) -> bool {

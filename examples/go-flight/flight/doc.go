@@ -1,16 +1,20 @@
 // Package flight makes what a Go program does visible in its execution traces, and its execution traces available, with
 // nothing but the standard library: no fork of Go, no agent, no SDK.
 //
-// It does two things.
+// # Spans
 //
-// Spans. [Handler] opens a [trace.Task] for each request that a server takes, [Transport] one for each request that a
-// client makes, [Start] one for whatever else is worth a span. Each has a W3C context of its own, which is logged into
-// the execution trace under the category "traceparent"; the context that came with the request is logged as
-// "traceparent.parent", and the own one is sent on in the traceparent header. trace-to-otel reads both, so that the spans
-// of several processes make one distributed trace.
+// [HTTP] makes a span of each request that a server takes, [Transport] one of each that a client makes, [WrapConnector] one of each
+// query, and [Start] one of whatever else is worth it; [LogHandler] puts what log/slog writes on them. They are tasks and regions of
+// package runtime/trace, of which logs in the trace say more: docs/span-logs.md of the repository. trace-to-otel reads both, so
+// that they become spans of OpenTelemetry, and those of several processes one distributed trace: W3C Trace Context and Baggage are
+// taken from requests and sent with them ([Extract], [Inject], [ContextWithRemote]).
 //
-// Snapshots. A [Recorder] runs a [trace.FlightRecorder] and writes what it holds on demand, at an interval, and when a
-// request was slow ([Recorder.Handler]): into a directory that trace-sidecar watches, or to its push endpoint.
+// While nothing records, spans are nil and nearly free; contexts pass through as they came. What is recorded is chosen by
+// [SetSampler] for traces and by [SetFilter], or GODEBUG, for kinds of spans.
 //
-// While nothing records, a span costs two random ids and no more.
+// # Snapshots
+//
+// A [Recorder] runs a [runtime/trace.FlightRecorder] and gives away what it holds, on demand, at an interval, and while a request is slow
+// ([Trigger]): into a folder that trace-sidecar watches ([Dir]), to its push endpoint ([Push]), or to a [Sink] of one's own. No
+// sink holds up the service or another sink.
 package flight

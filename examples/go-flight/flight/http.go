@@ -1,75 +1,214 @@
 package flight
 
 import (
-	"io"
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
+	"reflect"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 )
 
-const header = "Traceparent"
+// HTTP says how requests that a server takes become spans. The zero value is ready to use.
+type HTTP struct {
+	// Route returns what http.route says of a request that has been served, one of few texts. Nil: what [SetRoute] said, else
+	// the pattern of the [http.ServeMux] that has served it.
+	Route func(*http.Request) string
+	// Skip is asked which requests are no spans. Nil: all are.
+	Skip func(*http.Request) bool
+	// Untrusted says that requests come from strangers: the traces that they say they belong to are not looked at.
+	Untrusted bool
+	// Slow is what is done when a request takes long. Nil: nothing.
+	Slow *Trigger
+}
 
-// Handler opens a span for each request that next serves. It belongs to the span of the client that made the request,
-// if the request says so.
-func Handler(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		own, remote := newRoot(), (*SpanContext)(nil)
-		if parent, ok := ParseTraceparent(r.Header.Values(header)); ok {
-			own, remote = parent.child(), &parent
+// A Trigger does something as soon as a request has taken a certain time, while it goes on.
+type Trigger struct {
+	// After is that time. What is meant to take long does not count: event streams, connections that were taken over, and
+	// everything below /debug/pprof/.
+	After time.Duration
+	// Fire is what is done, such as [Recorder.Trigger].
+	Fire func(reason string) bool
+}
+
+// Handler opens a span for each request that next serves, as [HTTP.Handler] does.
+func Handler(next http.Handler) http.Handler { return HTTP{}.Handler(next) }
+
+// Handler opens a span of kind [KindServer] for each request that next serves. It belongs to the span of the client that made
+// the request, if the request says so. A handler within another one makes no second span.
+func (h HTTP) Handler(next http.Handler) http.Handler {
+	mux, _ := next.(*http.ServeMux)
+	return &server{HTTP: h, next: next, mux: mux, code: codeOf(next)}
+}
+
+type server struct {
+	HTTP
+	next http.Handler
+	// mux is next, if it is one.
+	mux *http.ServeMux
+	// code is where next is in the source.
+	code []slog.Attr
+	// handlers are those of mux by their patterns: places in the source.
+	handlers sync.Map
+}
+
+// A request is one that is being served.
+type request struct {
+	span  *Span
+	route atomic.Pointer[string]
+}
+
+type requestKey struct{}
+
+// SetRoute says which route the request that is being served under ctx has, for routers that [http.Request] does not know
+// of: one of few texts, such as "/orders/{id}".
+func SetRoute(ctx context.Context, route string) {
+	if served, ok := ctx.Value(requestKey{}).(*request); ok {
+		served.route.Store(&route)
+	}
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	if s.Skip != nil && s.Skip(r) || isServed(ctx) {
+		s.next.ServeHTTP(w, r)
+		return
+	}
+	if !s.Untrusted {
+		ctx = Extract(ctx, r.Header)
+	}
+	var span *Span
+	observe := observed()
+	if CurrentFilter().Has(FilterHTTP) && (isRecording() || observe != nil) {
+		ctx, span = start(ctx, KindServer, methodOf(r))
+	}
+	slow := s.watch(r)
+	if span == nil && slow == nil {
+		if ctx != r.Context() {
+			r = r.WithContext(ctx)
 		}
-		ctx, span := start(r.Context(), "server "+method(r), own, remote)
-		defer span.End()
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
-// Transport opens a span for each request, which lasts until the response's body is closed, and sends its context with
-// the request.
-type Transport struct {
-	// Base makes the requests; [http.DefaultTransport] if it is nil.
-	Base http.RoundTripper
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, span := Start(r.Context(), "client "+method(r))
-	r = r.Clone(ctx) // a RoundTripper may not change its request
-	r.Header.Set(header, span.context.String())
-	response, err := t.base().RoundTrip(r)
-	if err != nil {
-		span.End()
-		return nil, err
+		s.next.ServeHTTP(w, r)
+		return
 	}
-	if body, ok := response.Body.(io.ReadWriteCloser); ok {
-		// The connection of a switched protocol may be written to.
-		response.Body = struct {
-			io.Writer
-			spanBody
-		}{body, spanBody{body, span}}
-	} else {
-		response.Body = spanBody{response.Body, span}
+	served := &request{span: span}
+	inner := r.WithContext(context.WithValue(ctx, requestKey{}, served))
+	answer := &answer{ResponseWriter: w, slow: slow}
+	hasReturned := false
+	defer func() {
+		slow.stop()
+		// The server looks for these in the request that it has made.
+		r.MultipartForm, r.Pattern = inner.MultipartForm, inner.Pattern
+		status := answer.finalStatus(hasReturned)
+		if !hasReturned {
+			span.Fail(errPanic)
+		} else if status >= 500 {
+			span.Fail(statusError(status))
+		}
+		s.conclude(span, served, inner, status, observe)
+	}()
+	s.next.ServeHTTP(answer.shaped(), inner)
+	hasReturned = true
+}
+
+// isServed reports whether the request is a span already. One that was made in the course of serving another is not.
+func isServed(ctx context.Context) bool {
+	served, ok := ctx.Value(requestKey{}).(*request)
+	if !ok || served.span == nil {
+		return false
 	}
-	return response, nil
+	span, _ := innermost(ctx)
+	return span == nil || span.kind != KindClient
 }
 
-func (t Transport) base() http.RoundTripper {
-	if t.Base == nil {
-		return http.DefaultTransport
+func (s *server) conclude(span *Span, served *request, r *http.Request, status int, observe func(any)) {
+	if span == nil {
+		return
 	}
-	return t.Base
+	name, route := methodOf(r), s.routeOf(served, r)
+	attributes := make([]slog.Attr, 0, 8)
+	attributes = append(attributes, slog.String("http.request.method", conventional(name)),
+		slog.String("url.path", r.URL.EscapedPath()), slog.Int("http.response.status_code", status))
+	if route != "" {
+		span.SetName(name + " " + route)
+		attributes = append(attributes, slog.String("http.route", route))
+	}
+	span.Set(append(attributes, s.codeOf(r)...)...)
+	span.End()
+	if observe != nil {
+		observe(&HTTPSpan{
+			Context: span.Context(), Parent: span.remote, Kind: KindServer,
+			Method: r.Method, URL: r.URL.EscapedPath(), Route: route, StatusCode: status,
+			Start: span.start, Duration: time.Since(span.start), Err: span.failure,
+		})
+	}
 }
 
-// spanBody ends a span when it is closed. A task may be ended twice: the trace counts the first.
-type spanBody struct {
-	io.ReadCloser
-	span *Span
+func (s *server) routeOf(served *request, r *http.Request) string {
+	if s.Route != nil {
+		return s.Route(r)
+	}
+	if route := served.route.Load(); route != nil {
+		return *route
+	}
+	return routeOfPattern(r.Pattern)
 }
 
-func (b spanBody) Close() error {
-	defer b.span.End()
-	return b.ReadCloser.Close()
+// routeOfPattern returns the path of a pattern of [http.ServeMux]: "GET example.com/a/{b}" is /a/{b}.
+func routeOfPattern(pattern string) string {
+	if at := strings.IndexByte(pattern, '/'); at >= 0 {
+		return pattern[at:]
+	}
+	return ""
 }
 
-// method returns a name that nobody outside can choose: each name stays in the trace.
-func method(r *http.Request) string {
+// codeOf returns where in the source the handler of a request is.
+func (s *server) codeOf(r *http.Request) []slog.Attr {
+	if r.Pattern == "" {
+		return s.code
+	}
+	if s.mux == nil {
+		// Some mux further in knows whose the pattern is.
+		return nil
+	}
+	if code, ok := s.handlers.Load(r.Pattern); ok {
+		return code.([]slog.Attr)
+	}
+	handler, _ := s.mux.Handler(r)
+	code := codeOf(handler)
+	s.handlers.Store(r.Pattern, code)
+	return code
+}
+
+// codeOf returns where in the source a handler is, as far as it is a function or has methods of its own.
+func codeOf(handler http.Handler) []slog.Attr {
+	value := reflect.ValueOf(handler)
+	if !value.IsValid() {
+		return nil
+	}
+	pc := uintptr(0)
+	if value.Kind() == reflect.Func {
+		pc = value.Pointer()
+	} else if method, ok := value.Type().MethodByName("ServeHTTP"); ok {
+		pc = method.Func.Pointer()
+	}
+	function := runtime.FuncForPC(pc)
+	if function == nil {
+		return nil
+	}
+	file, line := function.FileLine(pc)
+	return []slog.Attr{
+		slog.String("code.function.name", function.Name()), slog.String("code.file.path", file), slog.Int("code.line.number", line),
+	}
+}
+
+// methodOf returns a name that nobody outside can choose: each name stays in the trace.
+func methodOf(r *http.Request) string {
 	switch r.Method {
 	case "":
 		return http.MethodGet
@@ -77,5 +216,57 @@ func method(r *http.Request) string {
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:
 		return r.Method
 	}
-	return "HTTP"
+	return unknownMethod
 }
+
+const unknownMethod = "HTTP"
+
+// conventional returns what http.request.method says where methodOf says so.
+func conventional(method string) string {
+	if method == unknownMethod {
+		return "_OTHER"
+	}
+	return method
+}
+
+// A typedError is a failure by its name in error.type.
+type typedError struct {
+	error
+	name string
+}
+
+func (e typedError) errorType() string { return e.name }
+func (e typedError) Unwrap() error     { return e.error }
+
+var errPanic = typedError{errors.New("the handler has panicked"), "panic"}
+
+func statusError(status int) error {
+	text := http.StatusText(status)
+	if text == "" {
+		text = "status"
+	}
+	return typedError{errors.New(text), strconv.Itoa(status)}
+}
+
+// A watch is a request that may become slow. Nil is one that may take as long as it likes.
+type watch struct{ timer *time.Timer }
+
+func (s *server) watch(r *http.Request) *watch {
+	if s.Slow == nil || s.Slow.Fire == nil || isMeantToLast(r) {
+		return nil
+	}
+	return &watch{time.AfterFunc(s.Slow.After, func() { s.Slow.Fire("slow request") })}
+}
+
+func (w *watch) stop() {
+	if w != nil {
+		w.timer.Stop()
+	}
+}
+
+func isMeantToLast(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/debug/pprof/") || isEventStream(r.Header.Get("Accept")) ||
+		r.Header.Get("Upgrade") != ""
+}
+
+func isEventStream(mediaType string) bool { return strings.HasPrefix(mediaType, "text/event-stream") }

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/trace"
@@ -14,66 +14,164 @@ import (
 	"time"
 )
 
-// Options say what a [Recorder] keeps and where its snapshots go.
-type Options struct {
-	// Dir is a directory that snapshots are written into, each as a file of its own that appears whole. Empty: none are.
-	Dir string
-	// URL is where snapshots are posted to. Empty: none are.
-	URL string
-	// Token is the bearer token for URL, if it wants one.
-	Token string
-	// Client posts; [http.DefaultClient] if it is nil.
-	Client *http.Client
-	// Name begins the names of the files. The program's name if it is empty.
-	Name string
+// RecorderOptions say what a [Recorder] keeps and where its snapshots go.
+type RecorderOptions struct {
+	// MinAge is how long it remembers at least, as far as MaxBytes allows; twice Interval and at least 10 s if it is 0. Not
+	// shorter than Interval, or what lies between two snapshots would be lost.
+	MinAge time.Duration
 	// Interval is the time from one snapshot to the next. 0: they are taken on demand only.
 	Interval time.Duration
-	// MinAge is how long the recorder remembers at least; [trace.FlightRecorderConfig] has the default. Longer than
-	// Interval, or what lies between two snapshots is lost.
-	MinAge time.Duration
-	// MaxBytes bounds the recorder's memory; what does not fit is forgotten, whatever MinAge says.
+	// MinGap is how long [Recorder.Trigger] refuses after it has taken a snapshot; 10 s if it is 0.
+	MinGap time.Duration
+	// Timeout is how long a sink may take for a snapshot; 30 s if it is 0.
+	Timeout time.Duration
+	// MaxBytes bounds what is remembered; the runtime's 10 MiB if it is 0. What does not fit is forgotten, whatever MinAge says.
 	MaxBytes uint64
-	// OnError is told of snapshots that failed where nobody asked for them. Nil: nobody is told.
+	// Sinks are where snapshots go, each independent of the others. None: they are taken, and nobody gets them.
+	Sinks []Sink
+	// Service is what the program is called; OTEL_SERVICE_NAME, else the program's file name, if it is empty.
+	Service string
+	// Resource is what else sinks are told about the process.
+	Resource []slog.Attr
+	// OnError is told of failures where nobody waits for the result. It is called by several goroutines at once.
 	OnError func(error)
+	// Logger gets the same as warnings. Nil: nobody does.
+	Logger *slog.Logger
 }
 
-// A Recorder keeps the latest of the program's execution trace, and writes it out.
+// A Meta says what a snapshot is.
+type Meta struct {
+	Service  string
+	Resource []slog.Attr
+	// Reason is why it was taken: "interval", "shutdown", or what whoever asked for it said.
+	Reason string
+	PID    int
+	// Number counts the snapshots of a recorder from 1.
+	Number uint64
+	Taken  time.Time
+	// Size is in bytes.
+	Size int64
+}
+
+// A Sink takes snapshots. Each has a goroutine and a short queue of its own: one that is slow or away holds up nobody else,
+// and misses the oldest snapshots that it has not taken. Snapshots overlap: readers take what they share once.
+type Sink interface {
+	// Put delivers a snapshot, or says why not. It gives up when ctx is done.
+	Put(ctx context.Context, meta Meta, snapshot io.ReadSeeker) error
+}
+
+// A checkedSink can be asked whether it will work, before anything is recorded.
+type checkedSink interface {
+	check() error
+}
+
+// ErrClosed is what a recorder answers after [Recorder.Shutdown].
+var ErrClosed = errors.New("flight: the recorder is closed")
+
+// A Recorder keeps the latest of the program's execution trace in memory, and gives it away.
 type Recorder struct {
-	options  Options
+	options  RecorderOptions
 	recorder *trace.FlightRecorder
-	// One snapshot at a time: the runtime allows no more.
-	mutex sync.Mutex
-	// slow asks for a snapshot; one that is asked for already stands for all.
-	slow    chan struct{}
-	stop    context.CancelFunc
-	stopped chan struct{}
+	queues   []*queue
+	// turn is held by who works with the runtime's recorder, which can do one thing at a time, or with isClosed.
+	turn     chan struct{}
+	isClosed bool
+	count    uint64
+	triggers chan string
+	stop     context.CancelFunc
+	stopped  chan struct{}
+	// cancel ends the work of sinks.
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+
+	mutex     sync.Mutex
+	triggered time.Time
+	// closing is not nil once somebody closes; it is closed when that is done, with the result.
+	closing  chan struct{}
+	closeErr error
+	stats    Stats
 }
 
-// NewRecorder starts recording. A program may have one recorder at a time.
-func NewRecorder(options Options) (*Recorder, error) {
-	if options.MinAge > 0 && options.MinAge < options.Interval {
-		return nil, fmt.Errorf("flight: MinAge %v is shorter than Interval %v: choose at least twice the interval", options.MinAge, options.Interval)
+// Stats count what a [Recorder] has done.
+type Stats struct {
+	// Snapshots were taken, of so many Bytes.
+	Snapshots, Bytes uint64
+	// Failed could not be taken.
+	Failed uint64
+	// Suppressed are calls of [Recorder.Trigger] that came too soon after another.
+	Suppressed uint64
+	// Sinks are in the order of [RecorderOptions].
+	Sinks []SinkStats
+}
+
+// SinkStats count what became of the snapshots for a [Sink].
+type SinkStats struct {
+	// Delivered and Failed are what Put has said; Dropped have had to make room for newer ones.
+	Delivered, Failed, Dropped uint64
+}
+
+// StartRecorder starts recording. A process may have one flight recorder at a time.
+func StartRecorder(options RecorderOptions) (*Recorder, error) {
+	if err := options.complete(); err != nil {
+		return nil, err
 	}
-	if options.Name == "" {
-		options.Name = filepath.Base(os.Args[0])
-	}
-	if options.Client == nil {
-		options.Client = http.DefaultClient
-	}
-	config := trace.FlightRecorderConfig{MinAge: options.MinAge, MaxBytes: options.MaxBytes}
-	r := &Recorder{
-		options:  options,
-		recorder: trace.NewFlightRecorder(config),
-		slow:     make(chan struct{}, 1),
-		stopped:  make(chan struct{}),
-	}
-	if err := r.recorder.Start(); err != nil {
+	recorder := trace.NewFlightRecorder(trace.FlightRecorderConfig{MinAge: options.MinAge, MaxBytes: options.MaxBytes})
+	if err := recorder.Start(); err != nil {
 		return nil, fmt.Errorf("flight: starting the recorder: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.stop = cancel
-	go r.run(ctx)
+	looping, stop := context.WithCancel(context.Background())
+	working, cancel := context.WithCancel(context.Background())
+	r := &Recorder{
+		options: options, recorder: recorder, turn: make(chan struct{}, 1), triggers: make(chan string, 1),
+		stop: stop, stopped: make(chan struct{}), cancel: cancel,
+		stats: Stats{Sinks: make([]SinkStats, len(options.Sinks))},
+	}
+	for number, sink := range options.Sinks {
+		queue := newQueue(r, number, sink)
+		r.queues = append(r.queues, queue)
+		r.workers.Go(func() { queue.work(working) })
+	}
+	go r.run(looping)
 	return r, nil
+}
+
+// complete checks the options, and fills in what is 0.
+func (o *RecorderOptions) complete() error {
+	for name, duration := range map[string]time.Duration{
+		"MinAge": o.MinAge, "Interval": o.Interval, "MinGap": o.MinGap, "Timeout": o.Timeout,
+	} {
+		if duration < 0 {
+			return fmt.Errorf("flight: %s is %v: less than nothing", name, duration)
+		}
+	}
+	if o.MinAge == 0 {
+		o.MinAge = max(10*time.Second, 2*o.Interval)
+	}
+	if o.MinAge < o.Interval {
+		return fmt.Errorf("flight: MinAge %v is shorter than Interval %v: choose at least twice the interval", o.MinAge, o.Interval)
+	}
+	for duration, otherwise := range map[*time.Duration]time.Duration{&o.MinGap: 10 * time.Second, &o.Timeout: 30 * time.Second} {
+		if *duration == 0 {
+			*duration = otherwise
+		}
+	}
+	if o.Service == "" {
+		o.Service = os.Getenv("OTEL_SERVICE_NAME")
+	}
+	if o.Service == "" {
+		o.Service = filepath.Base(os.Args[0])
+	}
+	for _, sink := range o.Sinks {
+		if sink == nil {
+			return errors.New("flight: a sink is nil")
+		}
+		if checked, ok := sink.(checkedSink); ok {
+			if err := checked.check(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (r *Recorder) run(ctx context.Context) {
@@ -85,98 +183,299 @@ func (r *Recorder) run(ctx context.Context) {
 		tick = ticker.C
 	}
 	for {
+		reason := "interval"
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick:
-		case <-r.slow:
+		case reason = <-r.triggers:
 		}
-		// A snapshot that is under way when the recorder closes is finished, not cut off.
-		if err := r.Snapshot(context.WithoutCancel(ctx)); err != nil && r.options.OnError != nil {
-			r.options.OnError(err)
+		if _, _, err := r.take(ctx, reason, false); err != nil && ctx.Err() == nil {
+			r.report(err)
 		}
 	}
 }
 
-// Snapshot writes what the recorder holds. Snapshots may overlap: their readers take what they share once.
-func (r *Recorder) Snapshot(ctx context.Context) error {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	var snapshot bytes.Buffer
-	if _, err := r.recorder.WriteTo(&snapshot); err != nil {
-		return fmt.Errorf("flight: taking a snapshot: %w", err)
+// report tells of a failure where nobody waits for the result.
+func (r *Recorder) report(err error) {
+	if r.options.Logger != nil {
+		r.options.Logger.Warn("flight recorder", "error", err)
+	}
+	if r.options.OnError != nil {
+		r.options.OnError(err)
+	}
+}
+
+// Snapshot gives what the recorder holds to all sinks, and waits for them until ctx is done; the sinks go on then. It
+// returns what failed, or [ErrClosed].
+func (r *Recorder) Snapshot(ctx context.Context, reason string) (Meta, error) {
+	meta, results, err := r.take(ctx, reason, true)
+	if err != nil {
+		return meta, err
 	}
 	var errs []error
-	if r.options.Dir != "" {
-		errs = append(errs, r.write(snapshot.Bytes()))
+	for _, result := range results {
+		select {
+		case err := <-result:
+			errs = append(errs, err)
+		case <-ctx.Done():
+			return meta, errors.Join(append(errs, ctx.Err())...)
+		}
 	}
-	if r.options.URL != "" {
-		errs = append(errs, r.push(ctx, snapshot.Bytes()))
+	return meta, errors.Join(errs...)
+}
+
+// Trigger asks for a snapshot and does not wait for it: where something strange has just happened. It is refused, and false
+// returned, within MinGap of the last one.
+func (r *Recorder) Trigger(reason string) bool {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	now := time.Now()
+	if r.closing != nil {
+		return false
+	}
+	if !r.triggered.IsZero() && now.Sub(r.triggered) < r.options.MinGap {
+		r.stats.Suppressed++
+		return false
+	}
+	select {
+	case r.triggers <- reason:
+		r.triggered = now
+		return true
+	default:
+		r.stats.Suppressed++
+		return false
+	}
+}
+
+// Stats returns what the recorder has done until now.
+func (r *Recorder) Stats() Stats {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	stats := r.stats
+	stats.Sinks = append([]SinkStats(nil), r.stats.Sinks...)
+	return stats
+}
+
+// Shutdown takes a last snapshot, stops recording, and waits until the sinks have what there is, or ctx is done: what
+// they are at then is cut off, and that is an error. Called again it waits for the same and returns the same.
+func (r *Recorder) Shutdown(ctx context.Context) error {
+	r.mutex.Lock()
+	closing, isFirst := r.closing, r.closing == nil
+	if isFirst {
+		closing = make(chan struct{})
+		r.closing = closing
+	}
+	r.mutex.Unlock()
+	if isFirst {
+		r.closeErr = r.shutdown(ctx)
+		close(closing)
+	}
+	select {
+	case <-closing:
+		return r.closeErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *Recorder) shutdown(ctx context.Context) error {
+	defer r.cancel()
+	r.stop()
+	var errs []error
+	_, results, err := r.take(ctx, "shutdown", true)
+	errs = append(errs, err)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		r.close()
+		<-r.stopped
+		r.workers.Wait()
+	}()
+	select {
+	case <-closed:
+		for _, result := range results {
+			errs = append(errs, <-result)
+		}
+	case <-ctx.Done():
+		errs = append(errs, ctx.Err())
 	}
 	return errors.Join(errs...)
 }
 
-// write makes a file appear whole: who watches the directory never sees half a snapshot, not even after a crash.
-func (r *Recorder) write(snapshot []byte) error {
-	name := fmt.Sprintf("%s-%d-%d.trace", r.options.Name, os.Getpid(), time.Now().UnixNano())
-	file, err := os.CreateTemp(r.options.Dir, ".snapshot-*")
-	if err != nil {
-		return fmt.Errorf("flight: %w", err)
+// close stops the runtime's recorder when it is at nothing.
+func (r *Recorder) close() {
+	r.turn <- struct{}{}
+	r.isClosed = true
+	r.recorder.Stop()
+	for _, queue := range r.queues {
+		close(queue.waiting)
 	}
-	_, err = file.Write(snapshot)
-	// Who watches the directory may be another user.
-	err = errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), filepath.Join(r.options.Dir, name))
-	}
-	if err != nil {
-		os.Remove(file.Name())
-		return fmt.Errorf("flight: writing a snapshot: %w", err)
-	}
-	return nil
+	<-r.turn
 }
 
-func (r *Recorder) push(ctx context.Context, snapshot []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.options.URL, bytes.NewReader(snapshot))
+// take takes a snapshot and hands it to the queues of all sinks. If somebody waits for them, their results are returned.
+func (r *Recorder) take(ctx context.Context, reason string, isAwaited bool) (Meta, []chan error, error) {
+	meta := Meta{Service: r.options.Service, Resource: r.options.Resource, Reason: reason, PID: os.Getpid()}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return meta, nil, ctx.Err()
+	}
+	if r.isClosed {
+		return meta, nil, ErrClosed
+	}
+	snapshot, err := takeSnapshot(r.recorder, r.folder())
+	r.mutex.Lock()
 	if err != nil {
-		return fmt.Errorf("flight: %w", err)
+		r.stats.Failed++
+	} else {
+		r.stats.Snapshots++
+		r.stats.Bytes += uint64(snapshot.size)
 	}
-	request.Header.Set("Content-Type", "application/octet-stream")
-	if r.options.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+r.options.Token)
-	}
-	response, err := r.options.Client.Do(request)
+	r.mutex.Unlock()
 	if err != nil {
-		return fmt.Errorf("flight: pushing a snapshot: %w", err)
+		return meta, nil, fmt.Errorf("flight: taking a snapshot: %w", err)
 	}
-	defer response.Body.Close()
-	if response.StatusCode/100 != 2 {
-		answer, _ := io.ReadAll(io.LimitReader(response.Body, 512))
-		return fmt.Errorf("flight: pushing a snapshot: %s: %s", response.Status, bytes.TrimSpace(answer))
-	}
-	return nil
-}
-
-// Handler asks for a snapshot after each request that takes threshold or longer.
-func (r *Recorder) Handler(threshold time.Duration, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		begin := time.Now()
-		next.ServeHTTP(w, request)
-		if time.Since(begin) < threshold {
-			return
+	defer snapshot.release()
+	r.count++
+	meta.Number, meta.Taken, meta.Size = r.count, time.Now(), snapshot.size
+	results := make([]chan error, len(r.queues))
+	for i, queue := range r.queues {
+		if isAwaited {
+			results[i] = make(chan error, 1)
 		}
+		queue.add(delivery{meta: meta, snapshot: snapshot.share(), result: results[i]})
+	}
+	return meta, results, nil
+}
+
+// folder is where snapshots wait: where files of theirs are to be anyway, if there is such a place.
+func (r *Recorder) folder() string {
+	for _, sink := range r.options.Sinks {
+		if dir, ok := sink.(*dirSink); ok {
+			return dir.folder
+		}
+	}
+	return os.TempDir()
+}
+
+// A snapshot is in a file that nobody else sees, so that it takes no memory; in memory where there is no place for files.
+type snapshot struct {
+	io.ReaderAt
+	size  int64
+	file  *os.File
+	mutex sync.Mutex
+	users int
+}
+
+func takeSnapshot(recorder *trace.FlightRecorder, folder string) (*snapshot, error) {
+	file, err := os.CreateTemp(folder, ".snapshot-*")
+	if err != nil {
+		var memory bytes.Buffer
+		size, err := recorder.WriteTo(&memory)
+		return &snapshot{ReaderAt: bytes.NewReader(memory.Bytes()), size: size, users: 1}, err
+	}
+	// Where the system allows that, the file is gone with the process, however that ends.
+	os.Remove(file.Name())
+	s := &snapshot{ReaderAt: file, file: file, users: 1}
+	if s.size, err = recorder.WriteTo(file); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *snapshot) share() *snapshot {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.users++
+	return s
+}
+
+func (s *snapshot) release() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.users--; s.users == 0 && s.file != nil {
+		s.file.Close()
+		os.Remove(s.file.Name())
+	}
+}
+
+// A delivery is a snapshot on its way to a sink.
+type delivery struct {
+	meta     Meta
+	snapshot *snapshot
+	// result is nil where nobody waits for it; else it has room.
+	result chan error
+}
+
+// errDropped says that newer snapshots came before a sink took one.
+var errDropped = errors.New("flight: a snapshot was dropped: its sink is too slow")
+
+// A queue is what waits for a sink.
+type queue struct {
+	recorder *Recorder
+	number   int
+	sink     Sink
+	waiting  chan delivery
+}
+
+// mostWaiting is how many snapshots a sink may be behind.
+const mostWaiting = 4
+
+func newQueue(r *Recorder, number int, sink Sink) *queue {
+	return &queue{r, number, sink, make(chan delivery, mostWaiting)}
+}
+
+// add makes a delivery wait, in the place of the oldest one if there are too many. Only the holder of the turn does so.
+func (q *queue) add(d delivery) {
+	for {
 		select {
-		case r.slow <- struct{}{}:
+		case q.waiting <- d:
+			return
 		default:
 		}
-	})
+		select {
+		case oldest := <-q.waiting:
+			q.finish(oldest, errDropped)
+		default:
+		}
+	}
 }
 
-// Close takes a last snapshot and stops recording.
-func (r *Recorder) Close(ctx context.Context) error {
-	r.stop()
-	<-r.stopped
-	err := r.Snapshot(ctx)
-	r.recorder.Stop()
-	return err
+func (q *queue) work(ctx context.Context) {
+	for d := range q.waiting {
+		q.finish(d, q.put(ctx, d))
+	}
+}
+
+func (q *queue) put(ctx context.Context, d delivery) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.recorder.options.Timeout)
+	defer cancel()
+	return q.sink.Put(ctx, d.meta, io.NewSectionReader(d.snapshot, 0, d.snapshot.size))
+}
+
+func (q *queue) finish(d delivery, err error) {
+	d.snapshot.release()
+	q.recorder.mutex.Lock()
+	stats := &q.recorder.stats.Sinks[q.number]
+	switch err {
+	case nil:
+		stats.Delivered++
+	case errDropped:
+		stats.Dropped++
+	default:
+		stats.Failed++
+	}
+	q.recorder.mutex.Unlock()
+	if d.result != nil {
+		d.result <- err
+	} else if err != nil {
+		q.recorder.report(err)
+	}
 }

@@ -3,13 +3,15 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde::Deserialize;
 
 use crate::spans::Key;
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Entry {
-    kind: String,
+    /// `server`, `client` or `span` of a span, and what else there is.
+    pub(crate) kind: String,
     pub(crate) name: String,
     #[serde(default)]
     trace_id: String,
@@ -23,6 +25,15 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Of a span.
+    pub(crate) fn span_kind(&self) -> SpanKind {
+        match &*self.kind {
+            "server" => SpanKind::Server,
+            "client" => SpanKind::Client,
+            _ => SpanKind::Internal,
+        }
+    }
+
     /// Of the span, or of the one that the region or log is in.
     pub(crate) fn key(&self) -> Key {
         Key {
@@ -57,7 +68,7 @@ impl Journal {
         for line in lines.lines() {
             let entry: Entry = serde_json::from_str(line).with_context(|| line.to_owned())?;
             match &*entry.kind {
-                "span" => journal.spans.push(entry),
+                "server" | "client" | "span" => journal.spans.push(entry),
                 "region" => journal.regions.push(entry),
                 "log" => journal.logs.push(entry),
                 "collection" => journal.collections.push(entry),

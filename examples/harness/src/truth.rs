@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+
 use crate::{
     journal::{Entry, Journal},
     load::Orders,
@@ -53,7 +55,7 @@ impl<'j> Truth<'j> {
             .iter()
             .flat_map(|journal| journal.spans.iter().map(move |entry| (&*journal.service, entry)))
             .collect();
-        let is_root = |entry: &Entry| entry.parent() == 0 && entry.name.starts_with("server");
+        let is_root = |entry: &Entry| entry.parent() == 0 && entry.span_kind() == SpanKind::Server;
         let roots = entries.iter().filter(|(_, entry)| is_root(entry));
         let roots = roots.map(|(_, entry)| (entry.key().trace, entry.key().span)).collect();
         Self { entries, roots }
@@ -61,7 +63,7 @@ impl<'j> Truth<'j> {
 
     /// The journal does not know what a client's request belongs to: it is what its trace began with.
     fn parent(&self, entry: &Entry) -> u64 {
-        if entry.name.starts_with("client") {
+        if entry.span_kind() == SpanKind::Client {
             return self.roots.get(&entry.key().trace).copied().unwrap_or_default();
         }
         entry.parent()
@@ -74,8 +76,8 @@ impl<'j> Truth<'j> {
                 missing.push(format!("{service}: {entry:?}"));
                 continue;
             };
-            let expected = (service, &*entry.name, self.parent(entry), TASK);
-            if (&*span.service, &*span.name, span.parent, &*span.scope) != expected {
+            let expected = (service, &*entry.name, entry.span_kind(), self.parent(entry), TASK);
+            if (&*span.service, &*span.name, span.kind, span.parent, &*span.scope) != expected {
                 wrong.push(format!("{span:?} is not {expected:?}"));
             }
             if span.is_incomplete {
@@ -84,7 +86,7 @@ impl<'j> Truth<'j> {
         }
         let total = self.entries.len();
         report.all("the application's spans are there", total, &missing);
-        report.all("their names, services and parents are right", total, &wrong);
+        report.all("their names, services, kinds and parents are right", total, &wrong);
         report.none("incomplete spans", &incomplete);
         let known: HashSet<Key> = self.entries.iter().map(|(_, entry)| entry.key()).collect();
         report.equal("the journal names each span once", total, known.len());
@@ -231,7 +233,7 @@ mod tests {
 
     /// A root, a region in it, a log in the region; in milliseconds.
     const JOURNAL: [&str; 3] = [
-        r#"{"kind":"span","name":"server GET","trace_id":"a1","span_id":"b1","start":110000000,"end":190000000}"#,
+        r#"{"kind":"server","name":"GET /a","trace_id":"a1","span_id":"b1","start":110000000,"end":190000000}"#,
         r#"{"kind":"region","name":"render","trace_id":"a1","span_id":"b1","start":120000000,"end":150000000}"#,
         r#"{"kind":"log","name":"order","trace_id":"a1","span_id":"b1","start":130000000,"end":131000000}"#,
     ];
@@ -248,11 +250,15 @@ mod tests {
         }
     }
 
+    fn request(id: u8, times: (u64, u64)) -> Proto {
+        Proto { kind: SpanKind::Server.into(), ..proto(id, None, "GET /a", times) }
+    }
+
     fn right() -> [(&'static str, Proto); 2] {
         let mut region = proto(0xb2, Some(0xb1), "render", (121, 149));
         let time_unix_nano = 130 * MILLISECOND;
         region.events.push(Event { time_unix_nano, name: "order".to_owned(), ..Event::default() });
-        [(TASK, proto(0xb1, None, "server GET", (109, 191))), (REGION, region)]
+        [(TASK, request(0xb1, (109, 191))), (REGION, region)]
     }
 
     fn failures(spans: impl IntoIterator<Item = (&'static str, Proto)>) -> u32 {
@@ -287,8 +293,9 @@ mod tests {
 
     #[test]
     fn each_difference_is_found() {
-        let changes: [fn(&mut Proto, &mut Proto); 9] = [
-            |task, _| task.name = "server POST".to_owned(),
+        let changes: [fn(&mut Proto, &mut Proto); 10] = [
+            |task, _| task.set_kind(SpanKind::Internal),
+            |task, _| task.name = "POST /a".to_owned(),
             |task, _| task.parent_span_id = vec![7],
             |task, _| task.span_id = vec![7],
             |task, _| task.start_time_unix_nano = 97 * MILLISECOND,
@@ -306,7 +313,7 @@ mod tests {
         let [task, region] = right();
         assert!(failures([task.clone()]) > 0, "the region is missing");
         assert!(failures([region.clone()]) > 0, "the task is missing");
-        let stranger = (TASK, proto(0xb3, None, "server GET", (110, 120)));
+        let stranger = (TASK, request(0xb3, (110, 120)));
         assert!(failures([task.clone(), region.clone(), stranger]) > 0, "a stranger is there");
         let mut again = task.clone();
         again.1.end_time_unix_nano += 1;

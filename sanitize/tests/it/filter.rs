@@ -79,6 +79,23 @@ fn g3_values() {
     );
 }
 
+/// The Go package `flight` reads the same settings to the same end, and is held against the same table.
+#[test]
+fn g2_to_g4_are_those_of_package_flight() {
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/go-flight/flight/testdata/filters.txt");
+    let table = std::fs::read_to_string(table).expect("the table");
+    let rows = table.lines().filter(|line| !line.starts_with('#'));
+    let mut count = 0;
+    for row in rows {
+        let fields: Vec<_> = row.splitn(3, '\t').collect();
+        let [base, wanted, setting] = fields[..] else { panic!("{row}") };
+        let bits = |text: &str| Filter::from_bits(text.parse().expect("bits")).expect("categories");
+        assert_eq!(bits(base).with_godebug(setting), bits(wanted), "{row}");
+        count += 1;
+    }
+    assert!(count > 30, "{count} rows");
+}
+
 #[test]
 fn g4_masks_only_grow() {
     assert_eq!(Filter::SQL.with_godebug("tracehttp=1"), Filter::SQL | Filter::HTTP);

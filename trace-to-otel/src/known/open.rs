@@ -234,7 +234,7 @@ impl OpenSpans {
 
     /// How many events all spans hold.
     pub(crate) fn pending_events(&self) -> usize {
-        let events = self.sections.values().map(|section| section.span.details.event_count()).sum::<usize>();
+        let events = self.sections.values().map(|section| section.span.details.held()).sum::<usize>();
         events + self.tasks.pending_events()
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     form::Form,
     known::{open::OpenSpans, span::SectionKey},
     operations::{self, Described, Side},
-    span::{Attribute, Scope, Status},
+    span::{Attribute, Scope},
 };
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -210,7 +210,7 @@ impl OpenOperation {
         }
         let name = self.side.map(|side| operations::name_by_side(described, side));
         let (scope, kind) = (described.scope.clone(), described.kind);
-        Some(Form { scope, kind, status: Status::Unset, name, attributes })
+        Some(Form { kind, name, attributes, ..Form::plain(scope) })
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     clock::WallOffset,
     identity::{Facts, Identity, Placed, SpanContext},
     near::Number,
+    said::Said,
     saved::{Input, Saved},
     span::{Link, SpanEvent, SpanKind},
     text::CodeLocation,
@@ -72,6 +73,11 @@ impl Rare {
         self.get().map_or(0, |details| details.notes.events.len())
     }
 
+    /// How many events and attributes there are.
+    pub(crate) fn held(&self) -> usize {
+        self.get().map_or(0, |details| details.notes.held())
+    }
+
     pub(crate) fn abandoned(&self) -> Option<Time> {
         self.get()?.abandoned
     }
@@ -85,16 +91,22 @@ pub(crate) struct Place {
     pub(crate) code: Option<Arc<CodeLocation>>,
 }
 
-/// What happened in a span.
+/// What happened in a span, and what was said of it.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub(crate) events: Vec<SpanEvent>,
     pub(crate) dropped: u32,
+    pub(crate) said: Option<Box<Said>>,
 }
 
 impl Notes {
     fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.dropped == 0
+        self.events.is_empty() && self.dropped == 0 && self.said.is_none()
+    }
+
+    /// How many events and attributes there are.
+    pub(crate) fn held(&self) -> usize {
+        self.events.len() + self.said.as_ref().map_or(0, |said| said.attributes.len())
     }
 }
 
@@ -232,6 +244,7 @@ impl Details {
         notes.events.clear();
         links.to.clear();
         (notes.dropped, links.dropped) = (0, 0);
+        notes.said = None;
         (*abandoned, *stack) = (None, None);
     }
 }
@@ -358,7 +371,7 @@ crate::saved::saved!(OpenSpan {
 });
 crate::saved::saved!(Details { notes, links, abandoned, stack });
 crate::saved::saved!(Place { goroutine, thread, code });
-crate::saved::saved!(Notes { events, dropped });
+crate::saved::saved!(Notes { events, dropped, said });
 crate::saved::saved!(Links { to, dropped });
 crate::saved::saved!(SectionKey { 0 });
 crate::saved::saved_enum!(Open { 0 => Task(id), 1 => Section(key) });

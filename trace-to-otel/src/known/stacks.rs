@@ -16,7 +16,7 @@ use crate::{
     near::Near,
     operations::Side,
     saved::{Input, Saved},
-    span::{Attribute, Status},
+    span::Attribute,
     stacks::{Bounds, Classes, Kind, Progress, Shown, Step, named},
 };
 
@@ -289,13 +289,7 @@ impl OpenCall {
         if let Some(width) = self.end_width {
             attributes.push(Attribute::new(attribute::END_UNCERTAINTY, seconds(width)));
         }
-        Form {
-            scope: named.scope,
-            kind: named.kind,
-            status: Status::Unset,
-            name: Some(named.name),
-            attributes,
-        }
+        Form { kind: named.kind, name: Some(named.name), attributes, ..Form::plain(named.scope) }
     }
 }
 

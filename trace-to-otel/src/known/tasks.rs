@@ -76,6 +76,13 @@ pub(crate) struct Mentioned {
     pub(crate) notes: Notes,
 }
 
+impl Mentioned {
+    /// The span around it, as far as the program says that.
+    pub(crate) fn within(&self) -> Option<SpanContext> {
+        self.notes.said.as_ref()?.within
+    }
+}
+
 impl Tasks {
     /// The span of an open task.
     pub(crate) fn span(&self, task: TaskId) -> Option<&OpenSpan> {
@@ -98,15 +105,15 @@ impl Tasks {
     /// The context of a task that has ended, or that nobody has seen begin.
     pub(crate) fn context_of_other(&self, task: TaskId) -> Option<SpanContext> {
         match self.mentioned.get(&task) {
-            Some(mentioned) => Some(mentioned.identity.place(None).context),
+            Some(mentioned) => Some(mentioned.identity.place(mentioned.within()).context),
             None => self.ended.get(task),
         }
     }
 
     /// How many events of tasks there are.
     pub(crate) fn pending_events(&self) -> usize {
-        let mentioned = self.mentioned.values().map(|mentioned| mentioned.notes.events.len());
-        self.open.values().map(|span| span.details.event_count()).chain(mentioned).sum()
+        let mentioned = self.mentioned.values().map(|mentioned| mentioned.notes.held());
+        self.open.values().map(|span| span.details.held()).chain(mentioned).sum()
     }
 
     pub(crate) fn knows(&self, task: TaskId) -> bool {

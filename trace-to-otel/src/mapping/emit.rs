@@ -35,14 +35,18 @@ impl Mapping {
     pub(crate) fn emit<S: Sinks + ?Sized>(
         &mut self,
         open: Option<Open>,
-        form: Form,
+        mut form: Form,
         mut span: Box<OpenSpan>,
-        anatomy: Option<Anatomy>,
+        mut anatomy: Option<Anatomy>,
         mut ending: Ending,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        self.pending_events = self.pending_events.saturating_sub(span.details.held());
+        let said = span.details.get_mut().and_then(|details| details.notes.said.take());
+        if said.is_some_and(|said| said.conclude(&mut span, &mut form, &mut ending)) {
+            anatomy = None;
+        }
         ending.is_clamped |= nanoseconds(ending.time, span.start) > MOST_DISAGREEMENT;
-        self.pending_events = self.pending_events.saturating_sub(span.details.event_count());
         let is_clamped = span.is_start_clamped || ending.is_clamped;
         span.parent = self.open.dropped.outside(span.parent);
         self.open.dropped.unlink(&mut span);

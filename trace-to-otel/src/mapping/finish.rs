@@ -43,7 +43,7 @@ impl OpenSpan {
         form.attributes.into_iter().for_each(|Attribute { key, value }| attributes.put(key, value));
         self.add_attributes(&mut attributes, ending);
         attributes.finish();
-        span.dropped_attributes = 0;
+        span.dropped_attributes = form.dropped_attributes;
         span.anatomy = anatomy;
         (span.dropped_events, span.dropped_links) = (0, 0);
         if let Some(Details { notes, links, .. }) = self.details.get_mut() {

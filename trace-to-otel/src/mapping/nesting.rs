@@ -160,7 +160,7 @@ impl Mapping {
             self.close(goroutine, Open::Section(key));
         }
         self.changes.push(|| Change::Over { span: Open::Section(key), fate: Fate::Dropped });
-        self.pending_events -= section.span.details.event_count();
+        self.pending_events -= section.span.details.held();
         match &section.what {
             What::Region => self.regions.closed(),
             What::Operation(operation) => self.operations.closed(key, operation),
@@ -308,7 +308,7 @@ impl Mapping {
     fn forget_mentioned(&mut self, most: usize) {
         while self.open.tasks.mentioned.len() > most {
             let Some((_, Mentioned { notes, .. })) = self.open.tasks.mentioned.pop_first() else { break };
-            self.pending_events -= notes.events.len();
+            self.pending_events -= notes.held();
             self.counters.unattached_logs += notes.events.len() as u64 + u64::from(notes.dropped);
         }
     }

@@ -1,16 +1,22 @@
-//! Logs, as events of the span that they were written in, or as records. Go: `runtime/trace.Log`.
+//! Logs, as events of the span that they were written in, or as records, or as what is said of that span. Go: `runtime/trace.Log`.
 
-use go_trace_context::LogCarrier;
+use go_trace_context::{LogCarrier, LogContext};
 use go_trace_format::{
     Event,
-    event::{Log, TaskId},
+    event::{Log, Operation, TaskId},
 };
 
 use crate::{
     attribute,
-    known::span::Annotated,
+    identity::Learned,
+    known::{
+        open::OpenSpans,
+        span::{Annotated, SectionKey},
+    },
     log::LogRecord,
     mapping::{Mapping, NO_CATEGORY},
+    rules::stacks,
+    said::{Of, Saying},
     sink::Sinks,
     span::{Attribute, SpanEvent},
 };
@@ -21,25 +27,26 @@ pub(crate) fn log<S: Sinks + ?Sized>(
     log: Log<'_>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
-    let carrier = LogCarrier::from_category(log.category.as_bytes());
+    let category = log.category.as_bytes();
+    if let Some(of) = Of::category(category) {
+        if say(mapping, event, log, of) {
+            return Ok(());
+        }
+        mapping.counters.invalid_contexts += 1;
+    }
+    let carrier = LogCarrier::from_category(category);
     if carrier.is_none() && !mapping.options.logs {
         return Ok(());
     }
     mapping.mention(event, log.task);
     let region = mapping.region_of(mapping.goroutine(event), log.task);
-    let target = match region.and_then(|key| mapping.open.section_mut(key)) {
-        Some(section) => Some(section.span.annotate()),
-        None if log.task == TaskId::BACKGROUND => None,
-        None => mapping.open.tasks.annotate(log.task),
-    };
-    let Some(Annotated { identity, wall, notes }) = target else {
+    let Some(Annotated { identity, wall, notes }) = target(&mut mapping.open, region, log.task) else {
         return unattached(mapping, event, log, sink);
     };
     match carrier.map(|carrier| carrier.read(log.message.as_bytes())) {
         Some(Ok(said)) => {
-            let is_new = identity.learn(said);
-            mapping.counters.repeated_contexts += u64::from(!is_new);
-            mapping.open.has_changed_contexts |= is_new;
+            let learned = identity.learn(said);
+            note_learned(mapping, learned);
             return Ok(());
         }
         Some(Err(_)) => mapping.counters.invalid_contexts += 1,
@@ -59,6 +66,61 @@ pub(crate) fn log<S: Sinks + ?Sized>(
         attributes: vec![Attribute::new(attribute::LOG_MESSAGE, message)],
     });
     Ok(())
+}
+
+/// The region, if it is given; else the task.
+fn target(open: &mut OpenSpans, region: Option<SectionKey>, task: TaskId) -> Option<Annotated<'_>> {
+    match region {
+        Some(key) if open.section(key).is_some() => {
+            open.section_mut(key).map(|section| section.span.annotate())
+        }
+        _ if task == TaskId::BACKGROUND => None,
+        _ => open.tasks.annotate(task),
+    }
+}
+
+fn note_learned(mapping: &mut Mapping, learned: Learned) {
+    mapping.counters.repeated_contexts += u64::from(learned == Learned::Contradicted);
+    mapping.open.has_changed_contexts |= learned == Learned::New;
+}
+
+/// Takes what a log says of a span. Says whether it does, and there is one.
+fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> bool {
+    let database = &mapping.options.db_system_name;
+    let message = log.message.as_bytes();
+    let Some(Saying { own, parent, said }) =
+        Saying::read(message, event.raw_time(), database, &mut mapping.texts)
+    else {
+        return false;
+    };
+    let region = match of {
+        Of::Task => {
+            mapping.mention(event, log.task);
+            None
+        }
+        Of::Region => match mapping.region_of(mapping.goroutine(event), log.task) {
+            None => return false,
+            region => region,
+        },
+    };
+    if region.is_some() && said.is_of_database() {
+        stacks::is_told(mapping, event, Operation::Sql);
+    }
+    let limits = &mapping.options.limits;
+    let (most, pending) = (limits.attributes_per_span, limits.pending_events);
+    let room = pending.saturating_sub(mapping.pending_events);
+    let has_context_around = said.within.is_some();
+    let Some(Annotated { identity, notes, .. }) = target(&mut mapping.open, region, log.task) else {
+        return false;
+    };
+    let contexts = [own.map(LogContext::Own), parent.map(LogContext::RemoteParent)];
+    let learned = contexts.map(|context| context.map(|context| identity.learn(context)));
+    let known = notes.said.get_or_insert_default();
+    let room = room.min(most.saturating_sub(known.attributes.len()));
+    mapping.pending_events += known.hear(said, room);
+    learned.into_iter().flatten().for_each(|learned| note_learned(mapping, learned));
+    mapping.open.has_changed_contexts |= has_context_around;
+    true
 }
 
 fn unattached<S: Sinks + ?Sized>(

@@ -69,14 +69,16 @@ pub(crate) fn end<S: Sinks + ?Sized>(
         None => mapping.mentioned(event, task.id, false),
     };
     let name = mapping.texts.name(task.name, "(unknown task)");
+    let within = mentioned.within();
     let mut span = mapping.unstarted_span(mentioned.identity, name, task.id);
+    span.parent = LocalParent { context: within, ..LocalParent::default() };
     if mapping.open.tasks.is_newer(task.id) {
         // Its begin is lost, and not before the trace.
         (span.start, span.wall) = (mentioned.since, mentioned.wall);
         span.is_start_clamped = mentioned.is_since_clamped;
     }
     span.take_over(mentioned.notes, mentioned.wall);
-    remember_ended(mapping, task.id, span.identity.place(None).context);
+    remember_ended(mapping, task.id, span.identity.place(within).context);
     mapping.emit(None, Form::plain(Scope::Task), span, None, end.without_start(), sink)
 }
 

@@ -24,6 +24,7 @@ mod profile_spans;
 mod profiles;
 mod recordings;
 mod resource;
+mod said;
 mod serde;
 mod session;
 mod sinks;

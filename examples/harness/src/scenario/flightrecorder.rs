@@ -51,14 +51,14 @@ fn check_traces(report: &mut Report, spans: &Spans, count: u64) {
     let mut expected = vec![
         ("back", "gotrace.task", "database"),
         ("back", "gotrace.task", "database"),
-        ("back", "gotrace.task", "server GET"),
-        ("back", "gotrace.task", "server GET"),
+        ("back", "gotrace.task", "GET /price/{id}"),
+        ("back", "gotrace.task", "GET /stock/{id}"),
         ("front", "gotrace.region", "ask price"),
         ("front", "gotrace.region", "ask stock"),
         ("front", "gotrace.region", "render"),
-        ("front", "gotrace.task", "client GET"),
-        ("front", "gotrace.task", "client GET"),
-        ("front", "gotrace.task", "server GET"),
+        ("front", "gotrace.task", "GET"),
+        ("front", "gotrace.task", "GET"),
+        ("front", "gotrace.task", "GET /order/{id}"),
     ];
     expected.sort_unstable();
     report.equal("distributed traces", count, traces.len() as u64);

@@ -1,0 +1,60 @@
+package flight
+
+import (
+	"encoding/binary"
+	"math"
+	"sync/atomic"
+)
+
+// Sampling is what a [Sampler] is asked about: the first span of a trace in this process.
+type Sampling struct {
+	TraceID TraceID
+	// Parent is the span of another process that it belongs to; not valid where it begins a trace.
+	Parent SpanContext
+	Kind   Kind
+	Name   string
+}
+
+// A Sampler says whether a trace is recorded. It is asked once for each trace that enters the process or begins in it, and
+// while nothing records it is not asked. Spans of a trace that is not recorded are nil, and it is handed on as
+// not sampled.
+type Sampler func(Sampling) bool
+
+// ParentBased follows the parent of another process where there is one, and root where there is none. Nil records all.
+func ParentBased(root Sampler) Sampler {
+	return func(s Sampling) bool {
+		switch {
+		case s.Parent.IsValid():
+			return s.Parent.IsSampled()
+		case root == nil:
+			return true
+		}
+		return root(s)
+	}
+}
+
+// Ratio records this fraction of all traces, by their ids: services with one ratio record the same traces.
+func Ratio(fraction float64) Sampler {
+	if !(fraction < 1) {
+		return func(Sampling) bool { return true }
+	}
+	// Of the random 56 bits that the specification promises at the end of an id.
+	threshold := uint64(max(fraction, 0) * math.Exp2(56))
+	return func(s Sampling) bool {
+		return binary.BigEndian.Uint64(s.TraceID[8:])&(1<<56-1) < threshold
+	}
+}
+
+var sampler atomic.Pointer[Sampler]
+
+func init() { SetSampler(nil) }
+
+// SetSampler says which traces are recorded from now on. Nil stands for [ParentBased](nil).
+func SetSampler(s Sampler) {
+	if s == nil {
+		s = ParentBased(nil)
+	}
+	sampler.Store(&s)
+}
+
+func isSampled(s Sampling) bool { return (*sampler.Load())(s) }

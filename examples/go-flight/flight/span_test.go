@@ -1,0 +1,195 @@
+package flight
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/trace"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestANilSpanIsASpan(t *testing.T) {
+	ctx, span := Start(background(), "nobody records")
+	if span != nil || ctx != background() {
+		t.Fatalf("a span while nothing records: %v", span)
+	}
+	span.Set(slog.Int("a", 1))
+	span.SetName("b")
+	span.Fail(errors.New("c"))
+	if span.Context().IsValid() {
+		t.Error("nothing has a context")
+	}
+	span.End()
+}
+
+// Fault 1: of a span older than a recording nothing was known at its end.
+func TestAnOldSpanSaysAgainWhoItIs(t *testing.T) {
+	ctx := ContextWithRemote(background(), parsed(t, valid))
+	var old, child *Span
+	recorded(t, func() {
+		ctx, old = StartKind(ctx, KindServer, "GET")
+		_, child = Start(ctx, "work")
+	})
+	for _, span := range []*Span{old, child} {
+		span.start, span.said = time.Now().Add(-2*forgettable), time.Time{}
+	}
+	objects := said(t, recorded(t, func() { child.End() }))
+	mustBe(t, "within", field(objects, "within"), old.own)
+	mustBe(t, "name", field(objects, "name"), "work")
+	old.SetName("GET /a")
+	objects = said(t, recorded(t, func() { old.End() }))
+	mustBe(t, "traceparent", field(objects, "traceparent"), old.own)
+	mustBe(t, "parent", field(objects, "parent"), "0123456789abcdef")
+	mustBe(t, "name", field(objects, "name"), "GET /a")
+	mustBe(t, "kind", field(objects, "kind"), "server")
+	if duration, _ := field(objects, "duration").(float64); duration < float64(forgettable) {
+		t.Errorf("duration is %v", duration)
+	}
+}
+
+// What begins in an old span may be in a recording that has not seen that begin.
+func TestAnOldSpanIsToldOfWhenAnotherBeginsInIt(t *testing.T) {
+	ctx := ContextWithRemote(background(), parsed(t, valid))
+	var old *Span
+	recorded(t, func() { ctx, old = StartKind(ctx, KindServer, "GET") })
+	old.start, old.said = time.Now().Add(-2*forgettable), time.Time{}
+	objects := said(t, recorded(t, func() { Start(ctx, "work") }))
+	mustBe(t, "traceparent", field(objects, "traceparent"), old.own)
+}
+
+// Contexts are cheap: a span says nothing until somebody has to know it.
+func TestAnInternalSpanSaysNothing(t *testing.T) {
+	recording := recorded(t, func() {
+		_, span := Start(background(), "plain")
+		span.End()
+	})
+	for _, word := range []string{"traceparent", ofTask} {
+		if strings.Contains(string(recording), word) {
+			t.Errorf("%q is in the trace of a plain span", word)
+		}
+	}
+	var span *Span
+	recording = recorded(t, func() {
+		_, span = Start(background(), "known")
+		span.Context()
+		span.Context()
+		span.End()
+	})
+	if strings.Count(string(recording), span.own.String()) != 1 {
+		t.Error("the context of a span is not written once")
+	}
+}
+
+func TestWhatIsSaidOfASpan(t *testing.T) {
+	var span *Span
+	objects := said(t, recorded(t, func() {
+		_, span = StartKind(background(), KindProducer, "publish", slog.String("a", `x"\`+"\n\xff"))
+		span.Set(slog.Group("g", slog.Int("n", 7), slog.Duration("d", 1500*time.Millisecond)), slog.Bool("yes", true))
+		span.Fail(errors.New("first"))
+		span.Fail(errors.New("second"))
+		span.End()
+		span.End()
+	}))
+	mustBe(t, "kind", field(objects, "kind"), "producer")
+	mustBe(t, "status", field(objects, "status"), "error")
+	mustBe(t, "message", field(objects, "message"), "first")
+	mustBe(t, "error.type", attribute(objects, "error.type"), "*errors.errorString")
+	mustBe(t, "g.n", attribute(objects, "g.n"), 7)
+	mustBe(t, "g.d", attribute(objects, "g.d"), 1.5)
+	mustBe(t, "yes", attribute(objects, "yes"), true)
+	mustBe(t, "a", attribute(objects, "a"), "x\"\\\n\ufffd")
+}
+
+// The runtime cuts messages at 1024 bytes: what does not fit goes into the next.
+func TestLongSayingsAreSeveral(t *testing.T) {
+	objects := said(t, recorded(t, func() {
+		_, span := Start(background(), "long")
+		for _, key := range []string{"a", "b", "c", "d"} {
+			span.Set(slog.String(key, strings.Repeat(key, 500)))
+		}
+		span.Set(slog.String("e", strings.Repeat("\x01", 5000)))
+		span.End()
+	}))
+	for _, key := range []string{"a", "b", "c", "d"} {
+		mustBe(t, key, attribute(objects, key), strings.Repeat(key, 500))
+	}
+	if text, _ := attribute(objects, "e").(string); !strings.HasSuffix(text, "…") {
+		t.Errorf("e is %q", text)
+	}
+}
+
+// Fault 6: everything was sampled, and a trace that is not cost the same.
+func TestWhatIsNotSampledIsHandedOnAndNotRecorded(t *testing.T) {
+	recording := recorded(t, func() {
+		ctx, span := Start(ContextWithRemote(background(), parsed(t, unwanted)), "unwanted")
+		if span != nil {
+			t.Error("a trace that is not sampled is recorded")
+		}
+		if c, ok := FromContext(ctx); !ok || c.String() != unwanted {
+			t.Errorf("%s is handed on", c)
+		}
+	})
+	if strings.Contains(string(recording), "unwanted") {
+		t.Error("there is a task")
+	}
+	SetSampler(Ratio(0))
+	defer SetSampler(nil)
+	recorded(t, func() {
+		ctx, span := Start(background(), "none")
+		c, ok := FromContext(ctx)
+		if span != nil || !ok || c.IsSampled() {
+			t.Errorf("a trace that is not sampled is %v, %s", span, c)
+		}
+		if _, inner := Start(ctx, "inner"); inner != nil {
+			t.Error("a part of it is recorded")
+		}
+	})
+}
+
+func TestRatio(t *testing.T) {
+	half := Ratio(0.5)
+	count := 0
+	for range 10_000 {
+		if half(Sampling{TraceID: newRoot(0).TraceID}) {
+			count++
+		}
+	}
+	if count < 4_500 || count > 5_500 {
+		t.Errorf("half of 10000 is %d", count)
+	}
+	if !Ratio(1)(Sampling{}) || Ratio(0)(Sampling{}) {
+		t.Error("all or nothing is neither")
+	}
+}
+
+func TestAContextOfASpanIsACancellableContext(t *testing.T) {
+	recorded(t, func() {
+		parent, cancel := context.WithCancel(background())
+		ctx, span := Start(parent, "work")
+		defer span.End()
+		inner, stop := context.WithCancel(ctx)
+		defer stop()
+		cancel()
+		<-inner.Done()
+		trace.WithRegion(inner, "region", func() {})
+	})
+}
+
+func TestFilterCustomTurnsSpansOff(t *testing.T) {
+	before := CurrentFilter()
+	defer func() { filter.Store(uint32(before)) }()
+	SetFilter(FilterHTTP)
+	recorded(t, func() {
+		if _, span := Start(background(), "custom"); span != nil {
+			t.Error("there is a span")
+		}
+		header := http.Header{}
+		Inject(background(), header)
+		if len(header) > 0 {
+			t.Error("a context comes from nowhere")
+		}
+	})
+}

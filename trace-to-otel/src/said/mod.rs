@@ -1,0 +1,290 @@
+//! What a program says of its spans in logs whose messages are JSON objects: `docs/span-logs.md`.
+
+mod json;
+
+use std::{borrow::Cow, sync::Arc};
+
+use go_trace_context::{SpanId, TraceParent};
+use go_trace_format::{Text, Time};
+use opentelemetry_semantic_conventions::attribute as keys;
+
+use crate::{
+    form::{Ending, Form, Missing},
+    identity::SpanContext,
+    known::span::OpenSpan,
+    said::json::Member,
+    span::{Attribute, SpanKind, Status, Value},
+    text::Texts,
+};
+
+/// Which span a log says something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// The task that the log is in.
+    Task,
+    /// The innermost region of the goroutine that is in the log's task.
+    Region,
+}
+
+impl Of {
+    /// By the log's category. Case matters.
+    pub(crate) fn category(category: &[u8]) -> Option<Self> {
+        match category {
+            b"otel.span" => Some(Self::Task),
+            b"otel.region" => Some(Self::Region),
+            _ => None,
+        }
+    }
+}
+
+/// What was said of a span until now.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    name: Option<Arc<str>>,
+    kind: Option<SpanKind>,
+    status: Status,
+    pub(crate) attributes: Vec<Attribute>,
+    dropped_attributes: u32,
+    /// Since when it is, for where its begin was not seen.
+    began: Option<Time>,
+    /// Since when it was, whatever was seen: it was over when it began in the trace.
+    was_since: Option<Time>,
+    /// The span around it, for where its begin was not seen.
+    pub(crate) within: Option<SpanContext>,
+}
+
+/// What one log says.
+#[derive(Debug, Default)]
+pub(crate) struct Saying {
+    pub(crate) own: Option<TraceParent>,
+    pub(crate) parent: Option<TraceParent>,
+    pub(crate) said: Said,
+}
+
+/// A span that takes longer is none: a year, in nanoseconds.
+const LONGEST: i64 = 366 * 24 * 3_600 * 1_000_000_000;
+
+impl Saying {
+    /// Reads the message of a log that was written at `time`, in a program that asks this database unless it says another. None
+    /// where it is not of this form.
+    pub(crate) fn read(message: &[u8], time: Time, database: &Arc<str>, texts: &mut Texts) -> Option<Self> {
+        let message = core::str::from_utf8(message).ok()?;
+        let (mut saying, mut later) = (Self::default(), Later::default());
+        json::members(message, |key, value| saying.add(&key, value, time, texts, &mut later))?;
+        saying.parent = match later.parent {
+            Some(text) => Some(saying.parent_of(&text)?),
+            None => None,
+        };
+        if let Some(query) = later.query {
+            saying.said.add_query(&query, database, texts);
+        }
+        Some(saying)
+    }
+
+    /// A whole context, or the id of a span of the same trace.
+    fn parent_of(&self, text: &str) -> Option<TraceParent> {
+        match SpanId::from_hex(text.as_bytes()) {
+            Ok(parent) => Some(self.own?.with_span_id(parent)),
+            Err(_) => context(text),
+        }
+    }
+
+    fn add<'a>(
+        &mut self,
+        key: &str,
+        value: Member<'a>,
+        time: Time,
+        texts: &mut Texts,
+        later: &mut Later<'a>,
+    ) -> Option<()> {
+        let said = &mut self.said;
+        match (key, value) {
+            (_, Member::Null) => {}
+            ("traceparent", Member::Text(text)) => self.own = Some(context(&text)?),
+            ("parent", Member::Text(text)) => later.parent = Some(text),
+            ("within", Member::Text(text)) => said.within = Some(context(&text)?.into()),
+            ("name", Member::Text(text)) if !text.is_empty() => {
+                said.name = Some(texts.name(Text::from(text.as_bytes()), ""));
+            }
+            ("kind", Member::Text(text)) => said.kind = Some(kind(&text)?),
+            ("status", Member::Text(text)) => said.set_status(&text)?,
+            ("message", Member::Text(text)) => {
+                let description = texts.attribute("message", &text).as_ref().to_owned();
+                said.status = Status::error(description);
+            }
+            ("duration", Member::Integer(duration)) => said.began = Some(before(time, duration)?),
+            ("lasted", Member::Integer(duration)) => said.was_since = Some(before(time, duration)?),
+            ("attributes", Member::Object(attributes)) => {
+                json::members(attributes, |key, value| said.add_attribute(&key, value, texts, later))?;
+            }
+            (key, value) => said.add_attribute(key, value, texts, later)?,
+        }
+        Some(())
+    }
+}
+
+/// What is read when all else of a message is known.
+#[derive(Debug, Default)]
+struct Later<'a> {
+    parent: Option<Cow<'a, str>>,
+    query: Option<Cow<'a, str>>,
+}
+
+fn context(text: &str) -> Option<TraceParent> {
+    TraceParent::from_bytes(text.as_bytes()).ok()
+}
+
+fn before(time: Time, duration: i64) -> Option<Time> {
+    (0..=LONGEST).contains(&duration).then(|| Time(time.0.saturating_sub(duration)))
+}
+
+fn kind(name: &str) -> Option<SpanKind> {
+    use SpanKind as K;
+    [K::Internal, K::Server, K::Client, K::Producer, K::Consumer].into_iter().find(|kind| kind.name() == name)
+}
+
+impl Said {
+    fn set_status(&mut self, name: &str) -> Option<()> {
+        match name {
+            // The description may have come before.
+            "error" if self.status.is_error() => {}
+            "error" => self.status = Status::ERROR,
+            "ok" => self.status = Status::Ok,
+            "unset" => self.status = Status::Unset,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn add_attribute<'a>(
+        &mut self,
+        key: &str,
+        value: Member<'a>,
+        texts: &mut Texts,
+        later: &mut Later<'a>,
+    ) -> Option<()> {
+        if key.is_empty() || key.starts_with("gotrace.") {
+            // Those are ours to say.
+            self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+            return Some(());
+        }
+        let value = match value {
+            Member::Null => return Some(()),
+            Member::Text(query) if key == keys::DB_QUERY_TEXT => {
+                later.query = Some(query);
+                return Some(());
+            }
+            Member::Text(text) => Value::Text(texts.attribute(key, &text)),
+            Member::Object(text) | Member::List(text) => Value::Text(texts.attribute(key, text)),
+            Member::Integer(number) => texts.number(key, number),
+            Member::Float(number) => texts.number(key, number),
+            Member::Boolean(yes) => yes.into(),
+        };
+        let key = match KNOWN.into_iter().find(|known| *known == key) {
+            Some(known) => Cow::Borrowed(known),
+            None => Cow::Owned(texts.name(Text::from(key.as_bytes()), "").as_ref().to_owned()),
+        };
+        self.put(Attribute { key, value });
+        Some(())
+    }
+
+    /// A query, which is called by its summary where nothing else was said.
+    fn add_query(&mut self, query: &str, database: &Arc<str>, texts: &mut Texts) {
+        let system = match self.attribute(keys::DB_SYSTEM_NAME) {
+            Some(Value::Text(system)) => Arc::clone(system),
+            _ => Arc::clone(database),
+        };
+        let (query, summary) = texts.query(query, &system);
+        self.put(Attribute::new(keys::DB_QUERY_TEXT, query));
+        let name = if summary.is_empty() { system } else { Arc::clone(&summary) };
+        self.name.get_or_insert(name);
+        if !summary.is_empty() && self.attribute(keys::DB_QUERY_SUMMARY).is_none() {
+            self.put(Attribute::new(keys::DB_QUERY_SUMMARY, summary));
+        }
+    }
+
+    fn put(&mut self, attribute: Attribute) {
+        match self.attributes.iter_mut().find(|known| known.key == attribute.key) {
+            Some(known) => *known = attribute,
+            None => self.attributes.push(attribute),
+        }
+    }
+
+    fn attribute(&self, key: &str) -> Option<&Value> {
+        self.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| &attribute.value)
+    }
+
+    /// Whether it is said of something asked of a database.
+    pub(crate) fn is_of_database(&self) -> bool {
+        self.attribute(keys::DB_SYSTEM_NAME).is_some()
+    }
+
+    /// Adds what was said later, with so many attributes more at most. Gives how many these are.
+    pub(crate) fn hear(&mut self, later: Self, most: usize) -> usize {
+        let before = self.attributes.len();
+        let Self { name, kind, status, attributes, dropped_attributes, began, was_since, within } = later;
+        for attribute in attributes {
+            if self.attributes.len() - before < most || self.attribute(&attribute.key).is_some() {
+                self.put(attribute);
+            } else {
+                self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+            }
+        }
+        self.name = name.or(self.name.take());
+        self.kind = kind.or(self.kind);
+        if status != Status::Unset {
+            self.status = status;
+        }
+        self.dropped_attributes = self.dropped_attributes.saturating_add(dropped_attributes);
+        self.began = began.or(self.began);
+        self.was_since = was_since.or(self.was_since);
+        self.within = within.or(self.within);
+        self.attributes.len() - before
+    }
+
+    /// Puts into a span that ends what was said of it. Says whether its times are others than those that were seen.
+    pub(crate) fn conclude(self, span: &mut OpenSpan, form: &mut Form, ending: &mut Ending) -> bool {
+        form.name = self.name.or(form.name.take());
+        form.kind = self.kind.unwrap_or(form.kind);
+        if self.status != Status::Unset {
+            form.status = self.status.clone();
+        }
+        if self.attributes.iter().any(|attribute| attribute.key == keys::CODE_FUNCTION_NAME) {
+            span.place.code = None;
+        }
+        form.attributes.extend(self.attributes);
+        form.dropped_attributes += self.dropped_attributes;
+        let lacks_begin = matches!(ending.missing, Some(Missing::Start | Missing::Both));
+        let began =
+            self.was_since.or(self.began.filter(|_| lacks_begin)).filter(|began| *began <= ending.time);
+        if let Some(began) = began {
+            (span.start, span.is_start_clamped) = (began, false);
+            ending.missing = ending.missing.filter(|missing| *missing != Missing::Start);
+        }
+        began.is_some()
+    }
+}
+
+/// Keys that come again and again.
+const KNOWN: [&str; 18] = [
+    keys::HTTP_REQUEST_METHOD,
+    keys::HTTP_RESPONSE_STATUS_CODE,
+    keys::HTTP_ROUTE,
+    keys::URL_PATH,
+    keys::URL_FULL,
+    keys::SERVER_ADDRESS,
+    keys::SERVER_PORT,
+    keys::ERROR_TYPE,
+    keys::DB_SYSTEM_NAME,
+    keys::DB_NAMESPACE,
+    keys::DB_OPERATION_NAME,
+    keys::DB_QUERY_SUMMARY,
+    keys::CODE_FUNCTION_NAME,
+    keys::CODE_FILE_PATH,
+    keys::CODE_LINE_NUMBER,
+    keys::TLS_PROTOCOL_VERSION,
+    keys::TLS_CIPHER,
+    keys::TLS_ESTABLISHED,
+];
+
+crate::saved::saved!(Said { name, kind, status, attributes, dropped_attributes, began, was_since, within });
