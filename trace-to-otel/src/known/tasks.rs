@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use go_trace_format::{Time, event::TaskId};
+use go_trace_format::{
+    Time,
+    event::{GoroutineId, TaskId},
+};
 
 use crate::{
     clock::WallOffset,
@@ -11,7 +14,11 @@ use crate::{
         open_tasks::OpenTasks,
         span::{Annotated, Notes, OpenSpan},
     },
+    said::Saying,
 };
+
+/// For how many goroutines it is remembered what was said of their next tasks, which begin at once.
+const MOST_NEXT: usize = 1 << 12;
 
 /// The tasks that are open, and what later events may want to know of others.
 #[derive(Debug, Default)]
@@ -20,6 +27,8 @@ pub(crate) struct Tasks {
     /// Those that began before the trace did.
     pub(crate) mentioned: BTreeMap<TaskId, Mentioned>,
     pub(crate) ended: EndedTasks,
+    /// What was said of the tasks that begin next on their goroutines.
+    pub(crate) next: BTreeMap<GoroutineId, Saying>,
     /// The lowest id of those that have begun since the trace's beginning or the last gap: the runtime counts them up.
     first_begun: Option<TaskId>,
 }
@@ -127,6 +136,14 @@ impl Tasks {
         self.open.insert(task, span);
     }
 
+    /// Something is said of the task that begins next on a goroutine.
+    pub(crate) fn expect(&mut self, goroutine: GoroutineId, saying: Saying) {
+        self.next.insert(goroutine, saying);
+        if self.next.len() > MOST_NEXT {
+            self.next.pop_first();
+        }
+    }
+
     /// Whether a task cannot have begun before the trace.
     pub(crate) fn is_newer(&self, task: TaskId) -> bool {
         self.first_begun.is_some_and(|first| task >= first)
@@ -134,6 +151,7 @@ impl Tasks {
 
     /// Something is missing before what comes, in which tasks may have begun.
     pub(crate) fn begin_anew(&mut self) {
+        self.next.clear();
         self.first_begun = None;
     }
 
@@ -152,6 +170,6 @@ impl Tasks {
     }
 }
 
-crate::saved::saved!(Tasks { open, mentioned, ended, first_begun });
+crate::saved::saved!(Tasks { open, mentioned, ended, next, first_begun });
 crate::saved::saved!(EndedTasks { blocks, order });
 crate::saved::saved!(Mentioned { identity, since, is_since_clamped, wall, notes });

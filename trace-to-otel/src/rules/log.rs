@@ -94,6 +94,11 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> bool {
         return false;
     };
     let region = match of {
+        Of::Next => {
+            let Some(goroutine) = mapping.goroutine(event) else { return false };
+            mapping.open.tasks.expect(goroutine, Saying { own, parent, said });
+            return true;
+        }
         Of::Task => {
             mapping.mention(event, log.task);
             None

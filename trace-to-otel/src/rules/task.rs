@@ -1,5 +1,6 @@
 //! Tasks. Go: `runtime/trace.NewTask` and `Task.End`.
 
+use go_trace_context::{LogContext, TraceParent};
 use go_trace_format::{
     Event,
     event::{GoroutineId, Task, TaskId},
@@ -7,7 +8,7 @@ use go_trace_format::{
 
 use crate::{
     form::{Ending, Form},
-    identity::SpanContext,
+    identity::{Learned, SpanContext},
     known::{
         span::{LocalParent, Open},
         tasks::Mentioned,
@@ -43,10 +44,23 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     }
     span.parent = parent;
     span.kind = kind;
+    if let Some(own) = context_said_before(mapping, event, &span.name) {
+        let is_new = span.identity.learn(LogContext::Own(own)) == Learned::New;
+        mapping.open.has_changed_contexts |= is_new;
+    }
     mapping.bind(&mut span, Open::Task(task.id));
     mapping.note_overlap(&span);
     mapping.open.tasks.begin(task.id, span);
     Ok(())
+}
+
+/// The context that the program has said the next task of the goroutine has, if this is it.
+fn context_said_before(mapping: &mut Mapping, event: &Event<'_>, name: &str) -> Option<TraceParent> {
+    if mapping.open.tasks.next.is_empty() {
+        return None;
+    }
+    let goroutine = mapping.goroutine(event)?;
+    mapping.open.tasks.next.remove(&goroutine)?.context_of(name)
 }
 
 pub(crate) fn end<S: Sinks + ?Sized>(

@@ -24,6 +24,8 @@ pub(crate) enum Of {
     Task,
     /// The innermost region of the goroutine that is in the log's task.
     Region,
+    /// The task that begins next on the goroutine, if it has the name that is said.
+    Next,
 }
 
 impl Of {
@@ -32,6 +34,7 @@ impl Of {
         match category {
             b"otel.span" => Some(Self::Task),
             b"otel.region" => Some(Self::Region),
+            b"otel.next" => Some(Self::Next),
             _ => None,
         }
     }
@@ -65,6 +68,11 @@ pub(crate) struct Saying {
 const LONGEST: i64 = 366 * 24 * 3_600 * 1_000_000_000;
 
 impl Saying {
+    /// The context that it gives to a task of this name.
+    pub(crate) fn context_of(&self, name: &str) -> Option<TraceParent> {
+        self.own.filter(|_| self.said.name.as_deref() == Some(name))
+    }
+
     /// Reads the message of a log that was written at `time`, in a program that asks this database unless it says another. None
     /// where it is not of this form.
     pub(crate) fn read(message: &[u8], time: Time, database: &Arc<str>, texts: &mut Texts) -> Option<Self> {
@@ -287,4 +295,5 @@ const KNOWN: [&str; 18] = [
     keys::TLS_ESTABLISHED,
 ];
 
+crate::saved::saved!(Saying { own, parent, said });
 crate::saved::saved!(Said { name, kind, status, attributes, dropped_attributes, began, was_since, within });

@@ -268,3 +268,28 @@ fn the_former_format_is_understood() {
     assert_eq!(counters.invalid_contexts, 0);
     assert!(spans[0].start.0 > EPOCH + UNIT);
 }
+
+/// Whoever makes a task for another hook to tell of, as OpenTelemetry's SDK does, can be told of before.
+#[test]
+fn the_next_task_has_the_context_that_was_said_of_it() {
+    let said = format!(r#"{{"traceparent":"{OWN}","name":"work"}}"#);
+    let (spans, counters) = map(|script| {
+        script.run(8);
+        script.task_begin(7, 1, 0, "outer");
+        script.log(7, 1, "otel.next", &said);
+        script.task_begin(8, 2, 0, "work");
+        script.task_begin(7, 3, 1, "work");
+        script.task_begin(7, 4, 3, "child");
+        script.log(7, 1, "otel.next", &said);
+        script.task_begin(7, 5, 1, "another");
+        script.task_begin(7, 6, 1, "work");
+        (1..=6).rev().for_each(|task| script.task_end(7, task));
+    });
+    let with_context: Vec<_> =
+        spans.iter().filter(|span| span.span_id.to_string() == "00f067aa0ba902b7").collect();
+    let [work] = &with_context[..] else { panic!("{spans:#?}") };
+    assert_eq!((&*work.name, work.attribute("gotrace.task.id")), ("work", Some(&Value::Integer(3))));
+    let child = spans.iter().find(|span| &*span.name == "child").expect("a child");
+    assert_eq!(child.parent.map(|parent| parent.span_id), Some(work.span_id));
+    assert_eq!(counters.invalid_contexts, 0);
+}
