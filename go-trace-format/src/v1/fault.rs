@@ -36,6 +36,18 @@ pub enum FaultV1 {
     NoBatch,
     /// A frequency of 0, or below.
     InvalidFrequency,
+    /// A time that is hours away from those of the rest. Only salvaging doubts it.
+    ImplausibleTime {
+        /// The time, in ticks.
+        time: i64,
+    },
+}
+
+impl FaultV1 {
+    /// Whether it says nothing against what stands behind the record.
+    pub(super) fn is_of_one_record(self) -> bool {
+        matches!(self, Self::EmptyString | Self::InvalidFrequency | Self::ImplausibleTime { .. })
+    }
 }
 
 impl fmt::Display for FaultV1 {
@@ -50,6 +62,9 @@ impl fmt::Display for FaultV1 {
             Self::InvalidProc { proc } => write!(f, "batch of proc {proc}, which cannot be"),
             Self::NoBatch => f.write_str("an event stands before the first batch"),
             Self::InvalidFrequency => f.write_str("a frequency that cannot be"),
+            Self::ImplausibleTime { time } => {
+                write!(f, "time {time}, in ticks, is hours away from the rest of the trace")
+            }
         }
     }
 }

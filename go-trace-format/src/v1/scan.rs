@@ -2,6 +2,8 @@
 //!
 //! Go: `tracev1.parser.collectBatchesAndCPUSamples` and `parseEvent`.
 
+use core::ops::Range;
+
 use crate::{
     cut::is_header,
     error::Error,
@@ -22,7 +24,7 @@ use crate::{
 /// How many records behind what looks like the head of a batch have to be readable for it to be one.
 const BEARING_OUT: usize = 16;
 
-/// How far from the batch before it, in ticks, the time of a batch behind damage may be: some minutes of the fastest clock.
+/// How far from the two batches before it, in ticks, the time of a batch behind damage may be: some minutes of the fastest clock.
 const NEAR: u64 = 1 << 42;
 
 /// How many procs a trace may have that is not as it should be. Go has never allowed more than 1,024 before Go 1.10, and more than
@@ -44,8 +46,8 @@ pub(crate) struct Scan {
     /// Whether the batch under way has had an event.
     has_events: bool,
     damage: Option<Damage>,
-    /// The time of the last batch that can be.
-    anchor: Option<i64>,
+    /// The times of the last two batches: one of them may be wrong.
+    anchors: [Option<i64>; 2],
 }
 
 /// What is being passed over.
@@ -77,7 +79,7 @@ impl Scan {
             sequence: 0,
             has_events: false,
             damage: None,
-            anchor: None,
+            anchors: [None; 2],
         }
     }
 
@@ -88,7 +90,7 @@ impl Scan {
 
     /// Whether there is anything to put in order.
     pub(crate) fn has_events(&self) -> bool {
-        self.trace.start().is_some()
+        self.trace.has_events()
     }
 
     /// Whether nothing says what a tick is.
@@ -115,7 +117,7 @@ impl Scan {
             if self.mode == Mode::Salvage && bytes[self.position] == b'g' {
                 let rest = &bytes[self.position..];
                 if is_header(rest) {
-                    self.end_damage(base, losses);
+                    self.end(base, losses);
                     return Ok(Progress::Header);
                 }
                 if rest.len() < HEADER_LENGTH && !is_all {
@@ -131,8 +133,15 @@ impl Scan {
             }
             self.end_damage(base, losses);
             let start = self.position;
-            let taken = read(bytes, start, &self.trace.layout)
-                .and_then(|record| self.take(&record, start, bytes, tables).map(|()| record.end));
+            let taken = read(bytes, start, &self.trace.layout).and_then(|record| {
+                match self.take(&record, start, bytes, tables) {
+                    Err(fault) if self.mode == Mode::Salvage && fault.is_of_one_record() => {
+                        losses.add(loss(base, start..record.end, fault));
+                        Ok(record.end)
+                    }
+                    taken => taken.map(|()| record.end),
+                }
+            });
             match taken {
                 Ok(end) => {
                     self.position = end;
@@ -149,17 +158,25 @@ impl Scan {
             }
         }
         if is_all {
-            self.end_damage(base, losses);
+            self.end(base, losses);
         }
         Ok(if is_all { Progress::End } else { Progress::Short })
+    }
+
+    /// Leaves out what stands apart now that all is known.
+    fn end(&mut self, base: u64, losses: &mut Losses) {
+        self.end_damage(base, losses);
+        if self.mode == Mode::Salvage {
+            self.trace.leave_out_far(|bytes, time| {
+                losses.add(loss(base, bytes, FaultV1::ImplausibleTime { time }));
+            });
+        }
     }
 
     /// Says what was passed over.
     fn end_damage(&mut self, base: u64, losses: &mut Losses) {
         if let Some(Damage { start, fault }) = self.damage.take() {
-            let error = Error::RecordV1 { offset: base + start as u64, fault };
-            let bytes = (self.position - start) as u64;
-            losses.add(Loss { error, generation: Some(GENERATION), thread: None, bytes });
+            losses.add(loss(base, start..self.position, fault));
         }
     }
 
@@ -168,7 +185,8 @@ impl Scan {
         let layout = &self.trace.layout;
         let Ok(head) = read(bytes, position, layout) else { return false };
         let time = head.arguments[layout.leading] as i64;
-        let is_near = self.anchor.is_none_or(|anchor| anchor.abs_diff(time) < NEAR);
+        let mut anchors = self.anchors.iter().flatten().peekable();
+        let is_near = anchors.peek().is_none() || anchors.any(|anchor| anchor.abs_diff(time) < NEAR);
         if head.kind != Kind::Batch || !may_be_proc(head.arguments[0]) || !is_near {
             return false;
         }
@@ -203,7 +221,7 @@ impl Scan {
         self.time = self.time.wrapping_add(record.arguments[leading - 1] as i64);
         if !self.has_events {
             self.has_events = true;
-            self.trace.note_time(self.time);
+            self.trace.note_first(self.time);
         }
         if record.kind == Kind::GoSysExit {
             let key = if leading == 1 { self.time } else { self.sequence };
@@ -244,7 +262,6 @@ impl Scan {
             Kind::TimerGoroutine => _ = self.trace.timers.insert(first),
             _ => {
                 let time = second as i64;
-                self.trace.note_time(time);
                 let (proc, stack) = (third as i32, fifth as u32);
                 self.trace.samples.push(Sample { time, goroutine: fourth, start, proc, stack });
             }
@@ -261,7 +278,7 @@ impl Scan {
         self.has_events = false;
         self.sequence = record.arguments[1] as i64;
         self.time = record.arguments[self.trace.layout.leading] as i64;
-        self.anchor = Some(self.time);
+        self.anchors = [self.anchors[1], Some(self.time)];
         Ok(())
     }
 }
@@ -271,6 +288,12 @@ pub(crate) const GENERATION: u64 = 1;
 
 /// So many bytes are there when it is asked whether a batch begins, so that the answer does not hang on how they come.
 const LOOK_AHEAD: usize = 64 << 10;
+
+/// What is left out for a fault. `base` is where the first byte stands in the input.
+fn loss(base: u64, bytes: Range<usize>, fault: FaultV1) -> Loss {
+    let error = Error::RecordV1 { offset: base + bytes.start as u64, fault };
+    Loss { error, generation: Some(GENERATION), thread: None, bytes: bytes.len() as u64 }
+}
 
 fn may_be_proc(proc: u64) -> bool {
     proc == NO_PROC || proc < MOST_PROCS

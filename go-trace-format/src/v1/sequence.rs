@@ -14,7 +14,7 @@ use crate::{
     v1::{
         convert::{Context, Converter, Output},
         goroutines::{Goroutines, Progress, Transition},
-        merge::{Frontier, Place},
+        merge::{Frontier, Place, Wait},
         rules::Rules,
         scan::GENERATION,
         spec::Kind,
@@ -161,9 +161,9 @@ impl Sequence {
     fn patient_first(&mut self) -> Option<Place> {
         let ready = self.frontier.first();
         let streams = &self.streams;
-        let is_waiting = |(key, index): Place| {
-            let stream = &streams[index as usize];
-            stream.is_waiting && stream.head.key == key
+        let is_waiting = |wait: Wait| {
+            let stream = &streams[wait.place.1 as usize];
+            stream.is_waiting && stream.waits == wait.number
         };
         self.frontier.tidy(streams.len(), is_waiting);
         let latest = match (ready, self.mode) {
@@ -226,7 +226,9 @@ impl Sequence {
             return Some(place);
         }
         stream.is_waiting = true;
-        self.frontier.wait(place, transition.goroutine, transition.from);
+        stream.waits += 1;
+        let wait = Wait { place, number: stream.waits };
+        self.frontier.wait(wait, transition.goroutine, transition.from);
         None
     }
 
@@ -242,12 +244,11 @@ impl Sequence {
         if !self.frontier.is_anyone_waiting() {
             return;
         }
-        for index in self.frontier.wake(goroutine, progress) {
-            let Some(transition) = self.transition(index) else { continue };
-            let stream = &mut self.streams[index as usize];
-            if stream.is_waiting && transition.goroutine == goroutine && transition.may_follow(progress) {
+        for Wait { place, number } in self.frontier.wake(goroutine, progress) {
+            let stream = &mut self.streams[place.1 as usize];
+            if stream.is_waiting && stream.waits == number {
                 stream.is_waiting = false;
-                self.frontier.push((stream.head.key, index));
+                self.frontier.push(place);
             }
         }
     }
@@ -314,10 +315,11 @@ impl Sequence {
         if event.kind == Kind::FutileWakeup && !self.converter.knows_futile_wakeups() {
             verdict = Err(Violation::NotOrdered);
         }
-        let context = Context { blocks, is_timer, meaning, base: source.base };
-        self.converter.convert(event, stream, context, output);
         let proc = stream.proc;
-        self.judge(verdict, event, proc, source, losses)
+        self.judge(verdict, event, proc, source, losses)?;
+        let context = Context { blocks, is_timer, meaning, base: source.base };
+        self.converter.convert(event, &mut self.streams[index as usize], context, output);
+        Ok(())
     }
 
     /// A goroutine has come back from a system call, which is written down later.

@@ -59,8 +59,9 @@ pub(super) struct Stream {
     /// Its next event.
     pub(super) head: EventV1,
     cursor: Cursor,
-    /// Whether its next event waits for one of another proc.
+    /// Whether its next event waits for one of another proc, and how many have.
     pub(super) is_waiting: bool,
+    pub(super) waits: u64,
     pub(super) state: ProcV1,
 }
 
@@ -101,7 +102,7 @@ impl Stream {
             slot: NO_SLOT,
         };
         let state = ProcV1::default();
-        Self { proc: batches.proc, head: EventV1::NONE, cursor, is_waiting: false, state }
+        Self { proc: batches.proc, head: EventV1::NONE, cursor, is_waiting: false, waits: 0, state }
     }
 
     /// Goes on to the next event; `false` at the end.

@@ -89,5 +89,5 @@ pub(crate) fn text(id: StringId, bytes: &[u8]) -> Option<&[u8]> {
         return None;
     }
     let place = Place::from_bits(id.0 & !PLACE);
-    bytes.get(place.start()..place.start() + place.length())
+    bytes.get(place.start()..place.start().checked_add(place.length())?)
 }

@@ -1,5 +1,6 @@
 //! What the first reading of a trace leaves behind: where each proc's batches are, and what has to be known before the first event.
 
+use core::ops::Range;
 use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
@@ -23,8 +24,12 @@ pub(crate) struct TraceV1 {
     pub(super) timers: HashSet<u64, RandomState>,
     pub(super) frequency: Option<u64>,
     /// The earliest time, in ticks of the processor's clock.
-    pub(super) start: Option<i64>,
+    start: Option<i64>,
 }
+
+/// How far from the middle of all, in ticks, the time of a batch or a sample can be: hours of the fastest clock, and nobody has
+/// recorded for minutes.
+const FAR: u64 = 1 << 46;
 
 /// A batch: the events of a proc from one flush to the next.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +39,8 @@ pub(super) struct BatchPlace {
     pub(super) end: usize,
     /// The proc's next batch.
     next: u32,
+    /// The time of its first event.
+    first: Option<i64>,
 }
 
 const LAST: u32 = u32::MAX;
@@ -128,7 +135,7 @@ impl TraceV1 {
     /// Begins a batch of a proc.
     pub(super) fn begin_batch(&mut self, proc: i32, start: usize) {
         let index = self.batches.len() as u32;
-        self.batches.push(BatchPlace { start, end: start, next: LAST });
+        self.batches.push(BatchPlace { start, end: start, next: LAST, first: None });
         let Self { procs, batches, .. } = self;
         let place = *self.proc_index.entry(proc).or_insert_with(|| {
             procs.push(ProcBatches { proc, first: index, last: index });
@@ -148,13 +155,59 @@ impl TraceV1 {
         }
     }
 
-    /// Takes a time for one of the trace's.
-    pub(super) fn note_time(&mut self, time: i64) {
-        self.start = Some(self.start.map_or(time, |start| start.min(time)));
+    /// Takes a time for that of the first event of the batch that was begun last.
+    pub(super) fn note_first(&mut self, time: i64) {
+        if let Some(batch) = self.batches.last_mut() {
+            batch.first = Some(time);
+        }
+    }
+
+    /// Whether there is anything to put in order.
+    pub(super) fn has_events(&self) -> bool {
+        self.times().next().is_some()
+    }
+
+    /// The times of the first events of batches, and of samples.
+    fn times(&self) -> impl Iterator<Item = i64> {
+        self.batches
+            .iter()
+            .filter_map(|batch| batch.first)
+            .chain(self.samples.iter().map(|sample| sample.time))
+    }
+
+    /// Leaves out batches, samples and returns from system calls whose times are far from the middle of all. Says where each stands,
+    /// and its time.
+    pub(super) fn leave_out_far(&mut self, mut say: impl FnMut(Range<usize>, i64)) {
+        let mut times: Vec<_> = self.times().collect();
+        if times.is_empty() {
+            return;
+        }
+        let middle = times.len() / 2;
+        let middle = *times.select_nth_unstable(middle).1;
+        let is_far = |time: i64| middle.abs_diff(time) >= FAR;
+        for batch in &mut self.batches {
+            if let Some(time) = batch.first.take_if(|time| is_far(*time)) {
+                say(batch.start..batch.end, time);
+                batch.end = batch.start;
+            }
+        }
+        self.samples.retain(|sample| {
+            !is_far(sample.time) || {
+                say(sample.start..sample.start, sample.time);
+                false
+            }
+        });
+        self.exits.retain(|exit| {
+            !is_far(exit.time) || {
+                say(exit.start..exit.start, exit.time);
+                false
+            }
+        });
     }
 
     /// Puts in order what was found in the order of the file.
     pub(super) fn seal(&mut self) {
+        self.start = self.times().min();
         // Go sorts the samples by an unstable sort: those of one time come in any order there.
         self.samples.sort_by_key(|sample| sample.time);
         self.exits.sort_by_key(|exit| (exit.key, exit.written));

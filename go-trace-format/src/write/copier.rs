@@ -61,9 +61,13 @@ where
     ///
     /// # Errors
     ///
-    /// As [`Writer::generation`] and [`batch`](Self::batch): what is before the error has been copied.
+    /// As [`Writer::generation`] and [`batch`](Self::batch): what is before the error has been copied. And
+    /// [`WriteError::NoGenerations`] for a trace of Go 1.5 to 1.21, also where it stands behind a newer one.
     pub fn copy_to<W: io::Write>(&mut self, writer: &mut Writer<W>) -> Result<(), WriteError> {
         let generation = self.generation;
+        if generation.version().is_v1() {
+            return Err(WriteError::NoGenerations { version: generation.version() });
+        }
         // The copy begins when the generation did, whatever is left out.
         let sync = SyncBatch::of(generation.clock(), generation.start_units());
         let mut copy = writer.generation(generation.number(), sync)?;
