@@ -51,7 +51,7 @@ pub(crate) fn are_ids_known(record: &Record, tables: &Tables<'_>) -> bool {
 pub(crate) fn unknown_ids(record: &Record, tables: &Tables<'_>) -> impl Iterator<Item = UnknownId> {
     let kinds = &TABLE_ARGUMENTS[record.event_type as usize];
     kinds.iter().zip(&record.arguments).filter_map(|(kind, &id)| match kind {
-        TableArgument::String if tables.strings.get(StringId(id)).is_none() => {
+        TableArgument::String if tables.string(StringId(id)).is_lost() => {
             Some(UnknownId::String(StringId(id)))
         }
         TableArgument::Stack if tables.stacks.get(StackId(id)).is_none() => {

@@ -7,10 +7,13 @@ use foldhash::fast::RandomState;
 use crate::{
     event::Record,
     id::TaskId,
+    losses::{Loss, Losses},
+    order::{IdLimits, unknown_ids},
     spec::{EventType as E, MAX_ARGUMENTS, Version},
-    tables::Time,
+    tables::{Tables, Time},
     v1::{
         rules::Meaning,
+        scan::GENERATION,
         spec::Kind as K,
         stream::{EventV1, NO_GOROUTINE, Stream},
         texts::{Reason, inline, stop},
@@ -58,6 +61,11 @@ pub(super) struct Output<'o> {
     pub(super) last: &'o mut Time,
     /// Those for which there is no room.
     pub(super) beyond: &'o mut VecDeque<Record>,
+    pub(super) tables: &'o Tables<'o>,
+    pub(super) limits: IdLimits,
+    /// Whether it is said where a record names a string or a stack that is lost. The reference does not look.
+    pub(super) is_checked: bool,
+    pub(super) losses: &'o mut Losses,
 }
 
 impl Output<'_> {
@@ -67,12 +75,23 @@ impl Output<'_> {
         let last = &mut *self.last;
         *last = if record.raw_time <= *last { Time(last.0.wrapping_add(1)) } else { record.raw_time };
         record.time = *last;
+        if self.is_checked && !self.limits.hold(record.event_type, &record.arguments) {
+            self.look_ids_up(&record);
+        }
         match self.records.get_mut(self.made) {
             Some(place) => {
                 *place = record;
                 self.made += 1;
             }
             None => self.beyond.push_back(record),
+        }
+    }
+
+    #[inline(never)]
+    fn look_ids_up(&mut self, record: &Record) {
+        for unknown in unknown_ids(record, self.tables) {
+            let error = unknown.error(record);
+            self.losses.add(Loss { error, generation: Some(GENERATION), thread: None, bytes: 0 });
         }
     }
 

@@ -1,5 +1,9 @@
 //! Goroutines: in which order their events come, and in which state they are. Go: `tracev1/order.go`.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
 use crate::{
     order::slots::{NO_SLOT, Slots},
     v1::{spec::Kind, stream::EventV1},
@@ -100,9 +104,13 @@ impl Transition {
     }
 }
 
-/// All goroutines that were mentioned. None is forgotten: the reference accepts no goroutine twice.
+/// The goroutines that live, and which have ended: the reference accepts none twice.
 #[derive(Debug, Default)]
-pub(super) struct Goroutines(Slots<Goroutine>);
+pub(super) struct Goroutines {
+    living: Slots<Goroutine>,
+    /// By the higher bits of their ids, which are handed out in order: a bit for each.
+    ended: HashMap<u64, u64, RandomState>,
+}
 
 impl Goroutines {
     pub(super) fn new() -> Self {
@@ -116,20 +124,34 @@ impl Goroutines {
     /// Where a goroutine is; `hint` is looked at first.
     #[inline]
     pub(super) fn slot(&mut self, id: u64, hint: u32) -> u32 {
-        match self.0.find_mut(id as i64, hint) {
+        match self.living.find_mut(id as i64, hint) {
             Some((slot, _)) => slot,
-            None => self.0.insert(id as i64, Goroutine::default()),
+            None => self.living.insert(id as i64, Goroutine::default()),
         }
     }
 
     #[inline]
     pub(super) fn at(&mut self, slot: u32) -> &mut Goroutine {
-        self.0.get_mut(slot)
+        self.living.get_mut(slot)
     }
 
     /// How far a goroutine has come.
     #[inline]
     pub(super) fn progress(&mut self, id: u64, hint: u32) -> Progress {
-        self.0.find_mut(id as i64, hint).map_or(Progress::default(), |(_, goroutine)| goroutine.progress)
+        self.living.find_mut(id as i64, hint).map_or(Progress::default(), |(_, goroutine)| goroutine.progress)
+    }
+
+    /// A goroutine has ended: only that it was there is remembered.
+    #[inline]
+    pub(super) fn end(&mut self, id: u64, slot: u32) {
+        self.living.remove(slot);
+        *self.ended.entry(id / u64::from(u64::BITS)).or_default() |= 1 << (id % u64::from(u64::BITS));
+    }
+
+    /// Whether a goroutine was there, and has ended.
+    #[inline]
+    pub(super) fn has_ended(&self, id: u64) -> bool {
+        let bits = self.ended.get(&(id / u64::from(u64::BITS)));
+        bits.is_some_and(|bits| bits & (1 << (id % u64::from(u64::BITS))) != 0)
     }
 }

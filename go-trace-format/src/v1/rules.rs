@@ -123,9 +123,11 @@ impl Rules {
             }
             K::GoCreate => {
                 let verdict = demand_running(event, proc, goroutine);
+                let is_repeated = goroutines.has_ended(event.arguments[0]);
                 let created = goroutines.slot(event.arguments[0], slot);
                 let created = goroutines.at(created);
-                let is_new = change(&mut created.exists, true, Violation::AlreadyExists);
+                let is_new = change(&mut created.exists, true, Violation::AlreadyExists)
+                    .and(demand(!is_repeated, Violation::AlreadyExists));
                 (created.status, created.is_on_network, created.assists) = (Status::Runnable, false, false);
                 verdict.and(is_new)
             }

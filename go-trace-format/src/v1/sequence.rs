@@ -9,7 +9,7 @@ use crate::{
     id::ProcId,
     losses::{Loss, Losses},
     mode::Mode,
-    order::slots::NO_SLOT,
+    order::{IdLimits, slots::NO_SLOT},
     tables::Time,
     v1::{
         convert::{Context, Converter, Output},
@@ -18,7 +18,7 @@ use crate::{
         rules::Rules,
         scan::GENERATION,
         spec::Kind,
-        stream::{EventV1, ProcV1, Stream},
+        stream::{EventV1, NO_GOROUTINE, ProcV1, Stream},
         trace::{Exit, TraceV1},
     },
 };
@@ -108,17 +108,20 @@ impl Sequence {
         }
         let source = Source { trace, bytes: generation.bytes(), base: generation.offset(0) };
         let mut beyond = core::mem::take(&mut self.beyond);
-        let mut output = Output { records, made, last, beyond: &mut beyond };
-        let filled = self.run(source, &mut output, losses);
+        let (tables, limits) = (generation.tables(), IdLimits::of(generation.tables()));
+        let is_checked = self.mode == Mode::Salvage;
+        let mut output =
+            Output { records, made, last, beyond: &mut beyond, tables, limits, is_checked, losses };
+        let filled = self.run(source, &mut output);
         let made = output.made;
         self.beyond = beyond;
         (made, filled)
     }
 
-    fn run(&mut self, source: Source<'_>, output: &mut Output<'_>, losses: &mut Losses) -> Result<(), Error> {
+    fn run(&mut self, source: Source<'_>, output: &mut Output<'_>) -> Result<(), Error> {
         while !output.is_full() {
             match self.next(source.trace) {
-                Next::Event(index) => self.run_event(index, source, output, losses)?,
+                Next::Event(index) => self.run_event(index, source, output)?,
                 Next::Sample => {
                     let sample = &source.trace.samples[self.next_sample];
                     self.next_sample += 1;
@@ -127,7 +130,7 @@ impl Sequence {
                 Next::Exit => {
                     let exit = source.trace.exits[self.next_exit];
                     self.next_exit += 1;
-                    self.run_exit(&exit, source, output, losses)?;
+                    self.run_exit(&exit, source, output)?;
                 }
                 Next::Nothing => return Ok(()),
             }
@@ -181,13 +184,7 @@ impl Sequence {
 
     /// Lets the earliest event happen, in the order in which events were written down.
     #[inline]
-    fn run_event(
-        &mut self,
-        index: u32,
-        source: Source<'_>,
-        output: &mut Output<'_>,
-        losses: &mut Losses,
-    ) -> Result<(), Error> {
+    fn run_event(&mut self, index: u32, source: Source<'_>, output: &mut Output<'_>) -> Result<(), Error> {
         let stream = &mut self.streams[index as usize];
         let event = stream.head;
         let slot = self.goroutines.slot(event.goroutine, *stream.slot());
@@ -200,9 +197,12 @@ impl Sequence {
             _ => None,
         };
         let (progress, verdict) = self.arrive(&event, slot, trace.layout.leading);
-        self.judge(verdict, &event, proc, source, losses)?;
+        self.judge(verdict, &event, proc, source, output.losses)?;
         if moved.is_none() {
-            self.happen(index, &event, slot, source, output, losses)?;
+            self.happen(index, &event, slot, source, output)?;
+        }
+        if event.kind == Kind::GoEnd && event.goroutine != NO_GOROUTINE {
+            self.goroutines.end(event.goroutine, slot);
         }
         let next = self.advance(index, trace, source.bytes);
         self.frontier.replace_first(next);
@@ -300,7 +300,6 @@ impl Sequence {
         slot: u32,
         source: Source<'_>,
         output: &mut Output<'_>,
-        losses: &mut Losses,
     ) -> Result<(), Error> {
         let trace = source.trace;
         let stream = &mut self.streams[index as usize];
@@ -316,7 +315,7 @@ impl Sequence {
             verdict = Err(Violation::NotOrdered);
         }
         let proc = stream.proc;
-        self.judge(verdict, event, proc, source, losses)?;
+        self.judge(verdict, event, proc, source, output.losses)?;
         let context = Context { blocks, is_timer, meaning, base: source.base };
         self.converter.convert(event, &mut self.streams[index as usize], context, output);
         Ok(())
@@ -324,18 +323,12 @@ impl Sequence {
 
     /// A goroutine has come back from a system call, which is written down later.
     #[inline(never)]
-    fn run_exit(
-        &mut self,
-        exit: &Exit,
-        source: Source<'_>,
-        output: &mut Output<'_>,
-        losses: &mut Losses,
-    ) -> Result<(), Error> {
+    fn run_exit(&mut self, exit: &Exit, source: Source<'_>, output: &mut Output<'_>) -> Result<(), Error> {
         let event = EventV1::of_exit(exit);
         let slot = self.goroutines.slot(exit.goroutine, NO_SLOT);
         let nobody = &mut ProcV1::default();
         let (_, verdict) = self.rules.happen(&event, nobody, &mut self.goroutines, slot, false);
-        self.judge(verdict, &event, NO_PROC, source, losses)?;
+        self.judge(verdict, &event, NO_PROC, source, output.losses)?;
         output.add(self.converter.exit(exit, source.base));
         Ok(())
     }

@@ -14,6 +14,17 @@ fn recordings_of_testdata() {
 }
 
 #[test]
+fn recordings_of_format_v1() {
+    let mut versions = Vec::new();
+    for recording in support::v1_testdata().iter().filter(|recording| recording.beside("dump.gz").exists()) {
+        versions.push(compare_both_ways(recording));
+    }
+    for version in [Version::Go119, Version::Go121] {
+        assert!(versions.contains(&version), "no recording of {version}");
+    }
+}
+
+#[test]
 fn recordings_beside_the_repository() {
     if let Some(recordings) = support::beside_repository("stock") {
         check(&recordings);
@@ -23,14 +34,18 @@ fn recordings_beside_the_repository() {
 fn check(recordings: &[Recording]) {
     let mut versions = Vec::new();
     for recording in recordings {
-        let reference = split(&recording.reference_dump());
-        compare(recording, &reference, strict().read_slice(&recording.bytes));
-        compare(recording, &reference, strict().read(Pieces::new(&recording.bytes)));
-        versions.push(Version::parse(&recording.bytes).expect("a header"));
+        versions.push(compare_both_ways(recording));
     }
     for version in Version::WITH_GENERATIONS {
         assert!(versions.contains(&version), "no recording of {version}");
     }
+}
+
+fn compare_both_ways(recording: &Recording) -> Version {
+    let reference = split(&recording.reference_dump());
+    compare(recording, &reference, strict().read_slice(&recording.bytes));
+    compare(recording, &reference, strict().read(Pieces::new(&recording.bytes)));
+    Version::parse(&recording.bytes).expect("a header")
 }
 
 fn strict() -> ReaderOptions {

@@ -52,8 +52,22 @@ impl Recording {
     }
 }
 
-/// The recordings that belong to this repository. There must be some.
+/// The recordings that belong to this repository, but for those of format v1. There must be some.
 pub(crate) fn testdata() -> Vec<Recording> {
+    let mut recordings = all_testdata();
+    recordings.retain(|recording| !recording.is_v1());
+    recordings
+}
+
+/// The recordings of format v1 among them.
+pub(crate) fn v1_testdata() -> Vec<Recording> {
+    let mut recordings = all_testdata();
+    recordings.retain(Recording::is_v1);
+    assert!(recordings.len() > 20, "only {} recordings of format v1", recordings.len());
+    recordings
+}
+
+fn all_testdata() -> Vec<Recording> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata");
     let recordings = recordings(&folder);
     assert!(!recordings.is_empty(), "no recordings in {}", folder.display());

@@ -13,7 +13,7 @@ use go_trace_format::{
 use proptest::prelude::*;
 
 use crate::support::{
-    Pieces,
+    self, Pieces,
     dump::{exact, print, sort_events_of_one_time, sort_samples_of_one_time, split},
     oracle::Oracle,
 };
@@ -57,6 +57,41 @@ fn recordings_of_go_are_read_as_go_reads_them() {
         assert_eq!(ours.len(), theirs.len(), "{}", path.display());
         for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             assert_eq!(&ours.text, theirs, "{}: event {i}", path.display());
+        }
+    }
+}
+
+/// Salvaging gives what strict reading does of a whole recording. Of one that is cut anywhere it gives all up to there, and says so.
+#[test]
+fn recordings_are_salvaged_as_far_as_they_go() {
+    for recording in support::v1_testdata() {
+        let whole = dump(strict(&recording.bytes));
+        assert_eq!(whole.1, None, "{}", recording.name());
+        let mut reader = Reader::from_slice(&recording.bytes).expect("a header");
+        let mut events = 0;
+        while reader.next_event().expect("salvaging never fails").is_some() {
+            events += 1;
+        }
+        assert!(reader.losses().is_empty(), "{}: {}", recording.name(), reader.losses());
+        assert_eq!(
+            dump(Reader::from_slice(&recording.bytes).expect("a header")),
+            whole,
+            "{}",
+            recording.name()
+        );
+        // What is behind the middle are tables, mostly.
+        for part in [2, 3, 4] {
+            let cut = &recording.bytes[..recording.bytes.len() * (part - 1) / part];
+            let mut reader = Reader::from_slice(cut).expect("a header");
+            let mut read = 0;
+            while reader.next_event().expect("salvaging never fails").is_some() {
+                read += 1;
+            }
+            assert!(
+                !reader.losses().is_empty() && read > 2 && read <= events + 2,
+                "{}: {read}",
+                recording.name()
+            );
         }
     }
 }
