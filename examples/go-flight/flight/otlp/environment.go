@@ -1,0 +1,199 @@
+package otlp
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/go-flight/internal/convert"
+)
+
+// A target is where the batches of a signal go.
+type target struct {
+	url     string
+	headers http.Header
+	timeout time.Duration
+}
+
+// An environment reads variables, of which an empty one counts as unset (OpenTelemetry, "Environment Variable
+// Specification").
+type environment func(name string) string
+
+// isDisabled reports whether OTEL_SDK_DISABLED is true.
+func (e environment) isDisabled() bool { return strings.EqualFold(e("OTEL_SDK_DISABLED"), "true") }
+
+// fill sets what options leave open. What the environment says wrongly is told as warnings and otherwise ignored, as the
+// specification wants.
+func (e environment) fill(o *Options) (warnings []error) {
+	if o.Interval == 0 {
+		o.Interval, warnings = e.milliseconds("OTEL_BSP_SCHEDULE_DELAY", warnings)
+	}
+	if o.Ratio == 0 {
+		o.Ratio, warnings = e.ratio(warnings)
+	}
+	if o.Signals == 0 {
+		o.Signals, warnings = e.signals(warnings)
+	}
+	if protocol := e("OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+		warnings = append(warnings, fmt.Errorf("otlp: OTEL_EXPORTER_OTLP_PROTOCOL=%s: only http/protobuf is spoken, and is used", protocol))
+	}
+	return warnings
+}
+
+func (e environment) milliseconds(name string, warnings []error) (time.Duration, []error) {
+	text := e(name)
+	if text == "" {
+		return 0, warnings
+	}
+	number, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0, append(warnings, fmt.Errorf("otlp: %s=%q: a number of milliseconds is wanted", name, text))
+	}
+	return time.Duration(number) * time.Millisecond, warnings
+}
+
+// ratio returns the share of traces to send. Parents are of no concern: who is sampled follows from the trace id, and what a
+// program wrote down as not sampled is not sent anyway.
+func (e environment) ratio(warnings []error) (float64, []error) {
+	switch sampler := e("OTEL_TRACES_SAMPLER"); strings.TrimPrefix(sampler, "parentbased_") {
+	case "", "always_on":
+		return 1, warnings
+	case "always_off":
+		return 0, warnings
+	case "traceidratio":
+		text := e("OTEL_TRACES_SAMPLER_ARG")
+		if text == "" {
+			return 1, warnings
+		}
+		ratio, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(ratio >= 0 && ratio <= 1) {
+			return 1, append(warnings, fmt.Errorf("otlp: OTEL_TRACES_SAMPLER_ARG=%q: a number from 0 to 1 is wanted", text))
+		}
+		return ratio, warnings
+	default:
+		return 1, append(warnings, fmt.Errorf("otlp: OTEL_TRACES_SAMPLER=%q is not known, everything is sent", sampler))
+	}
+}
+
+func (e environment) signals(warnings []error) (Signals, []error) {
+	signals := Traces
+	for name, signal := range map[string]Signals{
+		"OTEL_TRACES_EXPORTER": Traces, "OTEL_METRICS_EXPORTER": Metrics, "OTEL_LOGS_EXPORTER": Logs,
+	} {
+		switch exporter := e(name); exporter {
+		case "":
+		case "otlp":
+			signals |= signal
+		case "none":
+			signals &^= signal
+		default:
+			warnings = append(warnings, fmt.Errorf("otlp: %s=%q: there are otlp and none", name, exporter))
+		}
+	}
+	return signals, warnings
+}
+
+// targets returns where each signal goes.
+func (e environment) targets(o Options) (map[convert.Signal]target, []error, error) {
+	var warnings []error
+	targets := map[convert.Signal]target{}
+	for signal, name := range map[convert.Signal]string{convert.Traces: "TRACES", convert.Metrics: "METRICS", convert.Logs: "LOGS"} {
+		address, err := e.address(o.Endpoint, signal, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		headers := o.Headers
+		if headers == nil {
+			headers, warnings = e.headers(name, warnings)
+		}
+		timeout := o.Timeout
+		if timeout == 0 {
+			timeout, warnings = e.milliseconds("OTEL_EXPORTER_OTLP_"+name+"_TIMEOUT", warnings)
+		}
+		if timeout == 0 {
+			timeout, warnings = e.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT", warnings)
+		}
+		setDefault(&timeout, defaultTimeout)
+		target := target{url: address, headers: http.Header{}, timeout: timeout}
+		for key, value := range headers {
+			target.headers.Set(key, value)
+		}
+		targets[signal] = target
+	}
+	return targets, warnings, nil
+}
+
+// address returns the URL for a signal: one that the signal's own variable names as it is, else below the base.
+func (e environment) address(endpoint string, signal convert.Signal, name string) (string, error) {
+	if endpoint == "" {
+		if own := e("OTEL_EXPORTER_OTLP_" + name + "_ENDPOINT"); own != "" {
+			parsed, err := parseURL(own)
+			if err != nil {
+				return "", err
+			}
+			return parsed.String(), nil
+		}
+		endpoint = e("OTEL_EXPORTER_OTLP_ENDPOINT")
+	}
+	setDefault(&endpoint, defaultEndpoint)
+	parsed, err := parseURL(endpoint)
+	if err != nil {
+		return "", err
+	}
+	return parsed.JoinPath("v1", signal.String()).String(), nil
+}
+
+// headers returns those for a signal: its own are added to those for all.
+func (e environment) headers(name string, warnings []error) (map[string]string, []error) {
+	headers := map[string]string{}
+	for _, variable := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_" + name + "_HEADERS"} {
+		parsed, err := parseHeaders(e(variable))
+		if err != nil {
+			// The value may be a secret.
+			warnings = append(warnings, fmt.Errorf("otlp: %s is no list of key=value pairs", variable))
+			continue
+		}
+		maps.Copy(headers, parsed)
+	}
+	return headers, warnings
+}
+
+// parseHeaders reads key1=value1,key2=value2, with values percent-encoded.
+func parseHeaders(text string) (map[string]string, error) {
+	headers := map[string]string{}
+	for member := range strings.SplitSeq(text, ",") {
+		if strings.TrimSpace(member) == "" {
+			continue
+		}
+		key, value, found := strings.Cut(member, "=")
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if key = strings.TrimSpace(key); !found || key == "" || err != nil {
+			return nil, fmt.Errorf("otlp: malformed header")
+		}
+		headers[http.CanonicalHeaderKey(key)] = value
+	}
+	return headers, nil
+}
+
+// resource returns the variables that say what sends, with the program's name as the service's name of last resort.
+func (e environment) resource() []string {
+	name := strings.ReplaceAll(url.QueryEscape(programName()), "+", "%20")
+	return []string{
+		"OTEL_RESOURCE_ATTRIBUTES=service.name=" + name + "," + e("OTEL_RESOURCE_ATTRIBUTES"),
+		"OTEL_SERVICE_NAME=" + e("OTEL_SERVICE_NAME"),
+	}
+}
+
+func programName() string {
+	program, err := os.Executable()
+	if err != nil {
+		program = os.Args[0]
+	}
+	return strings.TrimSuffix(filepath.Base(program), ".exe")
+}

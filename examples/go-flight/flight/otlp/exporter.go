@@ -1,0 +1,373 @@
+package otlp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime/trace"
+	"sync"
+	"time"
+
+	"example.com/go-flight/internal/convert"
+)
+
+// ErrClosed is the error of an [Exporter] that was shut down.
+var ErrClosed = errors.New("otlp: the exporter was shut down")
+
+// Stats are what an [Exporter] has done so far.
+type Stats struct {
+	// Snapshots were taken, of so many bytes of traces.
+	Snapshots, TraceBytes uint64
+	// Spans were converted.
+	Spans uint64
+	// Sent are records (spans, metrics and log records) that the receiver has accepted, Rejected those that it said it would
+	// not take though it accepted their request, Failed those whose request it refused for good, and Dropped those that had
+	// to make room in the queue or were left when the exporter was shut down.
+	Sent, Rejected, Failed, Dropped uint64
+	// Retries are requests that have to be made again.
+	Retries uint64
+	// Traps are failures of the converter itself. After three in a minute it is not tried again.
+	Traps uint64
+	// QueueBytes wait to be sent.
+	QueueBytes int
+	// MemoryBytes are what the converter has.
+	MemoryBytes int64
+	// Losses are what the converter lost or left out, a line "COUNT WHAT" for each kind. It is empty where nothing was.
+	Losses string
+	// LastError is the last error, of whatever kind; nil if there was none.
+	LastError error
+}
+
+// An Exporter records the program and sends its spans.
+type Exporter struct {
+	options   Options
+	queue     *queue
+	sender    *sender
+	recording recording
+
+	// flushes asks the worker for a snapshot, and is answered when its batches are in the queue.
+	flushes chan chan error
+	stop    chan struct{}
+	worked  chan struct{}
+
+	stopOnce sync.Once
+	closed   chan struct{}
+	closeErr error
+
+	mutex sync.Mutex
+	stats Stats
+}
+
+// Start starts to record and to send. Of ctx it takes the values only: the exporter ends by [Exporter.Shutdown]. Where
+// OTEL_SDK_DISABLED is true, or the environment wants nothing to be sent, the exporter does nothing.
+//
+// A program has one at a time: the runtime has one flight recorder, and Start fails where another one runs.
+func Start(ctx context.Context, options Options) (*Exporter, error) {
+	return start(ctx, options, os.Getenv)
+}
+
+func start(ctx context.Context, options Options, env environment) (*Exporter, error) {
+	warnings := env.fill(&options)
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	e := &Exporter{
+		options: options,
+		queue:   newQueue(options.QueueBytes),
+		flushes: make(chan chan error),
+		stop:    make(chan struct{}),
+		worked:  make(chan struct{}),
+		closed:  make(chan struct{}),
+	}
+	if options.Ratio == 0 {
+		options.Signals &^= Traces
+	}
+	if env.isDisabled() || options.Signals == 0 {
+		close(e.worked)
+		return e, nil
+	}
+	targets, more, err := env.targets(options)
+	if err != nil {
+		return nil, err
+	}
+	client := options.Client
+	if client == nil {
+		client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	}
+	e.sender = &sender{
+		queue: e.queue, client: client, targets: targets, gzip: env("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
+		report: e.report, count: e.count, backoff: backoff,
+	}
+	converter, warning, err := convert.New(convert.Options{
+		Environ:   env.resource(),
+		Resource:  options.Resource,
+		Ratio:     options.Ratio,
+		Logs:      options.Signals&Logs != 0,
+		Metrics:   options.Signals&Metrics != 0,
+		MaxMemory: options.MaxMemory,
+	}, e.emit)
+	if err != nil {
+		return nil, fmt.Errorf("otlp: %w", err)
+	}
+	if options.Continuous {
+		e.recording = &continuous{converter: converter}
+	} else {
+		e.recording = newSnapshots(converter, options)
+	}
+	if err := e.recording.start(); err != nil {
+		return nil, fmt.Errorf("otlp: starting to record: %w", err)
+	}
+	warnings = append(warnings, more...)
+	if warning != "" {
+		warnings = append(warnings, errors.New("otlp: "+warning))
+	}
+	for _, warning := range warnings {
+		e.report(warning)
+	}
+	go e.work(context.WithoutCancel(ctx))
+	return e, nil
+}
+
+// work takes snapshots until the exporter stops; another goroutine sends meanwhile.
+func (e *Exporter) work(ctx context.Context) {
+	defer close(e.worked)
+	sending, cancel := context.WithCancel(ctx)
+	var sent sync.WaitGroup
+	sent.Go(func() { e.sender.run(sending) })
+	ticker := time.NewTicker(e.options.Interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			e.take(e.recording.take)
+		case answer := <-e.flushes:
+			answer <- e.take(e.recording.take)
+		case <-e.stop:
+			e.take(e.recording.stop)
+			// Shutdown waits for the queue, or gives it up.
+			<-e.closed
+			cancel()
+			sent.Wait()
+			return
+		}
+	}
+}
+
+// take converts what was recorded.
+func (e *Exporter) take(convert func() error) error {
+	err := convert()
+	e.count(e.recording.count)
+	if err != nil {
+		err = fmt.Errorf("otlp: converting what was recorded: %w", err)
+		e.report(err)
+	}
+	return err
+}
+
+func (e *Exporter) emit(batch convert.Batch) {
+	wanted := map[convert.Signal]Signals{convert.Traces: Traces, convert.Metrics: Metrics, convert.Logs: Logs}[batch.Signal]
+	if e.options.Signals&wanted != 0 {
+		e.queue.push(&batch)
+	}
+}
+
+// Flush takes a snapshot, and waits until all there is was sent or given up.
+func (e *Exporter) Flush(ctx context.Context) error {
+	answer := make(chan error, 1)
+	select {
+	case e.flushes <- answer:
+	case <-e.stop:
+		return ErrClosed
+	case <-e.worked:
+		return nil // it never had anything to do
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return errors.Join(<-answer, e.queue.drained(ctx))
+}
+
+// Shutdown takes a last snapshot, sends what there is until ctx is done, and stops: no goroutine of the exporter's is left
+// when it returns. Spans that are open go out as incomplete. What could not be sent any more is counted in [Stats] as
+// dropped, and is an error. To call it again returns the same.
+func (e *Exporter) Shutdown(ctx context.Context) error {
+	e.stopOnce.Do(func() {
+		close(e.stop)
+		if e.sender != nil {
+			e.closeErr = e.drain(ctx)
+		}
+		close(e.closed)
+		<-e.worked
+		if e.sender != nil && e.options.Client == nil {
+			e.sender.client.CloseIdleConnections()
+		}
+		if left := e.queue.clear(); left > 0 {
+			e.closeErr = errors.Join(fmt.Errorf("otlp: %d records were not sent", left), e.closeErr)
+		}
+	})
+	<-e.closed
+	return e.closeErr
+}
+
+// drain waits until the last snapshot was taken and sent.
+func (e *Exporter) drain(ctx context.Context) error {
+	select {
+	case <-e.recording.stopped():
+		return e.queue.drained(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stats returns what the exporter has done so far.
+func (e *Exporter) Stats() Stats {
+	e.mutex.Lock()
+	stats := e.stats
+	e.mutex.Unlock()
+	stats.QueueBytes, stats.Dropped = e.queue.size()
+	return stats
+}
+
+func (e *Exporter) count(add func(*Stats)) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	add(&e.stats)
+}
+
+// report tells of an error: the logger, unless it was told the same before, and whoever else wants to know.
+func (e *Exporter) report(err error) {
+	e.mutex.Lock()
+	isNew := e.stats.LastError == nil || e.stats.LastError.Error() != err.Error()
+	e.stats.LastError = err
+	e.mutex.Unlock()
+	if isNew {
+		e.options.Logger.Error(err.Error())
+	}
+	if e.options.OnError != nil {
+		e.options.OnError(err)
+	}
+}
+
+// A recording is a way to record the program. All its methods but stopped are for the worker.
+type recording interface {
+	start() error
+	// take converts what was recorded since the last time.
+	take() error
+	// stop converts the rest.
+	stop() error
+	// stopped is closed when there is no rest.
+	stopped() <-chan struct{}
+	count(*Stats)
+}
+
+// snapshots records by the flight recorder.
+type snapshots struct {
+	converter *convert.Converter
+	recorder  *trace.FlightRecorder
+	end       chan struct{}
+	n, bytes  uint64
+}
+
+func newSnapshots(converter *convert.Converter, options Options) *snapshots {
+	config := trace.FlightRecorderConfig{MinAge: options.MinAge, MaxBytes: options.MaxBytes}
+	return &snapshots{converter: converter, recorder: trace.NewFlightRecorder(config), end: make(chan struct{})}
+}
+
+func (s *snapshots) start() error { return s.recorder.Start() }
+
+func (s *snapshots) take() error {
+	n, err := s.recorder.WriteTo(s.converter)
+	s.n++
+	s.bytes += uint64(n)
+	if ended := s.converter.EndTrace(); ended != nil {
+		return ended
+	}
+	return err
+}
+
+func (s *snapshots) stop() error {
+	defer close(s.end)
+	err := s.take()
+	s.recorder.Stop()
+	return errors.Join(err, s.converter.Finish())
+}
+
+func (s *snapshots) stopped() <-chan struct{} { return s.end }
+
+func (s *snapshots) count(stats *Stats) {
+	stats.Snapshots, stats.TraceBytes = s.n, s.bytes
+	countConverter(stats, s.converter)
+}
+
+func countConverter(stats *Stats, c *convert.Converter) {
+	stats.Spans, stats.Traps = c.Spans(), c.Traps()
+	stats.MemoryBytes, stats.Losses = c.Memory(), c.Losses()
+}
+
+// continuous records by the runtime's tracer, which hands on what it has on a goroutine of its own.
+type continuous struct {
+	end chan struct{}
+
+	mutex     sync.Mutex
+	converter *convert.Converter
+	n, bytes  uint64
+	// failed is why the rest of the trace is passed over.
+	failed error
+}
+
+var _ io.Writer = (*continuous)(nil)
+
+func (c *continuous) start() error {
+	c.end = make(chan struct{})
+	return trace.Start(c)
+}
+
+// Write takes what the tracer has. It takes everything, or the tracer would stop in silence.
+func (c *continuous) Write(p []byte) (int, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.bytes += uint64(len(p))
+	if c.failed == nil {
+		_, c.failed = c.converter.Write(p)
+	}
+	return len(p), nil
+}
+
+func (c *continuous) take() error {
+	c.mutex.Lock()
+	c.n++
+	failed := c.failed
+	if failed == nil {
+		failed = c.converter.Flush()
+	}
+	c.mutex.Unlock()
+	if failed == nil {
+		return nil
+	}
+	// Only a trace from its beginning can be read.
+	trace.Stop()
+	c.mutex.Lock()
+	c.converter.EndTrace()
+	c.failed = nil
+	c.mutex.Unlock()
+	return errors.Join(failed, trace.Start(c))
+}
+
+func (c *continuous) stop() error {
+	defer close(c.end)
+	trace.Stop() // waits for the last Write
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return errors.Join(c.converter.EndTrace(), c.converter.Finish())
+}
+
+func (c *continuous) stopped() <-chan struct{} { return c.end }
+
+func (c *continuous) count(stats *Stats) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	stats.Snapshots, stats.TraceBytes = c.n, c.bytes
+	countConverter(stats, c.converter)
+}

@@ -1,0 +1,192 @@
+package otlp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime/pprof"
+	"runtime/trace"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A receiver keeps what is sent to it.
+type receiver struct {
+	*httptest.Server
+	mutex    sync.Mutex
+	received bytes.Buffer
+	requests int
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := new(receiver)
+	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.mutex.Lock()
+		defer r.mutex.Unlock()
+		r.received.Write(body)
+		r.requests++
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// count returns how often a text has come.
+func (r *receiver) count(text string) int {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	return bytes.Count(r.received.Bytes(), []byte(text))
+}
+
+// startTest starts an exporter that takes snapshots on demand only.
+func startTest(t *testing.T, options Options, pairs map[string]string) *Exporter {
+	t.Helper()
+	options.Interval, options.MinAge = time.Hour, 2*time.Hour
+	options.OnError = func(err error) { t.Log(err) }
+	e, err := start(t.Context(), options, env(pairs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestSpansAreSentOnce(t *testing.T) {
+	for _, continuous := range []bool{false, true} {
+		r := newReceiver(t)
+		e := startTest(t, Options{Endpoint: r.URL, Continuous: continuous, Resource: map[string]string{"service.name": "unit"}}, nil)
+		ctx := context.WithoutCancel(t.Context())
+		_, first := trace.NewTask(ctx, "first-task")
+		first.End()
+		_, over := trace.NewTask(ctx, "over-task")
+		if err := e.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if r.count("first-task") != 1 || r.count("over-task") != 0 {
+			t.Errorf("continuous %t: after a snapshot: %d first, %d over", continuous, r.count("first-task"), r.count("over-task"))
+		}
+		over.End()
+		if err := e.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		_, last := trace.NewTask(ctx, "last-task")
+		last.End()
+		if err := e.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"first-task", "over-task", "last-task"} {
+			if n := r.count(name); n != 1 {
+				t.Errorf("continuous %t: %s was sent %d times", continuous, name, n)
+			}
+		}
+		if r.count("unit") == 0 || r.count("otlp.export") != 0 {
+			t.Errorf("continuous %t: no resource, or the exporter's own spans", continuous)
+		}
+		stats := e.Stats()
+		if stats.Sent < 3 || stats.Sent != stats.Spans || stats.Dropped+stats.Failed+stats.Rejected != 0 || stats.QueueBytes != 0 {
+			t.Errorf("continuous %t: %+v", continuous, stats)
+		}
+	}
+}
+
+// TestSendingIsNotSent sees to it that an idle program falls silent.
+func TestSendingIsNotSent(t *testing.T) {
+	r := newReceiver(t)
+	e := startTest(t, Options{Endpoint: r.URL}, nil)
+	ctx := context.WithoutCancel(t.Context())
+	_, task := trace.NewTask(ctx, "some-task")
+	task.End()
+	for range 4 {
+		if err := e.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.count("http.request.method"); n != 0 {
+		t.Errorf("%d spans of the exporter's own requests", n)
+	}
+}
+
+func TestNothingIsLeftAfterShutdown(t *testing.T) {
+	r := newReceiver(t)
+	e := startTest(t, Options{Endpoint: r.URL}, nil)
+	if err := e.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var stacks strings.Builder
+	pprof.Lookup("goroutine").WriteTo(&stacks, 2)
+	if strings.Contains(stacks.String(), "otlp.(*Exporter)") || strings.Contains(stacks.String(), "otlp.(*sender)") {
+		t.Errorf("goroutines of the exporter's:\n%s", &stacks)
+	}
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Errorf("the second Shutdown: %v", err)
+	}
+	if err := e.Flush(t.Context()); !errors.Is(err, ErrClosed) {
+		t.Errorf("Flush after Shutdown: %v", err)
+	}
+	again := startTest(t, Options{Endpoint: r.URL}, nil)
+	if err := again.Shutdown(t.Context()); err != nil {
+		t.Errorf("another one: %v", err)
+	}
+}
+
+// TestShutdownIsBounded has a receiver that never answers.
+func TestShutdownIsBounded(t *testing.T) {
+	asked := make(chan struct{}, 10)
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // or nobody sees that the client goes
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	e := startTest(t, Options{Endpoint: silent.URL, Timeout: time.Hour}, nil)
+	_, task := trace.NewTask(t.Context(), "some-task")
+	task.End()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if err := e.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if stats := e.Stats(); stats.Dropped == 0 || stats.Dropped != stats.Spans {
+		t.Errorf("what was not sent is not counted: %+v", stats)
+	}
+}
+
+func TestDisabled(t *testing.T) {
+	for _, pairs := range []map[string]string{
+		{"OTEL_SDK_DISABLED": "true"},
+		{"OTEL_TRACES_SAMPLER": "always_off"},
+		{"OTEL_TRACES_EXPORTER": "none"},
+	} {
+		e := startTest(t, Options{}, pairs)
+		if trace.IsEnabled() {
+			t.Errorf("%v: something is recorded", pairs)
+		}
+		if err := errors.Join(e.Flush(t.Context()), e.Shutdown(t.Context())); err != nil {
+			t.Errorf("%v: %v", pairs, err)
+		}
+	}
+}
+
+func TestSecondExporterFails(t *testing.T) {
+	r := newReceiver(t)
+	e := startTest(t, Options{Endpoint: r.URL}, nil)
+	if _, err := Start(t.Context(), Options{Endpoint: r.URL}); err == nil {
+		t.Error("two exporters record")
+	}
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,139 @@
+package otlp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime/trace"
+	"strconv"
+	"sync"
+	"time"
+
+	"example.com/go-flight/internal/convert"
+)
+
+const (
+	// maxSeconds bounds how long a request may trace.
+	maxSeconds = 600
+	// maxBody bounds what an answer keeps in memory.
+	maxBody = 64 << 20
+	// timeToSend is what there is to write the answer, once it is made.
+	timeToSend = time.Minute
+)
+
+// Handler answers with the spans of the next seconds: a curl away from them, and no cost until then. It is meant to stand
+// beside net/http/pprof:
+//
+//	http.Handle("/debug/pprof/otlp", otlp.Handler())
+//
+//	curl 'http://localhost:6060/debug/pprof/otlp?seconds=5'
+//
+// The parameter seconds says how long to trace, 1 unless given. The parameter format says how spans are written: json, the
+// default, has one OTLP request in JSON on each line, as OpenTelemetry's file exporter writes them; protobuf is one request in
+// OTLP's binary encoding, which can be posted to /v1/traces of a receiver as it is. Spans that are open at the end are marked
+// as incomplete, the one of this very request among them.
+//
+// The runtime traces for one at a time: while /debug/pprof/trace or an [Exporter] with [Options.Continuous] does, it fails.
+// The flight recorder does not matter.
+func Handler() http.Handler { return http.HandlerFunc(serveSpans) }
+
+func serveSpans(w http.ResponseWriter, r *http.Request) {
+	duration, format, err := parameters(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	// Where it cannot be set, the server's own holds.
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(duration + timeToSend))
+	body := &body{separator: format.separator}
+	converter, _, err := convert.New(convert.Options{
+		Environ: environment(os.Getenv).resource(), JSON: format.json, Ratio: 1,
+	}, body.add)
+	if err == nil {
+		err = record(r.Context(), converter, duration)
+	}
+	if err != nil {
+		http.Error(w, "otlp: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", format.contentType)
+	header.Set("X-Content-Type-Options", "nosniff")
+	if body.leftOut > 0 {
+		header.Set("Otlp-Left-Out", fmt.Sprintf("%d spans beyond %d bytes", body.leftOut, maxBody))
+	}
+	w.Write(body.bytes.Bytes())
+}
+
+// A format is how an answer is written.
+type format struct {
+	contentType string
+	json        bool
+	separator   string
+}
+
+var formats = map[string]format{
+	"":         {"application/x-ndjson", true, "\n"},
+	"json":     {"application/x-ndjson", true, "\n"},
+	"protobuf": {"application/x-protobuf", false, ""}, // requests one after the other are one request
+}
+
+func parameters(r *http.Request) (time.Duration, format, error) {
+	seconds := 1.0
+	if text := r.FormValue("seconds"); text != "" {
+		var err error
+		seconds, err = strconv.ParseFloat(text, 64)
+		if err != nil || !(seconds > 0 && seconds <= maxSeconds) {
+			return 0, format{}, fmt.Errorf("otlp: seconds has to be a number of up to %d", maxSeconds)
+		}
+	}
+	format, known := formats[r.FormValue("format")]
+	if !known {
+		return 0, format, errors.New("otlp: format has to be json or protobuf")
+	}
+	return time.Duration(seconds * float64(time.Second)), format, nil
+}
+
+// record traces for some time, or until ctx is done.
+func record(ctx context.Context, converter *convert.Converter, duration time.Duration) error {
+	writer := &wholeWriter{converter: converter}
+	if err := trace.Start(writer); err != nil {
+		return err
+	}
+	wait(ctx, duration)
+	trace.Stop() // waits for the last Write
+	if err := converter.EndTrace(); err != nil {
+		return err
+	}
+	return converter.Finish()
+}
+
+// A wholeWriter takes everything, or the tracer would stop in silence: the converter keeps its error.
+type wholeWriter struct{ converter *convert.Converter }
+
+func (w *wholeWriter) Write(p []byte) (int, error) {
+	w.converter.Write(p)
+	return len(p), nil
+}
+
+// A body is an answer in the making.
+type body struct {
+	separator string
+	mutex     sync.Mutex
+	bytes     bytes.Buffer
+	leftOut   int
+}
+
+func (b *body) add(batch convert.Batch) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.bytes.Len()+len(batch.Bytes) > maxBody {
+		b.leftOut += batch.Records
+		return
+	}
+	b.bytes.Write(batch.Bytes)
+	b.bytes.WriteString(b.separator)
+}
