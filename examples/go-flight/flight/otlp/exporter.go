@@ -174,7 +174,8 @@ func (e *Exporter) emit(batch convert.Batch) {
 	}
 }
 
-// Flush takes a snapshot, and waits until all there is was sent or given up.
+// Flush takes a snapshot, and waits until all there is was sent or given up. With [Options.Continuous] that is what the
+// runtime's tracer has handed on, which it does once a second.
 func (e *Exporter) Flush(ctx context.Context) error {
 	answer := make(chan error, 1)
 	select {
@@ -182,7 +183,12 @@ func (e *Exporter) Flush(ctx context.Context) error {
 	case <-e.stop:
 		return ErrClosed
 	case <-e.worked:
-		return nil // it never had anything to do
+		select {
+		case <-e.stop:
+			return ErrClosed
+		default:
+			return nil // it never had anything to do
+		}
 	case <-ctx.Done():
 		return ctx.Err()
 	}

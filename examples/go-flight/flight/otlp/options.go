@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -79,7 +80,6 @@ func (o *Options) check() error {
 	setDefault(&o.MinAge, 3*o.Interval)
 	setDefault(&o.MaxBytes, defaultMaxBytes)
 	setDefault(&o.QueueBytes, defaultQueue)
-	setDefault(&o.Signals, Traces)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -107,11 +107,10 @@ func setDefault[T comparable](value *T, to T) {
 
 // parseURL reads where a receiver is.
 func parseURL(text string) (*url.URL, error) {
-	parsed, err := url.Parse(text)
-	if err == nil && parsed.Host == "" {
-		// "host:port" may read as a scheme.
-		parsed, err = url.Parse("http://" + text)
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
 	}
+	parsed, err := url.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("otlp: endpoint: %w", err)
 	}

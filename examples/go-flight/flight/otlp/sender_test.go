@@ -112,7 +112,7 @@ func TestRetryAfter(t *testing.T) {
 func TestBackoffIsBounded(t *testing.T) {
 	for failed := 1; failed < 100; failed++ {
 		most := lastBackoff
-		if failed < 5 {
+		if failed <= 5 {
 			most = firstBackoff << (failed - 1)
 		}
 		if got := backoff(failed); got < most/2 || got > most {
