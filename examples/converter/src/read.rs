@@ -161,7 +161,9 @@ fn explained(error: Error) -> anyhow::Error {
     match error {
         Error::GenerationTooLarge { limit, .. } => {
             let most = bytesize::ByteSize(limit);
-            anyhow::anyhow!("a generation is larger than --max-generation-bytes {most}, and is not read")
+            anyhow::anyhow!(
+                "a generation (of Go 1.21 and older, the whole trace) is larger than --max-generation-bytes {most}, and is not read"
+            )
         }
         other => other.into(),
     }

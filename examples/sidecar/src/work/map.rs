@@ -354,7 +354,9 @@ impl<'a> Job<'a> {
             None if !self.arrival.is_whole => Trouble::Nothing,
             None if matches!(error, Error::GenerationTooLarge { .. }) => {
                 let most = self.config.file.limits.max_generation_bytes;
-                Trouble::Poison(format!("a generation is larger than [limits] max_generation_bytes = {most}"))
+                Trouble::Poison(format!(
+                    "a generation (of Go 1.21 and older, the whole trace) is larger than [limits] max_generation_bytes = {most}"
+                ))
             }
             None => Trouble::Poison(error.to_string()),
         }
