@@ -240,13 +240,14 @@ func (e typedError) Unwrap() error     { return e.error }
 
 var errPanic = typedError{errors.New("the handler has panicked"), "panic"}
 
-func statusError(status int) error {
-	text := http.StatusText(status)
-	if text == "" {
-		text = "status"
-	}
-	return typedError{errors.New(text), strconv.Itoa(status)}
+// A statusError is a status that is a failure. It needs no description: the number says it.
+type statusError int
+
+func (e statusError) Error() string {
+	return "status " + strconv.Itoa(int(e)) + " " + http.StatusText(int(e))
 }
+
+func (e statusError) errorType() string { return strconv.Itoa(int(e)) }
 
 // A watch is a request that may become slow. Nil is one that may take as long as it likes.
 type watch struct{ timer *time.Timer }

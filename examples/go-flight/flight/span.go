@@ -321,7 +321,9 @@ func (s *Span) conclude(now time.Time) {
 	}
 	if s.failure != nil {
 		saying.field("status", "error")
-		saying.field("message", s.failure.Error())
+		if _, isStatus := s.failure.(statusError); !isStatus {
+			saying.field("message", s.failure.Error())
+		}
 		saying.attribute(s.ctx, ofTask, "error.type", slog.StringValue(errorType(s.failure)))
 	}
 	saying.attributes(s.ctx, ofTask, "", s.attributes)

@@ -2,8 +2,8 @@
 //
 // The SDK opens a task of package runtime/trace for each span that it records, of which the trace tells where the time went, what it
 // waited for and what woke it. [NewSpanProcessor] writes into the trace which span of the SDK each of these tasks is, so that
-// trace-to-otel says it of the SDK's own spans and makes no others beside them (MapperOptions::written_contexts; the flag
-// --written-contexts of the programs):
+// trace-to-otel says it of the SDK's own spans and makes no others beside them (`--sdk-exports` of trace-converter, `sdk_exports` of
+// trace-sidecar):
 //
 //	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(otelbridge.NewSpanProcessor()), …)
 //
