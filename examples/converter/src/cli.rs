@@ -17,7 +17,7 @@ use crate::{read::Opening, send::Sending};
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
-/// Reads traces of Go 1.22 and newer, stock or of the flight-recorder fork, plain or compressed with gzip or
+/// Reads traces of Go 1.5 and newer, stock or of the flight-recorder fork, plain or compressed with gzip or
 /// Zstandard; `-` is standard input. Without a verb, it does what `spans` does.
 ///
 /// What a damaged trace has lost is told on standard error, and is no failure unless --strict is given or nothing could be

@@ -209,6 +209,9 @@ struct Info<'a> {
     dialect: String,
     /// The Go releases that write this header.
     go_version: String,
+    /// What newer headers' traces hold, and none of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lacks: Vec<&'static str>,
     bytes: u64,
     /// The number of each, in the order of the file.
     generations: Vec<u64>,
@@ -245,8 +248,10 @@ impl<'a> Info<'a> {
             true => vec![(reader.version(), reader.dialect())],
             false => counts.formats,
         };
+        let newest = formats.iter().map(|(version, _)| *version).max();
         Self {
             file,
+            lacks: newest.map(lacking).unwrap_or_default(),
             header: listed(formats.iter().map(|(version, _)| version.to_string())),
             dialect: listed(formats.iter().map(|(_, dialect)| dialect.name().to_owned())),
             go_version: listed(formats.iter().map(|(version, _)| written_by(*version).to_owned())),
@@ -282,6 +287,9 @@ impl<'a> Info<'a> {
         };
         writeln!(output, "file         {}", self.file)?;
         writeln!(output, "header       {}, written by {}", self.header, self.go_version)?;
+        if !self.lacks.is_empty() {
+            writeln!(output, "lacks        {}", self.lacks.join(", "))?;
+        }
         writeln!(output, "dialect      {}", self.dialect)?;
         writeln!(output, "bytes        {}", self.bytes)?;
         writeln!(output, "wall clock   {wall_clock}")?;
@@ -320,6 +328,19 @@ fn listed(texts: impl Iterator<Item = String>) -> String {
     listed.join(", ")
 }
 
+/// What traces before Go 1.22 do not hold yet.
+fn lacking(version: Version) -> Vec<&'static str> {
+    let since = [
+        (Version::Go17, "names in stacks"),
+        (Version::Go19, "mark assists"),
+        (Version::Go110, "why the world is stopped"),
+        (Version::Go111, "tasks, regions and logs"),
+        (Version::Go119, "CPU samples"),
+        (Version::Go122, "generations"),
+    ];
+    since.into_iter().filter(|(since, _)| version < *since).map(|(_, what)| what).collect()
+}
+
 /// The Go releases whose traces have this header.
 fn written_by(version: Version) -> &'static str {
     match version {
@@ -336,5 +357,19 @@ fn written_by(version: Version) -> &'static str {
         Version::Go125 => "Go 1.25",
         Version::Go126 => "Go 1.26 or 1.27",
         _ => "an unknown release",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_lacks_what_came_later() {
+        assert_eq!(lacking(Version::Go15).len(), 6);
+        assert_eq!(lacking(Version::Go111), ["CPU samples", "generations"]);
+        assert_eq!(lacking(Version::Go121), ["generations"]);
+        assert_eq!(lacking(Version::Go122), [""; 0]);
+        assert!(Version::ALL.into_iter().all(|version| written_by(version) != "an unknown release"));
     }
 }
