@@ -160,10 +160,23 @@ type baggageKey struct{}
 // is about to be sent. It does nothing where there is no span, or while distributed tracing is off
 // ([EnableDistributedTracing]).
 func Inject(ctx context.Context, header http.Header) {
+	inject(ctx, header, (*Span).Context)
+}
+
+// inject writes what is handed on, with the span's own context as it is asked for.
+func inject(ctx context.Context, header http.Header, contextOf func(*Span) SpanContext) {
 	if !distributed.Load() {
 		return
 	}
-	if c, ok := FromContext(ctx); ok {
+	span, c := innermost(ctx)
+	// A span that is only observed is in no trace: what is around it goes on.
+	for ; span != nil && !c.IsValid(); span = span.parent {
+		c = span.remote
+		if span.task != nil {
+			c = contextOf(span)
+		}
+	}
+	if c.IsValid() {
 		injectSpan(c, header)
 	}
 	if baggage, _ := ctx.Value(baggageKey{}).(string); baggage != "" && len(header[baggageHeader]) == 0 {

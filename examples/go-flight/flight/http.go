@@ -53,9 +53,19 @@ type server struct {
 	mux *http.ServeMux
 	// code is where next is in the source.
 	code []slog.Attr
-	// handlers are those of mux by their patterns: places in the source.
-	handlers sync.Map
+	// endpoints are those that were asked for, each with what its requests have in common.
+	endpoints sync.Map
+	count     atomic.Int32
 }
+
+// mostEndpoints is of how many endpoints it is remembered what their requests have in common.
+const mostEndpoints = 1000
+
+// An endpointKey tells endpoints apart.
+type endpointKey struct{ method, route, pattern string }
+
+// An endpoint is a method of a route.
+type endpoint struct{ name, message string }
 
 // A request is one that is being served.
 type request struct {
@@ -130,15 +140,10 @@ func (s *server) conclude(span *Span, served *request, r *http.Request, status i
 	if span == nil {
 		return
 	}
-	name, route := methodOf(r), s.routeOf(served, r)
-	attributes := make([]slog.Attr, 0, 8)
-	attributes = append(attributes, slog.String("http.request.method", conventional(name)),
-		slog.String("url.path", r.URL.EscapedPath()), slog.Int("http.response.status_code", status))
-	if route != "" {
-		span.SetName(name + " " + route)
-		attributes = append(attributes, slog.String("http.route", route))
-	}
-	span.Set(append(attributes, s.codeOf(r)...)...)
+	route := s.routeOf(served, r)
+	endpoint := s.endpointOf(methodOf(r), route, r)
+	span.describe(endpoint.name, endpoint.message)
+	span.Set(slog.String("url.path", r.URL.EscapedPath()), slog.Int("http.response.status_code", status))
 	span.End()
 	if observe != nil {
 		observe(&HTTPSpan{
@@ -147,6 +152,25 @@ func (s *server) conclude(span *Span, served *request, r *http.Request, status i
 			Start: span.start, Duration: time.Since(span.start), Err: span.failure,
 		})
 	}
+}
+
+// endpointOf returns what the request has in common with others.
+func (s *server) endpointOf(method, route string, r *http.Request) *endpoint {
+	key := endpointKey{method, route, r.Pattern}
+	if known, ok := s.endpoints.Load(key); ok {
+		return known.(*endpoint)
+	}
+	made := &endpoint{name: method}
+	attributes := []slog.Attr{slog.String("http.request.method", conventional(method))}
+	if route != "" {
+		made.name += " " + route
+		attributes = append(attributes, slog.String("http.route", route))
+	}
+	made.message = messageOf(made.name, append(attributes, s.codeOf(r)...))
+	if s.count.Add(1) <= mostEndpoints {
+		s.endpoints.Store(key, made)
+	}
+	return made
 }
 
 func (s *server) routeOf(served *request, r *http.Request) string {
@@ -176,13 +200,8 @@ func (s *server) codeOf(r *http.Request) []slog.Attr {
 		// Some mux further in knows whose the pattern is.
 		return nil
 	}
-	if code, ok := s.handlers.Load(r.Pattern); ok {
-		return code.([]slog.Attr)
-	}
 	handler, _ := s.mux.Handler(r)
-	code := codeOf(handler)
-	s.handlers.Store(r.Pattern, code)
-	return code
+	return codeOf(handler)
 }
 
 // codeOf returns where in the source a handler is, as far as it is a function or has methods of its own.
@@ -208,13 +227,15 @@ func codeOf(handler http.Handler) []slog.Attr {
 }
 
 // methodOf returns a name that nobody outside can choose: each name stays in the trace.
-func methodOf(r *http.Request) string {
-	switch r.Method {
+func methodOf(r *http.Request) string { return methodName(r.Method) }
+
+func methodName(method string) string {
+	switch method {
 	case "":
 		return http.MethodGet
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 		http.MethodConnect, http.MethodOptions, http.MethodTrace:
-		return r.Method
+		return method
 	}
 	return unknownMethod
 }

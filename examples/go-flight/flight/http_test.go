@@ -341,6 +341,19 @@ func TestNilHeadersAndBodies(t *testing.T) {
 	}
 }
 
+// One log, at the end: nobody else has to know the span before.
+func TestACallSaysWhatItIsOnce(t *testing.T) {
+	objects := said(t, recorded(t, func() {
+		ctx, span := Start(background(), "outer")
+		defer span.End()
+		Transport{Base: answerWith(200, nil)}.RoundTrip(bareRequest(ctx))
+	}))
+	mustBe(t, "objects", len(objects), 1)
+	if field(objects, "traceparent") == nil || field(objects, "kind") != "client" {
+		t.Errorf("%v", objects)
+	}
+}
+
 // Fault 8: trailers that are set while the body is read got lost.
 func TestTrailersMayComeLate(t *testing.T) {
 	request := bareRequest(background())
@@ -433,6 +446,10 @@ func TestWhileNothingRecordsContextsPassThrough(t *testing.T) {
 	request.Header.Set("Traceparent", valid)
 	serve(handler, request)
 	mustBe(t, "Traceparent", sent.Get("Traceparent"), valid)
+	OnSpan(func(any) {})
+	serve(handler, request)
+	OnSpan(nil)
+	mustBe(t, "Traceparent of what is only observed", sent.Get("Traceparent"), valid)
 	serve(handler, httptest.NewRequest("GET", "/", nil))
 	if len(sent) > 0 {
 		t.Errorf("%v is sent", sent)

@@ -79,8 +79,8 @@ func observed() func(any) {
 
 // Record writes a request that some other code has made into the execution trace, as it is over, and as part of the span in ctx.
 func (s HTTPSpan) Record(ctx context.Context) {
-	attributes := []slog.Attr{slog.String("http.request.method", s.Method)}
-	name := s.Method
+	name := methodName(s.Method)
+	attributes := []slog.Attr{slog.String("http.request.method", conventional(name))}
 	if s.Route != "" && s.Kind == KindServer {
 		name += " " + s.Route
 		attributes = append(attributes, slog.String("http.route", s.Route))

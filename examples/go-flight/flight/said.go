@@ -95,6 +95,23 @@ func (s *saying) putAttribute(key string, value slog.Value) {
 	s.text = appendValue(s.text, value)
 }
 
+// messageOf returns one message with a name and as many attributes as fit.
+func messageOf(name string, attributes []slog.Attr) string {
+	s := newSaying()
+	defer sayings.Put(s)
+	s.field("name", name)
+	for _, attribute := range attributes {
+		before, wasInAttributes := len(s.text), s.inAttributes
+		if s.putAttribute(attribute.Key, attribute.Value); len(s.text)+len("}}") > longestMessage {
+			s.text, s.inAttributes = s.text[:before], wasInAttributes
+		}
+	}
+	if s.inAttributes {
+		s.text = append(s.text, '}')
+	}
+	return string(append(s.text, '}'))
+}
+
 // log writes what there is, if there is anything, and begins anew.
 func (s *saying) log(ctx context.Context, category string) {
 	if len(s.text) > 1 {
@@ -164,10 +181,24 @@ func appendFloat(text []byte, number float64) []byte {
 	return append(text, ".0"...)
 }
 
+// isPlain reports whether a text stands in JSON as it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // appendQuoted writes a text as JSON has it, and at most so many bytes of it.
 func appendQuoted(text []byte, value string, most int) []byte {
 	const digits = "0123456789abcdef"
 	text = append(text, '"')
+	if len(value) <= most && isPlain(value) {
+		text = append(text, value...)
+		return append(text, '"')
+	}
 	begin := len(text)
 	for i := 0; i < len(value); {
 		if len(text)-begin >= most {

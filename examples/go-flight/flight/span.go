@@ -50,9 +50,11 @@ type Span struct {
 	// isKnown says that somebody else knows it by its own context, so that the trace has to.
 	isKnown bool
 	// said is when something was written by which a recording that has not seen it begin knows it.
-	said       time.Time
-	name       string
-	isRenamed  bool
+	said      time.Time
+	name      string
+	isRenamed bool
+	// alike is a message that many spans have in common: the trace holds it once.
+	alike      string
 	attributes []slog.Attr
 	failure    error
 	// duration is how long it took, where that is not since its start.
@@ -262,6 +264,16 @@ func (s *Span) SetName(name string) {
 	s.name = name
 }
 
+// describe gives the span another name, and a message that says so and more. The message is one of few.
+func (s *Span) describe(name, alike string) {
+	if s == nil {
+		return
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.name, s.alike = name, alike
+}
+
 // Fail says that what the span stands for has failed. The first error counts; nil is none.
 func (s *Span) Fail(err error) {
 	if s == nil || err == nil {
@@ -302,20 +314,23 @@ func (s *Span) End() {
 
 // conclude says what there is to be said of a span that ends. The mutex is held.
 func (s *Span) conclude(now time.Time) {
+	if s.alike != "" {
+		trace.Log(s.ctx, ofTask, s.alike)
+	}
 	saying := newSaying()
 	isOld := now.Sub(s.start) >= forgettable
 	isNew := s.said.IsZero()
 	if isOld && now.Sub(s.said) >= forgettable || isNew && s.isKnown {
 		s.identify(saying)
 	}
-	if isOld || s.isRenamed {
+	if isOld && s.alike == "" || s.isRenamed {
 		saying.field("name", s.name)
 	}
 	if s.kind != KindInternal && (isOld || isNew) {
 		saying.field("kind", s.kind.String())
 	}
 	if s.duration > 0 {
-		saying.number("duration", s.duration.Nanoseconds())
+		saying.number("lasted", s.duration.Nanoseconds())
 	} else if isOld {
 		saying.number("duration", now.Sub(s.start).Nanoseconds())
 	}

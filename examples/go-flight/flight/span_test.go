@@ -2,6 +2,7 @@ package flight
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -147,6 +148,28 @@ func TestWhatIsNotSampledIsHandedOnAndNotRecorded(t *testing.T) {
 			t.Error("a part of it is recorded")
 		}
 	})
+}
+
+func TestSpansThatAreOverAreRecorded(t *testing.T) {
+	objects := said(t, recorded(t, func() {
+		HTTPSpan{
+			Kind: KindServer, Method: "GET", URL: "/a?key=s3cr3t", Route: "/{x}", StatusCode: 404, Duration: time.Second,
+		}.Record(background())
+	}))
+	mustBe(t, "kind", field(objects, "kind"), "server")
+	mustBe(t, "lasted", field(objects, "lasted"), 1e9)
+	mustBe(t, "url.path", attribute(objects, "url.path"), "/a")
+	objects = said(t, recorded(t, func() {
+		SQLSpan{System: "mysql", Query: "SELECT 's3cr3t'", Rows: 3, Err: errors.New("x")}.Record(background())
+	}))
+	mustBe(t, "status", field(objects, "status"), "error")
+	mustBe(t, "db.query.text", attribute(objects, "db.query.text"), "SELECT ?")
+	objects = said(t, recorded(t, func() {
+		TLSSpan{ServerName: "example.com", Version: tls.VersionTLS13, CipherSuite: tls.TLS_AES_128_GCM_SHA256}.Record(background())
+	}))
+	mustBe(t, "tls.protocol.version", attribute(objects, "tls.protocol.version"), "1.3")
+	mustBe(t, "tls.cipher", attribute(objects, "tls.cipher"), "TLS_AES_128_GCM_SHA256")
+	SQLSpan{}.Record(background())
 }
 
 func TestRatio(t *testing.T) {

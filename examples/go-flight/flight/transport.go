@@ -71,19 +71,18 @@ func handOn(ctx context.Context, r *http.Request) *http.Request {
 }
 
 // withHeader returns a request for ctx with a header of its own, in which its span is: a RoundTripper may not change its
-// request. Everything else is shared, as the caller may still set trailers.
+// request. Everything else is shared, as the caller may still set trailers. The trace is told of the span when it ends.
 func withHeader(ctx context.Context, r *http.Request) *http.Request {
 	sent := r.WithContext(ctx)
 	sent.Header = r.Header.Clone()
 	if sent.Header == nil {
 		sent.Header = make(http.Header)
 	}
-	Inject(ctx, sent.Header)
+	inject(ctx, sent.Header, (*Span).contextToBeSaid)
 	return sent
 }
 
 func (t Transport) roundTrip(r *http.Request, call *call) (*http.Response, error) {
-	call.span.contextToBeSaid()
 	call.span.Set(requestAttributes(r, call.url)...)
 	ctx := call.ctx
 	if call.observe != nil && CurrentFilter().Has(FilterTLS) {

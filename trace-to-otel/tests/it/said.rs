@@ -253,6 +253,21 @@ fn what_was_said_is_saved() {
     assert_eq!((&*spans[0].name, &spans[0].status), ("GET /a", &Status::error("m")));
 }
 
+/// What goes through the sanitizer as a log, as it does where traces are filtered, says the same still.
+#[test]
+fn what_was_sanitized_says_the_same() {
+    let sanitizer = go_trace_sanitize::Sanitizer::new();
+    let messages = [
+        format!(r#"{{"traceparent":"{OWN}","parent":"b7ad6b7169203331","kind":"server"}}"#),
+        r#"{"name":"GET /orders/{id}","attributes":{"http.request.method":"GET","http.route":"/orders/{id}"}}"#.into(),
+        r#"{"attributes":{"url.path":"/orders/7","http.response.status_code":200}}"#.into(),
+    ];
+    let sanitized = messages.each_ref().map(|message| sanitizer.named_text("otel.span", message).into_owned());
+    let (before, _) = task_with(&messages.each_ref().map(|message| message.as_str()));
+    let (after, counters) = task_with(&sanitized.each_ref().map(|message| message.as_str()));
+    assert_eq!((after, counters.invalid_contexts), (before, 0), "{sanitized:?}");
+}
+
 /// As package `flight` wrote it before: contexts at the begin, and nothing else.
 #[test]
 fn the_former_format_is_understood() {
