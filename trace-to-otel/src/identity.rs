@@ -115,6 +115,8 @@ pub(crate) struct Identity {
 struct Told {
     own: Option<Own>,
     remote_parent: Option<TraceParent>,
+    /// Whether it said so in order to be read: nobody else exports the span.
+    is_for_us: bool,
 }
 
 /// What a context is to a span that it is said of.
@@ -162,6 +164,16 @@ impl Identity {
     /// Whether the program wrote down the span's context, as an SDK does that exports the span itself.
     pub(crate) fn is_written_down(&self) -> bool {
         self.told.as_ref().is_some_and(|told| told.own.is_some())
+    }
+
+    /// Whether that may be of an SDK that exports the span itself.
+    pub(crate) fn may_be_exported_elsewhere(&self) -> bool {
+        self.told.as_ref().is_some_and(|told| told.own.is_some() && !told.is_for_us)
+    }
+
+    /// Takes note that the program tells of the span in the format that is for us.
+    pub(crate) fn is_told_to_us(&mut self) {
+        self.told_mut().is_for_us = true;
     }
 
     /// Takes what a log of the span says. The first one counts, as children may have been told it already.
@@ -238,5 +250,5 @@ impl From<TraceParent> for SpanContext {
 }
 
 crate::saved::saved!(Identity { root_trace_id, span_id, is_on_wire, told });
-crate::saved::saved!(Told { own, remote_parent });
+crate::saved::saved!(Told { own, remote_parent, is_for_us });
 crate::saved::saved_enum!(Own { 0 => Context(context), 1 => SpanId(id) });

@@ -18,7 +18,8 @@ pub struct MapperOptions {
     /// Whether logs become log records instead, where the sink [takes such](crate::Sinks). Each is handed on
     /// with the span that it stands on.
     pub log_records: bool,
-    /// Whether spans go out whose own context the program wrote down. Off for a program whose SDK exports these
+    /// Whether spans go out whose own context the program wrote down, by a log of its own or for the next task; what it says of a span
+    /// in `otel.span` is for us, and such a span goes out anyway. Off for a program whose SDK exports these
     /// spans itself: of ours, only the latency anatomy is kept then. It goes out as a log record of that span if
     /// [`log_records`](Self::log_records) is set, else as an event of the next ancestor that goes out.
     pub written_contexts: bool,

@@ -184,13 +184,11 @@ func (s *Span) tell(now time.Time) {
 	if !s.isRecorded() {
 		return
 	}
-	if s.kind == KindInternal && !s.remote.IsValid() {
-		trace.Log(s.ctx, "traceparent", s.own.String())
-		return
-	}
 	saying := newSaying()
 	s.identify(saying)
-	saying.field("kind", s.kind.String())
+	if s.kind != KindInternal {
+		saying.field("kind", s.kind.String())
+	}
 	saying.end(s.ctx, ofTask)
 }
 

@@ -78,7 +78,7 @@ impl Mapping {
     fn fate(&self, span: &OpenSpan, context: SpanContext) -> Fate {
         if !context.flags.is_sampled() && !self.options.unsampled {
             Fate::Dropped
-        } else if span.identity.is_written_down() && !self.options.written_contexts {
+        } else if span.identity.may_be_exported_elsewhere() && !self.options.written_contexts {
             Fate::ExportedElsewhere(context)
         } else {
             Fate::HandedOn(context)
@@ -172,7 +172,7 @@ impl Mapping {
         let mut next = span.parent.span?;
         for _ in 0..MOST_ANCESTORS {
             match self.open.span(next)? {
-                held if held.identity.is_written_down() => next = held.parent.span?,
+                held if held.identity.may_be_exported_elsewhere() => next = held.parent.span?,
                 _ => break,
             }
         }
@@ -180,7 +180,7 @@ impl Mapping {
         let has_room = self.pending_events < limits.pending_events;
         self.open.span_mut(next).filter(|span| {
             has_room
-                && !span.identity.is_written_down()
+                && !span.identity.may_be_exported_elsewhere()
                 && span.details.event_count() < limits.events_per_span
         })
     }

@@ -118,6 +118,9 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> bool {
     let Some(Annotated { identity, notes, .. }) = target(&mut mapping.open, region, log.task) else {
         return false;
     };
+    if own.is_some() {
+        identity.is_told_to_us();
+    }
     let contexts = [own.map(LogContext::Own), parent.map(LogContext::RemoteParent)];
     let learned = contexts.map(|context| context.map(|context| identity.learn(context)));
     let known = notes.said.get_or_insert_default();

@@ -253,6 +253,25 @@ fn what_was_said_is_saved() {
     assert_eq!((&*spans[0].name, &spans[0].status), ("GET /a", &Status::error("m")));
 }
 
+/// Where the program's SDK exports its spans itself, those that are told to us still go out.
+#[test]
+fn what_is_told_to_us_nobody_else_exports() {
+    let mut options = MapperOptions::default();
+    options.written_contexts = false;
+    let act = |script: &mut Script<'_>| {
+        script.log(7, 0, "otel.next", &format!(r#"{{"traceparent":"{AROUND}","name":"of the SDK"}}"#));
+        script.task_begin(7, 1, 0, "of the SDK");
+        script.task_begin(7, 2, 1, "ours");
+        script.log(7, 2, "otel.span", &format!(r#"{{"traceparent":"{OWN}"}}"#));
+        script.task_end(7, 2);
+        script.task_end(7, 1);
+    };
+    let (spans, counters) = common::spans_of_bytes(&one(act), options);
+    let [ours] = &spans[..] else { panic!("{spans:#?}") };
+    assert_eq!((&*ours.name, counters.suppressed_spans), ("ours", 1));
+    assert_eq!(ours.parent.map(|parent| parent.span_id.to_string()).as_deref(), Some("1111111111111111"));
+}
+
 /// What goes through the sanitizer as a log, as it does where traces are filtered, says the same still.
 #[test]
 fn what_was_sanitized_says_the_same() {
@@ -262,7 +281,8 @@ fn what_was_sanitized_says_the_same() {
         r#"{"name":"GET /orders/{id}","attributes":{"http.request.method":"GET","http.route":"/orders/{id}"}}"#.into(),
         r#"{"attributes":{"url.path":"/orders/7","http.response.status_code":200}}"#.into(),
     ];
-    let sanitized = messages.each_ref().map(|message| sanitizer.named_text("otel.span", message).into_owned());
+    let sanitized =
+        messages.each_ref().map(|message| sanitizer.named_text("otel.span", message).into_owned());
     let (before, _) = task_with(&messages.each_ref().map(|message| message.as_str()));
     let (after, counters) = task_with(&sanitized.each_ref().map(|message| message.as_str()));
     assert_eq!((after, counters.invalid_contexts), (before, 0), "{sanitized:?}");
