@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &FilterArguments) -> anyhow::Result<()> {
     let name = &trace.source.name;
     if let Some(format) = plan.formats.iter().find(|format| format.version.is_v1()) {
         bail!(
-            "{name} is of the format before Go 1.22 ({}), which is read and not written: what of it may leave, `convert` says",
+            "{name} is of the format before Go 1.22 ({}), which is read and not written: `spans` and `otlp` take it, and sanitize what they give",
             format.version
         );
     }
