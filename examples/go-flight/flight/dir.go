@@ -19,6 +19,9 @@ type DirOptions struct {
 	// 1024 and 1 GiB if they are 0; negative: there is no bound.
 	MaxFiles int
 	MaxBytes int64
+	// Perm is who may read the files, whatever the process's umask: 0o640 if it is 0. Traces hold what was logged and asked, so
+	// that readers who are neither the owner nor in the group have to be wanted.
+	Perm os.FileMode
 }
 
 // Dir returns a [Sink] that writes each snapshot into a folder, which has to exist, as a file of its own that appears whole:
@@ -29,6 +32,9 @@ func Dir(folder string, options DirOptions) Sink {
 	}
 	if options.MaxBytes == 0 {
 		options.MaxBytes = 1 << 30
+	}
+	if options.Perm == 0 {
+		options.Perm = 0o640
 	}
 	return &dirSink{folder: folder, options: options}
 }
@@ -80,8 +86,7 @@ func (d *dirSink) Put(ctx context.Context, meta Meta, snapshot io.ReadSeeker) er
 		return fmt.Errorf("flight: writing a snapshot: %w", err)
 	}
 	_, err = io.Copy(file, readerUntil{ctx, snapshot})
-	// Who watches the folder may be another user.
-	err = errors.Join(err, file.Chmod(0o644), file.Sync(), file.Close())
+	err = errors.Join(err, file.Chmod(d.options.Perm), file.Sync(), file.Close())
 	if err == nil {
 		name := fmt.Sprintf("%s%d%s", prefix, meta.Taken.UnixNano(), snapshotSuffix)
 		err = os.Rename(file.Name(), filepath.Join(d.folder, name))

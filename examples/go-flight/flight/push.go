@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"example.com/go-flight/internal/client"
 )
 
 // PushOptions say how snapshots are posted.
@@ -34,6 +36,7 @@ func Push(url string, options PushOptions) Sink {
 	if options.Client == nil {
 		options.Client = &http.Client{Transport: http.DefaultTransport}
 	}
+	options.Client = client.WithoutRedirects(options.Client)
 	return &pushSink{address: url, options: options, pause: time.Second}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -274,6 +275,41 @@ func TestOptionsAreChecked(t *testing.T) {
 	r := recorder(t, RecorderOptions{Interval: time.Hour})
 	if r.options.MinAge != 2*time.Hour {
 		t.Errorf("MinAge is %v", r.options.MinAge)
+	}
+}
+
+func TestPushingFollowsNoRedirect(t *testing.T) {
+	tried := 0
+	client := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		tried++
+		if tried > 1 {
+			return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+		}
+		return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"http://elsewhere/"}}, Body: http.NoBody}, nil
+	})}
+	err := Push("http://localhost/", PushOptions{Client: client}).Put(t.Context(), Meta{Size: 5}, strings.NewReader("trace"))
+	if err == nil || tried != 1 {
+		t.Errorf("%d requests, %v", tried, err)
+	}
+}
+
+func TestFilesAreNotForEverybody(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("its files have no such modes")
+	}
+	for chosen, want := range map[os.FileMode]os.FileMode{0: 0o640, 0o600: 0o600, 0o644: 0o644} {
+		folder := t.TempDir()
+		if err := Dir(folder, DirOptions{Perm: chosen}).Put(t.Context(), Meta{}, strings.NewReader("trace")); err != nil {
+			t.Fatal(err)
+		}
+		files, err := os.ReadDir(folder)
+		if err != nil || len(files) != 1 {
+			t.Fatal(files, err)
+		}
+		info, err := files[0].Info()
+		if err != nil || info.Mode().Perm() != want {
+			t.Errorf("%v: %v, %v", chosen, info.Mode(), err)
+		}
 	}
 }
 

@@ -33,15 +33,17 @@ func ParentBased(root Sampler) Sampler {
 	}
 }
 
-// Ratio records this fraction of all traces, by their ids: services with one ratio record the same traces.
+// Ratio records this fraction of all traces, by their ids, as OpenTelemetry's consistent sampling and package flight/otlp do:
+// who has one ratio records the same traces.
 func Ratio(fraction float64) Sampler {
 	if !(fraction < 1) {
 		return func(Sampling) bool { return true }
 	}
 	// Of the random 56 bits that the specification promises at the end of an id.
-	threshold := uint64(max(fraction, 0) * math.Exp2(56))
+	const all = 1 << 56
+	rejected := all - uint64(math.Round(max(fraction, 0)*all))
 	return func(s Sampling) bool {
-		return binary.BigEndian.Uint64(s.TraceID[8:])&(1<<56-1) < threshold
+		return binary.BigEndian.Uint64(s.TraceID[8:])&(all-1) >= rejected
 	}
 }
 

@@ -188,6 +188,28 @@ func TestRatio(t *testing.T) {
 	}
 }
 
+// TestRatioIsTheConverters holds the ids against those of the converter's SamplingRatio, in Rust: the highest are kept.
+func TestRatioIsTheConverters(t *testing.T) {
+	for _, test := range []struct {
+		fraction float64
+		id       string
+		want     bool
+	}{
+		{0.5, "0af7651916cd43dd8480000000000000", true},
+		{0.5, "0af7651916cd43dd847fffffffffffff", false},
+		{0.25, "00000000000000000cc0000000000000", true},
+		{0.25, "00000000000000000cbfffffffffffff", false},
+		{1, "00000000000000000000000000000001", true},
+		{0, "ffffffffffffffffffffffffffffffff", false},
+		{0x1p-56, "0000000000000000ffffffffffffffff", true},
+		{0x1p-57, "0000000000000000ffffffffffffffff", true}, // rounded
+		{0x1p-58, "0000000000000000ffffffffffffffff", false},
+	} {
+		id := parsed(t, "00-"+test.id+"-0123456789abcdef-01").TraceID
+		mustBe(t, test.id, Ratio(test.fraction)(Sampling{TraceID: id}), test.want)
+	}
+}
+
 func TestAContextOfASpanIsACancellableContext(t *testing.T) {
 	recorded(t, func() {
 		parent, cancel := context.WithCancel(background())

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/go-flight/internal/client"
 	"example.com/go-flight/internal/convert"
 )
 
@@ -93,12 +94,8 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 	if err != nil {
 		return nil, err
 	}
-	client := options.Client
-	if client == nil {
-		client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	}
 	e.sender = &sender{
-		queue: e.queue, client: client, targets: targets, gzip: env("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
+		queue: e.queue, client: newClient(options.Client), targets: targets, gzip: env("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
 		report: e.report, count: e.count, backoff: backoff,
 	}
 	converter, warning, err := convert.New(convert.Options{
@@ -129,6 +126,22 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 	}
 	go e.work(context.WithoutCancel(ctx))
 	return e, nil
+}
+
+// newClient returns the client that sends: the chosen one, else one with a transport of its own.
+func newClient(chosen *http.Client) *http.Client {
+	if chosen == nil {
+		// The program may have put something else there, such as its own instrumentation.
+		standard, ok := http.DefaultTransport.(*http.Transport)
+		if !ok {
+			standard = &http.Transport{
+				Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
+				TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 90 * time.Second,
+			}
+		}
+		chosen = &http.Client{Transport: standard.Clone()}
+	}
+	return client.WithoutRedirects(chosen)
 }
 
 // work takes snapshots until the exporter stops; another goroutine sends meanwhile.

@@ -227,6 +227,15 @@ func TestDisabled(t *testing.T) {
 	}
 }
 
+func TestDefaultTransportMayBeAnother(t *testing.T) {
+	standard := http.DefaultTransport
+	defer func() { http.DefaultTransport = standard }()
+	http.DefaultTransport = failing{}
+	if _, ok := newClient(nil).Transport.(*http.Transport); !ok {
+		t.Error("the exporter sends by the program's transport")
+	}
+}
+
 func TestSecondExporterFails(t *testing.T) {
 	r := newReceiver(t)
 	e := startTest(t, Options{Endpoint: r.URL}, nil)

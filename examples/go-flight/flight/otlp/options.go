@@ -112,10 +112,14 @@ func parseURL(text string) (*url.URL, error) {
 	}
 	parsed, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("otlp: endpoint: %w", err)
+		// The error quotes the text.
+		return nil, errors.New("otlp: the endpoint is no URL: an http or https URL is wanted")
 	}
 	if parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" {
-		return nil, fmt.Errorf("otlp: endpoint %q: an http or https URL is wanted", parsed.Redacted())
+		return nil, fmt.Errorf("otlp: endpoint %q: an http or https URL is wanted", withoutSecrets(parsed))
 	}
 	return parsed, nil
 }
+
+// withoutSecrets returns what of a URL may be told: user, password and query may be secrets.
+func withoutSecrets(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }

@@ -108,23 +108,23 @@ func (s *sender) send(ctx context.Context, batch *convert.Batch) (partialSuccess
 	defer end()
 	request, err := s.request(ctx, target, batch.Bytes)
 	if err != nil {
-		return partialSuccess{}, fmt.Errorf("otlp: %w", err)
+		return partialSuccess{}, fmt.Errorf("otlp: sending %v: not a URL", batch.Signal) // the error quotes it
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		// The URL may hold a password.
+		// With the URL it would have what stands there: it may be a secret.
 		var failure *url.Error
 		if errors.As(err, &failure) {
 			err = failure.Err
 		}
-		return partialSuccess{}, &retryError{error: fmt.Errorf("otlp: sending %v to %s: %w", batch.Signal, request.URL.Redacted(), err)}
+		return partialSuccess{}, &retryError{error: fmt.Errorf("otlp: sending %v to %s: %w", batch.Signal, withoutSecrets(request.URL), err)}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if response.StatusCode/100 == 2 {
 		return parsePartialSuccess(body), nil // accepted, whatever became of the answer
 	}
-	failure := fmt.Errorf("otlp: sending %v to %s: %s", batch.Signal, request.URL.Redacted(), response.Status)
+	failure := fmt.Errorf("otlp: sending %v to %s: %s", batch.Signal, withoutSecrets(request.URL), response.Status)
 	switch response.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return partialSuccess{}, &retryError{failure, retryAfter(response.Header.Get("Retry-After"), time.Now())}

@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"example.com/go-flight/internal/client"
 	"example.com/go-flight/internal/convert"
 )
 
@@ -33,7 +35,7 @@ func deliver(t *testing.T, batches int, answers ...http.HandlerFunc) (stats Stat
 	}
 	q := newQueue(1 << 20)
 	s := &sender{
-		queue: q, client: receiver.Client(), targets: targets,
+		queue: q, client: client.WithoutRedirects(receiver.Client()), targets: targets,
 		report:  func(err error) { errs = append(errs, err) },
 		count:   func(add func(*Stats)) { add(&stats) },
 		backoff: func(failed int) time.Duration { waits = append(waits, failed); return 0 },
@@ -121,13 +123,34 @@ func TestBackoffIsBounded(t *testing.T) {
 	}
 }
 
+// TestRedirectsAreRefusals has a receiver that sends elsewhere, where everything is accepted.
+func TestRedirectsAreRefusals(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s with %v", r.Method, r.Header)
+	}))
+	defer elsewhere.Close()
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		stats, _, errs := deliver(t, 1, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, code) })
+		if stats.Sent != 0 || stats.Failed != 5 || stats.Retries != 0 || len(errs) != 1 {
+			t.Errorf("%d: %+v, errors %v", code, stats, errs)
+		}
+	}
+}
+
+func TestNoSecretsOfEndpointsInErrors(t *testing.T) {
+	for _, endpoint := range []string{"https://user:secret%zz@host", "http://user:secret@host:port", "ftp://secret@host?token=secret"} {
+		if _, err := parseURL(endpoint); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", endpoint, err)
+		}
+	}
+}
+
 func TestNoPasswordInErrors(t *testing.T) {
-	refused := target{url: "http://user:secret@127.0.0.1:1/", timeout: time.Second, headers: http.Header{}}
-	client := &http.Client{Transport: failing{}}
-	s := &sender{client: client, targets: map[convert.Signal]target{convert.Traces: refused}}
+	refused := target{url: "http://user:secret@127.0.0.1:1/a?token=secret", timeout: time.Second, headers: http.Header{}}
+	s := &sender{client: &http.Client{Transport: failing{}}, targets: map[convert.Signal]target{convert.Traces: refused}}
 	_, err := s.send(t.Context(), batch(1, 1))
 	var retry *retryError
-	if !errors.As(err, &retry) || err.Error() != "otlp: sending traces to http://user:xxxxx@127.0.0.1:1/: no way" {
+	if !errors.As(err, &retry) || err.Error() != "otlp: sending traces to http://127.0.0.1:1/a: no way" {
 		t.Error(err)
 	}
 }
