@@ -49,9 +49,10 @@ func (a *answer) finalStatus(hasReturned bool) int {
 	return http.StatusInternalServerError
 }
 
-func (a *answer) flush() {
+// flush has the writer below say what has failed, if it can: [http.ResponseController] asks for that.
+func (a *answer) flush() error {
 	a.begins(http.StatusOK)
-	a.ResponseWriter.(http.Flusher).Flush()
+	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
 func (a *answer) hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -73,17 +74,23 @@ func (a *answer) readFrom(body io.Reader) (int64, error) {
 
 // The shapes that writers of package http have: HTTP/1, HTTP/2, and what of either a middleware may have left.
 type (
-	flushing struct{ *answer }
-	http1    struct{ *answer }
-	http2    struct{ *answer }
+	flushing  struct{ *answer }
+	hijacking struct{ *answer }
+	http1     struct{ *answer }
+	http2     struct{ *answer }
 )
 
-func (a flushing) Flush() { a.flush() }
+func (a flushing) Flush()            { a.flush() }
+func (a flushing) FlushError() error { return a.flush() }
+
+func (a hijacking) Hijack() (net.Conn, *bufio.ReadWriter, error) { return a.hijack() }
 
 func (a http1) Flush()                                       { a.flush() }
+func (a http1) FlushError() error                            { return a.flush() }
 func (a http1) Hijack() (net.Conn, *bufio.ReadWriter, error) { return a.hijack() }
 func (a http1) ReadFrom(body io.Reader) (n int64, err error) { return a.readFrom(body) }
 func (a http2) Flush()                                       { a.flush() }
+func (a http2) FlushError() error                            { return a.flush() }
 func (a http2) Push(target string, o *http.PushOptions) error {
 	return a.ResponseWriter.(http.Pusher).Push(target, o)
 }
@@ -100,6 +107,8 @@ func (a *answer) shaped() http.ResponseWriter {
 		return http2{a}
 	case flushes:
 		return flushing{a}
+	case hijacks:
+		return hijacking{a}
 	}
 	return a
 }

@@ -71,6 +71,8 @@ type endpoint struct{ name, message string }
 type request struct {
 	span  *Span
 	route atomic.Pointer[string]
+	// arrived is the context that it came with, whether it is believed or not.
+	arrived SpanContext
 }
 
 type requestKey struct{}
@@ -99,28 +101,40 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ctx, span = start(ctx, KindServer, methodOf(r))
 	}
 	slow := s.watch(r)
+	arrived, _ := fromHeader(r.Header)
 	if span == nil && slow == nil {
+		if s.Untrusted && arrived.IsValid() {
+			ctx = context.WithValue(ctx, requestKey{}, &request{arrived: arrived})
+		}
 		if ctx != r.Context() {
 			r = r.WithContext(ctx)
 		}
 		s.next.ServeHTTP(w, r)
 		return
 	}
-	served := &request{span: span}
+	served := &request{span: span, arrived: arrived}
 	inner := r.WithContext(context.WithValue(ctx, requestKey{}, served))
 	answer := &answer{ResponseWriter: w, slow: slow}
 	hasReturned := false
 	defer func() {
 		slow.stop()
+		panicked := recover()
 		// The server looks for these in the request that it has made.
 		r.MultipartForm, r.Pattern = inner.MultipartForm, inner.Pattern
 		status := answer.finalStatus(hasReturned)
-		if !hasReturned {
+		switch {
+		case panicked == http.ErrAbortHandler:
+			// It is how a handler gives up an answer whose client has gone or that it cannot complete: no bug of its own.
+			status = answer.status
+		case !hasReturned:
 			span.Fail(errPanic)
-		} else if status >= 500 {
+		case status >= 500:
 			span.Fail(statusError(status))
 		}
 		s.conclude(span, served, inner, status, observe)
+		if panicked != nil {
+			panic(panicked)
+		}
 	}()
 	s.next.ServeHTTP(answer.shaped(), inner)
 	hasReturned = true
@@ -143,7 +157,10 @@ func (s *server) conclude(span *Span, served *request, r *http.Request, status i
 	route := s.routeOf(served, r)
 	endpoint := s.endpointOf(methodOf(r), route, r)
 	span.describe(endpoint.name, endpoint.message)
-	span.Set(slog.String("url.path", r.URL.EscapedPath()), slog.Int("http.response.status_code", status))
+	span.Set(slog.String("url.path", r.URL.EscapedPath()))
+	if status > 0 {
+		span.Set(slog.Int("http.response.status_code", status))
+	}
 	span.End()
 	if observe != nil {
 		observe(&HTTPSpan{

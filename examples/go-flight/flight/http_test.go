@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -433,6 +435,89 @@ func TestAContextInTheHeaderIsTheParent(t *testing.T) {
 }
 
 // Fault 6: what nobody records is handed on as it came.
+// A reverse proxy copies the header of the request that it serves.
+func TestAProxysCallBelongsToItsRequest(t *testing.T) {
+	for _, untrusted := range []bool{false, true} {
+		for _, records := range []bool{false, true} {
+			var sent http.Header
+			proxy := &httputil.ReverseProxy{
+				Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "backend"}) },
+				Transport: Transport{Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+					sent = r.Header
+					return answerWith(200, http.NoBody)(r)
+				})},
+			}
+			var server SpanContext
+			handler := HTTP{Untrusted: untrusted}.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				server, _ = FromContext(r.Context())
+				proxy.ServeHTTP(w, r)
+			}))
+			request := httptest.NewRequest("GET", "/", nil)
+			request.Header.Set("Traceparent", valid)
+			request.Header.Set("Tracestate", "a=b")
+			var objects []map[string]any
+			if records {
+				objects = said(t, recorded(t, func() { serve(handler, request) }))
+			} else {
+				serve(handler, request)
+			}
+			came := parsed(t, valid)
+			got, ok := fromHeader(sent)
+			switch {
+			case !records && untrusted:
+				mustBe(t, "a stranger's context", ok, false)
+				mustBe(t, "a stranger's state", sent.Get("Tracestate"), "")
+			case !records:
+				mustBe(t, "the context", got.String(), valid)
+			default:
+				mustBe(t, "the trace", got.TraceID, server.TraceID)
+				mustBe(t, "the trace is the stranger's", got.TraceID == came.TraceID, !untrusted)
+				mustBe(t, "a parent elsewhere of the call", field(objectsOf(objects, got.SpanID), "parent"), nil)
+			}
+		}
+	}
+}
+
+// objectsOf returns the objects that a span calls its own.
+func objectsOf(objects []map[string]any, span SpanID) (own []map[string]any) {
+	for _, object := range objects {
+		if text, _ := object["traceparent"].(string); strings.Contains(text, span.String()) {
+			own = append(own, object)
+		}
+	}
+	return own
+}
+
+func TestAnAbortedAnswerIsNoBug(t *testing.T) {
+	abort := Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		panic(http.ErrAbortHandler)
+	}))
+	objects := said(t, recorded(t, func() {
+		defer func() { mustBe(t, "what the server gets to see", recover(), any(http.ErrAbortHandler)) }()
+		abort.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	}))
+	mustBe(t, "status", field(objects, "status"), nil)
+	mustBe(t, "status code", attribute(objects, "http.response.status_code"), float64(http.StatusAccepted))
+}
+
+// flushFails is a writer whose client has gone.
+type flushFails struct{ http.ResponseWriter }
+
+var errGone = errors.New("gone")
+
+func (flushFails) Flush()            {}
+func (flushFails) FlushError() error { return errGone }
+
+func TestWhatFlushingFailsOfIsTold(t *testing.T) {
+	handler := Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		mustBe(t, "error", http.NewResponseController(w).Flush(), errGone)
+	}))
+	recorded(t, func() {
+		handler.ServeHTTP(flushFails{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
+	})
+}
+
 func TestWhileNothingRecordsContextsPassThrough(t *testing.T) {
 	var sent http.Header
 	base := roundTripper(func(r *http.Request) (*http.Response, error) {

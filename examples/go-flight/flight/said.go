@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"runtime/trace"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -127,6 +128,33 @@ func (s *saying) log(ctx context.Context, category string) {
 func (s *saying) end(ctx context.Context, category string) {
 	s.log(ctx, category)
 	sayings.Put(s)
+}
+
+// settled returns attributes that no code of the program's has to be asked about any more.
+func settled(attributes []slog.Attr) []slog.Attr {
+	isSettled := func(a slog.Attr) bool {
+		kind := a.Value.Kind()
+		return kind != slog.KindAny && kind != slog.KindLogValuer && kind != slog.KindGroup
+	}
+	i := 0
+	for i < len(attributes) && isSettled(attributes[i]) {
+		i++
+	}
+	if i == len(attributes) {
+		return attributes
+	}
+	attributes = slices.Clone(attributes)
+	for ; i < len(attributes); i++ {
+		value := attributes[i].Value.Resolve()
+		switch value.Kind() {
+		case slog.KindGroup:
+			value = slog.GroupValue(settled(value.Group())...)
+		case slog.KindAny:
+			value = slog.StringValue(value.String())
+		}
+		attributes[i].Value = value
+	}
+	return attributes
 }
 
 // attributes adds attributes, those of groups under the group's key and a dot.

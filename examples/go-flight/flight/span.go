@@ -57,6 +57,8 @@ type Span struct {
 	alike      string
 	attributes []slog.Attr
 	failure    error
+	// failed is what failure says, asked when it came: it may be the program's code that answers.
+	failed string
 	// duration is how long it took, where that is not since its start.
 	duration time.Duration
 }
@@ -244,6 +246,8 @@ func (s *Span) Set(attributes ...slog.Attr) {
 	if s == nil || len(attributes) == 0 {
 		return
 	}
+	// The program's code answers for values of its own: not while the mutex is held, and not when they may have changed.
+	attributes = settled(attributes)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if room := mostAttributes - len(s.attributes); !s.ended {
@@ -277,10 +281,14 @@ func (s *Span) Fail(err error) {
 	if s == nil || err == nil {
 		return
 	}
+	failed := ""
+	if _, isStatus := err.(statusError); !isStatus {
+		failed = fmt.Sprint(err) // a nil pointer that is an error does not panic here
+	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.failure == nil {
-		s.failure = err
+		s.failure, s.failed = err, failed
 	}
 }
 
@@ -335,7 +343,7 @@ func (s *Span) conclude(now time.Time) {
 	if s.failure != nil {
 		saying.field("status", "error")
 		if _, isStatus := s.failure.(statusError); !isStatus {
-			saying.field("message", s.failure.Error())
+			saying.field("message", s.failed)
 		}
 		saying.attribute(s.ctx, ofTask, "error.type", slog.StringValue(errorType(s.failure)))
 	}

@@ -105,6 +105,42 @@ func TestWhatIsSaidOfASpan(t *testing.T) {
 }
 
 // The runtime cuts messages at 1024 bytes: what does not fit goes into the next.
+// A nilError panics when it is asked through a nil pointer.
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
+
+// A nosy value looks at the span that it is given to.
+type nosy struct{ ctx context.Context }
+
+func (n nosy) LogValue() slog.Value {
+	c, _ := FromContext(n.ctx)
+	return slog.StringValue(c.TraceID.String())
+}
+
+func (n nosy) Error() string { return n.LogValue().String() }
+
+func TestTheProgramsCodeIsAskedAtOnce(t *testing.T) {
+	type point struct{ X int }
+	changed := &point{1}
+	var id string
+	objects := said(t, recorded(t, func() {
+		ctx, span := Start(background(), "work")
+		id = span.Context().TraceID.String()
+		span.Set(slog.Any("point", changed), slog.Any("nosy", nosy{ctx}), slog.Group("group", slog.Any("nosy", nosy{ctx})))
+		span.Fail(nosy{ctx})
+		changed.X = 2
+		span.End()
+		_, other := Start(ctx, "other")
+		other.Fail((*nilError)(nil))
+		other.End()
+	}))
+	mustBe(t, "point", attribute(objects, "point"), "&{1}")
+	mustBe(t, "nosy", attribute(objects, "nosy"), id)
+	mustBe(t, "group.nosy", attribute(objects, "group.nosy"), id)
+	mustBe(t, "message", field(objects, "message"), id)
+}
+
 func TestLongSayingsAreSeveral(t *testing.T) {
 	objects := said(t, recorded(t, func() {
 		_, span := Start(background(), "long")

@@ -44,7 +44,7 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.base().RoundTrip(r)
 	}
 	ctx := r.Context()
-	if parent, ok := fromHeader(r.Header); ok && distributed.Load() {
+	if parent, ok := fromHeader(r.Header); ok && distributed.Load() && !isForwarded(ctx, parent) {
 		if own, _ := FromContext(ctx); own.SpanID != parent.SpanID {
 			ctx = ContextWithRemote(ctx, parent)
 		}
@@ -64,10 +64,19 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func handOn(ctx context.Context, r *http.Request) *http.Request {
 	_, remote := innermost(ctx)
 	_, hasBaggage := ctx.Value(baggageKey{}).(string)
-	if span, _ := innermost(ctx); span == nil && !remote.IsValid() && !hasBaggage {
+	span, _ := innermost(ctx)
+	arrived, _ := fromHeader(r.Header)
+	if span == nil && !remote.IsValid() && !hasBaggage && !isForwarded(ctx, arrived) {
 		return r
 	}
 	return withHeader(ctx, r)
+}
+
+// isForwarded reports whether a context came with the request that is being served, and stands in the header of another one
+// only because a proxy has copied that. Nobody in this process has put it there to be the parent.
+func isForwarded(ctx context.Context, c SpanContext) bool {
+	served, ok := ctx.Value(requestKey{}).(*request)
+	return ok && c.IsValid() && c.TraceID == served.arrived.TraceID && c.SpanID == served.arrived.SpanID
 }
 
 // withHeader returns a request for ctx with a header of its own, in which its span is: a RoundTripper may not change its
@@ -77,6 +86,10 @@ func withHeader(ctx context.Context, r *http.Request) *http.Request {
 	sent.Header = r.Header.Clone()
 	if sent.Header == nil {
 		sent.Header = make(http.Header)
+	}
+	if c, ok := fromHeader(sent.Header); ok && distributed.Load() && isForwarded(ctx, c) {
+		delete(sent.Header, traceparentHeader)
+		delete(sent.Header, tracestateHeader)
 	}
 	inject(ctx, sent.Header, (*Span).contextToBeSaid)
 	return sent
