@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"runtime/trace"
 	"sync"
 	"time"
 
@@ -55,8 +53,9 @@ type Exporter struct {
 	worked  chan struct{}
 
 	stopOnce sync.Once
-	closed   chan struct{}
-	closeErr error
+	// closed is closed when nothing is to be sent any more, ended when Shutdown has its result.
+	closed, ended chan struct{}
+	closeErr      error
 
 	mutex sync.Mutex
 	stats Stats
@@ -82,6 +81,7 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 		stop:    make(chan struct{}),
 		worked:  make(chan struct{}),
 		closed:  make(chan struct{}),
+		ended:   make(chan struct{}),
 	}
 	if options.Ratio == 0 {
 		options.Signals &^= Traces
@@ -110,7 +110,7 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 		return nil, fmt.Errorf("otlp: %w", err)
 	}
 	if options.Continuous {
-		e.recording = &continuous{converter: converter}
+		e.recording = newContinuous(converter)
 	} else {
 		e.recording = newSnapshots(converter, options)
 	}
@@ -155,7 +155,9 @@ func (e *Exporter) work(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			e.take(e.recording.take)
+			if err := e.take(e.recording.take); errors.Is(err, convert.ErrGivenUp) {
+				ticker.Stop() // it has been told
+			}
 		case answer := <-e.flushes:
 			answer <- e.take(e.recording.take)
 		case <-e.stop:
@@ -205,29 +207,50 @@ func (e *Exporter) Flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return errors.Join(<-answer, e.queue.drained(ctx))
+	select {
+	case err := <-answer:
+		return errors.Join(err, e.queue.drained(ctx))
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Shutdown takes a last snapshot, sends what there is until ctx is done, and stops: no goroutine of the exporter's is left
-// when it returns. Spans that are open go out as incomplete. What could not be sent any more is counted in [Stats] as
-// dropped, and is an error. To call it again returns the same.
+// when it returns, unless ctx was done first; then they end with the work that they are at. Spans that are open go out as
+// incomplete. What could not be sent any more is counted in [Stats] as dropped, and is an error. To call it again waits for
+// the same, until its own ctx is done, and returns the same. Without a deadline it waits for a receiver that is away.
 func (e *Exporter) Shutdown(ctx context.Context) error {
-	e.stopOnce.Do(func() {
-		close(e.stop)
-		if e.sender != nil {
-			e.closeErr = e.drain(ctx)
-		}
-		close(e.closed)
-		<-e.worked
-		if e.sender != nil && e.options.Client == nil {
-			e.sender.client.CloseIdleConnections()
-		}
-		if left := e.queue.clear(); left > 0 {
-			e.closeErr = errors.Join(fmt.Errorf("otlp: %d records were not sent", left), e.closeErr)
-		}
-	})
-	<-e.closed
-	return e.closeErr
+	isFirst := false
+	e.stopOnce.Do(func() { isFirst = true; close(e.stop) })
+	if isFirst {
+		e.end(ctx)
+		return e.closeErr
+	}
+	select {
+	case <-e.ended:
+		return e.closeErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end sends what there is until ctx is done.
+func (e *Exporter) end(ctx context.Context) {
+	defer close(e.ended)
+	if e.sender != nil {
+		e.closeErr = e.drain(ctx)
+	}
+	close(e.closed)
+	select {
+	case <-e.worked:
+	case <-ctx.Done():
+	}
+	if e.sender != nil && e.options.Client == nil {
+		e.sender.client.CloseIdleConnections()
+	}
+	if left := e.queue.close(); left > 0 {
+		e.closeErr = errors.Join(fmt.Errorf("otlp: %d records were not sent", left), e.closeErr)
+	}
 }
 
 // drain waits until the last snapshot was taken and sent.
@@ -267,126 +290,4 @@ func (e *Exporter) report(err error) {
 	if e.options.OnError != nil {
 		e.options.OnError(err)
 	}
-}
-
-// A recording is a way to record the program. All its methods but stopped are for the worker.
-type recording interface {
-	start() error
-	// take converts what was recorded since the last time.
-	take() error
-	// stop converts the rest.
-	stop() error
-	// stopped is closed when there is no rest.
-	stopped() <-chan struct{}
-	count(*Stats)
-}
-
-// snapshots records by the flight recorder.
-type snapshots struct {
-	converter *convert.Converter
-	recorder  *trace.FlightRecorder
-	end       chan struct{}
-	n, bytes  uint64
-}
-
-func newSnapshots(converter *convert.Converter, options Options) *snapshots {
-	config := trace.FlightRecorderConfig{MinAge: options.MinAge, MaxBytes: options.MaxBytes}
-	return &snapshots{converter: converter, recorder: trace.NewFlightRecorder(config), end: make(chan struct{})}
-}
-
-func (s *snapshots) start() error { return s.recorder.Start() }
-
-func (s *snapshots) take() error {
-	n, err := s.recorder.WriteTo(s.converter)
-	s.n++
-	s.bytes += uint64(n)
-	if ended := s.converter.EndTrace(); ended != nil {
-		return ended
-	}
-	return err
-}
-
-func (s *snapshots) stop() error {
-	defer close(s.end)
-	err := s.take()
-	s.recorder.Stop()
-	return errors.Join(err, s.converter.Finish())
-}
-
-func (s *snapshots) stopped() <-chan struct{} { return s.end }
-
-func (s *snapshots) count(stats *Stats) {
-	stats.Snapshots, stats.TraceBytes = s.n, s.bytes
-	countConverter(stats, s.converter)
-}
-
-func countConverter(stats *Stats, c *convert.Converter) {
-	stats.Spans, stats.Traps = c.Spans(), c.Traps()
-	stats.MemoryBytes, stats.Losses = c.Memory(), c.Losses()
-}
-
-// continuous records by the runtime's tracer, which hands on what it has on a goroutine of its own.
-type continuous struct {
-	end chan struct{}
-
-	mutex     sync.Mutex
-	converter *convert.Converter
-	n, bytes  uint64
-	// failed is why the rest of the trace is passed over.
-	failed error
-}
-
-var _ io.Writer = (*continuous)(nil)
-
-func (c *continuous) start() error {
-	c.end = make(chan struct{})
-	return trace.Start(c)
-}
-
-// Write takes what the tracer has. It takes everything, or the tracer would stop in silence.
-func (c *continuous) Write(p []byte) (int, error) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.bytes += uint64(len(p))
-	if c.failed == nil {
-		_, c.failed = c.converter.Write(p)
-	}
-	return len(p), nil
-}
-
-func (c *continuous) take() error {
-	c.mutex.Lock()
-	c.n++
-	failed := c.failed
-	if failed == nil {
-		failed = c.converter.Flush()
-	}
-	c.mutex.Unlock()
-	if failed == nil {
-		return nil
-	}
-	// Only a trace from its beginning can be read.
-	trace.Stop()
-	c.mutex.Lock()
-	c.converter.EndTrace()
-	c.failed = nil
-	c.mutex.Unlock()
-	return errors.Join(failed, trace.Start(c))
-}
-
-func (c *continuous) stop() error {
-	defer close(c.end)
-	trace.Stop() // waits for the last Write
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	return errors.Join(c.converter.EndTrace(), c.converter.Finish())
-}
-
-func (c *continuous) stopped() <-chan struct{} { return c.end }
-
-func (c *continuous) count(stats *Stats) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	stats.Snapshots, stats.TraceBytes = c.n, c.bytes
-	countConverter(stats, c.converter)
 }

@@ -206,6 +206,7 @@ func TestShutdownIsBounded(t *testing.T) {
 	if err := e.Shutdown(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Shutdown: %v", err)
 	}
+	<-e.worked // it may still be at the last snapshot
 	if stats := e.Stats(); stats.Dropped == 0 || stats.Dropped != stats.Spans {
 		t.Errorf("what was not sent is not counted: %+v", stats)
 	}

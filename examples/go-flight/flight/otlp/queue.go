@@ -12,9 +12,11 @@ import (
 type queue struct {
 	limit int
 
-	mutex   sync.Mutex
-	batches []*convert.Batch
-	bytes   int
+	mutex sync.Mutex
+	// isClosed says that nothing waits any more.
+	isClosed bool
+	batches  []*convert.Batch
+	bytes    int
 	// dropped counts the records that there was no room for.
 	dropped uint64
 	// changed is closed at the next change.
@@ -29,7 +31,7 @@ func (q *queue) push(batch *convert.Batch) {
 	defer q.mutex.Unlock()
 	q.batches = append(q.batches, batch)
 	q.bytes += len(batch.Bytes)
-	for q.bytes > q.limit && len(q.batches) > 1 {
+	for q.isClosed && len(q.batches) > 0 || q.bytes > q.limit && len(q.batches) > 1 {
 		q.drop(q.batches[0])
 	}
 	q.change()
@@ -53,10 +55,11 @@ func (q *queue) remove(batch *convert.Batch) bool {
 	return q.cut(batch)
 }
 
-// clear drops all there is, and returns how many records that were.
-func (q *queue) clear() uint64 {
+// close drops all there is, and returns how many records that were. What comes later is dropped at once.
+func (q *queue) close() uint64 {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
+	q.isClosed = true
 	before := q.dropped
 	for len(q.batches) > 0 {
 		q.drop(q.batches[0])

@@ -31,8 +31,12 @@ func TestQueueDropsTheOldest(t *testing.T) {
 	if got, _ := q.first(); got != large {
 		t.Error("the newest does not stay")
 	}
-	if left := q.clear(); left != 8 {
+	if left := q.close(); left != 8 {
 		t.Errorf("%d records were left", left)
+	}
+	q.push(batch(1, 16))
+	if bytes, dropped := q.size(); bytes != 0 || dropped != 1+4+8+16 {
+		t.Errorf("after its end: %d bytes, %d dropped", bytes, dropped)
 	}
 	if err := q.drained(t.Context()); err != nil {
 		t.Error(err)
