@@ -316,15 +316,29 @@ func (r *Recorder) close() {
 
 // take takes a snapshot and hands it to the queues of all sinks. If somebody waits for them, their results are returned.
 func (r *Recorder) take(ctx context.Context, reason string, isAwaited bool) (Meta, []chan error, error) {
-	meta := Meta{Service: r.options.Service, Resource: r.options.Resource, Reason: reason, PID: os.Getpid()}
 	select {
 	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
 	case <-ctx.Done():
-		return meta, nil, ctx.Err()
+		return r.meta(reason), nil, ctx.Err()
 	}
+	meta, results, dropped, err := r.takeInTurn(reason, isAwaited)
+	<-r.turn
+	// Who is told may want a turn.
+	for range dropped {
+		r.report(errDropped)
+	}
+	return meta, results, err
+}
+
+func (r *Recorder) meta(reason string) Meta {
+	return Meta{Service: r.options.Service, Resource: r.options.Resource, Reason: reason, PID: os.Getpid()}
+}
+
+// takeInTurn is take for the holder of the turn. It also returns how many older ones were dropped that nobody waits for.
+func (r *Recorder) takeInTurn(reason string, isAwaited bool) (meta Meta, results []chan error, dropped int, err error) {
+	meta = r.meta(reason)
 	if r.isClosed {
-		return meta, nil, ErrClosed
+		return meta, nil, 0, ErrClosed
 	}
 	snapshot, err := takeSnapshot(r.recorder, r.folder())
 	r.mutex.Lock()
@@ -336,19 +350,19 @@ func (r *Recorder) take(ctx context.Context, reason string, isAwaited bool) (Met
 	}
 	r.mutex.Unlock()
 	if err != nil {
-		return meta, nil, fmt.Errorf("flight: taking a snapshot: %w", err)
+		return meta, nil, 0, fmt.Errorf("flight: taking a snapshot: %w", err)
 	}
 	defer snapshot.release()
 	r.count++
 	meta.Number, meta.Taken, meta.Size = r.count, time.Now(), snapshot.size
-	results := make([]chan error, len(r.queues))
+	results = make([]chan error, len(r.queues))
 	for i, queue := range r.queues {
 		if isAwaited {
 			results[i] = make(chan error, 1)
 		}
-		queue.add(delivery{meta: meta, snapshot: snapshot.share(), result: results[i]})
+		dropped += queue.add(delivery{meta: meta, snapshot: snapshot.share(), result: results[i]})
 	}
-	return meta, results, nil
+	return meta, results, dropped, nil
 }
 
 // folder is where snapshots wait: where files of theirs are to be anyway, if there is such a place.
@@ -429,17 +443,20 @@ func newQueue(r *Recorder, number int, sink Sink) *queue {
 	return &queue{r, number, sink, make(chan delivery, mostWaiting)}
 }
 
-// add makes a delivery wait, in the place of the oldest one if there are too many. Only the holder of the turn does so.
-func (q *queue) add(d delivery) {
+// add makes a delivery wait, in the place of the oldest one if there are too many. It returns how many had to go that nobody
+// waits for. Only the holder of the turn does so.
+func (q *queue) add(d delivery) (dropped int) {
 	for {
 		select {
 		case q.waiting <- d:
-			return
+			return dropped
 		default:
 		}
 		select {
 		case oldest := <-q.waiting:
-			q.finish(oldest, errDropped)
+			if !q.finish(oldest, errDropped) {
+				dropped++
+			}
 		default:
 		}
 	}
@@ -447,7 +464,9 @@ func (q *queue) add(d delivery) {
 
 func (q *queue) work(ctx context.Context) {
 	for d := range q.waiting {
-		q.finish(d, q.put(ctx, d))
+		if err := q.put(ctx, d); !q.finish(d, err) && err != nil {
+			q.recorder.report(err)
+		}
 	}
 }
 
@@ -460,7 +479,8 @@ func (q *queue) put(ctx context.Context, d delivery) error {
 	return q.sink.Put(ctx, d.meta, io.NewSectionReader(d.snapshot, 0, d.snapshot.size))
 }
 
-func (q *queue) finish(d delivery, err error) {
+// finish counts what became of a delivery, and reports whether somebody waits for that and was told.
+func (q *queue) finish(d delivery, err error) (isTold bool) {
 	d.snapshot.release()
 	q.recorder.mutex.Lock()
 	stats := &q.recorder.stats.Sinks[q.number]
@@ -475,7 +495,6 @@ func (q *queue) finish(d delivery, err error) {
 	q.recorder.mutex.Unlock()
 	if d.result != nil {
 		d.result <- err
-	} else if err != nil {
-		q.recorder.report(err)
 	}
+	return d.result != nil
 }

@@ -278,6 +278,40 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
+// Who is told that a snapshot was dropped may take another one.
+func TestErrorsAreToldOutsideOfTheTurn(t *testing.T) {
+	var r *Recorder
+	told := 0
+	begun, free := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r = recorder(t, RecorderOptions{
+		Sinks: []Sink{sinkFunc(func(context.Context, Meta, io.ReadSeeker) error {
+			once.Do(func() { close(begun) })
+			<-free
+			return nil
+		})},
+		OnError: func(error) {
+			told++
+			select {
+			case r.turn <- struct{}{}:
+				<-r.turn
+			default:
+				t.Error("the turn is held")
+			}
+		},
+	})
+	defer close(free)
+	for i := range mostWaiting + 2 {
+		if _, _, err := r.take(t.Context(), "test", false); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			<-begun
+		}
+	}
+	mustBe(t, "told", told, 1)
+}
+
 func TestPushingFollowsNoRedirect(t *testing.T) {
 	tried := 0
 	client := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
