@@ -56,6 +56,8 @@ func init() {
 }
 
 // SetFilter says which categories of spans are made from now on; 0 stands for [FilterDefault]. What GODEBUG turns on stays on.
+// Package flight/otlp, which finds spans in what the runtime records too, sends those categories from its next interval on;
+// what is open when it changes over goes out as incomplete.
 //
 // Until it is called, the categories that GODEBUG names are on besides [FilterDefault] (tracehttp=1, tracesql=1,
 // tracetls=1, tracenet=1, traceall=1), and all of them where it names none.
@@ -63,6 +65,17 @@ func SetFilter(f Filter) { filter.Store(uint32(f.withGodebug(os.Getenv("GODEBUG"
 
 // CurrentFilter returns which categories of spans are made.
 func CurrentFilter() Filter { return Filter(filter.Load()) }
+
+// String returns the names of its categories, separated by commas: "core,http".
+func (f Filter) String() string {
+	var names []string
+	for i, name := range [...]string{"core", "http", "sql", "tls", "net", "custom"} {
+		if f.Has(1 << i) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
 
 // Has reports whether all of these categories are in the filter.
 func (f Filter) Has(categories Filter) bool { return f&categories == categories }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"sync/atomic"
+
+	"example.com/go-flight/internal/hook"
 )
 
 // Sampling is what a [Sampler] is asked about: the first span of a trace in this process.
@@ -47,11 +49,29 @@ func Ratio(fraction float64) Sampler {
 	}
 }
 
-var sampler atomic.Pointer[Sampler]
+var (
+	// sampler is what the program has chosen, if it has.
+	sampler atomic.Pointer[Sampler]
+	// otherwise is what an exporter wants where the program has chosen nothing.
+	otherwise atomic.Pointer[Sampler]
+)
 
-func init() { SetSampler(nil) }
+func init() {
+	sampleRatio(true, 1)
+	hook.RegisterSampleRatio(sampleRatio)
+}
 
-// SetSampler says which traces are recorded from now on. Nil stands for [ParentBased](nil).
+// sampleRatio has this share of traces recorded where the program has said nothing else.
+func sampleRatio(parentBased bool, ratio float64) {
+	s := Ratio(ratio)
+	if parentBased {
+		s = ParentBased(s)
+	}
+	otherwise.Store(&s)
+}
+
+// SetSampler says which traces are recorded from now on. Nil stands for [ParentBased](nil). Until it is called, that holds too,
+// or what package flight/otlp was told by its options or OTEL_TRACES_SAMPLER.
 func SetSampler(s Sampler) {
 	if s == nil {
 		s = ParentBased(nil)
@@ -59,4 +79,10 @@ func SetSampler(s Sampler) {
 	sampler.Store(&s)
 }
 
-func isSampled(s Sampling) bool { return (*sampler.Load())(s) }
+func isSampled(s Sampling) bool {
+	chosen := sampler.Load()
+	if chosen == nil {
+		chosen = otherwise.Load()
+	}
+	return (*chosen)(s)
+}

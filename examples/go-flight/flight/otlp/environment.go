@@ -28,6 +28,35 @@ type environment func(name string) string
 // isDisabled reports whether OTEL_SDK_DISABLED is true.
 func (e environment) isDisabled() bool { return strings.EqualFold(e("OTEL_SDK_DISABLED"), "true") }
 
+// isParentBased reports whether a trace of another process is followed: not where the environment wants the id alone to count.
+func (e environment) isParentBased() bool {
+	sampler := e("OTEL_TRACES_SAMPLER")
+	return sampler != "always_on" && sampler != "traceidratio"
+}
+
+// ignored warns of what somebody wants in vain.
+func (e environment) ignored(o *Options, warnings []error) []error {
+	common := e("OTEL_EXPORTER_OTLP_COMPRESSION")
+	if common != "" && common != "gzip" && common != "none" {
+		warnings = append(warnings, fmt.Errorf("otlp: OTEL_EXPORTER_OTLP_COMPRESSION=%q: there are gzip and none", common))
+	}
+	for _, signal := range []string{"", "TRACES_", "METRICS_", "LOGS_"} {
+		prefix := "OTEL_EXPORTER_OTLP_" + signal
+		if protocol := e(prefix + "PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
+			warnings = append(warnings, fmt.Errorf("otlp: %sPROTOCOL=%s: only http/protobuf is spoken, and is used", prefix, protocol))
+		}
+		if signal != "" && e(prefix+"COMPRESSION") != "" {
+			warnings = append(warnings, fmt.Errorf("otlp: %sCOMPRESSION is ignored: there is OTEL_EXPORTER_OTLP_COMPRESSION", prefix))
+		}
+		for _, name := range []string{"CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"} {
+			if o.Client == nil && e(prefix+name) != "" {
+				warnings = append(warnings, fmt.Errorf("otlp: %s%s is ignored: Options.Client says which certificates count", prefix, name))
+			}
+		}
+	}
+	return warnings
+}
+
 // fill sets what options leave open. What the environment says wrongly is told as warnings and otherwise ignored, as the
 // specification wants.
 func (e environment) fill(o *Options) (warnings []error) {
@@ -40,10 +69,7 @@ func (e environment) fill(o *Options) (warnings []error) {
 	if o.Signals == 0 {
 		o.Signals, warnings = e.signals(warnings)
 	}
-	if protocol := e("OTEL_EXPORTER_OTLP_PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
-		warnings = append(warnings, fmt.Errorf("otlp: OTEL_EXPORTER_OTLP_PROTOCOL=%s: only http/protobuf is spoken, and is used", protocol))
-	}
-	return warnings
+	return e.ignored(o, warnings)
 }
 
 func (e environment) milliseconds(name string, warnings []error) (time.Duration, []error) {

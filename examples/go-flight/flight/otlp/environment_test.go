@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"example.com/go-flight/flight"
 	"example.com/go-flight/internal/convert"
+	"example.com/go-flight/internal/hook"
 )
 
 func env(pairs map[string]string) environment {
@@ -74,6 +76,9 @@ func TestSamplersAndSignals(t *testing.T) {
 		{map[string]string{"OTEL_TRACES_SAMPLER": "mine"}, 1, Traces, 1},
 		{map[string]string{"OTEL_METRICS_EXPORTER": "otlp", "OTEL_TRACES_EXPORTER": "none"}, 1, Metrics, 0},
 		{map[string]string{"OTEL_LOGS_EXPORTER": "console"}, 1, Traces, 1},
+		{map[string]string{"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY": "key"}, 1, Traces, 2},
+		{map[string]string{"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION": "gzip", "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, 1, Traces, 2},
+		{map[string]string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, 1, Traces, 2},
 	} {
 		var options Options
 		warnings := env(test.env).fill(&options)
@@ -81,6 +86,40 @@ func TestSamplersAndSignals(t *testing.T) {
 			t.Errorf("%v: ratio %v, signals %v, warnings %v", test.env, options.Ratio, options.Signals, warnings)
 		}
 	}
+}
+
+// TestSamplersReachTheSpans sees to it that what is not sent is not handed on as sampled either.
+func TestSamplersReachTheSpans(t *testing.T) {
+	r := newReceiver(t)
+	parent := flight.SpanContext{TraceID: flight.TraceID{15: 1}, SpanID: flight.SpanID{1}, Flags: 1} // the lowest of all ratios
+	for _, test := range []struct {
+		sampler string
+		options Options
+		sampled bool
+	}{
+		{"", Options{}, true},
+		{"traceidratio", Options{}, false},
+		{"parentbased_traceidratio", Options{}, true},
+		{"", Options{Ratio: 0.5}, true},
+		{"traceidratio", Options{Ratio: 0.5}, false},
+	} {
+		test.options.Endpoint = r.URL
+		e := startTest(t, test.options, map[string]string{"OTEL_TRACES_SAMPLER": test.sampler, "OTEL_TRACES_SAMPLER_ARG": "0.5"})
+		ctx, span := flight.Start(flight.ContextWithRemote(t.Context(), parent), "work")
+		span.End()
+		if c, _ := flight.FromContext(ctx); c.IsSampled() != test.sampled || (span != nil) != test.sampled {
+			t.Errorf("%q, %v: sampled %t", test.sampler, test.options.Ratio, c.IsSampled())
+		}
+		if _, span := flight.Start(t.Context(), "root"); test.sampler == "" && test.options.Ratio == 0 && span == nil {
+			t.Error("a root is not sampled")
+		} else {
+			span.End()
+		}
+		if err := e.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	hook.SampleRatio(true, 1)
 }
 
 func TestOptionsAreChecked(t *testing.T) {

@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"example.com/go-flight/flight"
 	"example.com/go-flight/internal/client"
 	"example.com/go-flight/internal/convert"
+	"example.com/go-flight/internal/hook"
 )
 
 // ErrClosed is the error of an [Exporter] that was shut down.
@@ -98,10 +100,12 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 		queue: e.queue, client: newClient(options.Client), targets: targets, gzip: env("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
 		report: e.report, count: e.count, backoff: backoff,
 	}
+	filter := flight.CurrentFilter()
 	converter, warning, err := convert.New(convert.Options{
 		Environ:   env.resource(),
 		Resource:  options.Resource,
 		Ratio:     options.Ratio,
+		Keep:      filter.String(),
 		Logs:      options.Signals&Logs != 0,
 		Metrics:   options.Signals&Metrics != 0,
 		MaxMemory: options.MaxMemory,
@@ -110,13 +114,14 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 		return nil, fmt.Errorf("otlp: %w", err)
 	}
 	if options.Continuous {
-		e.recording = newContinuous(converter)
+		e.recording = newContinuous(converter, filter)
 	} else {
-		e.recording = newSnapshots(converter, options)
+		e.recording = newSnapshots(converter, filter, options)
 	}
 	if err := e.recording.start(); err != nil {
 		return nil, fmt.Errorf("otlp: starting to record: %w", err)
 	}
+	hook.SampleRatio(env.isParentBased(), options.Ratio)
 	warnings = append(warnings, more...)
 	if warning != "" {
 		warnings = append(warnings, errors.New("otlp: "+warning))

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/go-flight/flight"
 	"example.com/go-flight/internal/convert"
 )
 
@@ -51,6 +52,7 @@ func serveSpans(w http.ResponseWriter, r *http.Request) {
 	body := &body{separator: format.separator}
 	converter, _, err := convert.New(convert.Options{
 		Environ: environment(os.Getenv).resource(), JSON: format.json, Ratio: 1,
+		Keep: flight.CurrentFilter().String(),
 	}, body.add)
 	if err == nil {
 		err = record(r.Context(), converter, duration)

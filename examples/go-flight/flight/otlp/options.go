@@ -50,7 +50,10 @@ type Options struct {
 	Resource map[string]string
 	// Ratio is the share of traces that are sent, more than 0 and at most 1, decided by the trace id. Environment:
 	// OTEL_TRACES_SAMPLER (always_on, always_off, traceidratio, and the same with parentbased_) and
-	// OTEL_TRACES_SAMPLER_ARG. Default: 1.
+	// OTEL_TRACES_SAMPLER_ARG. Default: 1. It is package flight's sampler too, unless the program calls [flight.SetSampler]:
+	// others are told of the traces that it leaves out that they are not sampled. With parentbased_, which is how Ratio is meant
+	// if the environment says nothing, the parent in another process says what is recorded and handed on; what is sent of that
+	// is within Ratio still.
 	Ratio float64
 	// QueueBytes bounds what waits to be sent. Beyond it the oldest goes, and is counted. Default: 16 MiB.
 	QueueBytes int

@@ -6,6 +6,7 @@ import (
 	"runtime/trace"
 	"sync"
 
+	"example.com/go-flight/flight"
 	"example.com/go-flight/internal/convert"
 )
 
@@ -27,6 +28,7 @@ type converter interface {
 	EndTrace() error
 	Flush() error
 	Finish() error
+	Keep(kinds string) error
 	Spans() uint64
 	Traps() uint64
 	Memory() int64
@@ -35,9 +37,21 @@ type converter interface {
 
 // A running is whether something records, which may fail to begin again.
 type running struct {
+	// filter is what the converter keeps.
+	filter    flight.Filter
 	isRunning bool
 	// over is why it never will again.
 	over error
+}
+
+// keep has the converter keep what the filter of package flight wants now.
+func (r *running) keep(c converter) error {
+	filter := flight.CurrentFilter()
+	if filter == r.filter {
+		return nil
+	}
+	r.filter = filter
+	return c.Keep(filter.String())
 }
 
 // restart starts again after err, unless that says that there is no use in it.
@@ -59,9 +73,9 @@ type snapshots struct {
 	n, bytes  uint64
 }
 
-func newSnapshots(converter converter, options Options) *snapshots {
+func newSnapshots(converter converter, filter flight.Filter, options Options) *snapshots {
 	config := trace.FlightRecorderConfig{MinAge: options.MinAge, MaxBytes: options.MaxBytes}
-	return &snapshots{converter: converter, recorder: trace.NewFlightRecorder(config), end: make(chan struct{})}
+	return &snapshots{running: running{filter: filter}, converter: converter, recorder: trace.NewFlightRecorder(config), end: make(chan struct{})}
 }
 
 func (s *snapshots) start() error {
@@ -79,12 +93,13 @@ func (s *snapshots) take() error {
 	}
 	traps := s.converter.Traps()
 	err := s.convert()
-	if s.converter.Traps() == traps && !errors.Is(err, convert.ErrGivenUp) {
+	hasFailed := s.converter.Traps() != traps || errors.Is(err, convert.ErrGivenUp)
+	if !hasFailed && s.filter == flight.CurrentFilter() {
 		return err
 	}
-	// The next snapshots would hold the bytes that the converter has failed of, and what was sent before it did.
+	// The next snapshots would hold the bytes that the converter has failed of, and what was sent already.
 	s.recorder.Stop()
-	return s.restart(err, s.start)
+	return s.restart(errors.Join(err, s.keep(s.converter)), s.start)
 }
 
 func (s *snapshots) convert() error {
@@ -133,8 +148,8 @@ type continuous struct {
 
 var _ io.Writer = (*continuous)(nil)
 
-func newContinuous(converter converter) *continuous {
-	return &continuous{converter: converter, end: make(chan struct{})}
+func newContinuous(converter converter, filter flight.Filter) *continuous {
+	return &continuous{running: running{filter: filter}, converter: converter, end: make(chan struct{})}
 }
 
 func (c *continuous) start() error {
@@ -168,13 +183,17 @@ func (c *continuous) take() error {
 		failed = c.converter.Flush()
 	}
 	c.mutex.Unlock()
-	if failed == nil {
+	if failed == nil && c.filter == flight.CurrentFilter() {
 		return nil
 	}
 	// Only a trace from its beginning can be read.
 	trace.Stop()
 	c.mutex.Lock()
-	c.converter.EndTrace()
+	ended := c.converter.EndTrace()
+	if failed == nil {
+		failed = ended
+	}
+	failed = errors.Join(failed, c.keep(c.converter))
 	c.failed = nil
 	c.mutex.Unlock()
 	return c.restart(failed, c.start)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/go-flight/flight"
 	"example.com/go-flight/internal/convert"
 )
 
@@ -20,13 +21,14 @@ type fake struct {
 	onEnd, onFlush func() error
 }
 
-func (f *fake) EndTrace() error { return once(&f.onEnd) }
-func (f *fake) Flush() error    { return once(&f.onFlush) }
-func (f *fake) Finish() error   { return nil }
-func (f *fake) Spans() uint64   { return 0 }
-func (f *fake) Traps() uint64   { return f.traps }
-func (f *fake) Memory() int64   { return 0 }
-func (f *fake) Losses() string  { return "" }
+func (f *fake) EndTrace() error   { return once(&f.onEnd) }
+func (f *fake) Flush() error      { return once(&f.onFlush) }
+func (f *fake) Finish() error     { return nil }
+func (f *fake) Keep(string) error { return nil }
+func (f *fake) Spans() uint64     { return 0 }
+func (f *fake) Traps() uint64     { return f.traps }
+func (f *fake) Memory() int64     { return 0 }
+func (f *fake) Losses() string    { return "" }
 
 func once(answer *func() error) error {
 	if *answer == nil {
@@ -42,7 +44,7 @@ var errTrap = errors.New("a trap")
 // TestBytesOfATrapComeOnce sees to it that what makes the converter fail is not in the next snapshot too.
 func TestBytesOfATrapComeOnce(t *testing.T) {
 	f := new(fake)
-	s := newSnapshots(f, Options{MinAge: time.Hour, MaxBytes: 16 << 20})
+	s := newSnapshots(f, flight.CurrentFilter(), Options{MinAge: time.Hour, MaxBytes: 16 << 20})
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,7 @@ func TestBytesOfATrapComeOnce(t *testing.T) {
 // TestTracingBesideAnother has another tracer begin while the exporter starts anew.
 func TestTracingBesideAnother(t *testing.T) {
 	f := new(fake)
-	c := newContinuous(f)
+	c := newContinuous(f, flight.CurrentFilter())
 	if err := c.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +102,7 @@ func TestTracingBesideAnother(t *testing.T) {
 
 func TestTracingIsGivenUp(t *testing.T) {
 	f := &fake{onFlush: func() error { return convert.ErrGivenUp }}
-	c := newContinuous(f)
+	c := newContinuous(f, flight.CurrentFilter())
 	if err := c.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +113,36 @@ func TestTracingIsGivenUp(t *testing.T) {
 	}
 	if err := c.stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheFilterSaysWhatIsSent(t *testing.T) {
+	defer flight.SetFilter(flight.CurrentFilter())
+	for _, continuous := range []bool{false, true} {
+		flight.SetFilter(flight.FilterHTTP)
+		r := newReceiver(t)
+		e := startTest(t, Options{Endpoint: r.URL, Continuous: continuous}, nil)
+		ctx := context.WithoutCancel(t.Context())
+		task := func(name string) {
+			_, task := trace.NewTask(ctx, name)
+			task.End()
+		}
+		flush := func() {
+			if err := e.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		task("left-out-task")
+		flush()
+		flight.SetFilter(flight.FilterAll)
+		flush() // it changes over
+		task("sent-task")
+		if err := e.Shutdown(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if r.count("left-out-task") != 0 || r.count("sent-task") != 1 {
+			t.Errorf("continuous %t: %d that the filter has not, %d that it has", continuous, r.count("left-out-task"), r.count("sent-task"))
+		}
 	}
 }
 

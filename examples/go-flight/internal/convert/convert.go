@@ -50,6 +50,8 @@ type Options struct {
 	JSON bool
 	// Ratio is the share of traces that become batches, from 0 to 1.
 	Ratio float64
+	// Keep are the kinds of spans that are handed on, as package flight names them, separated by commas; empty: all.
+	Keep string
 	// Logs and Metrics say whether there are batches of them.
 	Logs, Metrics bool
 	// MaxGenerationBytes is how large a generation of a trace may be; 0 is a quarter of MaxMemory.
@@ -76,6 +78,7 @@ var ErrGivenUp = errors.New("convert: the converter failed too often and was giv
 // A Converter takes the bytes of traces, one trace after the other, and hands on batches as they are finished. Snapshots of
 // one process may overlap: what they share becomes batches once, and spans go over them. It is for one goroutine at a time.
 type Converter struct {
+	options   Options
 	settings  string
 	maxMemory int64
 	emit      func(Batch)
@@ -99,7 +102,7 @@ func New(options Options, emit func(Batch)) (c *Converter, warning string, err e
 	if options.MaxGenerationBytes == 0 {
 		options.MaxGenerationBytes = options.MaxMemory / 4
 	}
-	c = &Converter{settings: options.settings(), maxMemory: options.MaxMemory, emit: emit, now: time.Now}
+	c = &Converter{options: options, settings: options.settings(), maxMemory: options.MaxMemory, emit: emit, now: time.Now}
 	c.instance, warning, err = newInstance(c.settings, c.maxMemory)
 	if err != nil {
 		return nil, "", err
@@ -114,7 +117,7 @@ func (o Options) settings() string {
 		text.WriteString(name + "=" + strings.ReplaceAll(value, "\x00", "") + "\x00")
 	}
 	for _, variable := range o.Environ {
-		if name, value, _ := strings.Cut(variable, "="); name == "OTEL_RESOURCE_ATTRIBUTES" || name == "OTEL_SERVICE_NAME" {
+		if name, value, _ := strings.Cut(strings.ToValidUTF8(variable, "\uFFFD"), "="); name == "OTEL_RESOURCE_ATTRIBUTES" || name == "OTEL_SERVICE_NAME" {
 			set(name, value)
 		}
 	}
@@ -128,6 +131,9 @@ func (o Options) settings() string {
 		set("encoding", "json")
 	}
 	set("ratio", strconv.FormatFloat(o.Ratio, 'g', -1, 64))
+	if o.Keep != "" {
+		set("keep", o.Keep)
+	}
 	set("logs", strconv.FormatBool(o.Logs))
 	set("metrics", strconv.FormatBool(o.Metrics))
 	set("max-generation-bytes", strconv.FormatInt(o.MaxGenerationBytes, 10))
@@ -188,6 +194,16 @@ func (c *Converter) Finish() error {
 	return c.do((*instance).finish)
 }
 
+// Keep says which kinds of spans are handed on of the traces to come. The module reads its settings once: it is another
+// instance that goes on, which knows nothing of the traces before. What is open is handed on as incomplete.
+func (c *Converter) Keep(kinds string) error {
+	err := c.Finish()
+	c.options.Keep = kinds
+	c.settings = c.options.settings()
+	c.instance, c.refused = nil, nil
+	return err
+}
+
 // Spans returns how many spans the batches hold so far.
 func (c *Converter) Spans() uint64 { return c.spans }
 
@@ -207,7 +223,8 @@ func (c *Converter) Losses() string {
 	if c.instance == nil {
 		return ""
 	}
-	text, _ := c.instance.text(c.instance.module.Xsession_losses)
+	text, err := c.instance.text(c.instance.module.Xsession_losses)
+	c.trapped(err)
 	return text
 }
 

@@ -51,6 +51,9 @@ func TestMalformedSettings(t *testing.T) {
 	if _, _, err := New(Options{Ratio: 2}, nil); err == nil {
 		t.Error("a ratio of 2 is accepted")
 	}
+	if _, _, err := New(Options{Ratio: 1, Environ: []string{"OTEL_SERVICE_NAME=\xff"}}, nil); err != nil {
+		t.Errorf("a name that is no UTF-8: %v", err)
+	}
 	_, warning, err := New(Options{Ratio: 1, Environ: []string{"OTEL_RESOURCE_ATTRIBUTES=nonsense"}}, nil)
 	if err != nil || !strings.Contains(warning, "nonsense") {
 		t.Errorf("warning %q, error %v", warning, err)

@@ -25,9 +25,9 @@ func (t *Trap) Error() string { return "convert: the converter failed: " + t.rea
 
 func newInstance(settings string, maxMemory int64) (i *instance, warning string, err error) {
 	i = &instance{host: new(host)}
-	i.module = module.New(i.host)
-	i.module.MaxPages = min(maxMemory/pageSize, 1<<16)
 	err = i.guard(func() error {
+		i.module = module.New(i.host)
+		i.module.MaxPages = min(maxMemory/pageSize, 1<<16)
 		if err := i.put([]byte(settings)); err != nil {
 			return err
 		}
@@ -82,11 +82,9 @@ func (i *instance) nextBatch() (batch *Batch, err error) {
 		if err != nil || len(bytes) == 0 {
 			return err
 		}
-		batch = &Batch{
-			Signal:  Signal(i.module.Xsession_batch_signal()),
-			Records: int(i.module.Xsession_batch_records()),
-			Bytes:   append([]byte(nil), bytes...),
-		}
+		batch = &Batch{Bytes: append([]byte(nil), bytes...)} // before another call
+		batch.Signal = Signal(i.module.Xsession_batch_signal())
+		batch.Records = int(i.module.Xsession_batch_records())
 		return nil
 	})
 	return batch, err
