@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -103,7 +104,15 @@ func (s SQLSpan) Record(ctx context.Context) {
 	if s.Rows >= 0 {
 		attributes = append(attributes, slog.Int64("db.response.returned_rows", s.Rows))
 	}
-	record(ctx, FilterSQL, KindClient, "query", attributes, s.Err, s.Duration)
+	record(ctx, FilterSQL, KindClient, "query", attributes, queryError(s.Err), s.Duration)
+}
+
+// queryError returns what may be written down of the failure of a query: databases quote values.
+func queryError(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return typedError{errors.New(withoutLiterals(err.Error())), errorTypeOfQuery(err).Value.String()}
 }
 
 // Record writes a handshake that some other code has made into the execution trace, as it is over, and as part of the span

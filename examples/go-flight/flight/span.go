@@ -2,9 +2,12 @@ package flight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"runtime/trace"
+	"strings"
 	"sync"
 	"time"
 )
@@ -283,13 +286,24 @@ func (s *Span) Fail(err error) {
 	}
 	failed := ""
 	if _, isStatus := err.(statusError); !isStatus {
-		failed = fmt.Sprint(err) // a nil pointer that is an error does not panic here
+		failed = messageOfError(err)
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.failure == nil {
 		s.failure, s.failed = err, failed
 	}
+}
+
+// messageOfError returns what an error says, but for what of a URL may be a secret. A nil pointer that is an error says so.
+func messageOfError(err error) (message string) {
+	message = fmt.Sprint(err)
+	defer func() { _ = recover() }() // of an Unwrap that does not expect that nil pointer
+	var failure *url.Error
+	if errors.As(err, &failure) && failure != nil && failure.URL != "" {
+		message = strings.ReplaceAll(message, failure.URL, withoutSecrets(failure.URL))
+	}
+	return message
 }
 
 // lasted says how long the span took, of one that is over when it begins.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/trace"
 	"strings"
 	"testing"
@@ -206,6 +208,15 @@ func TestSpansThatAreOverAreRecorded(t *testing.T) {
 	mustBe(t, "tls.protocol.version", attribute(objects, "tls.protocol.version"), "1.3")
 	mustBe(t, "tls.cipher", attribute(objects, "tls.cipher"), "TLS_AES_128_GCM_SHA256")
 	SQLSpan{}.Record(background())
+	objects = said(t, recorded(t, func() {
+		SQLSpan{Err: errors.New("Duplicate entry 's3cr3t' for key")}.Record(background())
+	}))
+	mustBe(t, "message", field(objects, "message"), "Duplicate entry ? for key")
+	objects = said(t, recorded(t, func() {
+		failure := &url.Error{Op: "Get", URL: "http://u:s3cr3t@a/b?key=s3cr3t", Err: errors.New("away")}
+		HTTPSpan{Kind: KindClient, Err: fmt.Errorf("loading: %w", failure)}.Record(background())
+	}))
+	mustBe(t, "message", field(objects, "message"), `loading: Get "http://a/b": away`)
 }
 
 func TestRatio(t *testing.T) {

@@ -61,7 +61,12 @@ type Exporter struct {
 
 	mutex sync.Mutex
 	stats Stats
+	// sending and converting are what was logged of either.
+	sending, converting outage
 }
+
+// An outage is a time in which something fails, of which the logger is told what it was told last.
+type outage struct{ logged string }
 
 // Start starts to record and to send. Of ctx it takes the values only: the exporter ends by [Exporter.Shutdown]. Where
 // OTEL_SDK_DISABLED is true, or the environment wants nothing to be sent, the exporter does nothing.
@@ -98,7 +103,9 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 	}
 	e.sender = &sender{
 		queue: e.queue, client: newClient(options.Client), targets: targets, gzip: env("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
-		report: e.report, count: e.count, backoff: backoff,
+		report:    func(err error) { e.report(&e.sending, err) },
+		recovered: func() { e.recovered(&e.sending) },
+		count:     e.count, backoff: backoff,
 	}
 	filter := flight.CurrentFilter()
 	converter, warning, err := convert.New(convert.Options{
@@ -127,10 +134,17 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 		warnings = append(warnings, errors.New("otlp: "+warning))
 	}
 	for _, warning := range warnings {
-		e.report(warning)
+		e.report(new(outage), warning)
 	}
 	go e.work(context.WithoutCancel(ctx))
 	return e, nil
+}
+
+// recovered ends an outage: the logger is told when the next one begins.
+func (e *Exporter) recovered(of *outage) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	of.logged = ""
 }
 
 // newClient returns the client that sends: the chosen one, else one with a transport of its own.
@@ -182,7 +196,9 @@ func (e *Exporter) take(convert func() error) error {
 	e.count(e.recording.count)
 	if err != nil {
 		err = fmt.Errorf("otlp: converting what was recorded: %w", err)
-		e.report(err)
+		e.report(&e.converting, err)
+	} else {
+		e.recovered(&e.converting)
 	}
 	return err
 }
@@ -283,10 +299,11 @@ func (e *Exporter) count(add func(*Stats)) {
 	add(&e.stats)
 }
 
-// report tells of an error: the logger, unless it was told the same before, and whoever else wants to know.
-func (e *Exporter) report(err error) {
+// report tells of an error: the logger, unless it was told the same in this outage, and whoever else wants to know.
+func (e *Exporter) report(of *outage, err error) {
 	e.mutex.Lock()
-	isNew := e.stats.LastError == nil || e.stats.LastError.Error() != err.Error()
+	isNew := of.logged != err.Error()
+	of.logged = err.Error()
 	e.stats.LastError = err
 	e.mutex.Unlock()
 	if isNew {

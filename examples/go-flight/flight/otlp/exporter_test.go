@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -225,6 +226,21 @@ func TestDisabled(t *testing.T) {
 		if err := errors.Join(e.Flush(t.Context()), e.Shutdown(t.Context())); err != nil {
 			t.Errorf("%v: %v", pairs, err)
 		}
+	}
+}
+
+func TestEachOutageIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	e := &Exporter{options: Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
+	away := errors.New("the receiver is away")
+	for range 3 {
+		e.report(&e.sending, away)
+		e.recovered(&e.converting)
+	}
+	e.recovered(&e.sending)
+	e.report(&e.sending, away)
+	if n := strings.Count(log.String(), "away"); n != 2 {
+		t.Errorf("two outages are logged %d times", n)
 	}
 }
 

@@ -36,7 +36,9 @@ type sender struct {
 	targets map[convert.Signal]target
 	gzip    bool
 	report  func(error)
-	count   func(func(*Stats))
+	// recovered is told when something was accepted.
+	recovered func()
+	count     func(func(*Stats))
 	// backoff returns how long to wait before the attempt after so many failed ones.
 	backoff func(failed int) time.Duration
 }
@@ -87,7 +89,9 @@ func (s *sender) done(batch *convert.Batch, answer partialSuccess, err error) {
 	})
 	if rejected > 0 || answer.message != "" {
 		s.report(fmt.Errorf("otlp: the receiver rejected %d of %d records: %q", rejected, records, answer.message))
+		return
 	}
+	s.recovered()
 }
 
 // A retryError says that the same batch may be accepted later.

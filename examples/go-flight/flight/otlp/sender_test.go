@@ -36,7 +36,7 @@ func deliver(t *testing.T, batches int, answers ...http.HandlerFunc) (stats Stat
 	q := newQueue(1 << 20)
 	s := &sender{
 		queue: q, client: client.WithoutRedirects(receiver.Client()), targets: targets,
-		report:  func(err error) { errs = append(errs, err) },
+		report: func(err error) { errs = append(errs, err) }, recovered: func() {},
 		count:   func(add func(*Stats)) { add(&stats) },
 		backoff: func(failed int) time.Duration { waits = append(waits, failed); return 0 },
 	}
