@@ -357,6 +357,14 @@ func TestACallSaysWhatItIsOnce(t *testing.T) {
 }
 
 // Fault 8: trailers that are set while the body is read got lost.
+func TestARequestForNowhereIsAnError(t *testing.T) {
+	recorded(t, func() {
+		if _, err := (Transport{}).RoundTrip(&http.Request{}); err == nil {
+			t.Error("it was answered")
+		}
+	})
+}
+
 func TestTrailersMayComeLate(t *testing.T) {
 	request := bareRequest(background())
 	request.Trailer = http.Header{"Sum": nil}

@@ -131,10 +131,20 @@ func (p *pushSink) post(ctx context.Context, meta Meta, snapshot io.ReadSeeker) 
 	err = fmt.Errorf("flight: pushing a snapshot: %s: %s", response.Status, bytes.TrimSpace(answer))
 	switch response.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-		return time.Duration(max(seconds, 0)) * time.Second, err
+		return retryAfter(response.Header.Get("Retry-After")), err
 	}
 	return -1, err
+}
+
+// retryAfter reads the header of that name: seconds, or a date.
+func retryAfter(header string) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(time.Until(date), 0)
+	}
+	return 0
 }
 
 // body returns what is sent. Closing it waits until the snapshot is not read any more.

@@ -378,10 +378,12 @@ func (r *Recorder) folder() string {
 // A snapshot is in a file that nobody else sees, so that it takes no memory; in memory where there is no place for files.
 type snapshot struct {
 	io.ReaderAt
-	size  int64
-	file  *os.File
-	mutex sync.Mutex
-	users int
+	size int64
+	file *os.File
+	// isNamed says that the file still has its name.
+	isNamed bool
+	mutex   sync.Mutex
+	users   int
 }
 
 func takeSnapshot(recorder *trace.FlightRecorder, folder string) (*snapshot, error) {
@@ -392,8 +394,7 @@ func takeSnapshot(recorder *trace.FlightRecorder, folder string) (*snapshot, err
 		return &snapshot{ReaderAt: bytes.NewReader(memory.Bytes()), size: size, users: 1}, err
 	}
 	// Where the system allows that, the file is gone with the process, however that ends.
-	os.Remove(file.Name())
-	s := &snapshot{ReaderAt: file, file: file, users: 1}
+	s := &snapshot{ReaderAt: file, file: file, isNamed: os.Remove(file.Name()) != nil, users: 1}
 	if s.size, err = recorder.WriteTo(file); err != nil {
 		s.release()
 		return nil, err
@@ -413,7 +414,10 @@ func (s *snapshot) release() {
 	defer s.mutex.Unlock()
 	if s.users--; s.users == 0 && s.file != nil {
 		s.file.Close()
-		os.Remove(s.file.Name())
+		// The name may be another's by now.
+		if s.isNamed {
+			os.Remove(s.file.Name())
+		}
 	}
 }
 

@@ -279,6 +279,16 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 // Who is told that a snapshot was dropped may take another one.
+func TestRetryAfterMayBeADate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
+		mustBe(t, "7 s", retryAfter("7"), 7*time.Second)
+		mustBe(t, "in 9 s", retryAfter(in(9*time.Second)), 9*time.Second)
+		mustBe(t, "long ago", retryAfter(in(-time.Hour)), time.Duration(0))
+		mustBe(t, "nonsense", retryAfter("soon"), time.Duration(0))
+	})
+}
+
 func TestErrorsAreToldOutsideOfTheTurn(t *testing.T) {
 	var r *Recorder
 	told := 0

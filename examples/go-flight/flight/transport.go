@@ -40,7 +40,8 @@ func (t Transport) CloseIdleConnections() {
 
 // RoundTrip implements [http.RoundTripper].
 func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.Skip != nil && t.Skip(r) {
+	// Base says what is wrong with a request that is for nowhere.
+	if r.URL == nil || t.Skip != nil && t.Skip(r) {
 		return t.base().RoundTrip(r)
 	}
 	ctx := r.Context()

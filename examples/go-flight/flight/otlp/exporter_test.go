@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"example.com/go-flight/flight"
 )
 
 // A receiver keeps what is sent to it.
@@ -101,8 +103,15 @@ func TestSpansAreSentOnce(t *testing.T) {
 
 // TestSendingIsNotSent sees to it that an idle program falls silent.
 func TestSendingIsNotSent(t *testing.T) {
+	for _, client := range []*http.Client{nil, {Transport: flight.Transport{Base: http.DefaultTransport.(*http.Transport).Clone()}}} {
+		sendingIsNotSent(t, client)
+	}
+}
+
+func sendingIsNotSent(t *testing.T, client *http.Client) {
+	t.Helper()
 	url, received := plainReceiver(t)
-	e := startTest(t, Options{Endpoint: url}, nil)
+	e := startTest(t, Options{Endpoint: url, Client: client}, nil)
 	ctx := context.WithoutCancel(t.Context())
 	_, task := trace.NewTask(ctx, "some-task")
 	task.End()
@@ -113,6 +122,9 @@ func TestSendingIsNotSent(t *testing.T) {
 	}
 	if err := e.Shutdown(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if client != nil {
+		client.CloseIdleConnections() // the receiver waits for it
 	}
 	all := received()
 	if n := strings.Count(all, "http.request.method"); n != 0 || strings.Count(all, "some-task") != 1 {

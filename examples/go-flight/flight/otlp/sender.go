@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"time"
 
+	"example.com/go-flight/flight"
 	"example.com/go-flight/internal/convert"
 )
 
@@ -165,10 +166,12 @@ func unseen(ctx context.Context) (context.Context, func()) {
 		return ctx, func() {}
 	}
 	ctx, task := trace.NewTask(ctx, "otlp.export")
-	var ids [24]byte
-	rand.Read(ids[:]) // never fails
-	trace.Log(ctx, "traceparent", fmt.Sprintf("00-%x-%x-00", ids[:16], ids[16:]))
-	return ctx, task.End
+	var unsampled flight.SpanContext
+	rand.Read(unsampled.TraceID[:]) // never fails
+	rand.Read(unsampled.SpanID[:])
+	trace.Log(ctx, "traceparent", unsampled.String())
+	// The client may be one that package flight sees.
+	return flight.ContextWithRemote(ctx, unsampled), task.End
 }
 
 // retryAfter reads the header of that name: seconds, or a date.
