@@ -1,5 +1,7 @@
 //! Logs, as events of the span that they were written in, or as records, or as what is said of that span. Go: `runtime/trace.Log`.
 
+use std::sync::Arc;
+
 use go_trace_context::{LogCarrier, LogContext};
 use go_trace_format::{
     Event,
@@ -19,6 +21,7 @@ use crate::{
     said::{Of, Saying},
     sink::Sinks,
     span::{Attribute, SpanEvent},
+    text::Texts,
 };
 
 pub(crate) fn log<S: Sinks + ?Sized>(
@@ -28,11 +31,15 @@ pub(crate) fn log<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let category = log.category.as_bytes();
-    if let Some(of) = Of::category(category) {
-        if say(mapping, event, log, of) {
-            return Ok(());
-        }
-        mapping.counters.invalid_contexts += 1;
+    let refused = match Of::category(category).map(|of| say(mapping, event, log, of)) {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(refused)) => Some(refused),
+        None => None,
+    };
+    match refused {
+        Some(Refused::Malformed) => mapping.counters.invalid_contexts += 1,
+        Some(Refused::NoSpan) => mapping.counters.unattached_logs += 1,
+        None => {}
     }
     let carrier = LogCarrier::from_category(category);
     if carrier.is_none() && !mapping.options.logs {
@@ -41,7 +48,7 @@ pub(crate) fn log<S: Sinks + ?Sized>(
     mapping.mention(event, log.task);
     let region = mapping.region_of(mapping.goroutine(event), log.task);
     let Some(Annotated { identity, wall, notes }) = target(&mut mapping.open, region, log.task) else {
-        return unattached(mapping, event, log, sink);
+        return unattached(mapping, event, log, refused, sink);
     };
     match carrier.map(|carrier| carrier.read(log.message.as_bytes())) {
         Some(Ok(said)) => {
@@ -59,13 +66,31 @@ pub(crate) fn log<S: Sinks + ?Sized>(
         return Ok(());
     }
     mapping.pending_events += 1;
-    let message = mapping.texts.message(log.category, log.message);
+    let message = message_of(&mut mapping.texts, log, refused);
     notes.events.push(SpanEvent {
         time: wall.unix_time(event.raw_time()),
         name: mapping.texts.name_by_id(log.category_id.0, log.category, NO_CATEGORY),
         attributes: vec![Attribute::new(attribute::LOG_MESSAGE, message)],
     });
     Ok(())
+}
+
+/// Why what a log says of a span is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    Malformed,
+    /// The span that it is about is not open, or was not let in.
+    NoSpan,
+}
+
+/// What an ordinary log says. What would have been said of a span has rules of its own, by its keys, which its text as a whole
+/// would pass by: that never goes out.
+fn message_of(texts: &mut Texts, log: Log<'_>, refused: Option<Refused>) -> Arc<str> {
+    match refused {
+        None => texts.message(log.category, log.message),
+        Some(Refused::Malformed) => texts.fixed("(malformed)"),
+        Some(Refused::NoSpan) => texts.fixed("(of no open span)"),
+    }
 }
 
 /// The region, if it is given; else the task.
@@ -84,27 +109,27 @@ fn note_learned(mapping: &mut Mapping, learned: Learned) {
     mapping.open.has_changed_contexts |= learned == Learned::New;
 }
 
-/// Takes what a log says of a span. Says whether it does, and there is one.
-fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> bool {
+/// Takes what a log says of a span.
+fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> Result<(), Refused> {
     let database = &mapping.options.db_system_name;
     let message = log.message.as_bytes();
     let Some(Saying { own, parent, said }) =
         Saying::read(message, event.raw_time(), database, &mut mapping.texts)
     else {
-        return false;
+        return Err(Refused::Malformed);
     };
     let region = match of {
         Of::Next => {
-            let Some(goroutine) = mapping.goroutine(event) else { return false };
+            let Some(goroutine) = mapping.goroutine(event) else { return Err(Refused::NoSpan) };
             mapping.open.tasks.expect(goroutine, Saying { own, parent, said });
-            return true;
+            return Ok(());
         }
         Of::Task => {
             mapping.mention(event, log.task);
             None
         }
         Of::Region => match mapping.region_of(mapping.goroutine(event), log.task) {
-            None => return false,
+            None => return Err(Refused::NoSpan),
             region => region,
         },
     };
@@ -116,7 +141,7 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> bool {
     let room = pending.saturating_sub(mapping.pending_events);
     let has_context_around = said.within.is_some();
     let Some(Annotated { identity, notes, .. }) = target(&mut mapping.open, region, log.task) else {
-        return false;
+        return Err(Refused::NoSpan);
     };
     if own.is_some() {
         identity.is_told_to_us();
@@ -128,20 +153,21 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> bool {
     mapping.pending_events += known.hear(said, room);
     learned.into_iter().flatten().for_each(|learned| note_learned(mapping, learned));
     mapping.open.has_changed_contexts |= has_context_around;
-    true
+    Ok(())
 }
 
 fn unattached<S: Sinks + ?Sized>(
     mapping: &mut Mapping,
     event: &Event<'_>,
     log: Log<'_>,
+    refused: Option<Refused>,
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let Some(logs) = mapping.log_sink(sink) else {
-        mapping.counters.unattached_logs += 1;
+        mapping.counters.unattached_logs += u64::from(refused != Some(Refused::NoSpan));
         return Ok(());
     };
-    let body = mapping.texts.message(log.category, log.message);
+    let body = message_of(&mut mapping.texts, log, refused);
     let event_name = mapping.texts.name(log.category, "");
     let time = mapping.timeline.wall().unix_time(event.raw_time());
     logs.take_log(LogRecord { event_name, ..LogRecord::new(time, body) })?;

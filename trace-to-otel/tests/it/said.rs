@@ -195,10 +195,35 @@ fn what_is_malformed_is_a_log() {
         r#"{"duration":-1}"#,
         r#"{"lasted":9223372036854775807}"#,
         r#"{"attributes":{"a":}}"#,
+        r#"{"url.path":"/reset?email=s3cr3t","kind":"both"}"#,
+        r#"{"db.query.text":"SELECT a FROM t WHERE b = s3cr3t AND"#,
     ] {
         let (span, counters) = task_with(&[message]);
-        assert_eq!((&*span.name, span.events.len(), counters.invalid_contexts), ("GET", 1, 1), "{message}");
+        assert_eq!((&*span.name, counters.invalid_contexts), ("GET", 1), "{message}");
+        assert_eq!(logs_of(&span), [("otel.span", "(malformed)")], "{message}");
     }
+}
+
+/// The logs that a span has, and what they say.
+fn logs_of(span: &Span) -> Vec<(&str, &str)> {
+    let logs = span.events.iter().map(|event| match &event.attributes[..] {
+        [message] => (&*event.name, message.value.as_str().expect("a text")),
+        others => panic!("{others:#?}"),
+    });
+    logs.collect()
+}
+
+/// What is said by rules of its own does not pass as text where there is no span for it.
+#[test]
+fn what_is_about_no_open_span_says_nothing() {
+    let (spans, counters) = map(|script| {
+        script.task_begin(7, 1, 0, "GET");
+        script.log(7, 1, "otel.region", r#"{"url.path":"/a?s3cr3t"}"#);
+        script.task_end(7, 1);
+        script.log(7, 1, "otel.span", r#"{"url.path":"/a?s3cr3t"}"#);
+    });
+    assert_eq!(logs_of(&spans[0]), [("otel.region", "(of no open span)")]);
+    assert_eq!((counters.invalid_contexts, counters.unattached_logs), (0, 2));
 }
 
 #[test]
