@@ -128,10 +128,7 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> Result
             mapping.mention(event, log.task);
             None
         }
-        Of::Region => match mapping.region_of(mapping.goroutine(event), log.task) {
-            None => return Err(Refused::NoSpan),
-            region => region,
-        },
+        Of::Region => Some(innermost_region(mapping, event, log.task).ok_or(Refused::NoSpan)?),
     };
     if region.is_some() && said.is_of_database() {
         stacks::is_told(mapping, event, Operation::Sql);
@@ -154,6 +151,13 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> Result
     learned.into_iter().flatten().for_each(|learned| note_learned(mapping, learned));
     mapping.open.has_changed_contexts |= has_context_around;
     Ok(())
+}
+
+/// The innermost region of the goroutine that is in the task. None where a limit has kept it out: the one around it is another.
+fn innermost_region(mapping: &Mapping, event: &Event<'_>, task: TaskId) -> Option<SectionKey> {
+    let goroutine = mapping.goroutine(event)?;
+    let is_kept_out = mapping.goroutines.get(goroutine).is_some_and(|nest| nest.dropped > 0);
+    mapping.region_of(Some(goroutine), task).filter(|_| !is_kept_out)
 }
 
 fn unattached<S: Sinks + ?Sized>(

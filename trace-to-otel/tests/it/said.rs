@@ -118,6 +118,26 @@ fn a_region_is_a_query() {
     assert_eq!(task.events.len(), 1, "what is about no region is a log");
 }
 
+/// The region around one that a limit keeps out is another.
+#[test]
+fn what_is_said_of_a_region_that_was_kept_out_is_of_no_other() {
+    let mut options = MapperOptions::default();
+    options.limits.open_regions = 1;
+    let act = |script: &mut Script<'_>| {
+        script.task_begin(7, 1, 0, "GET");
+        script.region_begin(7, 1, "outer");
+        script.region_begin(7, 1, "inner");
+        script.log(7, 1, "otel.region", r#"{"name":"said of inner"}"#);
+        script.region_end(7, 1, "inner");
+        script.log(7, 1, "otel.region", r#"{"kind":"client"}"#);
+        script.region_end(7, 1, "outer");
+        script.task_end(7, 1);
+    };
+    let (spans, counters) = common::spans_of_bytes(&one(act), options);
+    assert_eq!((&*spans[0].name, spans[0].kind), ("outer", SpanKind::Client));
+    assert_eq!((counters.unattached_logs, counters.dropped_spans), (1, 1));
+}
+
 /// A slow request outlives a flight recorder's memory: its end is all that a snapshot has.
 #[test]
 fn the_end_of_a_span_that_began_before_tells_of_it() {
