@@ -21,10 +21,20 @@ pub(crate) struct Texts {
     names: FastMap<Box<[u8]>, Arc<str>>,
     /// Names of the generation under way by their ids, which the runtime counts up.
     names_by_id: Vec<Option<Arc<str>>>,
-    /// By what they are made of: category or key, and the text, each with a zero behind it.
+    /// By what they are made of: the rule, and all that it is applied to.
     messages: FastMap<Box<[u8]>, Arc<str>>,
     /// What the next message is looked up by.
     key: Vec<u8>,
+}
+
+/// What is made of a text: one text may be several things by different rules.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+enum Rule {
+    Message,
+    Attribute,
+    Query,
+    Summary,
 }
 
 impl Texts {
@@ -115,12 +125,12 @@ impl Texts {
             return "(message lost)".into();
         }
         let (category, text) = (category.as_bytes(), text.as_bytes());
-        self.once([category, text], |sanitizer| sanitizer.named_text(category, text).into())
+        self.once(Rule::Message, [category, text], |sanitizer| sanitizer.named_text(category, text).into())
     }
 
     /// The sanitized text of an attribute: a URL where its key says so, else free text, which may be secret by its key.
     pub(crate) fn attribute(&mut self, key: &str, text: &str) -> Arc<str> {
-        self.once([key.as_bytes(), text.as_bytes()], |sanitizer| match key {
+        self.once(Rule::Attribute, [key.as_bytes(), text.as_bytes()], |sanitizer| match key {
             URL_FULL => sanitizer.url(text).into(),
             // A path may hold an escaped question mark, and nothing behind a bare one.
             URL_PATH => sanitizer.url(text).split(['?', '#']).next().unwrap_or_default().into(),
@@ -140,26 +150,26 @@ impl Texts {
     /// A query without its literals, and its summary, by the dialect of its database.
     pub(crate) fn query(&mut self, query: &str, system_name: &str) -> (Arc<str>, Arc<str>) {
         let dialect = Dialect::from_db_system_name(system_name);
-        let text = self.once([b"db.query.text", system_name.as_bytes(), query.as_bytes()], |sanitizer| {
-            sanitizer.sql_in(query, dialect).into()
-        });
-        let summary = self
-            .once([b"db.query.summary", system_name.as_bytes(), query.as_bytes()], |sanitizer| {
-                sanitizer.sql_summary(query, dialect).into()
-            });
+        let parts = [system_name.as_bytes(), query.as_bytes()];
+        let text = self.once(Rule::Query, parts, |sanitizer| sanitizer.sql_in(query, dialect).into());
+        let summary =
+            self.once(Rule::Summary, parts, |sanitizer| sanitizer.sql_summary(query, dialect).into());
         (text, summary)
     }
 
-    /// What is made of a text is made once, as long as it is remembered. `parts` are all that it depends on.
+    /// What is made of a text is made once, as long as it is remembered. `parts` are all that it depends on beside the rule.
     fn once<const N: usize>(
         &mut self,
+        rule: Rule,
         parts: [&[u8]; N],
         make: impl FnOnce(&Sanitizer) -> Arc<str>,
     ) -> Arc<str> {
         self.key.clear();
+        self.key.push(rule as u8);
         for part in parts {
+            // A part may hold any byte: its length tells where it ends.
+            self.key.extend(part.len().to_le_bytes());
             self.key.extend(part);
-            self.key.push(0);
         }
         if let Some(known) = self.messages.get(&*self.key) {
             return Arc::clone(known);

@@ -94,6 +94,22 @@ fn everything_is_sanitized() {
     assert_eq!(text(&span, "db.query.summary"), Some("SELECT t"));
 }
 
+/// What was made of a text by one rule is not taken for what another makes of it.
+#[test]
+fn a_text_is_sanitized_by_its_own_rule_whatever_came_before() {
+    let (spans, _) = map(|script| {
+        script.task_begin(7, 1, 0, "GET");
+        script.log(7, 1, "url.path", "/a?q=s3cr3t");
+        script.log(7, 1, "otel.span", r#"{"url.path":"/a?q=s3cr3t"}"#);
+        let query = "SELECT a FROM t WHERE b = 7";
+        script.log(7, 1, "otel.span", &format!(r#"{{"db.query.text\u0000mysql":"{query}"}}"#));
+        script.log(7, 1, "otel.span", &format!(r#"{{"db.query.text":"{query}","db.system.name":"mysql"}}"#));
+        script.task_end(7, 1);
+    });
+    assert_eq!(text(&spans[0], "url.path"), Some("/a"));
+    assert_eq!(text(&spans[0], "db.query.text"), Some("SELECT a FROM t WHERE b = ?"));
+}
+
 #[test]
 fn a_region_is_a_query() {
     let (spans, _) = map(|script| {
