@@ -111,17 +111,12 @@ fn note_learned(mapping: &mut Mapping, learned: Learned) {
 
 /// Takes what a log says of a span.
 fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> Result<(), Refused> {
-    let database = &mapping.options.db_system_name;
-    let message = log.message.as_bytes();
-    let Some(Saying { own, parent, said }) =
-        Saying::read(message, event.raw_time(), database, &mut mapping.texts)
-    else {
-        return Err(Refused::Malformed);
-    };
+    let saying = Saying::read(log.message.as_bytes(), event.raw_time(), &mut mapping.texts);
+    let Saying { own, parent, mut said, query } = saying.ok_or(Refused::Malformed)?;
     let region = match of {
         Of::Next => {
             let Some(goroutine) = mapping.goroutine(event) else { return Err(Refused::NoSpan) };
-            mapping.open.tasks.expect(goroutine, Saying { own, parent, said });
+            mapping.open.tasks.expect(goroutine, Saying { own, parent, said, query: None });
             return Ok(());
         }
         Of::Task => {
@@ -146,6 +141,9 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> Result
     let contexts = [own.map(LogContext::Own), parent.map(LogContext::RemoteParent)];
     let learned = contexts.map(|context| context.map(|context| identity.learn(context)));
     let known = notes.said.get_or_insert_default();
+    if let Some(query) = query {
+        said.add_query(&query, known, &mapping.options.db_system_name, &mut mapping.texts);
+    }
     let room = room.min(most.saturating_sub(known.attributes.len()));
     mapping.pending_events += known.hear(said, room);
     learned.into_iter().flatten().for_each(|learned| note_learned(mapping, learned));

@@ -6,6 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use go_trace_context::{SpanId, TraceParent};
 use go_trace_format::{Text, Time};
+use go_trace_sanitize::Dialect;
 use opentelemetry_semantic_conventions::attribute as keys;
 
 use crate::{
@@ -48,6 +49,10 @@ pub(crate) struct Said {
     status: Status,
     pub(crate) attributes: Vec<Attribute>,
     dropped_attributes: u32,
+    /// The database that it asks, whether there is room for the attribute or not.
+    database: Option<Arc<str>>,
+    /// The database by whose dialect the query's text was read, if there is one.
+    read_by: Option<Arc<str>>,
     /// Since when it is, for where its begin was not seen.
     began: Option<Time>,
     /// Since when it was, whatever was seen: it was over when it began in the trace.
@@ -62,6 +67,8 @@ pub(crate) struct Saying {
     pub(crate) own: Option<TraceParent>,
     pub(crate) parent: Option<TraceParent>,
     pub(crate) said: Said,
+    /// As it was said: which dialect it is of may have been said before.
+    pub(crate) query: Option<Arc<str>>,
 }
 
 /// A span that takes longer is none: a year, in nanoseconds.
@@ -73,9 +80,8 @@ impl Saying {
         self.own.filter(|_| self.said.name.as_deref() == Some(name))
     }
 
-    /// Reads the message of a log that was written at `time`, in a program that asks this database unless it says another. None
-    /// where it is not of this form.
-    pub(crate) fn read(message: &[u8], time: Time, database: &Arc<str>, texts: &mut Texts) -> Option<Self> {
+    /// Reads the message of a log that was written at `time`. None where it is not of this form.
+    pub(crate) fn read(message: &[u8], time: Time, texts: &mut Texts) -> Option<Self> {
         let message = core::str::from_utf8(message).ok()?;
         let (mut saying, mut later) = (Self::default(), Later::default());
         json::members(message, |key, value| saying.add(&key, value, time, texts, &mut later))?;
@@ -83,9 +89,7 @@ impl Saying {
             Some(text) => Some(saying.parent_of(&text)?),
             None => None,
         };
-        if let Some(query) = later.query {
-            saying.said.add_query(&query, database, texts);
-        }
+        saying.query = later.query.map(|query| query.as_ref().into());
         Some(saying)
     }
 
@@ -182,7 +186,13 @@ impl Said {
                 later.query = Some(query);
                 return Some(());
             }
-            Member::Text(text) => Value::Text(texts.attribute(key, &text)),
+            Member::Text(text) => {
+                let text = texts.attribute(key, &text);
+                if key == keys::DB_SYSTEM_NAME {
+                    self.database = Some(Arc::clone(&text));
+                }
+                Value::Text(text)
+            }
             Member::Object(text) | Member::List(text) => Value::Text(texts.attribute(key, text)),
             Member::Integer(number) => texts.number(key, number),
             Member::Float(number) => texts.number(key, number),
@@ -196,19 +206,19 @@ impl Said {
         Some(())
     }
 
-    /// A query, which is called by its summary where nothing else was said.
-    fn add_query(&mut self, query: &str, database: &Arc<str>, texts: &mut Texts) {
-        let system = match self.attribute(keys::DB_SYSTEM_NAME) {
-            Some(Value::Text(system)) => Arc::clone(system),
-            _ => Arc::clone(database),
-        };
+    /// Adds a query that was said of what this was known of, in a program that asks `database` unless it says another.
+    pub(crate) fn add_query(&mut self, query: &str, known: &Self, database: &Arc<str>, texts: &mut Texts) {
+        if query.is_empty() {
+            return;
+        }
+        let system = self.database.as_ref().or(known.database.as_ref()).unwrap_or(database);
+        let system = Arc::clone(system);
         let (query, summary) = texts.query(query, &system);
         self.put(Attribute::new(keys::DB_QUERY_TEXT, query));
-        let name = if summary.is_empty() { system } else { Arc::clone(&summary) };
-        self.name.get_or_insert(name);
         if !summary.is_empty() && self.attribute(keys::DB_QUERY_SUMMARY).is_none() {
             self.put(Attribute::new(keys::DB_QUERY_SUMMARY, summary));
         }
+        self.read_by = Some(system);
     }
 
     fn put(&mut self, attribute: Attribute) {
@@ -224,13 +234,14 @@ impl Said {
 
     /// Whether it is said of something asked of a database.
     pub(crate) fn is_of_database(&self) -> bool {
-        self.attribute(keys::DB_SYSTEM_NAME).is_some()
+        self.database.is_some()
     }
 
     /// Adds what was said later, with so many attributes more at most. Gives how many these are.
     pub(crate) fn hear(&mut self, later: Self, most: usize) -> usize {
         let before = self.attributes.len();
-        let Self { name, kind, status, attributes, dropped_attributes, began, was_since, within } = later;
+        let Self { name, kind, status, attributes, dropped_attributes, .. } = later;
+        let Self { database, read_by, began, was_since, within, .. } = later;
         for attribute in attributes {
             if self.attributes.len() - before < most || self.attribute(&attribute.key).is_some() {
                 self.put(attribute);
@@ -244,15 +255,42 @@ impl Said {
             self.status = status;
         }
         self.dropped_attributes = self.dropped_attributes.saturating_add(dropped_attributes);
+        self.database = database.or(self.database.take());
+        self.read_by = read_by.or(self.read_by.take());
         self.began = began.or(self.began);
         self.was_since = was_since.or(self.was_since);
         self.within = within.or(self.within);
         self.attributes.len() - before
     }
 
+    /// Drops the query if it was read by the dialect of another database than the one that was said: what that takes for a
+    /// name may be a literal.
+    fn check_query(&mut self) {
+        let dialect = |system: &Arc<str>| Dialect::from_db_system_name(system);
+        let (Some(read_by), Some(database)) = (&self.read_by, &self.database) else { return };
+        if dialect(read_by) == dialect(database) {
+            return;
+        }
+        let before = self.attributes.len();
+        self.attributes.retain(|it| it.key != keys::DB_QUERY_TEXT && it.key != keys::DB_QUERY_SUMMARY);
+        let dropped = u32::try_from(before - self.attributes.len()).unwrap_or(u32::MAX);
+        self.dropped_attributes = self.dropped_attributes.saturating_add(dropped);
+    }
+
+    /// What a query is called where nothing else was said: by its summary, else by its database.
+    fn name_of_query(&self) -> Option<Arc<str>> {
+        let read_by = self.read_by.as_ref()?;
+        Some(match self.attribute(keys::DB_QUERY_SUMMARY) {
+            Some(Value::Text(summary)) => Arc::clone(summary),
+            _ => Arc::clone(self.database.as_ref().unwrap_or(read_by)),
+        })
+    }
+
     /// Puts into a span that ends what was said of it. Says whether its times are others than those that were seen.
-    pub(crate) fn conclude(self, span: &mut OpenSpan, form: &mut Form, ending: &mut Ending) -> bool {
-        form.name = self.name.or(form.name.take());
+    pub(crate) fn conclude(mut self, span: &mut OpenSpan, form: &mut Form, ending: &mut Ending) -> bool {
+        self.check_query();
+        let name = self.name.take().or_else(|| self.name_of_query());
+        form.name = name.or(form.name.take());
         form.kind = self.kind.unwrap_or(form.kind);
         if self.status != Status::Unset {
             form.status = self.status.clone();
@@ -295,5 +333,16 @@ const KNOWN: [&str; 18] = [
     keys::TLS_ESTABLISHED,
 ];
 
-crate::saved::saved!(Saying { own, parent, said });
-crate::saved::saved!(Said { name, kind, status, attributes, dropped_attributes, began, was_since, within });
+crate::saved::saved!(Saying { own, parent, said, query });
+crate::saved::saved!(Said {
+    name,
+    kind,
+    status,
+    attributes,
+    dropped_attributes,
+    database,
+    read_by,
+    began,
+    was_since,
+    within,
+});

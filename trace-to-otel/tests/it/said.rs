@@ -134,6 +134,35 @@ fn a_region_is_a_query() {
     assert_eq!(task.events.len(), 1, "what is about no region is a log");
 }
 
+/// What is longer than a log may be goes into several: the dialect holds for all of them.
+#[test]
+fn a_query_is_read_by_the_dialect_that_was_said_before() {
+    let mut options = MapperOptions::default();
+    options.db_system_name = "postgresql".into();
+    let query = r#"{"db.query.text":"SELECT a FROM t WHERE b = \"s3cr3t\""}"#;
+    let (mysql, postgresql) = (r#"{"db.system.name":"mysql"}"#, r#"{"db.system.name":"postgresql"}"#);
+    let said = |messages: &[&str]| {
+        let act = |script: &mut Script<'_>| {
+            script.task_begin(7, 1, 0, "GET");
+            messages.iter().for_each(|message| script.log(7, 1, "otel.span", message));
+            script.task_end(7, 1);
+        };
+        let (mut spans, _) = common::spans_of_bytes(&one(act), options.clone());
+        spans.remove(0)
+    };
+    let span = said(&[mysql, query]);
+    assert_eq!(text(&span, "db.query.text"), Some("SELECT a FROM t WHERE b = ?"));
+    let span = said(&[query, mysql]);
+    assert!(!format!("{span:?}").contains("s3cr3t"), "{span:#?}");
+    assert_eq!((text(&span, "db.query.text"), span.dropped_attributes), (None, 2), "it was read by another");
+    assert_eq!(&*span.name, "mysql");
+    let span = said(&[query, postgresql]);
+    assert_eq!(text(&span, "db.query.text"), Some(r#"SELECT a FROM t WHERE b = "s3cr3t""#), "a column");
+    let span = said(&[r#"{"name":"GET /a"}"#, query, r#"{"db.query.text":""}"#]);
+    assert_eq!(&*span.name, "GET /a", "what was said counts");
+    assert!(text(&span, "db.query.text").is_some_and(|text| !text.is_empty()));
+}
+
 /// The region around one that a limit keeps out is another.
 #[test]
 fn what_is_said_of_a_region_that_was_kept_out_is_of_no_other() {
