@@ -14,6 +14,10 @@ use crate::span::Value;
 
 type FastMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
+/// Keys of URLs, and of paths with or without a query: today's, and the former ones.
+const URLS: [&str; 3] = [URL_FULL, "url.original", "http.url"];
+const PATHS: [&str; 2] = [URL_PATH, "http.target"];
+
 /// Sanitizes texts and remembers the names among them.
 #[derive(Debug)]
 pub(crate) struct Texts {
@@ -128,12 +132,19 @@ impl Texts {
         self.once(Rule::Message, [category, text], |sanitizer| sanitizer.named_text(category, text).into())
     }
 
+    /// Whether the text of an attribute is a URL, or a part of one.
+    pub(crate) fn has_rule(key: &str) -> bool {
+        URLS.contains(&key) || PATHS.contains(&key)
+    }
+
     /// The sanitized text of an attribute: a URL where its key says so, else free text, which may be secret by its key.
     pub(crate) fn attribute(&mut self, key: &str, text: &str) -> Arc<str> {
         self.once(Rule::Attribute, [key.as_bytes(), text.as_bytes()], |sanitizer| match key {
-            URL_FULL => sanitizer.url(text).into(),
+            _ if URLS.contains(&key) => sanitizer.url(text).into(),
             // A path may hold an escaped question mark, and nothing behind a bare one.
-            URL_PATH => sanitizer.url(text).split(['?', '#']).next().unwrap_or_default().into(),
+            _ if PATHS.contains(&key) => {
+                sanitizer.url(text).split(['?', '#']).next().unwrap_or_default().into()
+            }
             _ => sanitizer.named_text(key, text).into(),
         })
     }

@@ -182,10 +182,11 @@ impl Said {
         }
         let value = match value {
             Member::Null => return Some(()),
-            Member::Text(query) if key == keys::DB_QUERY_TEXT => {
+            Member::Text(query) if QUERIES.contains(&key) => {
                 later.query = Some(query);
                 return Some(());
             }
+            _ if is_secret(key) || QUERIES.contains(&key) => Value::Text("REDACTED".into()),
             Member::Text(text) => {
                 let text = texts.attribute(key, &text);
                 if key == keys::DB_SYSTEM_NAME {
@@ -193,6 +194,7 @@ impl Said {
                 }
                 Value::Text(text)
             }
+            Member::Object(_) | Member::List(_) if Texts::has_rule(key) => Value::Text("REDACTED".into()),
             Member::Object(text) | Member::List(text) => Value::Text(texts.attribute(key, text)),
             Member::Integer(number) => texts.number(key, number),
             Member::Float(number) => texts.number(key, number),
@@ -309,6 +311,16 @@ impl Said {
         }
         began.is_some()
     }
+}
+
+/// Keys of a query, today's and the former one: it goes out by today's.
+const QUERIES: [&str; 2] = [keys::DB_QUERY_TEXT, "db.statement"];
+
+/// Whether the key is of what the rules of URLs and queries take out of these.
+fn is_secret(key: &str) -> bool {
+    const PARAMETERS: [&str; 2] = ["db.query.parameter", "db.operation.parameter"];
+    matches!(key, keys::URL_QUERY | keys::URL_FRAGMENT)
+        || PARAMETERS.iter().any(|prefix| key.starts_with(prefix))
 }
 
 /// Keys that come again and again.

@@ -94,6 +94,35 @@ fn everything_is_sanitized() {
     assert_eq!(text(&span, "db.query.summary"), Some("SELECT t"));
 }
 
+/// What the rules take out of URLs and queries is no attribute of its own either, by whatever key.
+#[test]
+fn parts_and_former_keys_have_the_same_rules() {
+    let (span, counters) = task_with(&[
+        r##"{"url.query":"ssn=s3cr3t","url.fragment":"s3cr3t","http.target":"/a?ssn=s3cr3t",
+        "http.url":"https://h/a?ssn=s3cr3t","url.original":"https://u:s3cr3t@h/a#s3cr3t"}"##,
+        r#"{"db.query.parameter.ssn":"s3cr3t","db.operation.parameter.0":"s3cr3t","url.full":["https://h/s3cr3t"],
+        "db.statement":"SELECT a FROM t WHERE b = 's3cr3t'"}"#,
+    ]);
+    assert_eq!(counters.invalid_contexts, 0);
+    assert!(!format!("{span:?}").contains("s3cr3t"), "{span:#?}");
+    for (key, value) in [
+        ("url.query", "REDACTED"),
+        ("url.fragment", "REDACTED"),
+        ("http.target", "/a"),
+        ("http.url", "https://h/a"),
+        ("url.original", "https://h/a"),
+        ("db.query.parameter.ssn", "REDACTED"),
+        ("db.operation.parameter.0", "REDACTED"),
+        ("url.full", "REDACTED"),
+        ("db.query.text", "SELECT a FROM t WHERE b = ?"),
+    ] {
+        assert_eq!(text(&span, key), Some(value), "{key}");
+    }
+    assert_eq!(span.attribute("db.statement"), None);
+    let (span, _) = task_with(&[r#"{"db.query.text":["SELECT s3cr3t"]}"#]);
+    assert_eq!(text(&span, "db.query.text"), Some("REDACTED"));
+}
+
 /// What was made of a text by one rule is not taken for what another makes of it.
 #[test]
 fn a_text_is_sanitized_by_its_own_rule_whatever_came_before() {
