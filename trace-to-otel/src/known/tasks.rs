@@ -1,7 +1,11 @@
 //! Tasks: those that are open, and what later events may want to know of others.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
 
+use go_trace_context::TraceParent;
 use go_trace_format::{
     Time,
     event::{GoroutineId, TaskId},
@@ -14,7 +18,6 @@ use crate::{
         open_tasks::OpenTasks,
         span::{Annotated, Notes, OpenSpan},
     },
-    said::Saying,
 };
 
 /// For how many goroutines it is remembered what was said of their next tasks, which begin at once.
@@ -28,7 +31,7 @@ pub(crate) struct Tasks {
     pub(crate) mentioned: BTreeMap<TaskId, Mentioned>,
     pub(crate) ended: EndedTasks,
     /// What was said of the tasks that begin next on their goroutines.
-    pub(crate) next: BTreeMap<GoroutineId, Saying>,
+    pub(crate) next: BTreeMap<GoroutineId, (Arc<str>, TraceParent)>,
     /// The lowest id of those that have begun since the trace's beginning or the last gap: the runtime counts them up.
     first_begun: Option<TaskId>,
 }
@@ -136,12 +139,13 @@ impl Tasks {
         self.open.insert(task, span);
     }
 
-    /// Something is said of the task that begins next on a goroutine.
-    pub(crate) fn expect(&mut self, goroutine: GoroutineId, saying: Saying) {
-        self.next.insert(goroutine, saying);
-        if self.next.len() > MOST_NEXT {
-            self.next.pop_first();
+    /// The name and the context of the task that begins next on a goroutine are said. Says whether there is room for them.
+    pub(crate) fn expect(&mut self, goroutine: GoroutineId, next: (Arc<str>, TraceParent)) -> bool {
+        let has_room = self.next.len() < MOST_NEXT || self.next.contains_key(&goroutine);
+        if has_room {
+            self.next.insert(goroutine, next);
         }
+        has_room
     }
 
     /// Whether a task cannot have begun before the trace.

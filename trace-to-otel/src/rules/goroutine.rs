@@ -236,6 +236,7 @@ pub(crate) fn ends<S: Sinks + ?Sized>(
     sink: &mut S,
 ) -> Result<(), S::Error> {
     let Some(id) = event.goroutine() else { return Ok(()) };
+    mapping.open.tasks.next.remove(&id);
     if mapping.operations.may_be_over() {
         over::give_up_all(mapping, id, None, sink)?;
     }

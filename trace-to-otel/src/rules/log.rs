@@ -111,13 +111,15 @@ fn note_learned(mapping: &mut Mapping, learned: Learned) {
 
 /// Takes what a log says of a span.
 fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> Result<(), Refused> {
-    let saying = Saying::read(log.message.as_bytes(), event.raw_time(), &mut mapping.texts);
-    let Saying { own, parent, mut said, query } = saying.ok_or(Refused::Malformed)?;
+    let limits = &mapping.options.limits;
+    let (most, pending) = (limits.attributes_per_span, limits.pending_events);
+    let saying = Saying::read(log.message.as_bytes(), event.raw_time(), most, &mut mapping.texts);
+    let saying = saying.ok_or(Refused::Malformed)?;
     let region = match of {
         Of::Next => {
-            let Some(goroutine) = mapping.goroutine(event) else { return Err(Refused::NoSpan) };
-            mapping.open.tasks.expect(goroutine, Saying { own, parent, said, query: None });
-            return Ok(());
+            let goroutine = mapping.goroutine(event).ok_or(Refused::NoSpan)?;
+            let next = saying.into_next().ok_or(Refused::Malformed)?;
+            return mapping.open.tasks.expect(goroutine, next).then_some(()).ok_or(Refused::NoSpan);
         }
         Of::Task => {
             mapping.mention(event, log.task);
@@ -125,11 +127,10 @@ fn say(mapping: &mut Mapping, event: &Event<'_>, log: Log<'_>, of: Of) -> Result
         }
         Of::Region => Some(innermost_region(mapping, event, log.task).ok_or(Refused::NoSpan)?),
     };
+    let Saying { own, parent, mut said, query } = saying;
     if region.is_some() && said.is_of_database() {
         stacks::is_told(mapping, event, Operation::Sql);
     }
-    let limits = &mapping.options.limits;
-    let (most, pending) = (limits.attributes_per_span, limits.pending_events);
     let room = pending.saturating_sub(mapping.pending_events);
     let has_context_around = said.within.is_some();
     let Some(Annotated { identity, notes, .. }) = target(&mut mapping.open, region, log.task) else {

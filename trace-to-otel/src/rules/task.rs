@@ -60,7 +60,8 @@ fn context_said_before(mapping: &mut Mapping, event: &Event<'_>, name: &str) -> 
         return None;
     }
     let goroutine = mapping.goroutine(event)?;
-    mapping.open.tasks.next.remove(&goroutine)?.context_of(name)
+    let (expected, context) = mapping.open.tasks.next.remove(&goroutine)?;
+    (*expected == *name).then_some(context)
 }
 
 pub(crate) fn end<S: Sinks + ?Sized>(

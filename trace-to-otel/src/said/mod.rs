@@ -75,15 +75,16 @@ pub(crate) struct Saying {
 const LONGEST: i64 = 366 * 24 * 3_600 * 1_000_000_000;
 
 impl Saying {
-    /// The context that it gives to a task of this name.
-    pub(crate) fn context_of(&self, name: &str) -> Option<TraceParent> {
-        self.own.filter(|_| self.said.name.as_deref() == Some(name))
+    /// The name of the task that begins next, and the context that it has.
+    pub(crate) fn into_next(self) -> Option<(Arc<str>, TraceParent)> {
+        self.said.name.zip(self.own)
     }
 
-    /// Reads the message of a log that was written at `time`. None where it is not of this form.
-    pub(crate) fn read(message: &[u8], time: Time, texts: &mut Texts) -> Option<Self> {
+    /// Reads the message of a log that was written at `time`, and keeps so many attributes of it at most. None where it is not of
+    /// this form.
+    pub(crate) fn read(message: &[u8], time: Time, most: usize, texts: &mut Texts) -> Option<Self> {
         let message = core::str::from_utf8(message).ok()?;
-        let (mut saying, mut later) = (Self::default(), Later::default());
+        let (mut saying, mut later) = (Self::default(), Later { most, parent: None, query: None });
         json::members(message, |key, value| saying.add(&key, value, time, texts, &mut later))?;
         saying.parent = match later.parent {
             Some(text) => Some(saying.parent_of(&text)?),
@@ -135,9 +136,10 @@ impl Saying {
     }
 }
 
-/// What is read when all else of a message is known.
-#[derive(Debug, Default)]
+/// What is read when all else of a message is known, and how many attributes are kept of it.
+#[derive(Debug)]
 struct Later<'a> {
+    most: usize,
     parent: Option<Cow<'a, str>>,
     query: Option<Cow<'a, str>>,
 }
@@ -204,7 +206,11 @@ impl Said {
             Some(known) => Cow::Borrowed(known),
             None => Cow::Owned(texts.name(Text::from(key.as_bytes()), "").as_ref().to_owned()),
         };
-        self.put(Attribute { key, value });
+        if self.attributes.len() < later.most || self.attribute(&key).is_some() {
+            self.put(Attribute { key, value });
+        } else {
+            self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+        }
         Some(())
     }
 
@@ -345,7 +351,6 @@ const KNOWN: [&str; 18] = [
     keys::TLS_ESTABLISHED,
 ];
 
-crate::saved::saved!(Saying { own, parent, said, query });
 crate::saved::saved!(Said {
     name,
     kind,

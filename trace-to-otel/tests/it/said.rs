@@ -4,7 +4,7 @@ use crate::common::{
     self,
     script::{EPOCH, Script, UNIT, time, trace},
 };
-use go_trace_format::Dialect;
+use go_trace_format::{Dialect, EventType};
 use trace_to_otel::{Counters, Mapper, MapperOptions, Span, SpanKind, Status, Value};
 
 const OWN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -343,6 +343,35 @@ fn attributes_are_bounded() {
     let (spans, _) = common::spans_of_bytes(&one(act), options);
     let dropped: Vec<_> = spans.iter().map(|span| span.dropped_attributes).collect();
     assert_eq!(dropped, [0, 2, 6, 0]);
+}
+
+/// Of the next task only what counts is kept, and no longer than its goroutine is there.
+#[test]
+fn what_is_kept_of_the_next_task_is_bounded() {
+    let said = |more: &str| format!(r#"{{"traceparent":"{OWN}",{more}"name":"work"}}"#);
+    let state = |messages: &[&str], ends: bool| {
+        let act = |script: &mut Script<'_>| {
+            script.run(7);
+            messages.iter().for_each(|message| script.log(7, 0, "otel.next", message));
+            if ends {
+                script.event(7, EventType::GoDestroy, &[]);
+            }
+        };
+        let trace = trace(Dialect::Stock, &[(1, &act)]);
+        let (mut mapper, mut spans) = (Mapper::new(), Vec::new());
+        let mut reader = go_trace_format::Reader::from_slice(&trace).expect("a trace");
+        while let Some(event) = reader.next_event().expect("slices can be read") {
+            let Ok(()) = mapper.event(&event, &mut spans);
+        }
+        (mapper.save(), mapper.counters().invalid_contexts)
+    };
+    let has = |state: &[u8], text: &str| state.windows(text.len()).any(|part| part == text.as_bytes());
+    let (kept, _) = state(&[&said(r#""my.attribute":"much","#)], false);
+    assert!(has(&kept, "work") && !has(&kept, "my.attribute"));
+    let (ended, _) = state(&[&said("")], true);
+    assert!(!has(&ended, "work"));
+    let (_, malformed) = state(&[r#"{"name":"work"}"#, "{}"], false);
+    assert_eq!(malformed, 2, "nothing without a context and a name");
 }
 
 /// What was said outlives the process that reads it.
