@@ -47,6 +47,29 @@ pub(super) fn members<'a>(
     rest.0.is_empty().then_some(())
 }
 
+/// The same object or list, with those characters escaped only that must be. None where a text in it is none.
+pub(super) fn with_least_escapes(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('\\') {
+        return Some(text.into());
+    }
+    let (mut rest, mut out) = (Rest(text), String::with_capacity(text.len()));
+    while let Some(place) = rest.0.find('"') {
+        out.push_str(rest.take(place)?);
+        out.push('"');
+        rest.string()?.chars().for_each(|character| match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..' ' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => out.push(character),
+        });
+        out.push('"');
+    }
+    out.push_str(rest.0);
+    Some(out.into())
+}
+
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
@@ -221,6 +244,15 @@ mod tests {
         assert_eq!(value("1.5e3"), Some(Member::Float(1500.0)));
         assert_eq!(value("true"), Some(Member::Boolean(true)));
         assert_eq!(value("null"), Some(Member::Null));
+    }
+
+    #[test]
+    fn escapes_that_are_needed_stay() {
+        let least = |text: &'static str| with_least_escapes(text).map(Cow::into_owned);
+        let same = Some(r#"{"a b":["\"\\",1,{}],"c":"\n\r\t\u0001é"}"#.to_owned());
+        assert_eq!(least(r#"{"a b":["\"\\",1,{}],"c":"\n\r\t\u0001é"}"#), same);
+        assert_eq!(least(r#"["\u0061\u0026\/\u0022\ud83d\ude00"]"#), Some(r#"["a&/\"😀"]"#.to_owned()));
+        assert_eq!(least(r#"["\x"]"#), None);
     }
 
     #[test]

@@ -197,7 +197,10 @@ impl Said {
                 Value::Text(text)
             }
             Member::Object(_) | Member::List(_) if Texts::has_rule(key) => Value::Text("REDACTED".into()),
-            Member::Object(text) | Member::List(text) => Value::Text(texts.attribute(key, text)),
+            Member::Object(text) | Member::List(text) => {
+                // What is behind escapes the sanitizer would not see.
+                Value::Text(texts.attribute(key, &json::with_least_escapes(text)?))
+            }
             Member::Integer(number) => texts.number(key, number),
             Member::Float(number) => texts.number(key, number),
             Member::Boolean(yes) => yes.into(),

@@ -123,6 +123,16 @@ fn parts_and_former_keys_have_the_same_rules() {
     assert_eq!(text(&span, "db.query.text"), Some("REDACTED"));
 }
 
+/// Encoders escape more than they must: what is hidden so is sanitized like what is not.
+#[test]
+fn escapes_hide_nothing() {
+    let (span, _) = task_with(&[
+        r#"{"deep":{"q":"a=1\u0026pw=s3cr3t"},"list":["https:\/\/u:s3cr3t@h\/a"],"keys":{"p\u0061ssword":"s3cr3t"}}"#,
+    ]);
+    assert!(!format!("{span:?}").contains("s3cr3t"), "{span:#?}");
+    assert!(text(&span, "deep").is_some_and(|deep| deep.starts_with(r#"{"q":"a=1&pw="#)), "{span:#?}");
+}
+
 /// What was made of a text by one rule is not taken for what another makes of it.
 #[test]
 fn a_text_is_sanitized_by_its_own_rule_whatever_came_before() {
