@@ -604,25 +604,6 @@ impl Value {
     }
 }
 
-/// As the description of a failure behind the number.
-impl crate::saved::Saved for Status {
-    fn save(&self, out: &mut Vec<u8>) {
-        out.push(self.number());
-        if let Self::Error { description } = self {
-            description.save(out);
-        }
-    }
-
-    fn load(input: &mut crate::saved::Input<'_>) -> Option<Self> {
-        Some(match u8::load(input)? {
-            0 => Self::Unset,
-            1 => Self::Ok,
-            2 => Self::Error { description: crate::saved::Saved::load(input)? },
-            _ => return None,
-        })
-    }
-}
-
 crate::saved::saved!(UnixTime { 0 });
 crate::saved::saved!(SpanContext { trace_id, span_id, flags });
 crate::saved::saved!(Link { trace_id, span_id, flags, trace_state, attributes, dropped_attributes });

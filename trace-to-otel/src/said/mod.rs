@@ -46,7 +46,9 @@ impl Of {
 pub(crate) struct Said {
     name: Option<Arc<str>>,
     kind: Option<SpanKind>,
-    status: Status,
+    outcome: Option<Outcome>,
+    /// The description of a failure.
+    message: Option<Arc<str>>,
     pub(crate) attributes: Vec<Attribute>,
     dropped_attributes: u32,
     /// The database that it asks, whether there is room for the attribute or not.
@@ -59,6 +61,25 @@ pub(crate) struct Said {
     was_since: Option<Time>,
     /// The span around it, for where its begin was not seen.
     pub(crate) within: Option<SpanContext>,
+}
+
+/// How a span ended. Without its description, which may be said before or after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Unset,
+    Ok,
+    Error,
+}
+
+impl Outcome {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "unset" => Some(Self::Unset),
+            "ok" => Some(Self::Ok),
+            "error" => Some(Self::Error),
+            _ => None,
+        }
+    }
 }
 
 /// What one log says.
@@ -120,11 +141,8 @@ impl Saying {
                 said.name = Some(texts.name(Text::from(text.as_bytes()), ""));
             }
             ("kind", Member::Text(text)) => said.kind = Some(kind(&text)?),
-            ("status", Member::Text(text)) => said.set_status(&text)?,
-            ("message", Member::Text(text)) => {
-                let description = texts.attribute("message", &text).as_ref().to_owned();
-                said.status = Status::error(description);
-            }
+            ("status", Member::Text(text)) => said.outcome = Some(Outcome::named(&text)?),
+            ("message", Member::Text(text)) => said.message = Some(texts.attribute("message", &text)),
             ("duration", Member::Integer(duration)) => said.began = Some(before(time, duration)?),
             ("lasted", Member::Integer(duration)) => said.was_since = Some(before(time, duration)?),
             ("attributes", Member::Object(attributes)) => {
@@ -158,16 +176,15 @@ fn kind(name: &str) -> Option<SpanKind> {
 }
 
 impl Said {
-    fn set_status(&mut self, name: &str) -> Option<()> {
-        match name {
-            // The description may have come before.
-            "error" if self.status.is_error() => {}
-            "error" => self.status = Status::ERROR,
-            "ok" => self.status = Status::Ok,
-            "unset" => self.status = Status::Unset,
-            _ => return None,
-        }
-        Some(())
+    /// The status. Whoever describes a failure and names no status means one.
+    fn status(&self) -> Option<Status> {
+        Some(match (self.outcome, &self.message) {
+            (Some(Outcome::Unset), _) => Status::Unset,
+            (Some(Outcome::Ok), _) => Status::Ok,
+            (Some(Outcome::Error) | None, Some(message)) => Status::error(message.as_ref().to_owned()),
+            (Some(Outcome::Error), None) => Status::ERROR,
+            (None, None) => return None,
+        })
     }
 
     fn add_attribute<'a>(
@@ -251,7 +268,7 @@ impl Said {
     /// Adds what was said later, with so many attributes more at most. Gives how many these are.
     pub(crate) fn hear(&mut self, later: Self, most: usize) -> usize {
         let before = self.attributes.len();
-        let Self { name, kind, status, attributes, dropped_attributes, .. } = later;
+        let Self { name, kind, outcome, message, attributes, dropped_attributes, .. } = later;
         let Self { database, read_by, began, was_since, within, .. } = later;
         for attribute in attributes {
             if self.attributes.len() - before < most || self.attribute(&attribute.key).is_some() {
@@ -262,9 +279,10 @@ impl Said {
         }
         self.name = name.or(self.name.take());
         self.kind = kind.or(self.kind);
-        if status != Status::Unset {
-            self.status = status;
-        }
+        // Who describes a failure takes back what was said before.
+        let means_error = outcome.is_none() && message.is_some();
+        self.outcome = outcome.or(self.outcome.filter(|_| !means_error));
+        self.message = message.or(self.message.take());
         self.dropped_attributes = self.dropped_attributes.saturating_add(dropped_attributes);
         self.database = database.or(self.database.take());
         self.read_by = read_by.or(self.read_by.take());
@@ -303,8 +321,8 @@ impl Said {
         let name = self.name.take().or_else(|| self.name_of_query());
         form.name = name.or(form.name.take());
         form.kind = self.kind.unwrap_or(form.kind);
-        if self.status != Status::Unset {
-            form.status = self.status.clone();
+        if let Some(status) = self.status() {
+            form.status = status;
         }
         if self.attributes.iter().any(|attribute| attribute.key == keys::CODE_FUNCTION_NAME) {
             span.place.code = None;
@@ -357,7 +375,8 @@ const KNOWN: [&str; 18] = [
 crate::saved::saved!(Said {
     name,
     kind,
-    status,
+    outcome,
+    message,
     attributes,
     dropped_attributes,
     database,
@@ -366,3 +385,4 @@ crate::saved::saved!(Said {
     was_since,
     within,
 });
+crate::saved::saved_enum!(Outcome { 0 => Unset, 1 => Ok, 2 => Error });

@@ -133,6 +133,27 @@ fn escapes_hide_nothing() {
     assert!(text(&span, "deep").is_some_and(|deep| deep.starts_with(r#"{"q":"a=1&pw="#)), "{span:#?}");
 }
 
+/// A status and the description of a failure are said in any order, and the last of each counts.
+#[test]
+fn a_status_is_what_was_said_last() {
+    let (ok, error) = (r#"{"status":"ok"}"#, r#"{"status":"error"}"#);
+    let (unset, failed) = (r#"{"status":"unset"}"#, r#"{"status":"error","message":"x"}"#);
+    let message = r#"{"message":"x"}"#;
+    for (messages, status) in [
+        (&[r#"{"status":"ok","message":"x"}"#][..], Status::Ok),
+        (&[r#"{"message":"x","status":"ok"}"#], Status::Ok),
+        (&[r#"{"message":"x","status":"error"}"#], Status::error("x")),
+        (&[failed, error], Status::error("x")),
+        (&[failed, unset], Status::Unset),
+        (&[failed, ok], Status::Ok),
+        (&[ok, message], Status::error("x")),
+        (&[message], Status::error("x")),
+        (&[error], Status::ERROR),
+    ] {
+        assert_eq!(task_with(messages).0.status, status, "{messages:?}");
+    }
+}
+
 /// What was made of a text by one rule is not taken for what another makes of it.
 #[test]
 fn a_text_is_sanitized_by_its_own_rule_whatever_came_before() {
