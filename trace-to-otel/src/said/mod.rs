@@ -327,6 +327,11 @@ impl Said {
         if self.attributes.iter().any(|attribute| attribute.key == keys::CODE_FUNCTION_NAME) {
             span.place.code = None;
         }
+        // A query has a database, said or not. OpenTelemetry: database spans.
+        if let (Some(read_by), None) = (self.read_by.take(), self.attribute(keys::DB_SYSTEM_NAME)) {
+            self.attributes
+                .push(Attribute::new(keys::DB_SYSTEM_NAME, self.database.take().unwrap_or(read_by)));
+        }
         form.attributes.extend(self.attributes);
         form.dropped_attributes += self.dropped_attributes;
         let lacks_begin = matches!(ending.missing, Some(Missing::Start | Missing::Both));

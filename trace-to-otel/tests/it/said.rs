@@ -216,6 +216,7 @@ fn a_query_is_read_by_the_dialect_that_was_said_before() {
     assert!(!format!("{span:?}").contains("s3cr3t"), "{span:#?}");
     assert_eq!((text(&span, "db.query.text"), span.dropped_attributes), (None, 2), "it was read by another");
     assert_eq!(&*span.name, "mysql");
+    assert_eq!(text(&said(&[query]), "db.system.name"), Some("postgresql"), "a query has a database");
     let span = said(&[query, postgresql]);
     assert_eq!(text(&span, "db.query.text"), Some(r#"SELECT a FROM t WHERE b = "s3cr3t""#), "a column");
     let span = said(&[r#"{"name":"GET /a"}"#, query, r#"{"db.query.text":""}"#]);
