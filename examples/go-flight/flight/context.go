@@ -115,7 +115,17 @@ func decode(into []byte, text string) bool {
 type contextKey struct{}
 
 // remote is a context that came from elsewhere, or belongs to a trace that nobody here records: it is handed on.
-type remote struct{ context SpanContext }
+type remote struct {
+	context SpanContext
+	// isRefused says that the sampler was asked here, and wants nothing of the trace.
+	isRefused bool
+}
+
+// isRefused reports whether what is done under ctx is of a trace that the sampler does not want.
+func isRefused(ctx context.Context) bool {
+	value, ok := ctx.Value(contextKey{}).(*remote)
+	return ok && value.isRefused
+}
 
 // ContextWithRemote returns a context whose spans belong to a span of another process, for what flight does not know
 // itself: queues, RPCs, another library's spans. One that is not valid begins new traces.
@@ -123,7 +133,7 @@ func ContextWithRemote(ctx context.Context, parent SpanContext) context.Context 
 	if !parent.IsValid() {
 		parent = SpanContext{}
 	}
-	return context.WithValue(ctx, contextKey{}, &remote{parent})
+	return context.WithValue(ctx, contextKey{}, &remote{context: parent})
 }
 
 // FromContext returns the context of the innermost span, which is the remote one's where none has begun here, and false
@@ -200,7 +210,7 @@ func Extract(ctx context.Context, header http.Header) context.Context {
 		return ctx
 	}
 	if c, ok := fromHeader(header); ok {
-		ctx = context.WithValue(ctx, contextKey{}, &remote{c})
+		ctx = context.WithValue(ctx, contextKey{}, &remote{context: c})
 	}
 	if values := header[baggageHeader]; len(values) > 0 {
 		if baggage := cleanBaggage(values); baggage != "" {

@@ -103,7 +103,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	slow := s.watch(r)
 	arrived, _ := fromHeader(r.Header)
 	if span == nil && slow == nil {
-		if s.Untrusted && arrived.IsValid() {
+		if s.Untrusted && arrived.IsValid() || isRefused(ctx) {
 			ctx = context.WithValue(ctx, requestKey{}, &request{arrived: arrived})
 		}
 		if ctx != r.Context() {
@@ -140,11 +140,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	hasReturned = true
 }
 
-// isServed reports whether the request is a span already. One that was made in the course of serving another is not.
+// isServed reports whether the request is a span already, or the sampler did not want it. One that was made in the course of serving another is not.
 func isServed(ctx context.Context) bool {
 	served, ok := ctx.Value(requestKey{}).(*request)
-	if !ok || served.span == nil {
+	if !ok {
 		return false
+	}
+	if served.span == nil {
+		return isRefused(ctx)
 	}
 	span, _ := innermost(ctx)
 	return span == nil || span.kind != KindClient

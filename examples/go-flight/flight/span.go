@@ -111,6 +111,9 @@ func start(ctx context.Context, kind Kind, name string) (context.Context, *Span)
 	parent, remoteParent := innermost(ctx)
 	var own SpanContext
 	if parent == nil {
+		if isRefused(ctx) {
+			return ctx, nil
+		}
 		own = newRoot(sampled)
 		if remoteParent.IsValid() {
 			own = remoteParent.child()
@@ -144,7 +147,7 @@ func unsampled(ctx context.Context, own, parent SpanContext) context.Context {
 		own = parent
 	}
 	own.Flags &^= sampled
-	return ContextWithRemote(ctx, own)
+	return context.WithValue(ctx, contextKey{}, &remote{context: own, isRefused: true})
 }
 
 // isRecording reports whether something records what the program does.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime/trace"
 	"strings"
@@ -236,6 +237,26 @@ func TestRatio(t *testing.T) {
 }
 
 // TestRatioIsTheConverters holds the ids against those of the converter's SamplingRatio, in Rust: the highest are kept.
+func TestASamplerIsAskedOnceForEachTrace(t *testing.T) {
+	defer SetSampler(nil)
+	var asked []string
+	SetSampler(func(s Sampling) bool {
+		asked = append(asked, s.Name)
+		return s.Kind != KindServer
+	})
+	recorded(t, func() {
+		inner := Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, span := Start(r.Context(), "work"); span != nil {
+				t.Error("a part of a trace that was refused is recorded")
+			}
+		}))
+		request := httptest.NewRequest("GET", "/", nil)
+		request.Header.Set("Traceparent", valid)
+		HTTP{Untrusted: true}.Handler(inner).ServeHTTP(httptest.NewRecorder(), request)
+	})
+	mustBe(t, "asked", strings.Join(asked, ","), "GET")
+}
+
 func TestRatioIsTheConverters(t *testing.T) {
 	for _, test := range []struct {
 		fraction float64

@@ -210,9 +210,13 @@ func parseHeaders(text string) (map[string]string, error) {
 // resource returns the variables that say what sends, with the program's name as the service's name of last resort.
 func (e environment) resource() []string {
 	name := strings.ReplaceAll(url.QueryEscape(programName()), "+", "%20")
+	attributes, service := e("OTEL_RESOURCE_ATTRIBUTES"), e("OTEL_SERVICE_NAME")
+	if _, err := parseHeaders(attributes); err != nil && service == "" {
+		service = programName() // malformed attributes are left out, and the name with them
+	}
 	return []string{
-		"OTEL_RESOURCE_ATTRIBUTES=service.name=" + name + "," + e("OTEL_RESOURCE_ATTRIBUTES"),
-		"OTEL_SERVICE_NAME=" + e("OTEL_SERVICE_NAME"),
+		"OTEL_RESOURCE_ATTRIBUTES=service.name=" + name + "," + attributes,
+		"OTEL_SERVICE_NAME=" + service,
 	}
 }
 

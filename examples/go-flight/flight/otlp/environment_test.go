@@ -1,6 +1,7 @@
 package otlp
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -120,6 +121,15 @@ func TestSamplersReachTheSpans(t *testing.T) {
 		}
 	}
 	hook.SampleRatio(true, 1)
+}
+
+func TestTheProgramsNameOutlivesMalformedAttributes(t *testing.T) {
+	for attributes, want := range map[string]string{"": "", "service.name=a,b=c": "", "nonsense": programName()} {
+		got := env(map[string]string{"OTEL_RESOURCE_ATTRIBUTES": attributes}).resource()
+		if !slices.Contains(got, "OTEL_SERVICE_NAME="+want) {
+			t.Errorf("%q: %q", attributes, got)
+		}
+	}
 }
 
 func TestOptionsAreChecked(t *testing.T) {
