@@ -236,7 +236,6 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-// TestRatioIsTheConverters holds the ids against those of the converter's SamplingRatio, in Rust: the highest are kept.
 func TestASamplerIsAskedOnceForEachTrace(t *testing.T) {
 	defer SetSampler(nil)
 	var asked []string
@@ -257,6 +256,7 @@ func TestASamplerIsAskedOnceForEachTrace(t *testing.T) {
 	mustBe(t, "asked", strings.Join(asked, ","), "GET")
 }
 
+// TestRatioIsTheConverters holds the ids against those of the converter's SamplingRatio, in Rust: the highest are kept.
 func TestRatioIsTheConverters(t *testing.T) {
 	for _, test := range []struct {
 		fraction float64
