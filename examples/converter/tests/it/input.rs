@@ -143,7 +143,7 @@ fn what_is_no_trace_is_refused() {
     let cases: [(&[&str], &[u8], &str); 7] = [
         (&["spans", "-"], b"", "standard input: is empty, and so no trace"),
         (&["spans", "-"], b"neither this", "not a Go execution trace"),
-        (&["info", "-"], b"go 1.21 trace\0\0\0", "v1"),
+        (&["info", "-"], b"go 1.12 trace\0\0\0", "1.12"),
         (&["info", "-"], b"go 1.99 trace\0\0\0", "1.99"),
         (&["dump", "/nowhere/at.all"], b"", "/nowhere/at.all"),
         (&["otlp", &folder], b"", "directory"),
