@@ -557,7 +557,7 @@ enum RunEnd {
 
 /// The time of the next event of the whole trace. Go: the deferred function of `Reader.ReadEvent`.
 #[inline(always)]
-fn squash(last: &mut Time, time: Time) -> Time {
+pub(crate) fn squash(last: &mut Time, time: Time) -> Time {
     *last = if time <= *last { Time(last.0.wrapping_add(1)) } else { time };
     *last
 }

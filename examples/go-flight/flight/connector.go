@@ -238,12 +238,13 @@ func ask(ctx context.Context, options SQLOptions, query string) *asked {
 	if !CurrentFilter().Has(FilterSQL) || !isRecording() && observed() == nil {
 		return nil
 	}
-	if span, remote := innermost(ctx); span == nil && remote.IsValid() && !remote.IsSampled() {
+	span, remote := innermost(ctx)
+	if span == nil && remote.IsValid() && !remote.IsSampled() {
 		return nil
 	}
-	span, _ := innermost(ctx)
-	span.remind(time.Now())
-	return &asked{ctx, trace.StartRegion(ctx, "query"), options, query, time.Now()}
+	now := time.Now()
+	span.remind(now)
+	return &asked{ctx, trace.StartRegion(ctx, "query"), options, query, now}
 }
 
 // answered ends the region of a query, and says whether the driver wants it another way.

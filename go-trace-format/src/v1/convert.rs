@@ -9,6 +9,7 @@ use crate::{
     id::TaskId,
     losses::{Loss, Losses},
     order::{IdLimits, unknown_ids},
+    sequence::squash,
     spec::{EventType as E, MAX_ARGUMENTS, Version},
     tables::{Tables, Time},
     v1::{
@@ -72,9 +73,7 @@ impl Output<'_> {
     /// Takes a record, whose time becomes later than that of the one before.
     #[inline]
     pub(super) fn add(&mut self, mut record: Record) {
-        let last = &mut *self.last;
-        *last = if record.raw_time <= *last { Time(last.0.wrapping_add(1)) } else { record.raw_time };
-        record.time = *last;
+        record.time = squash(self.last, record.raw_time);
         if self.is_checked && !self.limits.hold(record.event_type, &record.arguments) {
             self.look_ids_up(&record);
         }

@@ -220,7 +220,9 @@ impl Sequence {
             return None;
         }
         let place = (stream.head.key, index);
-        let Some(transition) = self.transition(index) else { return Some(place) };
+        let Some(transition) = self.transition(&self.streams[index as usize].head) else {
+            return Some(place);
+        };
         let stream = &mut self.streams[index as usize];
         if transition.may_follow(self.goroutines.progress(transition.goroutine, *stream.slot())) {
             return Some(place);
@@ -232,10 +234,10 @@ impl Sequence {
         None
     }
 
-    /// What the next event of a proc waits for. Up to Go 1.6 the numbers of the events say all.
+    /// What an event waits for. Up to Go 1.6 the numbers of the events say all.
     #[inline]
-    fn transition(&self, index: u32) -> Option<Transition> {
-        if self.is_numbered { None } else { Transition::of(&self.streams[index as usize].head) }
+    fn transition(&self, event: &EventV1) -> Option<Transition> {
+        if self.is_numbered { None } else { Transition::of(event) }
     }
 
     /// A goroutine has got somewhere: procs that have waited for that go on.
@@ -263,8 +265,7 @@ impl Sequence {
         leading: usize,
     ) -> (Option<(u64, Progress)>, Result<(), Violation>) {
         let mut verdict = Ok(());
-        let transition = if self.is_numbered { None } else { Transition::of(event) };
-        let progress = transition.map(|transition| {
+        let progress = self.transition(event).map(|transition| {
             let slot = self.goroutines.slot(transition.goroutine, slot);
             let progress = &mut self.goroutines.at(slot).progress;
             if !transition.may_follow(*progress) {
