@@ -141,10 +141,7 @@ impl Texts {
     pub(crate) fn attribute(&mut self, key: &str, text: &str) -> Arc<str> {
         self.once(Rule::Attribute, [key.as_bytes(), text.as_bytes()], |sanitizer| match key {
             _ if URLS.contains(&key) => sanitizer.url(text).into(),
-            // A path may hold an escaped question mark, and nothing behind a bare one.
-            _ if PATHS.contains(&key) => {
-                sanitizer.url(text).split(['?', '#']).next().unwrap_or_default().into()
-            }
+            _ if PATHS.contains(&key) => without_query(&sanitizer.url(text)).into(),
             _ => sanitizer.named_text(key, text).into(),
         })
     }
@@ -286,6 +283,11 @@ impl CodeLocation {
             line: i64::try_from(frame.line).unwrap_or(0),
         }
     }
+}
+
+/// A URL or path without its query and fragment. It may hold an escaped question mark, and nothing behind a bare one.
+pub(crate) fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 pub(crate) fn is_of_runtime(function: &[u8]) -> bool {

@@ -11,6 +11,7 @@ use super::{Described, OTHER, fail, net};
 use crate::{
     attribute::HTTP_ERROR_MESSAGE,
     span::{Attribute, Scope, SpanKind, Status},
+    text::without_query,
 };
 
 /// The name of a span whose method is not known, and the method then.
@@ -20,8 +21,7 @@ const METHOD: &str = "_OTHER";
 pub(super) fn server(path: Text<'_>, sanitizer: &Sanitizer) -> Described {
     let mut described = request(SpanKind::Server);
     let sanitized = sanitizer.url(path.as_bytes());
-    // A path may hold an escaped question mark, and nothing behind a bare one.
-    let path = sanitized.split(['?', '#']).next().unwrap_or_default();
+    let path = without_query(&sanitized);
     if !path.is_empty() {
         described.attributes.push(Attribute::new(URL_PATH, path));
     }

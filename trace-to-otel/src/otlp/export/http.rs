@@ -19,7 +19,10 @@ use super::{
     connect::{Client, Content, HttpVersion, LONGEST_ANSWER, USER_AGENT, connector, no_answer},
     error::{ExportError, ExportErrorKind, ReceiverStatus, classify_http},
 };
-use crate::otlp::{Batch, Encoding};
+use crate::{
+    otlp::{Batch, Encoding},
+    text::without_query,
+};
 
 /// The client's connections and what each request says.
 #[derive(Debug)]
@@ -168,10 +171,6 @@ fn failure(head: &http::response::Parts, body: &Body, now: SystemTime) -> Export
     };
     ExportError::answered(kind, ReceiverStatus::Http(code), &message, is_retryable)
         .with_retry_after(retry_after)
-}
-
-fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// RFC 9110, section 10.2.3: seconds or a date.
