@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"log/slog"
 	"runtime/trace"
 	"time"
 )
@@ -274,10 +275,10 @@ func (a *asked) say(query string, err error) {
 	saying := newSaying()
 	saying.field("kind", KindClient.String())
 	attributes := queryAttributes(a.options.System, a.options.Database, query)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	if failure := queryError(err); failure != nil {
 		saying.field("status", "error")
-		saying.field("message", withoutLiterals(err.Error()))
-		attributes = append(attributes, errorTypeOfQuery(err))
+		saying.field("message", failure.Error())
+		attributes = append(attributes, slog.String("error.type", errorType(failure)))
 	}
 	saying.attributes(a.ctx, ofRegion, "", attributes)
 	saying.end(a.ctx, ofRegion)

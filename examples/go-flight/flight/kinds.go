@@ -112,7 +112,7 @@ func queryError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
 	}
-	return typedError{errors.New(withoutLiterals(err.Error())), errorTypeOfQuery(err).Value.String()}
+	return typedError{errors.New(withoutLiterals(err.Error())), errorTypeOfQuery(err)}
 }
 
 // Record writes a handshake that some other code has made into the execution trace, as it is over, and as part of the span

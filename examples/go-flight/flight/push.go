@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync"
 	"time"
 
@@ -116,12 +115,7 @@ func (p *pushSink) post(ctx context.Context, meta Meta, snapshot io.ReadSeeker) 
 	}
 	response, err := p.options.Client.Do(request)
 	if err != nil {
-		// With the URL it would have what stands there: it may be a secret.
-		var inner *url.Error
-		if errors.As(err, &inner) {
-			err = inner.Err
-		}
-		return 0, fmt.Errorf("flight: pushing a snapshot: %w", err)
+		return 0, fmt.Errorf("flight: pushing a snapshot: %w", client.WithoutURL(err))
 	}
 	defer response.Body.Close()
 	answer, _ := io.ReadAll(io.LimitReader(response.Body, 512))
@@ -129,22 +123,10 @@ func (p *pushSink) post(ctx context.Context, meta Meta, snapshot io.ReadSeeker) 
 		return 0, nil
 	}
 	err = fmt.Errorf("flight: pushing a snapshot: %s: %s", response.Status, bytes.TrimSpace(answer))
-	switch response.StatusCode {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return retryAfter(response.Header.Get("Retry-After")), err
+	if client.IsRetryable(response.StatusCode) {
+		return client.RetryAfter(response.Header.Get("Retry-After"), time.Now()), err
 	}
 	return -1, err
-}
-
-// retryAfter reads the header of that name: seconds, or a date.
-func retryAfter(header string) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(header); err == nil {
-		return max(time.Until(date), 0)
-	}
-	return 0
 }
 
 // body returns what is sent. Closing it waits until the snapshot is not read any more.

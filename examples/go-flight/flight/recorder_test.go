@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/go-flight/internal/client"
 )
 
 func recorder(t *testing.T, options RecorderOptions) *Recorder {
@@ -278,17 +280,17 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// Who is told that a snapshot was dropped may take another one.
 func TestRetryAfterMayBeADate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(http.TimeFormat) }
-		mustBe(t, "7 s", retryAfter("7"), 7*time.Second)
-		mustBe(t, "in 9 s", retryAfter(in(9*time.Second)), 9*time.Second)
-		mustBe(t, "long ago", retryAfter(in(-time.Hour)), time.Duration(0))
-		mustBe(t, "nonsense", retryAfter("soon"), time.Duration(0))
+		mustBe(t, "7 s", client.RetryAfter("7", time.Now()), 7*time.Second)
+		mustBe(t, "in 9 s", client.RetryAfter(in(9*time.Second), time.Now()), 9*time.Second)
+		mustBe(t, "long ago", client.RetryAfter(in(-time.Hour), time.Now()), time.Duration(0))
+		mustBe(t, "nonsense", client.RetryAfter("soon", time.Now()), time.Duration(0))
 	})
 }
 
+// Who is told that a snapshot was dropped may take another one.
 func TestErrorsAreToldOutsideOfTheTurn(t *testing.T) {
 	var r *Recorder
 	told := 0

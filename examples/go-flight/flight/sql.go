@@ -22,12 +22,11 @@ func queryAttributes(system, database, query string) []slog.Attr {
 	return attributes
 }
 
-func errorTypeOfQuery(err error) slog.Attr {
-	name := errorType(err)
+func errorTypeOfQuery(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
-		name = "timeout"
+		return "timeout"
 	}
-	return slog.String("error.type", name)
+	return errorType(err)
 }
 
 // withoutLiterals returns a query without comments, and with a ? for each literal. It knows no dialect, and takes for a literal

@@ -10,12 +10,11 @@ import (
 	"io"
 	mathrand "math/rand/v2"
 	"net/http"
-	"net/url"
 	"runtime/trace"
-	"strconv"
 	"time"
 
 	"example.com/go-flight/flight"
+	"example.com/go-flight/internal/client"
 	"example.com/go-flight/internal/convert"
 )
 
@@ -117,12 +116,8 @@ func (s *sender) send(ctx context.Context, batch *convert.Batch) (partialSuccess
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		// With the URL it would have what stands there: it may be a secret.
-		var failure *url.Error
-		if errors.As(err, &failure) {
-			err = failure.Err
-		}
-		return partialSuccess{}, &retryError{error: fmt.Errorf("otlp: sending %v to %s: %w", batch.Signal, withoutSecrets(request.URL), err)}
+		err = fmt.Errorf("otlp: sending %v to %s: %w", batch.Signal, withoutSecrets(request.URL), client.WithoutURL(err))
+		return partialSuccess{}, &retryError{error: err}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -130,8 +125,7 @@ func (s *sender) send(ctx context.Context, batch *convert.Batch) (partialSuccess
 		return parsePartialSuccess(body), nil // accepted, whatever became of the answer
 	}
 	failure := fmt.Errorf("otlp: sending %v to %s: %s", batch.Signal, withoutSecrets(request.URL), response.Status)
-	switch response.StatusCode {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	if client.IsRetryable(response.StatusCode) {
 		return partialSuccess{}, &retryError{failure, retryAfter(response.Header.Get("Retry-After"), time.Now())}
 	}
 	return partialSuccess{}, failure
@@ -174,15 +168,9 @@ func unseen(ctx context.Context) (context.Context, func()) {
 	return flight.ContextWithRemote(ctx, unsampled), task.End
 }
 
-// retryAfter reads the header of that name: seconds, or a date.
+// retryAfter returns how long a receiver wants to be left alone, within reason.
 func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-	}
-	if date, err := http.ParseTime(header); err == nil {
-		return min(max(date.Sub(now), 0), maxRetryAfter)
-	}
-	return 0
+	return min(client.RetryAfter(header, now), maxRetryAfter)
 }
 
 // backoff doubles with each failure, and is between half and all of that, so that many programs do not come back at once.
