@@ -156,7 +156,7 @@ const LOCATIONS: [&str; 76] = [
 const PER_BYTE: usize = 12;
 /// The same outside of SQL, where some bytes behind the mark of a token are looked at that is none.
 const PER_BYTE_WITH_TOKENS: usize = 32;
-const REPEATS: [usize; 2] = [100, 800];
+const REPEATS: [usize; 2] = [50, 400];
 
 fn check(name: &str, text: &str, work: impl FnOnce(&str)) {
     check_within(PER_BYTE, name, text, work);

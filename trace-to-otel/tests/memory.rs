@@ -20,15 +20,16 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As many tasks as may be open.
-const TASKS: u64 = 1 << 18;
+/// How many tasks are open at a time: so many that what any trace needs is a small part, and a power of two, as
+/// are the limits of tables, so that what they have spare is the same as with the most that may be open (2¹⁸).
+const TASKS: u64 = 1 << 16;
 
 /// How many bytes of memory an open task may need at the peak, those of the reader counted.
 const PER_TASK: usize = 360;
 /// The same of tasks all of which are bound to their goroutines, so that it is known what these do meanwhile.
 const PER_BOUND_TASK: usize = 500;
 /// What is needed for any trace.
-const BASE: usize = 1 << 20;
+const BASE: usize = 1 << 18;
 
 /// How much memory reading and mapping the trace needs at most.
 fn peak(trace: &[u8]) -> usize {

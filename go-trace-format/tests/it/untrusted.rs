@@ -69,6 +69,9 @@ fn same(
     other: &Result<Outcome, Error>,
     what: &str,
 ) -> Result<(), TestCaseError> {
+    if one == other {
+        return Ok(());
+    }
     if let (Ok(one), Ok(other)) = (one, other) {
         for i in 0..one.starts.len().min(other.starts.len()) {
             prop_assert_eq!(one.event(i), other.event(i), "{}: event {}", what, i);
@@ -76,7 +79,7 @@ fn same(
         prop_assert_eq!(one.starts.len(), other.starts.len(), "{}: number of events", what);
         prop_assert_eq!(&one.losses, &other.losses, "{}", what);
     }
-    prop_assert!(one == other, "{what}: {:?}, {:?}", one.as_ref().err(), other.as_ref().err());
+    prop_assert!(false, "{what}: {:?}, {:?}", one.as_ref().err(), other.as_ref().err());
     Ok(())
 }
 

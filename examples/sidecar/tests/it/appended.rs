@@ -108,10 +108,10 @@ fn tiny(count: u32) -> Vec<Vec<u8>> {
 
 /// However many processes have written into a file, what was known before is read once for it.
 #[test]
-fn a_file_of_thousands_of_tiny_traces() {
+fn a_file_of_hundreds_of_tiny_traces() {
     let receiver = Receiver::start();
     let home = Home::new(&receiver);
-    let traces = tiny(2000);
+    let traces = tiny(300);
     home.put("a/1.trace", &traces.concat());
     let output = home.run(&["--once"]);
     let log = String::from_utf8_lossy(&output.stderr);
