@@ -179,7 +179,7 @@ pub(crate) struct SpansArguments {
     #[arg(long, value_name = "COLUMNS")]
     pub(crate) width: Option<usize>,
     /// Keeps this many spans of a process in memory, the first to end, and counts the others (tree, html); timelines
-    /// hold all spans, and need memory for none [default: 1000000 for tree, 50000 for html].
+    /// hold all spans, and need memory for none [default: 1000000 for tree, 100000 for html].
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_spans: Option<usize>,
     /// When to use colours.

@@ -100,7 +100,7 @@ fn width(arguments: &SpansArguments) -> Option<usize> {
 }
 
 fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
-    let most = arguments.max_spans.unwrap_or(50_000);
+    let most = arguments.max_spans.unwrap_or(100_000);
     let has_profiles = !arguments.correlation.correlate;
     let mut pages = Page { processes: Vec::new(), spans: Kept::new(most), has_profiles };
     let outcome = show(arguments, &mut pages);

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::read::ZlibDecoder;
 use go_trace_format::{Dialect, EventType, Reader};
 use serde_json::Value;
 use trace_to_otel::{
@@ -35,8 +37,9 @@ fn page(name: &str, profiles: &Profiles, first: ProfileKind) -> String {
 }
 
 fn data(page: &str) -> Value {
-    let (_, data) = page.split_once("<script id=\"data\" type=\"application/json\">").expect("data");
-    serde_json::from_str(data.split("</script>").next().expect("an end")).expect("JSON")
+    let (_, data) = page.split_once("<script id=\"data\" type=\"text/plain\">").expect("data");
+    let packed = STANDARD.decode(data.split("</script>").next().expect("an end")).expect("base64");
+    serde_json::from_reader(ZlibDecoder::new(&packed[..])).expect("compressed JSON")
 }
 
 /// The stacks of a profile on a page, the outermost function first, with their weights.

@@ -9,6 +9,7 @@ use super::tree::{Folded, Node, StackTree, TreeSample};
 use crate::{
     display::DisplayDuration,
     profiles::{Profile, ProfileFrame, ProfileKind, ProfileSpan, Profiles, Sample},
+    render::page::Texts,
 };
 
 /// How many boxes a profile has at most.
@@ -36,19 +37,9 @@ pub(in crate::render) struct Flame<'p> {
     first: usize,
 }
 
-/// Each once, written in a row.
-#[derive(Default)]
-struct Texts<'p>(IndexSet<Cow<'p, str>, foldhash::fast::RandomState>);
-
 /// Function and file, by their places in the texts, and line; each once, written in a row.
 #[derive(Default)]
 struct Frames(IndexSet<(usize, usize, u64), foldhash::fast::RandomState>);
-
-impl Serialize for Texts<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.0)
-    }
-}
 
 impl Serialize for Frames {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -126,8 +117,8 @@ impl<'p> Flame<'p> {
     }
 
     fn frame(&mut self, (function, file, line): &StackFrame<'p>) -> usize {
-        let function = self.texts.0.insert_full(function.clone()).0;
-        let file = self.texts.0.insert_full(Cow::Borrowed(file)).0;
+        let function = self.texts.add(function.clone());
+        let file = self.texts.add(*file);
         self.frames.0.insert_full((function, file, *line)).0
     }
 }

@@ -50,7 +50,7 @@ function showDetails(index) {
   span.links.forEach((link) => related.push(["link to", link.span >= 0 ? data.spans[link.span].name : link.id, link.span]));
   (linkedFrom.get(index) ?? []).forEach((other) => related.push(["linked from", data.spans[other].name, other]));
   if (related.length > 0) parts.push(element("h3", "", "Related"), relatedTable(related));
-  const process = span.process === undefined ? [] : [["process", span.process]];
+  const process = span.process === null ? [] : [["process", span.process]];
   parts.push(element("h3", "", "Ids"), table([["trace", data.traces[span.trace].id], ["span", span.id], ["scope", span.scope], ...process]));
   box.replaceChildren(...parts);
 }
@@ -102,7 +102,11 @@ function showTip(index, event) {
   const wait = span.anatomy ? splitBar(span) : null;
   tip.replaceChildren(element("b", "foreign", visible(span.name)), ` ${spanDuration(span)}`, element("div", "", `${span.kind}, +${duration(span.start - waterfall.trace.start)}`), ...(wait ? [wait] : []));
   tip.hidden = false;
+  placeTip(tip, event);
+}
+
+function placeTip(tip, event) {
   const { width, height } = tip.getBoundingClientRect();
-  tip.style.left = `${Math.min(event.clientX + 14, innerWidth - width - 8)}px`;
+  tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - width - 8))}px`;
   tip.style.top = `${event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18}px`;
 }

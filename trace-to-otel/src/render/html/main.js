@@ -26,10 +26,15 @@ const traceList = new List(document.getElementById("trace-list"), 44, (place) =>
   return row;
 });
 
+// Which traces have a row, and in which order: where the slowest come first, requests come before all else.
 function sortTraces() {
   const by = document.getElementById("order").value;
-  const key = { start: (t) => t.start, duration: (t) => t.start - t.stop, spans: (t) => -t.count }[by];
-  traceOrder = data.traces.map((_, number) => number).sort((one, other) => key(data.traces[one]) - key(data.traces[other]) || one - other);
+  const keys = { start: [(t) => t.start], duration: [(t) => t.rank, (t) => t.start - t.stop], spans: [(t) => -t.count] }[by];
+  const compare = (one, other) => keys.reduce((sofar, key) => sofar || key(one) - key(other), 0) || one.number - other.number;
+  const shown = data.traces.filter((trace) => [...trace.kinds].some((kind) => !waterfall.hidden.has(kind)));
+  traceOrder = shown.sort(compare).map((trace) => trace.number);
+  const all = data.traces.length, count = (number) => number.toLocaleString("en");
+  document.getElementById("trace-count").textContent = `${traceOrder.length < all ? `${count(traceOrder.length)} of ` : ""}${count(all)} trace${all === 1 ? "" : "s"}`;
   traceList.chosen = waterfall.trace ? traceOrder.indexOf(waterfall.trace.number) : -1;
   traceList.show(traceOrder.length);
 }
@@ -46,6 +51,7 @@ function chooseRow(place) {
   if (place < 0 || place >= waterfall.rows.length) return;
   waterfall.list.choose(place);
   showDetails(waterfall.rows[place]);
+  history.replaceState(null, "", `#span=${data.spans[waterfall.rows[place]].id}`);
 }
 
 // Shows a span wherever it is.
@@ -56,9 +62,31 @@ function goTo(index) {
     showTrace(trace);
   }
   for (let above = data.spans[index].parent; above >= 0; above = data.spans[above].parent) waterfall.folded.delete(above);
-  if (waterfall.onlyCritical && data.spans[index].critical.length === 0) waterfall.onlyCritical = false;
+  if (waterfall.onlyCritical && !data.spans[index].isCritical) waterfall.onlyCritical = false;
+  showKind(data.spans[index].kind, true);
   layOut();
   chooseRow(waterfall.rows.indexOf(index));
+}
+
+// Goes to the span that the address names, if it is here.
+function goToAddress() {
+  const id = new URLSearchParams(location.hash.slice(1)).get("span");
+  const index = id === null ? -1 : data.spans.findIndex((span) => span.id === id);
+  if (index >= 0) goTo(index);
+  return index >= 0;
+}
+
+// Shows the spans of a kind, or hides them.
+function showKind(kind, isShown) {
+  if (waterfall.hidden.has(kind) !== isShown) return;
+  if (isShown) waterfall.hidden.delete(kind);
+  else waterfall.hidden.add(kind);
+  for (const entry of document.getElementById("legend").children) entry.setAttribute("aria-pressed", String(!waterfall.hidden.has(entry.textContent)));
+  sortTraces();
+  if (waterfall.trace === null) return;
+  const chosen = waterfall.rows[waterfall.list.chosen];
+  layOut();
+  chooseRow(Math.max(0, waterfall.rows.indexOf(chosen)));
 }
 
 function text(span) {
@@ -164,19 +192,24 @@ function onKey(event) {
 function start() {
   const [spans, traces] = [data.spans.length, data.traces.length];
   document.getElementById("summary").textContent = `${spans.toLocaleString("en")} spans in ${traces.toLocaleString("en")} traces`;
-  document.getElementById("trace-count").textContent = `${traces.toLocaleString("en")} trace${traces === 1 ? "" : "s"}`;
   const notes = document.getElementById("notes");
   notes.textContent = data.notes.map(visible).join(" ");
   notes.hidden = data.notes.length === 0;
   document.body.classList.toggle("plain", !data.spans.some((span) => span.anatomy));
   const kinds = [...new Set(data.spans.map((span) => span.kind))];
   document.getElementById("legend").append(...kinds.map((kind) => {
-    const entry = element("span", "", kind);
+    const entry = element("button", "", kind);
+    entry.type = "button";
+    entry.title = "Show or hide these";
+    entry.setAttribute("aria-pressed", "true");
     entry.style.setProperty("--kind", `var(--${kind})`);
+    entry.addEventListener("click", () => showKind(kind, waterfall.hidden.has(kind)));
     return entry;
   }));
   openWaterfall();
+  openLane();
   listenForZoom();
+  addEventListener("hashchange", goToAddress);
   const view = document.getElementById("view");
   view.hidden = data.flame === undefined || data.flame.profiles.length === 0;
   view.addEventListener("click", () => showView(!document.getElementById("spans").hidden));
@@ -205,7 +238,7 @@ function start() {
   box.addEventListener("mouseleave", () => { tip.hidden = true; });
   sortTraces();
   if (traces > 0) {
-    chooseTrace(0);
+    if (!goToAddress()) chooseTrace(0);
     box.focus();
   } else {
     box.replaceChildren(element("p", "empty", data.nothing));

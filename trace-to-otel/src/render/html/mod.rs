@@ -1,5 +1,7 @@
 //! A page with the waterfall of each trace and, where there are some, the profiles of their processes.
 
+mod columns;
+mod lane;
 mod model;
 
 use std::io::{self, Write};
@@ -7,10 +9,11 @@ use std::io::{self, Write};
 use super::{Process, flame, joined::Joined, page::Page};
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     include_str!("model.js"),
     include_str!("list.js"),
     include_str!("waterfall.js"),
+    include_str!("lane.js"),
     include_str!("details.js"),
     include_str!("main.js"),
 ];
@@ -25,7 +28,7 @@ pub struct HtmlOptions {
 
 /// Writes a page with a waterfall of each trace: one file that needs no network, and opens in any browser.
 ///
-/// Spans of several processes are put together, as [`write_tree`](super::write_tree) does. The page holds all of the spans, so that it is for tens of thousands rather than millions.
+/// Spans of several processes are put together, as [`write_tree`](super::write_tree) does. The page holds all of the spans, so that it is for a hundred thousand rather than millions.
 ///
 /// ```
 /// use go_trace_context::{SpanId, TraceId};
@@ -55,10 +58,10 @@ pub fn write_html<W: Write + ?Sized>(
 /// The page of a title.
 fn page(title: &str) -> Page<'_> {
     // The last of the spans' scripts sets off what all of them have.
-    const ALL: [&str; 8] = {
+    const ALL: [&str; 9] = {
         let [boxes, graph, profiles] = flame::SCRIPTS;
-        let [model, list, waterfall, details, main] = SCRIPTS;
-        [boxes, graph, profiles, model, list, waterfall, details, main]
+        let [model, list, waterfall, lane, details, main] = SCRIPTS;
+        [boxes, graph, profiles, model, list, waterfall, lane, details, main]
     };
     Page {
         title,
@@ -71,6 +74,8 @@ fn page(title: &str) -> Page<'_> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::{
         render::{
@@ -87,6 +92,52 @@ mod tests {
         String::from_utf8(page).expect("UTF-8")
     }
 
+    /// The spans as the page's script puts them together.
+    fn spans(data: &Value) -> Vec<Value> {
+        let columns = &data["columns"];
+        let number = |value: &Value| value.as_i64().expect("a whole number");
+        let text = |place: &Value| match number(place) {
+            -1 => Value::Null,
+            place => columns["texts"][place as usize].clone(),
+        };
+        let pairs = |row: &Value| -> Vec<(Value, Value)> {
+            let row = row.as_array().expect("pairs");
+            row.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+        };
+        let attributes = |row: &Value| -> Value {
+            pairs(row).iter().map(|(key, value)| json!([text(key), text(value)])).collect()
+        };
+        let mut start = 0;
+        let span = |place: usize| {
+            let of = |column: &str| &columns[column][place];
+            start += number(of("start"));
+            let parent = number(of("parent"));
+            let anatomy = of("anatomy").as_array().map(|_| {
+                let mut times = [0; 10];
+                pairs(of("anatomy"))
+                    .iter()
+                    .for_each(|(part, time)| times[number(part) as usize] = number(time));
+                json!(times)
+            });
+            let events = of("events").as_array().expect("events").iter().map(|event| {
+                json!({ "time": start + number(&event[0]), "name": text(&event[1]), "attributes": attributes(&event[2]) })
+            });
+            let critical = pairs(of("critical"));
+            let critical = critical.iter().map(|(since, length)| json!([start + number(since), length]));
+            json!({
+                "parent": if parent == 0 { -1 } else { place as i64 - parent },
+                "id": columns["id"].as_str().expect("ids")[16 * place..][..16],
+                "name": text(of("name")), "kind": text(of("kind")), "scope": text(of("scope")),
+                "process": text(of("process")), "hint": text(of("hint")), "missing": text(of("missing")),
+                "start": start, "duration": of("duration"),
+                "approximate": of("approximate"), "failed": of("failed"), "dropped": of("dropped"),
+                "attributes": attributes(of("attributes")), "anatomy": anatomy,
+                "events": events.collect::<Value>(), "links": of("links"), "critical": critical.collect::<Value>(),
+            })
+        };
+        (0..columns["count"].as_u64().expect("a count") as usize).map(span).collect()
+    }
+
     fn sample() -> String {
         let spans = everything();
         written(&[Process { left_out: 5, is_approximate: true, ..Process::new(HOSTILE, &spans) }])
@@ -97,8 +148,8 @@ mod tests {
         let page = sample();
         checks::no_text_becomes_markup(&page, HOSTILE);
         let data = data(&page);
-        let names: Vec<_> =
-            data["spans"].as_array().expect("spans").iter().map(|span| &span["name"]).collect();
+        let spans = spans(&data);
+        let names: Vec<_> = spans.iter().map(|span| &span["name"]).collect();
         assert_eq!(names, ["GET", "SELECT orders", HOSTILE, "POST"], "the texts are whole");
         assert!(data["notes"][0].as_str().is_some_and(|note| note.starts_with(HOSTILE)));
     }
@@ -110,27 +161,25 @@ mod tests {
         let traces = data["traces"].as_array().expect("traces");
         let counts: Vec<_> = traces.iter().map(|trace| (&trace["first"], &trace["count"])).collect();
         assert_eq!(counts, [(&0.into(), &3.into()), (&3.into(), &1.into())]);
-        let spans = &data["spans"];
-        let [server, query, hostile, failed] = [0, 1, 2, 3].map(|index| &spans[index]);
+        let spans = spans(&data);
+        let [server, query, hostile, failed] = &spans[..] else { panic!("{spans:?}") };
         assert_eq!(
-            (&server["parent"], &query["parent"], &hostile["depth"]),
-            (&(-1).into(), &0.into(), &1.into())
+            (&server["parent"], &query["parent"], &hostile["parent"]),
+            (&(-1).into(), &0.into(), &0.into())
         );
-        assert_eq!((&server["kind"], &server["approximate"]), (&"server".into(), &false.into()));
+        assert_eq!((&server["kind"], &server["approximate"]), (&"server".into(), &0.into()));
+        assert_eq!(server["id"], span_id(1).to_string());
         assert_eq!(server["hint"], "/orders/7 200");
-        assert_eq!(
-            server["anatomy"],
-            serde_json::json!([3_000_000, 1_000_000, 500_000, 5_500_000, 0, 0, 0, 0, 0, 0])
-        );
+        assert_eq!(server["anatomy"], json!([3_000_000, 1_000_000, 500_000, 5_500_000, 0, 0, 0, 0, 0, 0]));
         assert_eq!(server["events"][0]["time"], 1_500_000);
         assert_eq!(server["events"][0]["attributes"][0][1], "miss");
-        let stretches = serde_json::json!([[0, 2_000_000], [8_000_000, 500_000], [9_000_000, 1_000_000]]);
+        let stretches = json!([[0, 2_000_000], [8_000_000, 500_000], [9_000_000, 1_000_000]]);
         assert_eq!(server["critical"], stretches);
         assert_eq!((&query["start"], &query["duration"]), (&2_000_000.into(), &6_000_000.into()));
-        assert_eq!(query["links"][0]["span"], 3, "a span of another trace on the page");
-        assert_eq!(hostile["links"][0]["span"], -1, "a span that is not here");
+        assert_eq!(query["links"][0][1], 3, "a span of another trace on the page");
+        assert_eq!(hostile["links"][0][1], -1, "a span that is not here");
         assert_eq!(hostile["missing"], "end");
-        assert_eq!((&failed["failed"], &failed["dropped"]), (&true.into(), &3.into()));
+        assert_eq!((&failed["failed"], &failed["dropped"]), (&1.into(), &3.into()));
     }
 
     #[test]
@@ -145,15 +194,16 @@ mod tests {
             data(&String::from_utf8(page).expect("UTF-8"))
         };
         let folded = data(HtmlOptions::default());
-        assert_eq!(folded["spans"].as_array().map(Vec::len), Some(2));
-        assert_eq!(folded["notes"], serde_json::json!(["1 range of the runtime, 10 ns in all"]));
-        assert_eq!(
-            (&folded["spans"][0]["process"], &folded["spans"][1]["process"]),
-            (&"front".into(), &"back".into())
-        );
-        assert_eq!(folded["spans"][1]["parent"], 0);
-        assert_eq!(folded["spans"][1]["critical"], serde_json::json!([[20, 60]]));
-        assert_eq!(data(HtmlOptions { ranges: true })["spans"].as_array().map(Vec::len), Some(3));
+        let spans_of = |data: &Value| spans(data);
+        let spans = spans_of(&folded);
+        assert_eq!(spans.len(), 2);
+        let lane = json!({ "names": ["GC mark assist"], "name": [0], "start": [30], "duration": [10] });
+        assert_eq!(folded["lane"], lane);
+        assert_eq!(folded["notes"], json!(["1 range of the runtime, 10 ns in all"]));
+        assert_eq!((&spans[0]["process"], &spans[1]["process"]), (&"front".into(), &"back".into()));
+        assert_eq!(spans[1]["parent"], 0);
+        assert_eq!(spans[1]["critical"], json!([[20, 60]]));
+        assert_eq!(spans_of(&data(HtmlOptions { ranges: true })).len(), 3);
     }
 
     #[test]
@@ -179,15 +229,16 @@ mod tests {
             (vec![function.clone()], "shop.(*Cart).Add".into()),
             (vec![function, url], "/cart".into()),
         ] {
-            let spans = [Span { attributes, ..span("HTTP", 1, 0, 0, 100) }];
-            assert_eq!(data(&written(&[Process::new("shop", &spans)]))["spans"][0]["hint"], expected);
+            let of_one = [Span { attributes, ..span("HTTP", 1, 0, 0, 100) }];
+            let shown = data(&written(&[Process::new("shop", &of_one)]));
+            assert_eq!(spans(&shown)[0]["hint"], expected);
         }
     }
 
     #[test]
     fn nothing_is_a_page_too() {
         let data = data(&written(&[]));
-        assert_eq!(data["spans"], serde_json::json!([]));
+        assert_eq!(spans(&data), [Value::Null; 0]);
         assert!(data["nothing"].as_str().is_some_and(|text| text.starts_with("no spans")));
     }
 }

@@ -2,14 +2,18 @@
 
 use std::{collections::HashMap, io};
 
+use super::{
+    columns::{Columns, Place},
+    lane::Lane,
+};
 #[cfg(feature = "profiles")]
 use crate::render::flame::Flame;
 use crate::{
     render::{
-        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, function, hint,
-        is_approximate, joined::Joined, kind,
+        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, joined::Joined,
+        ranges::is_range,
     },
-    span::{Attribute, Span, SpanEvent, UnixTime, Value},
+    span::UnixTime,
 };
 #[cfg(feature = "profiles")]
 use go_trace_context::SpanId;
@@ -26,7 +30,8 @@ pub(super) fn title(processes: &[Process<'_>]) -> String {
 
 /// What the page shows.
 pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
-    let starts = joined.forest.spans().iter().map(|span| span.start);
+    let ranges = joined.processes.iter().flat_map(|process| process.spans).filter(|span| is_range(span));
+    let starts = joined.forest.spans().iter().copied().chain(ranges.clone()).map(|span| span.start);
     let base = starts.min().unwrap_or_default();
     let folded = joined.folded.map(|folded| folded.to_string());
     let mut page = Page {
@@ -34,8 +39,11 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
         notes: joined.processes.iter().flat_map(notes).chain(folded).collect(),
         nothing: NO_SPANS,
         parts: anatomy::names(),
+        lane: Lane::new(ranges, base),
         traces: Vec::new(),
-        spans: Vec::new(),
+        columns: Columns::default(),
+        #[cfg(feature = "profiles")]
+        places: HashMap::new(),
         #[cfg(feature = "profiles")]
         flame: Flame::default(),
     };
@@ -67,9 +75,15 @@ pub(super) struct Page<'a> {
     nothing: &'static str,
     /// What a goroutine's time splits into.
     parts: [&'static str; anatomy::PARTS],
+    /// What the runtime did meanwhile.
+    lane: Lane<'a>,
     traces: Vec<PageTrace>,
     /// Those of a trace one after the other, parents before their children.
-    spans: Vec<PageSpan<'a>>,
+    columns: Columns<'a>,
+    /// By their ids, where spans are.
+    #[cfg(feature = "profiles")]
+    #[serde(skip)]
+    places: HashMap<SpanId, usize>,
     #[cfg(feature = "profiles")]
     flame: Flame<'a>,
 }
@@ -79,62 +93,6 @@ struct PageTrace {
     id: String,
     first: usize,
     count: usize,
-}
-
-/// A span. Times and durations are nanoseconds.
-#[derive(Serialize)]
-struct PageSpan<'a> {
-    /// −1 for none.
-    parent: i64,
-    depth: usize,
-    id: String,
-    #[cfg(feature = "profiles")]
-    #[serde(skip)]
-    span_id: SpanId,
-    name: &'a str,
-    kind: &'static str,
-    scope: &'a str,
-    /// None where there is one process only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    process: Option<&'a str>,
-    hint: Option<String>,
-    start: u64,
-    duration: u64,
-    /// Whether the duration is less than what is known of the ends.
-    approximate: bool,
-    failed: bool,
-    /// Which end was not recorded.
-    missing: Option<String>,
-    attributes: Vec<(&'a str, PageValue<'a>)>,
-    anatomy: Option<[u64; anatomy::PARTS]>,
-    assist: u64,
-    events: Vec<PageEvent<'a>>,
-    links: Vec<PageLink>,
-    dropped: u64,
-    /// Stretches of the critical path: start and length.
-    critical: Vec<(u64, u64)>,
-}
-
-#[derive(Serialize)]
-struct PageEvent<'a> {
-    time: u64,
-    name: &'a str,
-    attributes: Vec<(&'a str, PageValue<'a>)>,
-}
-
-#[derive(Serialize)]
-struct PageLink {
-    id: String,
-    /// −1 for a span that is not here.
-    span: i64,
-}
-
-/// Whole numbers are texts: a script's numbers do not hold all of them.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum PageValue<'a> {
-    Text(&'a str),
-    Other(String),
 }
 
 impl<'a> Page<'a> {
@@ -156,27 +114,27 @@ impl<'a> Page<'a> {
         })?;
         let mut places = HashMap::new();
         let in_order = traces.iter().flat_map(|(_, spans)| spans);
-        for (place, &(index, _)) in (self.spans.len()..).zip(in_order) {
-            places.insert(index, place as i64);
+        for (place, &(index, _)) in in_order.enumerate() {
+            places.insert(index, place);
         }
         let critical = CriticalPaths::of(forest);
         for (id, spans) in traces {
-            self.traces.push(PageTrace { id: id.to_string(), first: self.spans.len(), count: spans.len() });
+            self.traces.push(PageTrace { id: id.to_string(), first: self.columns.len(), count: spans.len() });
             // The spans that enclose the one under way.
-            let mut above: Vec<i64> = Vec::new();
+            let mut above: Vec<usize> = Vec::new();
             for (index, depth) in spans {
                 above.truncate(depth);
-                let parent = above.last().copied().unwrap_or(-1);
+                let place = Place {
+                    parent: above.last().copied(),
+                    base,
+                    process: joined.other_process(index, None).map(|process| process.name),
+                    critical: critical.stretches(index),
+                };
                 above.push(places[&index]);
-                let stretches = critical.stretches(index).iter();
-                let critical =
-                    stretches.map(|stretch| (stretch.start.0 - base.0, stretch.duration())).collect();
-                let span = PageSpan::new(forest.spans()[index], (parent, depth), base, critical);
-                let target = |link| forest.target(link).map_or(-1, |target| places[&target]);
-                let links = forest.spans()[index].links.iter();
-                let links = links.map(|link| PageLink { id: link.span_id.to_string(), span: target(link) });
-                let process = joined.other_process(index, None).map(|process| process.name);
-                self.spans.push(PageSpan { links: links.collect(), process, ..span });
+                let span = forest.spans()[index];
+                #[cfg(feature = "profiles")]
+                self.places.insert(span.span_id, self.columns.len());
+                self.columns.add(span, &place, |link| forest.target(link).map(|target| places[&target]));
             }
         }
         Ok(())
@@ -187,61 +145,11 @@ impl<'a> Page<'a> {
 impl<'a> Page<'a> {
     /// Takes in the profiles, after the spans that their samples name.
     fn add_profiles(&mut self, joined: &Joined<'a>) {
-        let spans = self.spans.iter().enumerate();
-        let places: HashMap<_, _> = spans.map(|(place, span)| (span.span_id, place)).collect();
         for process in joined.processes {
             let name = (joined.processes.len() > 1).then_some(process.name);
             if let Some(profiles) = process.profiles {
-                self.flame.add(name, profiles, |span| places.get(&span.span_id).copied());
+                self.flame.add(name, profiles, |span| self.places.get(&span.span_id).copied());
             }
-        }
-    }
-}
-
-impl<'a> PageSpan<'a> {
-    fn new(span: &'a Span, (parent, depth): (i64, usize), base: UnixTime, critical: Vec<(u64, u64)>) -> Self {
-        let event = |event: &'a SpanEvent| PageEvent {
-            time: event.time.0.saturating_sub(base.0),
-            name: &event.name,
-            attributes: values(&event.attributes),
-        };
-        let dropped = [span.dropped_attributes, span.dropped_events, span.dropped_links];
-        Self {
-            parent,
-            depth,
-            id: span.span_id.to_string(),
-            #[cfg(feature = "profiles")]
-            span_id: span.span_id,
-            name: &span.name,
-            kind: kind(span),
-            scope: span.scope.name(),
-            process: None,
-            hint: hint(span).or_else(|| function(span).map(str::to_owned)),
-            start: span.start.0 - base.0,
-            duration: span.duration_nanos(),
-            approximate: is_approximate(span),
-            failed: span.status.is_error(),
-            missing: span.attribute("gotrace.incomplete").map(Value::to_string),
-            attributes: values(&span.attributes),
-            anatomy: span.anatomy.as_ref().map(anatomy::times),
-            assist: span.anatomy.map_or(0, |anatomy| anatomy.gc_assist),
-            events: span.events.iter().map(event).collect(),
-            links: Vec::new(),
-            dropped: dropped.into_iter().map(u64::from).sum(),
-            critical,
-        }
-    }
-}
-
-fn values(attributes: &[Attribute]) -> Vec<(&str, PageValue<'_>)> {
-    attributes.iter().map(|attribute| (&*attribute.key, PageValue::of(&attribute.value))).collect()
-}
-
-impl<'a> PageValue<'a> {
-    fn of(value: &'a Value) -> Self {
-        match value {
-            Value::Text(text) => Self::Text(text),
-            other => Self::Other(other.to_string()),
         }
     }
 }

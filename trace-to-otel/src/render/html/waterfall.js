@@ -5,6 +5,8 @@ const waterfall = {
   rows: [],
   folded: new Set(),
   onlyCritical: false,
+  // Kinds of spans that are not shown.
+  hidden: new Set(),
   view: [0, 1],
   list: null,
 };
@@ -23,11 +25,12 @@ function showTrace(trace) {
 
 // Which spans have a row.
 function layOut() {
-  const { trace, folded, onlyCritical } = waterfall;
+  const { trace, folded, onlyCritical, hidden } = waterfall;
   const end = trace.first + trace.count;
   const rows = [];
   for (let i = trace.first; i < end; ) {
-    if (onlyCritical && data.spans[i].critical.length === 0) {
+    const span = data.spans[i];
+    if ((onlyCritical && !span.isCritical) || hidden.has(span.kind)) {
       i += 1;
       continue;
     }
@@ -117,6 +120,7 @@ function drawTicks() {
     ticks.push(tick);
   }
   document.getElementById("ticks").replaceChildren(...ticks);
+  drawLane();
 }
 
 function zoom(start, end) {

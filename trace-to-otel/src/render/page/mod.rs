@@ -1,13 +1,18 @@
 //! What all pages are made of: one file that needs no network, and opens in any browser.
 //!
-//! What the program chose stands in the page as JSON only, and becomes text nodes, never markup. The page's policy
+//! What the program chose stands in the page as packed data only, and becomes text nodes, never markup. The page's policy
 //! lets its own script and style run, by their hashes, and nothing else: no request leaves it.
+
+mod texts;
 
 use std::io::{self, Write};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{Engine, engine::general_purpose::STANDARD, write::EncoderWriter};
+use flate2::{Compression, write::ZlibEncoder};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+pub(super) use texts::Texts;
 
 /// What comes before the scripts and styles of each page.
 const COMMON_SCRIPT: &str = include_str!("common.js");
@@ -29,7 +34,8 @@ impl Page<'_> {
     pub(super) fn write(&self, data: &impl Serialize, output: &mut (impl Write + ?Sized)) -> io::Result<()> {
         const FRAME: &str = include_str!("frame.html");
         let style = self.style();
-        let script = format!("\"use strict\";\n{{\n{COMMON_SCRIPT}{}}}\n", self.scripts.concat());
+        let script =
+            format!("\"use strict\";\n(async () => {{\n{COMMON_SCRIPT}{}}})();\n", self.scripts.concat());
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
             hash(&script),
@@ -47,7 +53,7 @@ impl Page<'_> {
                 "tools" => output.write_all(self.tools.as_bytes())?,
                 "body" => self.body.iter().try_for_each(|part| output.write_all(part.as_bytes()))?,
                 "script" => output.write_all(script.as_bytes())?,
-                _ => serde_json::to_writer(WithoutMarkup(&mut *output), data)?,
+                _ => write_data(data, output)?,
             }
             rest = after;
         }
@@ -79,31 +85,19 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Escapes what could end a script in JSON, which stands in strings only.
-struct WithoutMarkup<W>(W);
-
-impl<W: Write> Write for WithoutMarkup<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for part in bytes.split_inclusive(|&byte| byte == b'<') {
-            match part.strip_suffix(b"<") {
-                Some(before) => {
-                    self.0.write_all(before)?;
-                    self.0.write_all(b"\\u003c")?;
-                }
-                None => self.0.write_all(part)?,
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+/// JSON, compressed as zlib does (RFC 1950), which browsers take apart themselves, in base64.
+fn write_data(data: &impl Serialize, output: &mut (impl Write + ?Sized)) -> io::Result<()> {
+    let text = EncoderWriter::new(output, &STANDARD);
+    let mut packed = io::BufWriter::new(ZlibEncoder::new(text, Compression::default()));
+    serde_json::to_writer(&mut packed, data)?;
+    packed.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.finish().map(drop)
 }
 
 /// What holds of every page, for the tests of each.
 #[cfg(test)]
 pub(super) mod checks {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use flate2::read::ZlibDecoder;
     use serde_json::Value;
 
     use super::{escape, hash};
@@ -115,8 +109,9 @@ pub(super) mod checks {
     }
 
     pub(in crate::render) fn data(page: &str) -> Value {
-        let data = between(page, "<script id=\"data\" type=\"application/json\">", "</script>");
-        serde_json::from_str(data).unwrap_or_else(|error| panic!("{error}: {data}"))
+        let packed = between(page, "<script id=\"data\" type=\"text/plain\">", "</script>");
+        let packed = STANDARD.decode(packed).expect("base64");
+        serde_json::from_reader(ZlibDecoder::new(&packed[..])).expect("compressed JSON")
     }
 
     /// A page of which each foreign text is `hostile`.

@@ -9,7 +9,12 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use flate2::{
+    Compression,
+    read::{GzDecoder, ZlibDecoder},
+    write::GzEncoder,
+};
 use go_trace_format::{
     Dialect, EventType, Version, WallTime,
     event::ThreadId,
@@ -163,4 +168,11 @@ impl Process {
         generation.finish().expect("memory takes it");
         writer.into_inner()
     }
+}
+
+/// What a page's script gets to know.
+pub fn page_data(page: &str) -> serde_json::Value {
+    let (_, data) = page.split_once("<script id=\"data\" type=\"text/plain\">").expect("data");
+    let packed = STANDARD.decode(data.split("</script>").next().expect("an end")).expect("base64");
+    serde_json::from_reader(ZlibDecoder::new(&packed[..])).expect("compressed JSON")
 }

@@ -29,6 +29,7 @@ impl Trace {
 pub(crate) fn text(format: &str, shown: &[u8]) -> String {
     match format {
         "perfetto" => format!("{:?}", Trace::read(shown)),
+        "html" => super::page_data(&String::from_utf8_lossy(shown)).to_string(),
         _ => String::from_utf8_lossy(shown).into_owned(),
     }
 }
