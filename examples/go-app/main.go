@@ -4,7 +4,7 @@
 //	go-app -role front -listen 127.0.0.1:8080 -back http://127.0.0.1:8081 -dir /tmp/traces/front
 //	curl http://127.0.0.1:8080/order/7
 //
-// All that it does for its traces is in package flight.
+// All that it does for its traces is in package flight. With -otlp localhost:4318 in place of -dir it sends its spans itself.
 package main
 
 import (
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"example.com/go-flight/flight"
+	"example.com/go-flight/flight/otlp"
 )
 
 func main() {
@@ -27,15 +28,17 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address to serve at")
 	back := flag.String("back", "http://127.0.0.1:8081", "where the back is, for the front")
 	journalFile := flag.String("journal", "", "file to write each span, region and log into, for tests")
-	slow := flag.Duration("slow", 200*time.Millisecond, "requests that take this long ask for a snapshot")
 	dir := flag.String("dir", "", "directory for snapshots")
 	push := flag.String("push", "", "URL to post snapshots to")
 	token := flag.String("token", "", "bearer token for -push")
-	var options flight.RecorderOptions
-	flag.DurationVar(&options.Interval, "interval", time.Second, "time between snapshots; 0 for none")
-	flag.DurationVar(&options.MinAge, "min-age", 10*time.Second, "how long the flight recorder remembers")
-	flag.Uint64Var(&options.MaxBytes, "max-bytes", 64<<20, "how much it remembers at most")
-	noRecorder := flag.Bool("no-recorder", false, "do not record: for who asks /debug/pprof/trace")
+	var t tracing
+	flag.DurationVar(&t.slow, "slow", 200*time.Millisecond, "requests that take this long ask for a snapshot")
+	flag.DurationVar(&t.Interval, "interval", time.Second, "time between snapshots; 0 for none")
+	flag.DurationVar(&t.MinAge, "min-age", 10*time.Second, "how long the flight recorder remembers")
+	flag.Uint64Var(&t.MaxBytes, "max-bytes", 64<<20, "how much it remembers at most")
+	flag.StringVar(&t.otlp, "otlp", "", "where to send spans to, such as localhost:4318, instead of giving snapshots away")
+	flag.BoolVar(&t.continuous, "continuous", false, "with -otlp: trace all the time, without the flight recorder")
+	flag.BoolVar(&t.isOff, "no-recorder", false, "do not record: for who asks /debug/pprof/trace")
 	flag.Parse()
 
 	journal, err := openJournal(*journalFile)
@@ -51,15 +54,15 @@ func main() {
 	default:
 		log.Fatalf("-role %s: there are front and back", *role)
 	}
-	options.Service = *role
-	options.OnError = func(err error) { log.Print(err) }
+	t.Service = *role
+	t.OnError = func(err error) { log.Print(err) }
 	if *dir != "" {
-		options.Sinks = append(options.Sinks, flight.Dir(*dir, flight.DirOptions{}))
+		t.Sinks = append(t.Sinks, flight.Dir(*dir, flight.DirOptions{}))
 	}
 	if *push != "" {
-		options.Sinks = append(options.Sinks, flight.Push(*push, flight.PushOptions{Token: *token}))
+		t.Sinks = append(t.Sinks, flight.Push(*push, flight.PushOptions{Token: *token}))
 	}
-	if err := run(*listen, service, options, *noRecorder, *slow, journal); err != nil {
+	if err := run(*listen, service, t, journal); err != nil {
 		log.Fatal(err)
 	}
 	if err := journal.close(); err != nil {
@@ -67,32 +70,60 @@ func main() {
 	}
 }
 
-// run serves until the program is asked to end, and takes a last snapshot then.
-func run(address string, service *http.ServeMux, options flight.RecorderOptions, noRecorder bool, slow time.Duration, journal *journal) error {
-	var requests flight.HTTP
-	if !noRecorder {
-		recorder, err := flight.StartRecorder(options)
-		if err != nil {
-			return err
-		}
+// run serves until the program is asked to end, and gives away the last of its traces then.
+func run(address string, service *http.ServeMux, t tracing, journal *journal) error {
+	requests, shutdown, err := t.start()
+	if err != nil {
+		return err
+	}
+	if shutdown != nil {
 		recorded := time.Now()
-		requests.Slow = &flight.Trigger{After: slow, Fire: recorder.Trigger}
-		http.HandleFunc("POST /snapshot", func(w http.ResponseWriter, r *http.Request) {
-			if _, err := recorder.Snapshot(r.Context(), "asked for"); err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-			}
-		})
 		defer func() {
 			journal.collections(recorded)
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
-			if err := recorder.Shutdown(ctx); err != nil {
+			if err := shutdown(ctx); err != nil {
 				log.Print(err)
 			}
 		}()
 	}
 	http.Handle("/", requests.Handler(journal.handler(service)))
 	return serve(address)
+}
+
+// tracing says what becomes of the program's traces.
+type tracing struct {
+	flight.RecorderOptions
+	slow              time.Duration
+	otlp              string
+	continuous, isOff bool
+}
+
+// start begins to record, and returns what makes spans of requests, and what ends it.
+func (t tracing) start() (flight.HTTP, func(context.Context) error, error) {
+	switch {
+	case t.isOff:
+		return flight.HTTP{}, nil, nil
+	case t.otlp != "":
+		exporter, err := otlp.Start(context.Background(), otlp.Options{
+			Endpoint: t.otlp, Interval: t.Interval, Continuous: t.continuous,
+			Resource: map[string]string{"service.name": t.Service},
+		})
+		if err != nil {
+			return flight.HTTP{}, nil, err
+		}
+		return flight.HTTP{}, exporter.Shutdown, nil
+	}
+	recorder, err := flight.StartRecorder(t.RecorderOptions)
+	if err != nil {
+		return flight.HTTP{}, nil, err
+	}
+	http.HandleFunc("POST /snapshot", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := recorder.Snapshot(r.Context(), "asked for"); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	return flight.HTTP{Slow: &flight.Trigger{After: t.slow, Fire: recorder.Trigger}}, recorder.Shutdown, nil
 }
 
 func serve(address string) error {

@@ -8,13 +8,16 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use trace_harness::{Port, Process};
 
-use crate::journal::Journal;
+use crate::{client::Client, journal::Journal, load::now};
 
 /// What no receiver may ever see: parts of `secret` in `examples/go-app/front.go`, and of what the fork's recordings have.
 pub(crate) const SECRETS: [&str; 4] = ["s3cr3t", "secret=0", "secret=1", "secret=2"];
+
+/// How often a service that sends its spans itself does so.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -37,33 +40,41 @@ pub(crate) enum Way {
     Push(String, Option<String>),
     /// To who asks for a recording.
     Pull,
+    /// It sends its spans to a receiver itself: what its flight recorder holds, each [`INTERVAL`].
+    Direct(String),
+    /// Likewise, and it traces all the time, without the flight recorder.
+    DirectContinuous(String),
 }
 
-/// One service.
-#[derive(Debug)]
-pub(crate) struct App {
-    process: Process,
+/// How a service is started.
+#[derive(Clone, Debug)]
+struct Launch {
+    program: PathBuf,
+    directory: PathBuf,
+    role: &'static str,
     service: String,
-    journal: PathBuf,
-    pub(crate) url: String,
-    _port: Port,
+    back: String,
+    way: Way,
+    port: Port,
+    /// Which life it is, counted from 0.
+    life: u32,
 }
 
-impl App {
-    pub(crate) fn start(
-        program: &Path,
-        directory: &Path,
-        (role, service): (&'static str, String),
-        back: &str,
-        way: &Way,
-    ) -> Result<Self> {
-        let port = Port::take()?;
-        let address = port.address();
-        let journal = directory.join(format!("{service}.jsonl"));
-        let mut command = Command::new(program);
-        command.args(["-role", role, "-listen", &address.to_string(), "-back", back]);
-        command.arg("-journal").arg(&journal);
-        match way {
+impl Launch {
+    fn url(&self) -> String {
+        format!("http://{}", self.port)
+    }
+
+    fn journal(&self) -> PathBuf {
+        let life = if self.life == 0 { String::new() } else { format!("-{}", self.life) };
+        self.directory.join(format!("{}{life}.jsonl", self.service))
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = Command::new(&self.program);
+        command.args(["-role", self.role, "-listen", &self.port.to_string(), "-back", &self.back]);
+        command.arg("-journal").arg(self.journal());
+        match &self.way {
             Way::Folder(folder, url) => {
                 fs::create_dir_all(folder)?;
                 command.arg("-dir").arg(folder).args(["-push", url]);
@@ -74,16 +85,52 @@ impl App {
             Way::Pull => {
                 command.arg("-no-recorder");
             }
+            Way::Direct(endpoint) | Way::DirectContinuous(endpoint) => {
+                command.args(["-interval", &format!("{}ms", INTERVAL.as_millis()), "-otlp", endpoint]);
+                command.args(matches!(self.way, Way::DirectContinuous(_)).then_some("-continuous"));
+            }
         }
-        let mut process = Process::start(role, command, directory.join(format!("{service}.log")))?;
-        process.wait_until(|| TcpStream::connect(address).is_ok(), LIMIT)?;
-        Ok(Self { process, service, journal, url: format!("http://{address}"), _port: port })
+        Ok(command)
     }
 
-    /// Asks it to end, which it does after its last snapshot, and reads what it did.
+    fn start(self) -> Result<App> {
+        let log = self.directory.join(format!("{}.log", self.service));
+        let mut process = Process::start(self.role, self.command()?, log)?;
+        process.wait_until(|| TcpStream::connect(self.port.address()).is_ok(), LIMIT)?;
+        Ok(App { process, url: self.url(), launch: self })
+    }
+}
+
+/// One service.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) process: Process,
+    pub(crate) url: String,
+    launch: Launch,
+}
+
+impl App {
+    /// Asks it to end, which it does after it has given away the last of its traces, and reads what it did.
     pub(crate) fn stop(self) -> Result<Journal> {
         self.process.terminate(LIMIT)?;
-        Journal::read(&self.service, &self.journal)
+        Journal::read(&self.launch.service, &self.launch.journal())
+    }
+
+    /// Kills it, reads what it did, and starts it again at the same place after `pause`.
+    pub(crate) fn restart(self, pause: impl FnOnce() -> Result<()>) -> Result<(Self, Journal)> {
+        let killed = now();
+        self.process.kill()?;
+        let journal = Journal::read_of_killed(&self.launch.service, &self.launch.journal(), killed)?;
+        pause()?;
+        let launch = Launch { life: self.launch.life + 1, ..self.launch };
+        Ok((launch.start()?, journal))
+    }
+
+    /// How many goroutines it has.
+    pub(crate) fn goroutines(&self, client: &Client) -> Result<u64> {
+        let profile = client.get_text(&format!("{}/debug/pprof/goroutine?debug=1", self.url))?;
+        let total = profile.lines().next().and_then(|line| line.rsplit(' ').next()?.parse().ok());
+        total.with_context(|| format!("no profile of goroutines: {profile:.100}"))
     }
 }
 
@@ -108,8 +155,9 @@ impl Apps {
     ) -> Result<Self> {
         let start = |role, back: &str| {
             let service = format!("{role}{suffix}");
-            let way = way(&service);
-            App::start(program, directory, (role, service), back, &way)
+            let (way, back, port) = (way(&service), back.to_owned(), Port::take()?);
+            let (program, directory) = (program.to_owned(), directory.to_owned());
+            Launch { program, directory, role, service, back, way, port, life: 0 }.start()
         };
         let back = start("back", "")?;
         let front = start("front", &back.url)?;

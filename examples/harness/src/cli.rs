@@ -4,7 +4,7 @@ use std::{num::ParseIntError, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Runs whole scenarios of tracing a Go service, with real parts on loopback: a front and a back, trace-sidecar, an
+/// Runs whole scenarios of tracing a Go service, with real parts on loopback: a front and a back, trace-sidecar or none, an
 /// OpenTelemetry Collector and Jaeger, whose query API is asked in the end.
 #[derive(Debug, Parser)]
 pub(crate) struct Cli {
@@ -31,7 +31,7 @@ pub(crate) struct Run {
     /// Which one, or which ones.
     #[arg(long, value_enum, required = true)]
     pub(crate) scenario: Vec<Choice>,
-    /// How often: requests per second of the load, kills (kill), requests (flightrecorder) or seconds (soak); each scenario has its own default.
+    /// How often: requests per second of the load, kills (kill, direct-kill), requests (flightrecorder) or seconds (soak, direct-soak); each scenario has its own default.
     #[arg(long)]
     pub(crate) num: Option<u64>,
     /// How long one scenario may take: `90s`, `3m`. Each one has its own default.
@@ -74,7 +74,13 @@ pub(crate) enum Choice {
     ZeroCode,
     /// More load, for longer.
     Soak,
-    /// All of them with small numbers.
+    /// No sidecar: the services send their spans themselves, to a receiver that is away for a while.
+    Direct,
+    /// These are killed again and again, under load.
+    DirectKill,
+    /// These under load, for longer. Not part of `quick`.
+    DirectSoak,
+    /// All of them with small numbers, but for `direct-soak`.
     Quick,
     /// All of them.
     All,
@@ -88,6 +94,7 @@ impl Choice {
                 .iter()
                 .copied()
                 .filter(|choice| !matches!(choice, Self::Quick | Self::All))
+                .filter(|choice| self == Self::All || *choice != Self::DirectSoak)
                 .collect(),
             one => vec![one],
         }

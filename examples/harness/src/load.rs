@@ -100,7 +100,8 @@ fn order(client: &Client, url: &str, made: &Mutex<Orders>) {
     }
 }
 
-fn now() -> u64 {
+/// In nanoseconds since 1970.
+pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_nanos() as u64
 }

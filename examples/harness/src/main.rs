@@ -1,4 +1,4 @@
-//! `trace-harness`: whole scenarios of tracing a Go service, with real parts on loopback.
+//! `trace-harness`: whole scenarios of tracing a Go service, with real parts on loopback, with the sidecar or without.
 //!
 //! | module | is |
 //! |---|---|

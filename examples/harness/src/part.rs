@@ -140,6 +140,15 @@ impl Process {
         Ok(Memory { now: now << 10, most: most << 10 })
     }
 
+    /// How many files and sockets it has open; Linux only.
+    ///
+    /// # Errors
+    ///
+    /// Where it is gone.
+    pub fn descriptors(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.id()))?.count())
+    }
+
     /// The end of its log.
     #[must_use]
     pub fn last_words(&self) -> String {

@@ -161,8 +161,8 @@ impl Stage {
         report.check("all has been delivered", all_there, format_args!("after {seconds:.1} s"));
     }
 
-    /// What every scenario ends with: the services end, everything arrives, the sidecar ends, and what the receivers have
-    /// is what the services did.
+    /// What every scenario with a sidecar ends with: the services end, everything arrives, the sidecar ends, and what the receivers
+    /// have is what the services did.
     pub(crate) fn finish(
         &mut self,
         report: &mut Report,
@@ -178,6 +178,28 @@ impl Stage {
         let spans = self.receive(report)?;
         truth::check(report, &journals, orders, &spans);
         Ok((journals, spans))
+    }
+
+    /// What scenarios without one end with: the services end, which they do when they have sent everything, and what the receivers
+    /// have is what the services did.
+    pub(crate) fn finish_direct(
+        &mut self,
+        report: &mut Report,
+        apps: Apps,
+        orders: &Orders,
+    ) -> Result<Spans> {
+        report.all("orders were answered", orders.windows.len(), &orders.failed);
+        let journals = apps.stop()?;
+        self.report_traffic(report);
+        let spans = self.receive(report)?;
+        truth::check(report, &journals, orders, &spans);
+        Ok(spans)
+    }
+
+    /// What came, and how long it took.
+    pub(crate) fn report_traffic(&self, report: &mut Report) {
+        report_traffic(report, &self.proxy);
+        report_lags(report, &self.proxy);
     }
 
     /// Ends the sidecar, which has no reason to fail.

@@ -1,10 +1,14 @@
 //! What the receivers have against what the application did.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 use crate::{
+    app::INTERVAL,
     journal::{Entry, Journal},
     load::Orders,
     report::Report,
@@ -15,15 +19,54 @@ use crate::{
 /// clock; and reading both is not one step. In nanoseconds.
 const SLACK: u64 = 2_000_000;
 
+/// A span may end so long after the journal says so, in nanoseconds: a response is read to its end, and others have to run. That
+/// is less than what lies between two exports.
+const JOURNAL_SLACK: u64 = INTERVAL.as_nanos() as u64 / 2;
+
 /// All that is to be checked.
 pub(crate) fn check(report: &mut Report, journals: &[Journal], orders: &Orders, spans: &Spans) {
+    check_spans(report, journals, orders, spans);
+    check_regions(report, journals, spans);
+    check_logs(report, journals, spans);
+}
+
+/// Each span is there, and right; but for what a killed process has lost.
+pub(crate) fn check_spans(report: &mut Report, journals: &[Journal], orders: &Orders, spans: &Spans) {
     report.none("spans that came again and were not the same", &spans.differing);
     report.none("secrets", &spans.leaks);
     let truth = Truth::new(journals);
     truth.check_spans(report, spans);
     truth.check_times(report, spans, orders);
-    check_regions(report, journals, spans);
-    check_logs(report, journals, spans);
+}
+
+/// What killed processes have lost: all of it ended within `limit` before the kill, and after what was delivered.
+pub(crate) fn check_losses(report: &mut Report, journals: &[Journal], spans: &Spans, limit: Duration) {
+    let (mut lost, mut early, mut worst) = (0, Vec::new(), 0);
+    for journal in journals {
+        let Some(killed) = journal.killed else { continue };
+        let delivered = journal.spans.iter().filter_map(|entry| spans.all.get(&entry.key()));
+        let last = delivered.map(|span| span.end).max().unwrap_or_default();
+        for entry in journal.lost(spans) {
+            let before = killed.saturating_sub(entry.end);
+            lost += 1;
+            worst = worst.max(before);
+            if u128::from(before) > limit.as_nanos() || entry.end + JOURNAL_SLACK < last {
+                early.push(format!("{before} ns before its end, {}: {entry:?}", journal.service));
+            }
+        }
+    }
+    let killed = || journals.iter().filter(|journal| journal.killed.is_some());
+    let did: usize = killed().map(|journal| journal.spans.len()).sum();
+    let all = killed().filter(|journal| journal.lost(spans).count() == journal.spans.len()).count();
+    report.figure(
+        "lost with a process",
+        format_args!(
+            "{lost} of {did} spans in {} processes, {all} of which sent none, the oldest ended {:.1?} before",
+            killed().count(),
+            Duration::from_nanos(worst)
+        ),
+    );
+    report.none("spans that were lost and should not have been", &early);
 }
 
 /// Two receivers have the same.
@@ -44,7 +87,7 @@ pub(crate) fn compare(report: &mut Report, collector: &Spans, jaeger: &Spans) {
 }
 
 struct Truth<'j> {
-    entries: Vec<(&'j str, &'j Entry)>,
+    entries: Vec<(&'j Journal, &'j Entry)>,
     /// The span that begins each trace.
     roots: HashMap<u128, u64>,
 }
@@ -53,30 +96,36 @@ impl<'j> Truth<'j> {
     fn new(journals: &'j [Journal]) -> Self {
         let entries: Vec<_> = journals
             .iter()
-            .flat_map(|journal| journal.spans.iter().map(move |entry| (&*journal.service, entry)))
+            .flat_map(|journal| journal.spans.iter().map(move |entry| (journal, entry)))
             .collect();
-        let is_root = |entry: &Entry| entry.parent() == 0 && entry.span_kind() == SpanKind::Server;
-        let roots = entries.iter().filter(|(_, entry)| is_root(entry));
+        let roots = entries.iter().filter(|(_, entry)| entry.is_root());
         let roots = roots.map(|(_, entry)| (entry.key().trace, entry.key().span)).collect();
         Self { entries, roots }
     }
 
-    /// The journal does not know what a client's request belongs to: it is what its trace began with.
-    fn parent(&self, entry: &Entry) -> u64 {
-        if entry.span_kind() == SpanKind::Client {
-            return self.roots.get(&entry.key().trace).copied().unwrap_or_default();
+    /// The journal does not know what a client's request belongs to: it is what its trace began with. A process that was killed
+    /// may not have got to say so.
+    fn parent(&self, journal: &Journal, entry: &Entry) -> Option<u64> {
+        if entry.span_kind() != SpanKind::Client {
+            return Some(entry.parent());
         }
-        entry.parent()
+        let root = self.roots.get(&entry.key().trace).copied();
+        root.or_else(|| journal.killed.is_none().then_some(0))
     }
 
     fn check_spans(&self, report: &mut Report, spans: &Spans) {
         let (mut missing, mut wrong, mut incomplete) = (Vec::new(), Vec::new(), Vec::new());
-        for &(service, entry) in &self.entries {
+        let mut alive = 0;
+        for &(journal, entry) in &self.entries {
+            alive += usize::from(journal.killed.is_none());
             let Some(span) = spans.all.get(&entry.key()) else {
-                missing.push(format!("{service}: {entry:?}"));
+                if journal.killed.is_none() {
+                    missing.push(format!("{}: {entry:?}", journal.service));
+                }
                 continue;
             };
-            let expected = (service, &*entry.name, entry.span_kind(), self.parent(entry), TASK);
+            let parent = self.parent(journal, entry).unwrap_or(span.parent);
+            let expected = (&*journal.service, &*entry.name, entry.span_kind(), parent, TASK);
             if (&*span.service, &*span.name, span.kind, span.parent, &*span.scope) != expected {
                 wrong.push(format!("{span:?} is not {expected:?}"));
             }
@@ -85,7 +134,7 @@ impl<'j> Truth<'j> {
             }
         }
         let total = self.entries.len();
-        report.all("the application's spans are there", total, &missing);
+        report.all("the application's spans are there", alive, &missing);
         report.all("their names, services, kinds and parents are right", total, &wrong);
         report.none("incomplete spans", &incomplete);
         let known: HashSet<Key> = self.entries.iter().map(|(_, entry)| entry.key()).collect();
@@ -99,11 +148,15 @@ impl<'j> Truth<'j> {
     fn check_times(&self, report: &mut Report, spans: &Spans, orders: &Orders) {
         let mut wrong = Vec::new();
         let mut worst = 0;
+        let is_killed = self.entries.iter().any(|(journal, _)| journal.killed.is_some());
         for (_, entry) in &self.entries {
             let Some(span) = spans.all.get(&entry.key()) else { continue };
             let journal = [(entry.start, entry.end)];
             let parent = spans.all.get(&Key { span: span.parent, ..span.key });
             let parent = parent.map(|parent| (parent.start, parent.end));
+            if parent.is_none() && is_killed && !entry.is_root() {
+                continue; // its parent is lost, and it may have outlived that
+            }
             let around = parent.as_ref().map_or(&*orders.windows, std::slice::from_ref);
             let inside = distance((span.start, span.end), &journal);
             let outside = around.iter().map(|&window| distance(window, &[(span.start, span.end)])).min();

@@ -20,6 +20,9 @@ fn the_scenarios_are_listed() {
         "pull",
         "zero-code",
         "soak",
+        "direct",
+        "direct-kill",
+        "direct-soak",
     ] {
         assert!(help.contains(scenario), "{scenario} is not in:\n{help}");
     }

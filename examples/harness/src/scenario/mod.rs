@@ -1,6 +1,9 @@
 //! The scenarios, one in each file.
 
 mod collector_down;
+mod direct;
+mod direct_kill;
+mod direct_soak;
 mod disk_full;
 mod flightrecorder;
 mod fork_replay;
@@ -46,7 +49,7 @@ impl Scale {
 /// Runs one; the outcome is in the report.
 pub(crate) fn run(choice: Choice, programs: &Programs, directory: &Path, scale: Scale, report: &mut Report) {
     let minutes = match choice {
-        Choice::Kill | Choice::Soak => 30,
+        Choice::Kill | Choice::Soak | Choice::DirectKill | Choice::DirectSoak => 40,
         _ => 3,
     };
     let limit = scale.limit.unwrap_or(Duration::from_secs(minutes * 60));
@@ -69,6 +72,9 @@ fn perform(choice: Choice, stage: &mut Stage, scale: Scale, report: &mut Report)
         Choice::Pull => pull::run(stage, scale, report),
         Choice::ZeroCode => zero_code::run(stage, scale, report),
         Choice::Soak => soak::run(stage, scale, report),
+        Choice::Direct => direct::run(stage, scale, report),
+        Choice::DirectKill => direct_kill::run(stage, scale, report),
+        Choice::DirectSoak => direct_soak::run(stage, scale, report),
         Choice::Quick | Choice::All => Ok(()),
     }
 }
