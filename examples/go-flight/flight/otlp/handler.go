@@ -1,10 +1,12 @@
 package otlp
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"runtime/trace"
@@ -34,8 +36,12 @@ const (
 //
 // The parameter seconds says how long to trace, 1 unless given. The parameter format says how spans are written: json, the
 // default, has one OTLP request in JSON on each line, as OpenTelemetry's file exporter writes them; protobuf is one request in
-// OTLP's binary encoding, which can be posted to /v1/traces of a receiver as it is. Spans that are open at the end are marked
-// as incomplete, the one of this very request among them.
+// OTLP's binary encoding, which can be posted to /v1/traces of a receiver as it is; text is for people: a line for each span,
+// below the one that it is part of. Spans that are open at the end are marked as incomplete, the one of this very request among
+// them.
+//
+// There is no page of them, whose code would make each program larger that sends its spans. trace-converter makes one of what
+// /debug/pprof/trace gives.
 //
 // The runtime traces for one at a time: while /debug/pprof/trace or an [Exporter] with [Options.Continuous] does, it fails.
 // The flight recorder does not matter.
@@ -49,7 +55,7 @@ func serveSpans(w http.ResponseWriter, r *http.Request) {
 	}
 	// Where it cannot be set, the server's own holds.
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(duration + timeToSend))
-	body := &body{separator: format.separator}
+	body := &body{format: format}
 	converter, _, err := convert.New(convert.Options{
 		Environ: environment(os.Getenv).resource(), JSON: format.json, Ratio: 1,
 		Keep: flight.CurrentFilter().String(),
@@ -67,7 +73,7 @@ func serveSpans(w http.ResponseWriter, r *http.Request) {
 	if body.leftOut > 0 {
 		header.Set("Otlp-Left-Out", fmt.Sprintf("%d spans beyond %d bytes", body.leftOut, maxBody))
 	}
-	w.Write(body.bytes.Bytes())
+	body.write(w)
 }
 
 // A format is how an answer is written.
@@ -75,12 +81,14 @@ type format struct {
 	contentType string
 	json        bool
 	separator   string
+	isTree      bool
 }
 
 var formats = map[string]format{
-	"":         {"application/x-ndjson", true, "\n"},
-	"json":     {"application/x-ndjson", true, "\n"},
-	"protobuf": {"application/x-protobuf", false, ""}, // requests one after the other are one request
+	"":         {contentType: "application/x-ndjson", json: true, separator: "\n"},
+	"json":     {contentType: "application/x-ndjson", json: true, separator: "\n"},
+	"text":     {contentType: "text/plain; charset=utf-8", json: true, isTree: true},
+	"protobuf": {contentType: "application/x-protobuf"}, // requests one after the other are one request
 }
 
 func parameters(r *http.Request) (time.Duration, format, error) {
@@ -94,7 +102,7 @@ func parameters(r *http.Request) (time.Duration, format, error) {
 	}
 	format, known := formats[r.FormValue("format")]
 	if !known {
-		return 0, format, errors.New("otlp: format has to be json or protobuf")
+		return 0, format, errors.New("otlp: format has to be json, protobuf or text")
 	}
 	return time.Duration(seconds * float64(time.Second)), format, nil
 }
@@ -123,19 +131,35 @@ func (w *wholeWriter) Write(p []byte) (int, error) {
 
 // A body is an answer in the making.
 type body struct {
-	separator string
-	mutex     sync.Mutex
-	bytes     bytes.Buffer
-	leftOut   int
+	format  format
+	mutex   sync.Mutex
+	size    int
+	bytes   bytes.Buffer
+	tree    tree
+	leftOut int
 }
 
 func (b *body) add(batch convert.Batch) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	if b.bytes.Len()+len(batch.Bytes) > maxBody {
+	if b.size+len(batch.Bytes) > maxBody || b.format.isTree && b.tree.add(batch) != nil {
 		b.leftOut += batch.Records
 		return
 	}
-	b.bytes.Write(batch.Bytes)
-	b.bytes.WriteString(b.separator)
+	b.size += len(batch.Bytes)
+	if !b.format.isTree {
+		b.bytes.Write(batch.Bytes)
+		b.bytes.WriteString(b.format.separator)
+	}
+}
+
+// write writes it; who does not want it has gone.
+func (b *body) write(w io.Writer) {
+	if !b.format.isTree {
+		w.Write(b.bytes.Bytes())
+		return
+	}
+	buffered := bufio.NewWriter(w)
+	b.tree.write(buffered)
+	buffered.Flush()
 }

@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"runtime"
 	"runtime/trace"
 	"strings"
 	"testing"
 )
 
-func TestHandlerGivesSpans(t *testing.T) {
+// askHandler asks for spans, and has enough once there is a task.
+func askHandler(t *testing.T, query string) *httptest.ResponseRecorder {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
@@ -21,12 +24,23 @@ func TestHandlerGivesSpans(t *testing.T) {
 		}
 		_, task := trace.NewTask(ctx, "some-task")
 		task.End()
-		cancel() // the client has enough
+		cancel()
 	}()
 	answer := httptest.NewRecorder()
-	Handler().ServeHTTP(answer, httptest.NewRequestWithContext(ctx, "GET", "/debug/pprof/otlp?seconds=600", nil))
-	if answer.Code != 200 || answer.Header().Get("Content-Type") != "application/x-ndjson" {
-		t.Fatalf("%d, %v: %s", answer.Code, answer.Header(), answer.Body)
+	Handler().ServeHTTP(answer, httptest.NewRequestWithContext(ctx, "GET", "/debug/pprof/otlp?seconds=600&"+query, nil))
+	if answer.Code != 200 {
+		t.Fatalf("%s: %d, %s", query, answer.Code, answer.Body)
+	}
+	if trace.IsEnabled() {
+		t.Error("it still traces")
+	}
+	return answer
+}
+
+func TestHandlerGivesSpans(t *testing.T) {
+	answer := askHandler(t, "")
+	if contentType := answer.Header().Get("Content-Type"); contentType != "application/x-ndjson" {
+		t.Error(contentType)
 	}
 	lines, tasks := bufio.NewScanner(answer.Body), 0
 	lines.Buffer(nil, maxBody)
@@ -40,8 +54,14 @@ func TestHandlerGivesSpans(t *testing.T) {
 	if lines.Err() != nil || tasks != 1 {
 		t.Errorf("%d tasks, %v", tasks, lines.Err())
 	}
-	if trace.IsEnabled() {
-		t.Error("it still traces")
+}
+
+func TestHandlerGivesText(t *testing.T) {
+	answer := askHandler(t, "format=text")
+	line := regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d\.\d{6} +[\d.]+ (ns|µs|ms|s) task   some-task`)
+	end := regexp.MustCompile(`(?m)^[1-9]\d* spans? in [1-9]\d* traces?\n\z`)
+	if text := answer.Body.String(); len(line.FindAllString(text, -1)) != 1 || !end.MatchString(text) {
+		t.Error(text)
 	}
 }
 
