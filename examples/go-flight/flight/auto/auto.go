@@ -13,19 +13,18 @@ import (
 	"example.com/go-flight/flight/otlp"
 )
 
-var exporter = start()
-
-func start() *otlp.Exporter {
+func init() {
 	exporter, err := otlp.Start(context.Background(), otlp.Options{})
 	if err != nil {
 		slog.Error("no spans are sent", "error", err)
-		return nil
+		return
 	}
-	return exporter
+	otlp.SetDefault(exporter)
 }
 
 // Shutdown sends what there is until ctx is done, and stops: see [otlp.Exporter.Shutdown].
 func Shutdown(ctx context.Context) error {
+	exporter := otlp.Default()
 	if exporter == nil {
 		return nil
 	}

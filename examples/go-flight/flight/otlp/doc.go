@@ -25,7 +25,8 @@
 // # What can be lost
 //
 // At least once is the rule while the process lives: what was not accepted is sent again, and the same spans are the same
-// bytes. Lost is what a crash takes with it, an interval's worth and the queue; what the flight recorder forgets because
+// bytes. Lost is what a crash takes with it, an interval's worth and the queue (with [Options.Continuous], a second more, which
+// the runtime's tracer holds back); what the flight recorder forgets because
 // [Options.MaxBytes] is too small for an interval; and what the queue has no room for while the receiver is away: the oldest
 // goes first. [Stats] counts it. Who must outlive a kill uses trace-sidecar.
 package otlp

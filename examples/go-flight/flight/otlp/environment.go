@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net/http"
@@ -19,7 +21,16 @@ type target struct {
 	url     string
 	headers http.Header
 	timeout time.Duration
+	gzip    bool
+	// tls has the certificates that count; nil: those of the system.
+	tls *tls.Config
 }
+
+// variables are what the signals are called in the names of variables.
+var variables = map[convert.Signal]string{convert.Traces: "TRACES", convert.Metrics: "METRICS", convert.Logs: "LOGS"}
+
+// of are the signals as options have them.
+var of = map[convert.Signal]Signals{convert.Traces: Traces, convert.Metrics: Metrics, convert.Logs: Logs}
 
 // An environment reads variables, of which an empty one counts as unset (OpenTelemetry, "Environment Variable
 // Specification").
@@ -36,20 +47,16 @@ func (e environment) isParentBased() bool {
 
 // ignored warns of what somebody wants in vain.
 func (e environment) ignored(o *Options, warnings []error) []error {
-	common := e("OTEL_EXPORTER_OTLP_COMPRESSION")
-	if common != "" && common != "gzip" && common != "none" {
-		warnings = append(warnings, fmt.Errorf("otlp: OTEL_EXPORTER_OTLP_COMPRESSION=%q: there are gzip and none", common))
-	}
 	for _, signal := range []string{"", "TRACES_", "METRICS_", "LOGS_"} {
 		prefix := "OTEL_EXPORTER_OTLP_" + signal
 		if protocol := e(prefix + "PROTOCOL"); protocol != "" && protocol != "http/protobuf" {
 			warnings = append(warnings, fmt.Errorf("otlp: %sPROTOCOL=%s: only http/protobuf is spoken, and is used", prefix, protocol))
 		}
-		if signal != "" && e(prefix+"COMPRESSION") != "" {
-			warnings = append(warnings, fmt.Errorf("otlp: %sCOMPRESSION is ignored: there is OTEL_EXPORTER_OTLP_COMPRESSION", prefix))
+		if compression := e(prefix + "COMPRESSION"); compression != "" && compression != "gzip" && compression != "none" {
+			warnings = append(warnings, fmt.Errorf("otlp: %sCOMPRESSION=%q: there are gzip and none", prefix, compression))
 		}
 		for _, name := range []string{"CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"} {
-			if o.Client == nil && e(prefix+name) != "" {
+			if o.Client != nil && e(prefix+name) != "" {
 				warnings = append(warnings, fmt.Errorf("otlp: %s%s is ignored: Options.Client says which certificates count", prefix, name))
 			}
 		}
@@ -125,12 +132,15 @@ func (e environment) signals(warnings []error) (Signals, []error) {
 	return signals, warnings
 }
 
-// targets returns where each signal goes.
+// targets returns where each signal goes that is wanted.
 func (e environment) targets(o Options) (map[convert.Signal]target, []error, error) {
 	var warnings []error
 	targets := map[convert.Signal]target{}
-	for signal, name := range map[convert.Signal]string{convert.Traces: "TRACES", convert.Metrics: "METRICS", convert.Logs: "LOGS"} {
-		address, err := e.address(o.Endpoint, signal, name)
+	for signal, name := range variables {
+		if o.Signals&of[signal] == 0 {
+			continue
+		}
+		address, err := e.address(o.Endpoint, signal)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -138,27 +148,70 @@ func (e environment) targets(o Options) (map[convert.Signal]target, []error, err
 		if headers == nil {
 			headers, warnings = e.headers(name, warnings)
 		}
-		timeout := o.Timeout
-		if timeout == 0 {
-			timeout, warnings = e.milliseconds("OTEL_EXPORTER_OTLP_"+name+"_TIMEOUT", warnings)
-		}
-		if timeout == 0 {
-			timeout, warnings = e.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT", warnings)
-		}
-		setDefault(&timeout, defaultTimeout)
-		target := target{url: address, headers: http.Header{}, timeout: timeout}
+		target := target{url: address, headers: http.Header{}, gzip: e.ofSignal(name, "COMPRESSION") == "gzip"}
 		for key, value := range headers {
 			target.headers.Set(key, value)
+		}
+		target.timeout, warnings = e.timeout(o, name, warnings)
+		if o.Client == nil {
+			target.tls, warnings = e.certificates(name, warnings)
 		}
 		targets[signal] = target
 	}
 	return targets, warnings, nil
 }
 
+// ofSignal returns a variable for a signal, else the one for all.
+func (e environment) ofSignal(name, variable string) string {
+	if own := e("OTEL_EXPORTER_OTLP_" + name + "_" + variable); own != "" {
+		return own
+	}
+	return e("OTEL_EXPORTER_OTLP_" + variable)
+}
+
+func (e environment) timeout(o Options, name string, warnings []error) (time.Duration, []error) {
+	timeout := o.Timeout
+	for _, variable := range []string{"OTEL_EXPORTER_OTLP_" + name + "_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"} {
+		if timeout == 0 {
+			timeout, warnings = e.milliseconds(variable, warnings)
+		}
+	}
+	setDefault(&timeout, defaultTimeout)
+	return timeout, warnings
+}
+
+// certificates returns who may sign the receiver's certificate, and what is shown to the receiver; nil where nothing is said.
+func (e environment) certificates(name string, warnings []error) (*tls.Config, []error) {
+	authorities, certificate, key := e.ofSignal(name, "CERTIFICATE"), e.ofSignal(name, "CLIENT_CERTIFICATE"), e.ofSignal(name, "CLIENT_KEY")
+	if authorities == "" && certificate == "" && key == "" {
+		return nil, warnings
+	}
+	config := new(tls.Config)
+	if authorities != "" {
+		config.RootCAs = x509.NewCertPool()
+		pem, err := os.ReadFile(authorities)
+		if err == nil && !config.RootCAs.AppendCertsFromPEM(pem) {
+			err = fmt.Errorf("%s holds no certificate", authorities)
+		}
+		if err != nil {
+			// Nobody is trusted then: others than were meant would be.
+			warnings = append(warnings, fmt.Errorf("otlp: OTEL_EXPORTER_OTLP_CERTIFICATE for %s: %w", strings.ToLower(name), err))
+		}
+	}
+	if certificate != "" || key != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
+		if err != nil {
+			return config, append(warnings, fmt.Errorf("otlp: OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY for %s: %w", strings.ToLower(name), err))
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, warnings
+}
+
 // address returns the URL for a signal: one that the signal's own variable names as it is, else below the base.
-func (e environment) address(endpoint string, signal convert.Signal, name string) (string, error) {
+func (e environment) address(endpoint string, signal convert.Signal) (string, error) {
 	if endpoint == "" {
-		if own := e("OTEL_EXPORTER_OTLP_" + name + "_ENDPOINT"); own != "" {
+		if own := e("OTEL_EXPORTER_OTLP_" + variables[signal] + "_ENDPOINT"); own != "" {
 			parsed, err := parseURL(own)
 			if err != nil {
 				return "", err

@@ -28,7 +28,7 @@ func TestAddresses(t *testing.T) {
 		{"", map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b:2/x"}, "http://b:2/x"},
 		{"http://c:3", map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://b:2/x"}, "http://c:3/v1/traces"},
 	} {
-		targets, warnings, err := env(test.env).targets(Options{Endpoint: test.endpoint})
+		targets, warnings, err := env(test.env).targets(Options{Endpoint: test.endpoint, Signals: Traces})
 		if err != nil || len(warnings) > 0 {
 			t.Fatal(err, warnings)
 		}
@@ -37,7 +37,7 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	for _, endpoint := range []string{"ftp://a", "http://", "http://[::1", "/v1/traces"} {
-		if _, _, err := env(nil).targets(Options{Endpoint: endpoint}); err == nil {
+		if _, _, err := env(nil).targets(Options{Endpoint: endpoint, Signals: Traces}); err == nil {
 			t.Errorf("%q is accepted", endpoint)
 		}
 	}
@@ -50,8 +50,8 @@ func TestHeadersAndTimeouts(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_LOGS_HEADERS":   "nonsense",
 		"OTEL_EXPORTER_OTLP_TIMEOUT":        "2000",
 		"OTEL_EXPORTER_OTLP_LOGS_TIMEOUT":   "30",
-	}).targets(Options{})
-	if err != nil || len(warnings) != 1 {
+	}).targets(Options{Signals: Traces | Logs})
+	if err != nil || len(warnings) != 1 || len(targets) != 2 {
 		t.Fatal(err, warnings)
 	}
 	traces, logs := targets[convert.Traces], targets[convert.Logs]
@@ -77,8 +77,7 @@ func TestSamplersAndSignals(t *testing.T) {
 		{map[string]string{"OTEL_TRACES_SAMPLER": "mine"}, 1, Traces, 1},
 		{map[string]string{"OTEL_METRICS_EXPORTER": "otlp", "OTEL_TRACES_EXPORTER": "none"}, 1, Metrics, 0},
 		{map[string]string{"OTEL_LOGS_EXPORTER": "console"}, 1, Traces, 1},
-		{map[string]string{"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca", "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY": "key"}, 1, Traces, 2},
-		{map[string]string{"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION": "gzip", "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, 1, Traces, 2},
+		{map[string]string{"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION": "gzip", "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}, 1, Traces, 1},
 		{map[string]string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, 1, Traces, 2},
 	} {
 		var options Options

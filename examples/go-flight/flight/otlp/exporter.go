@@ -1,7 +1,9 @@
 package otlp
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,8 +47,8 @@ type Stats struct {
 // An Exporter records the program and sends its spans.
 type Exporter struct {
 	options   Options
-	queue     *queue
-	sender    *sender
+	env       environment
+	senders   map[convert.Signal]*sender // none where nothing is to be sent
 	recording recording
 
 	// flushes asks the worker for a snapshot, and is answered when its batches are in the queue.
@@ -59,10 +61,9 @@ type Exporter struct {
 	closed, ended chan struct{}
 	closeErr      error
 
-	mutex sync.Mutex
-	stats Stats
-	// sending and converting are what was logged of either.
-	sending, converting outage
+	mutex      sync.Mutex
+	stats      Stats
+	converting outage
 }
 
 // An outage is a time in which something fails, of which the logger is told what it was told last.
@@ -83,7 +84,8 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 	}
 	e := &Exporter{
 		options: options,
-		queue:   newQueue(options.QueueBytes),
+		env:     env,
+		senders: map[convert.Signal]*sender{},
 		flushes: make(chan chan error),
 		stop:    make(chan struct{}),
 		worked:  make(chan struct{}),
@@ -101,11 +103,8 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 	if err != nil {
 		return nil, err
 	}
-	e.sender = &sender{
-		queue: e.queue, client: newClient(options.Client), targets: targets, gzip: env("OTEL_EXPORTER_OTLP_COMPRESSION") == "gzip",
-		report:    func(err error) { e.report(&e.sending, err) },
-		recovered: func() { e.recovered(&e.sending) },
-		count:     e.count, backoff: backoff,
+	for signal, target := range targets {
+		e.senders[signal] = e.newSender(target, options.QueueBytes/len(targets))
 	}
 	filter := flight.CurrentFilter()
 	converter, warning, err := convert.New(convert.Options{
@@ -140,6 +139,47 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 	return e, nil
 }
 
+func (e *Exporter) newSender(target target, queueBytes int) *sender {
+	var sending outage
+	s := &sender{
+		queue:     newQueue(queueBytes),
+		client:    newClient(e.options.Client, target.tls),
+		report:    func(err error) { e.report(&sending, err) },
+		recovered: func() { e.recovered(&sending) },
+		count:     e.count, backoff: backoff,
+	}
+	s.target.Store(&target)
+	return s
+}
+
+// redirect has what waits and what comes sent elsewhere.
+func (e *Exporter) redirect(endpoint string) error {
+	elsewhere := map[convert.Signal]string{}
+	for signal := range e.senders {
+		address, err := e.env.address(endpoint, signal)
+		if err != nil {
+			return err
+		}
+		elsewhere[signal] = address
+	}
+	for signal, sender := range e.senders {
+		target := *sender.target.Load()
+		target.url = elsewhere[signal]
+		sender.target.Store(&target)
+	}
+	return nil
+}
+
+// isStopped reports whether Shutdown was called.
+func (e *Exporter) isStopped() bool {
+	select {
+	case <-e.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // recovered ends an outage: the logger is told when the next one begins.
 func (e *Exporter) recovered(of *outage) {
 	e.mutex.Lock()
@@ -147,8 +187,8 @@ func (e *Exporter) recovered(of *outage) {
 	of.logged = ""
 }
 
-// newClient returns the client that sends: the chosen one, else one with a transport of its own.
-func newClient(chosen *http.Client) *http.Client {
+// newClient returns the client that sends: the chosen one, else one with a transport of its own, with these certificates.
+func newClient(chosen *http.Client, certificates *tls.Config) *http.Client {
 	if chosen == nil {
 		// The program may have put something else there, such as its own instrumentation.
 		standard, ok := http.DefaultTransport.(*http.Transport)
@@ -158,17 +198,26 @@ func newClient(chosen *http.Client) *http.Client {
 				TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 90 * time.Second,
 			}
 		}
-		chosen = &http.Client{Transport: standard.Clone()}
+		own := standard.Clone()
+		if own.TLSClientConfig == nil || certificates == nil {
+			own.TLSClientConfig = cmp.Or(own.TLSClientConfig, certificates)
+		} else {
+			own.TLSClientConfig.RootCAs = cmp.Or(certificates.RootCAs, own.TLSClientConfig.RootCAs)
+			own.TLSClientConfig.Certificates = append(certificates.Certificates, own.TLSClientConfig.Certificates...)
+		}
+		chosen = &http.Client{Transport: own}
 	}
 	return client.WithoutRedirects(chosen)
 }
 
-// work takes snapshots until the exporter stops; another goroutine sends meanwhile.
+// work takes snapshots until the exporter stops; other goroutines send meanwhile.
 func (e *Exporter) work(ctx context.Context) {
 	defer close(e.worked)
 	sending, cancel := context.WithCancel(ctx)
 	var sent sync.WaitGroup
-	sent.Go(func() { e.sender.run(sending) })
+	for _, sender := range e.senders {
+		sent.Go(func() { sender.run(sending) })
+	}
 	ticker := time.NewTicker(e.options.Interval)
 	defer ticker.Stop()
 	for {
@@ -204,9 +253,8 @@ func (e *Exporter) take(convert func() error) error {
 }
 
 func (e *Exporter) emit(batch convert.Batch) {
-	wanted := map[convert.Signal]Signals{convert.Traces: Traces, convert.Metrics: Metrics, convert.Logs: Logs}[batch.Signal]
-	if e.options.Signals&wanted != 0 {
-		e.queue.push(&batch)
+	if sender := e.senders[batch.Signal]; sender != nil {
+		sender.queue.push(&batch)
 	}
 }
 
@@ -219,18 +267,16 @@ func (e *Exporter) Flush(ctx context.Context) error {
 	case <-e.stop:
 		return ErrClosed
 	case <-e.worked:
-		select {
-		case <-e.stop:
+		if e.isStopped() {
 			return ErrClosed
-		default:
-			return nil // it never had anything to do
 		}
+		return nil // it never had anything to do
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
 	case err := <-answer:
-		return errors.Join(err, e.queue.drained(ctx))
+		return errors.Join(err, e.drained(ctx))
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -258,7 +304,7 @@ func (e *Exporter) Shutdown(ctx context.Context) error {
 // end sends what there is until ctx is done.
 func (e *Exporter) end(ctx context.Context) {
 	defer close(e.ended)
-	if e.sender != nil {
+	if e.recording != nil {
 		e.closeErr = e.drain(ctx)
 	}
 	close(e.closed)
@@ -266,10 +312,14 @@ func (e *Exporter) end(ctx context.Context) {
 	case <-e.worked:
 	case <-ctx.Done():
 	}
-	if e.sender != nil && e.options.Client == nil {
-		e.sender.client.CloseIdleConnections()
+	left := uint64(0)
+	for _, sender := range e.senders {
+		if e.options.Client == nil {
+			sender.client.CloseIdleConnections()
+		}
+		left += sender.queue.close()
 	}
-	if left := e.queue.close(); left > 0 {
+	if left > 0 {
 		e.closeErr = errors.Join(fmt.Errorf("otlp: %d records were not sent", left), e.closeErr)
 	}
 }
@@ -278,10 +328,20 @@ func (e *Exporter) end(ctx context.Context) {
 func (e *Exporter) drain(ctx context.Context) error {
 	select {
 	case <-e.recording.stopped():
-		return e.queue.drained(ctx)
+		return e.drained(ctx)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// drained waits until all queues are empty.
+func (e *Exporter) drained(ctx context.Context) error {
+	for _, sender := range e.senders {
+		if err := sender.queue.drained(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Stats returns what the exporter has done so far.
@@ -289,7 +349,11 @@ func (e *Exporter) Stats() Stats {
 	e.mutex.Lock()
 	stats := e.stats
 	e.mutex.Unlock()
-	stats.QueueBytes, stats.Dropped = e.queue.size()
+	for _, sender := range e.senders {
+		bytes, dropped := sender.queue.size()
+		stats.QueueBytes += bytes
+		stats.Dropped += dropped
+	}
 	return stats
 }
 

@@ -245,12 +245,13 @@ func TestEachOutageIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	e := &Exporter{options: Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}}
 	away := errors.New("the receiver is away")
+	var sending outage
 	for range 3 {
-		e.report(&e.sending, away)
+		e.report(&sending, away)
 		e.recovered(&e.converting)
 	}
-	e.recovered(&e.sending)
-	e.report(&e.sending, away)
+	e.recovered(&sending)
+	e.report(&sending, away)
 	if n := strings.Count(log.String(), "away"); n != 2 {
 		t.Errorf("two outages are logged %d times", n)
 	}
@@ -260,7 +261,7 @@ func TestDefaultTransportMayBeAnother(t *testing.T) {
 	standard := http.DefaultTransport
 	defer func() { http.DefaultTransport = standard }()
 	http.DefaultTransport = failing{}
-	if _, ok := newClient(nil).Transport.(*http.Transport); !ok {
+	if _, ok := newClient(nil, nil).Transport.(*http.Transport); !ok {
 		t.Error("the exporter sends by the program's transport")
 	}
 }

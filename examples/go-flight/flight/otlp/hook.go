@@ -9,30 +9,51 @@ import (
 
 func init() { hook.RegisterExportEndpoint(setExportEndpoint) }
 
-var (
-	chosenMutex sync.Mutex
-	chosen      *Exporter
-)
+// standard is the exporter of the program as a whole.
+var standard struct {
+	mutex    sync.Mutex
+	exporter *Exporter
+}
 
-// setExportEndpoint is what flight.SetExportEndpoint does: it starts an exporter with all else from the environment, in place
-// of the one that an earlier call has started, which has ten seconds to send what it has.
+// Default returns the exporter that flight.SetExportEndpoint or package auto has started, or that [SetDefault] was given; nil if
+// there is none.
+func Default() *Exporter {
+	standard.mutex.Lock()
+	defer standard.mutex.Unlock()
+	return standard.exporter
+}
+
+// SetDefault makes an exporter the one that flight.SetExportEndpoint has send elsewhere, or ends. The one before goes on.
+func SetDefault(exporter *Exporter) {
+	standard.mutex.Lock()
+	defer standard.mutex.Unlock()
+	standard.exporter = exporter
+}
+
+// setExportEndpoint is what flight.SetExportEndpoint does.
 func setExportEndpoint(endpoint string) error {
-	if _, err := parseURL(endpoint); err != nil {
-		return err
+	if endpoint == "" {
+		return endDefault()
 	}
-	chosenMutex.Lock()
-	defer chosenMutex.Unlock()
-	if chosen != nil {
-		// The error says what was not sent, and was counted; the next one starts in any case.
-		ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
-		defer cancel()
-		chosen.Shutdown(ctx)
-		chosen = nil
+	standard.mutex.Lock()
+	defer standard.mutex.Unlock()
+	if e := standard.exporter; e != nil && !e.isStopped() {
+		return e.redirect(endpoint)
 	}
 	exporter, err := Start(context.Background(), Options{Endpoint: endpoint})
 	if err != nil {
 		return err
 	}
-	chosen = exporter
+	standard.exporter = exporter
 	return nil
+}
+
+func endDefault() error {
+	exporter := Default()
+	if exporter == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
+	defer cancel()
+	return exporter.Shutdown(ctx)
 }

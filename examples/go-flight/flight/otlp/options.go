@@ -30,7 +30,10 @@ type Options struct {
 	// Headers are sent along, such as for authentication. Environment: OTEL_EXPORTER_OTLP_HEADERS, and …_TRACES_HEADERS
 	// and so on.
 	Headers map[string]string
-	// Client sends: its transport's proxies and TLS are used as they are. Default: a client with a transport of its own.
+	// Client sends: its transport's proxies and TLS are used as they are. Default: a client with a transport of its own, whose
+	// certificates the environment says: OTEL_EXPORTER_OTLP_CERTIFICATE of who may sign the receiver's,
+	// OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY to show, and …_TRACES_CERTIFICATE and so on, all
+	// of them files in PEM.
 	Client *http.Client
 	// Timeout bounds each request. Environment: OTEL_EXPORTER_OTLP_TIMEOUT, …_TRACES_TIMEOUT and so on, in milliseconds.
 	// Default: 10 s.
@@ -55,7 +58,8 @@ type Options struct {
 	// if the environment says nothing, the parent in another process says what is recorded and handed on; what is sent of that
 	// is within Ratio still.
 	Ratio float64
-	// QueueBytes bounds what waits to be sent. Beyond it the oldest goes, and is counted. Default: 16 MiB.
+	// QueueBytes bounds what waits to be sent, of each signal in equal shares. Beyond it the oldest goes, and is counted.
+	// Default: 16 MiB.
 	QueueBytes int
 	// MaxMemory bounds the converter's memory. Default: 256 MiB, of which it takes what it needs.
 	MaxMemory int64

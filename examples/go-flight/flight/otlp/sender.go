@@ -11,6 +11,7 @@ import (
 	mathrand "math/rand/v2"
 	"net/http"
 	"runtime/trace"
+	"sync/atomic"
 	"time"
 
 	"example.com/go-flight/flight"
@@ -29,13 +30,13 @@ const (
 // maxAnswer bounds how much of an answer is read.
 const maxAnswer = 64 << 10
 
-// A sender sends the batches of a queue, one after the other, by the rules of OTLP/HTTP.
+// A sender sends the batches of a signal, one after the other, by the rules of OTLP/HTTP. Each signal has its own, since the
+// receiver of one may be away while that of another is not.
 type sender struct {
-	queue   *queue
-	client  *http.Client
-	targets map[convert.Signal]target
-	gzip    bool
-	report  func(error)
+	queue  *queue
+	client *http.Client
+	target atomic.Pointer[target]
+	report func(error)
 	// recovered is told when something was accepted.
 	recovered func()
 	count     func(func(*Stats))
@@ -105,12 +106,12 @@ func (e *retryError) Unwrap() error { return e.error }
 
 // send makes one attempt.
 func (s *sender) send(ctx context.Context, batch *convert.Batch) (partialSuccess, error) {
-	target := s.targets[batch.Signal]
+	target := s.target.Load()
 	ctx, cancel := context.WithTimeout(ctx, target.timeout)
 	defer cancel()
 	ctx, end := unseen(ctx)
 	defer end()
-	request, err := s.request(ctx, target, batch.Bytes)
+	request, err := target.request(ctx, batch.Bytes)
 	if err != nil {
 		return partialSuccess{}, fmt.Errorf("otlp: sending %v: not a URL", batch.Signal) // the error quotes it
 	}
@@ -131,13 +132,13 @@ func (s *sender) send(ctx context.Context, batch *convert.Batch) (partialSuccess
 	return partialSuccess{}, failure
 }
 
-func (s *sender) request(ctx context.Context, target target, body []byte) (*http.Request, error) {
-	header := target.headers.Clone()
+func (t *target) request(ctx context.Context, body []byte) (*http.Request, error) {
+	header := t.headers.Clone()
 	header.Set("Content-Type", "application/x-protobuf")
 	if header.Get("User-Agent") == "" {
 		header.Set("User-Agent", "go-flight")
 	}
-	if s.gzip {
+	if t.gzip {
 		var compressed bytes.Buffer
 		writer := gzip.NewWriter(&compressed)
 		writer.Write(body) // a Buffer never fails
@@ -145,7 +146,7 @@ func (s *sender) request(ctx context.Context, target target, body []byte) (*http
 		body = compressed.Bytes()
 		header.Set("Content-Encoding", "gzip")
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

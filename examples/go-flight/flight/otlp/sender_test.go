@@ -29,17 +29,19 @@ func deliver(t *testing.T, batches int, answers ...http.HandlerFunc) (stats Stat
 		}
 	}))
 	defer receiver.Close()
-	targets, _, err := env(nil).targets(Options{Endpoint: receiver.URL, Headers: map[string]string{"key": "value"}})
+	targets, _, err := env(nil).targets(Options{Endpoint: receiver.URL, Headers: map[string]string{"key": "value"}, Signals: Traces})
 	if err != nil {
 		t.Fatal(err)
 	}
 	q := newQueue(1 << 20)
 	s := &sender{
-		queue: q, client: client.WithoutRedirects(receiver.Client()), targets: targets,
+		queue: q, client: client.WithoutRedirects(receiver.Client()),
 		report: func(err error) { errs = append(errs, err) }, recovered: func() {},
 		count:   func(add func(*Stats)) { add(&stats) },
 		backoff: func(failed int) time.Duration { waits = append(waits, failed); return 0 },
 	}
+	target := targets[convert.Traces]
+	s.target.Store(&target)
 	for range batches {
 		q.push(batch(10, 5))
 	}
@@ -147,7 +149,8 @@ func TestNoSecretsOfEndpointsInErrors(t *testing.T) {
 
 func TestNoPasswordInErrors(t *testing.T) {
 	refused := target{url: "http://user:secret@127.0.0.1:1/a?token=secret", timeout: time.Second, headers: http.Header{}}
-	s := &sender{client: &http.Client{Transport: failing{}}, targets: map[convert.Signal]target{convert.Traces: refused}}
+	s := &sender{client: &http.Client{Transport: failing{}}}
+	s.target.Store(&refused)
 	_, err := s.send(t.Context(), batch(1, 1))
 	var retry *retryError
 	if !errors.As(err, &retry) || err.Error() != "otlp: sending traces to http://127.0.0.1:1/a: no way" {

@@ -1,0 +1,56 @@
+package otlp
+
+import (
+	"context"
+	"errors"
+	"runtime/trace"
+	"testing"
+
+	"example.com/go-flight/flight"
+)
+
+func TestSetExportEndpoint(t *testing.T) {
+	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000") // on demand only
+	here, there := newReceiver(t), newReceiver(t)
+	ctx := context.WithoutCancel(t.Context())
+	set := func(endpoint string) {
+		t.Helper()
+		if err := flight.SetExportEndpoint(endpoint); err != nil {
+			t.Fatal(err)
+		}
+	}
+	task := func(name string) {
+		t.Helper()
+		_, task := trace.NewTask(ctx, name)
+		task.End()
+		if err := Default().Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("") // there is none to end
+	set(here.URL)
+	first := Default()
+	task("task-one")
+	set(there.URL)
+	if err := flight.SetExportEndpoint("ftp://nowhere"); err == nil {
+		t.Error("an endpoint that is none is accepted")
+	}
+	task("task-two")
+	if Default() != first {
+		t.Error("to send elsewhere takes another exporter")
+	}
+	set("")
+	if err := first.Flush(ctx); !errors.Is(err, ErrClosed) || trace.IsEnabled() {
+		t.Errorf("without an endpoint: %v, recording %t", err, trace.IsEnabled())
+	}
+	set(here.URL)
+	task("task-three")
+	if err := Default().Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string][2]int{"task-one": {1, 0}, "task-two": {0, 1}, "task-three": {1, 0}} {
+		if got := [2]int{here.count(name), there.count(name)}; got != want {
+			t.Errorf("%s came %v times, want %v", name, got, want)
+		}
+	}
+}
