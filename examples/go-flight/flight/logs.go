@@ -12,9 +12,18 @@ import (
 // LogHandler returns a handler that puts each record on the span in its context, as an event named by its level, and hands it to
 // next with the span's trace_id and span_id. What next does not want is on no span either.
 //
-//	slog.SetDefault(slog.New(flight.LogHandler(slog.NewJSONHandler(os.Stderr, nil))))
+//	slog.SetDefault(slog.New(flight.LogHandler(slog.NewJSONHandler(os.Stderr, nil), flight.LogOptions{})))
 //	slog.InfoContext(ctx, "order accepted", "id", id)
-func LogHandler(next slog.Handler) slog.Handler { return &logHandler{next: next, full: next} }
+func LogHandler(next slog.Handler, options LogOptions) slog.Handler {
+	return &logHandler{next: next, full: next, replace: options.ReplaceAttr}
+}
+
+// LogOptions say what of records is on spans.
+type LogOptions struct {
+	// ReplaceAttr is what it is of [slog.HandlerOptions], for the message and all attributes that are written on spans: the next
+	// handler's does not count there. Who takes secrets out of logs by it gives it to both.
+	ReplaceAttr func(groups []string, a slog.Attr) slog.Attr
+}
 
 type logHandler struct {
 	// next has the attributes that were added before a group was opened; full has the groups too.
@@ -23,7 +32,9 @@ type logHandler struct {
 	text string
 	// groups are those that were opened, and what was added in them: ids stand outside of all.
 	groups []groupOrAttributes
-	prefix string
+	// open are the names of groups.
+	open    []string
+	replace func([]string, slog.Attr) slog.Attr
 }
 
 // groupOrAttributes is one call of WithGroup, or of WithAttrs behind one.
@@ -69,7 +80,7 @@ func (h *logHandler) WithAttrs(attributes []slog.Attr) slog.Handler {
 	var text strings.Builder
 	text.WriteString(h.text)
 	for _, attribute := range attributes {
-		writeAttribute(&text, h.prefix, attribute)
+		h.write(&text, h.open, attribute)
 	}
 	changed.text = text.String()
 	return &changed
@@ -82,31 +93,46 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 	changed := *h
 	changed.full = h.full.WithGroup(name)
 	changed.groups = append(slices.Clip(h.groups), groupOrAttributes{group: name})
-	changed.prefix = h.prefix + name + "."
+	changed.open = append(slices.Clip(h.open), name)
 	return &changed
 }
 
 // textOf returns a record as slog's TextHandler has it, without time, level and place.
 func (h *logHandler) textOf(record slog.Record) string {
 	var text strings.Builder
-	text.WriteString(record.Message)
+	message := h.replaced(nil, slog.String(slog.MessageKey, record.Message))
+	text.WriteString(message.Value.String())
 	text.WriteString(h.text)
 	record.Attrs(func(attribute slog.Attr) bool {
-		writeAttribute(&text, h.prefix, attribute)
+		h.write(&text, h.open, attribute)
 		// The runtime cuts what is longer.
 		return text.Len() < longestMessage
 	})
 	return text.String()
 }
 
-func writeAttribute(text *strings.Builder, prefix string, attribute slog.Attr) {
-	value := attribute.Value.Resolve()
-	if value.Kind() == slog.KindGroup {
+// replaced returns an attribute as it is to be written, with its value.
+func (h *logHandler) replaced(groups []string, attribute slog.Attr) slog.Attr {
+	attribute.Value = attribute.Value.Resolve()
+	if h.replace == nil || attribute.Value.Kind() == slog.KindGroup {
+		return attribute
+	}
+	attribute = h.replace(groups, attribute)
+	if attribute.Equal(slog.Attr{}) {
+		return slog.String("", "") // left out, and not <nil>
+	}
+	attribute.Value = attribute.Value.Resolve()
+	return attribute
+}
+
+func (h *logHandler) write(text *strings.Builder, groups []string, attribute slog.Attr) {
+	attribute = h.replaced(groups, attribute)
+	if attribute.Value.Kind() == slog.KindGroup {
 		if attribute.Key != "" {
-			prefix += attribute.Key + "."
+			groups = append(slices.Clip(groups), attribute.Key)
 		}
-		for _, inner := range value.Group() {
-			writeAttribute(text, prefix, inner)
+		for _, inner := range attribute.Value.Group() {
+			h.write(text, groups, inner)
 		}
 		return
 	}
@@ -114,10 +140,13 @@ func writeAttribute(text *strings.Builder, prefix string, attribute slog.Attr) {
 		return
 	}
 	text.WriteByte(' ')
-	text.WriteString(prefix)
+	for _, group := range groups {
+		text.WriteString(group)
+		text.WriteByte('.')
+	}
 	text.WriteString(attribute.Key)
 	text.WriteByte('=')
-	if plain := value.String(); strings.ContainsAny(plain, " \t\n\"=") || plain == "" {
+	if plain := attribute.Value.String(); strings.ContainsAny(plain, " \t\n\"=") || plain == "" {
 		text.WriteString(strconv.Quote(plain))
 	} else {
 		text.WriteString(plain)

@@ -3,7 +3,9 @@ package flight
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/slogtest"
@@ -11,7 +13,7 @@ import (
 
 func TestLogsAreOnSpans(t *testing.T) {
 	var out bytes.Buffer
-	logger := slog.New(LogHandler(slog.NewJSONHandler(&out, nil))).With("service", "orders").WithGroup("order")
+	logger := slog.New(LogHandler(slog.NewJSONHandler(&out, nil), LogOptions{})).With("service", "orders").WithGroup("order")
 	var own SpanContext
 	recording := string(recorded(t, func() {
 		ctx, span := Start(background(), "work")
@@ -38,7 +40,7 @@ func TestLogsAreOnSpans(t *testing.T) {
 // What comes out is what comes out without it.
 func TestLogsGoOn(t *testing.T) {
 	var out bytes.Buffer
-	err := slogtest.TestHandler(LogHandler(slog.NewJSONHandler(&out, nil)), func() (lines []map[string]any) {
+	err := slogtest.TestHandler(LogHandler(slog.NewJSONHandler(&out, nil), LogOptions{}), func() (lines []map[string]any) {
 		for line := range strings.Lines(out.String()) {
 			var parsed map[string]any
 			if err := json.Unmarshal([]byte(line), &parsed); err != nil {
@@ -50,5 +52,31 @@ func TestLogsGoOn(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAttributesAreReplaced(t *testing.T) {
+	replace := func(groups []string, a slog.Attr) slog.Attr {
+		switch {
+		case a.Key == "password" && slices.Equal(groups, []string{"user", "login"}):
+			return slog.String(a.Key, "hidden")
+		case a.Key == "token":
+			return slog.Attr{}
+		case a.Key == slog.MessageKey && len(groups) == 0:
+			return slog.String(a.Key, strings.ReplaceAll(a.Value.String(), "Jane", "somebody"))
+		}
+		return a
+	}
+	logger := slog.New(LogHandler(slog.NewTextHandler(io.Discard, nil), LogOptions{ReplaceAttr: replace}))
+	recording := string(recorded(t, func() {
+		ctx, span := Start(background(), "work")
+		defer span.End()
+		logger := logger.With("token", "secret-one").WithGroup("user").With("id", 7)
+		logger.InfoContext(ctx, "Jane logs in", "token", "secret-two",
+			slog.Group("login", "password", "secret-three", slog.Group("", "password", "secret-four")))
+	}))
+	want := "somebody logs in user.id=7 user.login.password=hidden user.login.password=hidden"
+	if !strings.Contains(recording, want) || strings.Contains(recording, "secret") || strings.Contains(recording, "Jane") {
+		t.Errorf("%s is not in the trace, or a secret is", want)
 	}
 }
