@@ -66,6 +66,7 @@ pub(crate) fn check_losses(report: &mut Report, journals: &[Journal], spans: &Sp
             Duration::from_nanos(worst)
         ),
     );
+    report.check("some had sent spans", all < killed().count(), killed().count() - all);
     report.none("spans that were lost and should not have been", &early);
 }
 

@@ -26,6 +26,8 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     report.figure("seed", seed);
     let apps = direct::start(stage)?;
     let load = Load::start(&apps.front.url, 10);
+    // The first ones shall have something to lose, and something that they have not lost.
+    stage.wait(EXPORT * 2, || stage.proxy.seen().requests.len() >= 4);
 
     let (apps, mut journals) = kill_again_and_again(stage, apps, kills, seed)?;
     report.equal("kills", kills, journals.len() as u64);
@@ -53,6 +55,7 @@ fn kill_again_and_again(
     let mut random = fastrand::Rng::with_seed(seed);
     let mut journals = Vec::new();
     for round in 0..kills {
+        // The other one lives on.
         stage.pass(Duration::from_millis(random.u64(..LONGEST_LIFE / 2)))?;
         let pause = || stage.pass(Duration::from_millis(random.u64(..500)));
         let Apps { front, back } = apps;
