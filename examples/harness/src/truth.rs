@@ -315,7 +315,7 @@ mod tests {
         [(TASK, request(0xb1, (109, 191))), (REGION, region)]
     }
 
-    fn failures(spans: impl IntoIterator<Item = (&'static str, Proto)>) -> u32 {
+    fn received(spans: impl IntoIterator<Item = (&'static str, Proto)>) -> Spans {
         let service = AnyValue { value: Some(Value::StringValue("front".to_owned())) };
         let service =
             KeyValue { key: "service.name".to_owned(), value: Some(service), ..KeyValue::default() };
@@ -330,6 +330,11 @@ mod tests {
             scope_spans: spans.into_iter().map(of_scope).collect(),
             ..ResourceSpans::default()
         }]);
+        found
+    }
+
+    fn failures(spans: impl IntoIterator<Item = (&'static str, Proto)>) -> u32 {
+        let found = received(spans);
         let mut journal = Journal { service: "front".to_owned(), ..Journal::default() };
         let [span, region, log] = JOURNAL.map(|line| vec![serde_json::from_str(line).unwrap()]);
         (journal.spans, journal.regions, journal.logs) = (span, region, log);
@@ -343,6 +348,32 @@ mod tests {
     fn what_was_done_passes_once_or_again() {
         assert_eq!(failures(right()), 0);
         assert_eq!(failures(right().into_iter().chain(right())), 0);
+    }
+
+    /// Of a process that ended two spans at these times and was killed at 10 s, in milliseconds.
+    fn losses(delivered: u64, lost: u64) -> u32 {
+        let entry = |id: u64, end: u64| {
+            let end = end * MILLISECOND;
+            let line = format!(
+                r#"{{"kind":"span","name":"work","trace_id":"a1","span_id":"{id:x}","start":0,"end":{end}}}"#
+            );
+            serde_json::from_str(&line).unwrap()
+        };
+        let spans = vec![entry(0xb1, delivered), entry(0xb2, lost)];
+        let killed = Some(10_000 * MILLISECOND);
+        let journal = Journal { service: "front".to_owned(), spans, killed, ..Journal::default() };
+        let found = received([(TASK, proto(0xb1, None, "work", (0, delivered)))]);
+        let mut report = Report::default();
+        check_losses(&mut report, &[journal], &found, Duration::from_secs(2));
+        report.failures()
+    }
+
+    #[test]
+    fn a_killed_process_may_lose_the_latest() {
+        assert_eq!(losses(8_000, 9_000), 0);
+        assert_eq!(losses(8_500, 8_400), 0);
+        assert_eq!(losses(9_500, 8_500), 1, "something later was delivered");
+        assert_eq!(losses(7_000, 7_500), 1, "it ended long before");
     }
 
     #[test]
