@@ -143,6 +143,7 @@ func (e *Exporter) newSender(target target, queueBytes int) *sender {
 	var sending outage
 	s := &sender{
 		queue:     newQueue(queueBytes),
+		moved:     make(chan struct{}, 1),
 		client:    newClient(e.options.Client, target.tls),
 		report:    func(err error) { e.report(&sending, err) },
 		recovered: func() { e.recovered(&sending) },
@@ -163,9 +164,7 @@ func (e *Exporter) redirect(endpoint string) error {
 		elsewhere[signal] = address
 	}
 	for signal, sender := range e.senders {
-		target := *sender.target.Load()
-		target.url = elsewhere[signal]
-		sender.target.Store(&target)
+		sender.moveTo(elsewhere[signal])
 	}
 	return nil
 }

@@ -113,7 +113,10 @@ func record(ctx context.Context, converter *convert.Converter, duration time.Dur
 	if err := trace.Start(writer); err != nil {
 		return err
 	}
-	wait(ctx, duration)
+	select {
+	case <-time.After(duration):
+	case <-ctx.Done():
+	}
 	trace.Stop() // waits for the last Write
 	if err := converter.EndTrace(); err != nil {
 		return err

@@ -3,6 +3,8 @@ package otlp
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"runtime/trace"
 	"testing"
 
@@ -52,5 +54,33 @@ func TestSetExportEndpoint(t *testing.T) {
 		if got := [2]int{here.count(name), there.count(name)}; got != want {
 			t.Errorf("%s came %v times, want %v", name, got, want)
 		}
+	}
+}
+
+// TestSetExportEndpointFromOneThatIsAway has a receiver that wants to be left alone for longer than a test may take.
+func TestSetExportEndpointFromOneThatIsAway(t *testing.T) {
+	asked := make(chan struct{}, 10)
+	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		asked <- struct{}{}
+	}))
+	defer away.Close()
+	there := newReceiver(t)
+	e := startTest(t, Options{Endpoint: away.URL}, nil)
+	SetDefault(e)
+	_, task := trace.NewTask(t.Context(), "some-task")
+	task.End()
+	flushed := make(chan error)
+	go func() { flushed <- e.Flush(t.Context()) }()
+	<-asked
+	if err := flight.SetExportEndpoint(there.URL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-flushed; err != nil || there.count("some-task") != 1 {
+		t.Errorf("%d came, %v", there.count("some-task"), err)
+	}
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

@@ -36,6 +36,8 @@ type sender struct {
 	queue  *queue
 	client *http.Client
 	target atomic.Pointer[target]
+	// moved has something in it when target is another than before.
+	moved  chan struct{}
 	report func(error)
 	// recovered is told when something was accepted.
 	recovered func()
@@ -61,7 +63,9 @@ func (s *sender) run(ctx context.Context) {
 			failed++
 			s.report(err)
 			s.count(func(stats *Stats) { stats.Retries++ })
-			wait(ctx, max(retry.after, s.backoff(failed)))
+			if s.wait(ctx, max(retry.after, s.backoff(failed))) {
+				failed = 0
+			}
 			continue
 		}
 		if ctx.Err() != nil && err != nil {
@@ -69,6 +73,30 @@ func (s *sender) run(ctx context.Context) {
 		}
 		failed = 0
 		s.done(batch, answer, err)
+	}
+}
+
+// wait waits before the next attempt, and reports whether that goes elsewhere, for which there is no reason to wait.
+func (s *sender) wait(ctx context.Context, duration time.Duration) (hasMoved bool) {
+	timer := time.NewTimer(duration)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-s.moved:
+		return true
+	}
+	return false
+}
+
+// moveTo has what waits and what comes sent to another URL.
+func (s *sender) moveTo(url string) {
+	target := *s.target.Load()
+	target.url = url
+	s.target.Store(&target)
+	select {
+	case s.moved <- struct{}{}:
+	default:
 	}
 }
 
@@ -178,13 +206,4 @@ func retryAfter(header string, now time.Time) time.Duration {
 func backoff(failed int) time.Duration {
 	most := min(firstBackoff<<min(failed-1, 10), lastBackoff)
 	return most/2 + mathrand.N(most/2)
-}
-
-func wait(ctx context.Context, duration time.Duration) {
-	timer := time.NewTimer(duration)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
