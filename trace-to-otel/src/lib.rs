@@ -18,6 +18,7 @@
 //! | `text` | sanitizes names and messages, finds places in the source |
 //! | `anatomy` | sums up what a goroutine did |
 //! | `span`, `log`, `attribute`, `sink` | what goes out, and the traits of those who take it |
+//! | `moment` | moments of a trace, as people say them |
 //! | `near`, `saved` | a map for what is looked up all the time; how a mapper outlives its process |
 //!
 //! Around this stand rooms that need only what goes out:
@@ -28,6 +29,7 @@
 //! | `correlate` | on request: puts the spans of several processes together |
 //! | `metrics`, `metric` | makes metrics of the same events |
 //! | `profiles` | makes profiles of the same events |
+//! | `query`, `select` | questions about spans, and which of them are wanted |
 //! | `resource` | what process the spans are of |
 //! | `sink` | the adaptors before a sink |
 //! | `views` | spans by kind: `HttpSpan`, `SqlSpan`, `TlsSpan`, `DnsSpan`, `ConnectSpan` |
@@ -58,6 +60,8 @@ mod mapper;
 mod mapping;
 mod metric;
 mod metrics;
+#[cfg(any(feature = "profiles", feature = "query"))]
+mod moment;
 mod near;
 mod operations;
 mod options;
@@ -66,6 +70,8 @@ pub mod otlp;
 mod pipeline;
 #[cfg(feature = "profiles")]
 pub mod profiles;
+#[cfg(feature = "query")]
+pub mod query;
 mod read;
 #[cfg(feature = "render")]
 pub mod render;
@@ -75,6 +81,8 @@ mod said;
 mod saved;
 #[cfg(feature = "sdk")]
 mod sdk;
+#[cfg(feature = "query")]
+mod select;
 #[cfg(any(feature = "json", feature = "protobuf"))]
 mod session;
 pub mod sink;
@@ -97,6 +105,8 @@ pub use log::LogRecord;
 pub use mapper::Mapper;
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
+#[cfg(any(feature = "profiles", feature = "query"))]
+pub use moment::Moment;
 pub use options::{Limits, MapperOptions};
 pub use pipeline::{Pipeline, PipelineCounters, PipelineOptions, PipelineState, PipelineStateError};
 pub use read::ReadError;
@@ -104,6 +114,8 @@ pub use resource::{PathTemplate, PathTemplateError, Resource, ResourceError, Sch
 pub use saved::StateError;
 #[cfg(feature = "sdk")]
 pub use sdk::{SdkError, SdkSink};
+#[cfg(feature = "query")]
+pub use select::{Selection, SelectionCounters, SelectionOptions, TraceOrder};
 #[cfg(any(feature = "json", feature = "protobuf"))]
 pub use session::{Session, SessionError, SessionOptions};
 pub use sink::{AllSignals, LogSink, MetricSink, Sinks, SpanSink, SpansAndLogs};

@@ -1,7 +1,5 @@
 //! Events in, profiles out.
 
-use core::time::Duration;
-
 use go_trace_format::{
     Continuity, Event, EventKind, EventType, Time,
     event::{GoroutineId, RangeKind, StackId, StringId},
@@ -10,6 +8,7 @@ use go_trace_format::{
 use crate::{
     clock::{WallClock, nanoseconds},
     known::changes::Change,
+    moment::Moment,
     profiles::{
         goroutines::{Doing, Goroutines, Step, Stretch},
         ledger::{Account, Interval, Key, Ledger, MOST_NUMBERS},
@@ -40,29 +39,6 @@ pub struct ProfilesOptions {
     pub from: Option<Moment>,
     /// Nothing behind this moment counts; what is under way then counts up to there.
     pub to: Option<Moment>,
-}
-
-/// A moment of a trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Moment {
-    /// On the wall clock, as each generation has it.
-    At(UnixTime),
-    /// So long after the first event of the first trace.
-    After(Duration),
-}
-
-impl Moment {
-    /// On the wall clock, if the first event was at `begin`.
-    fn unix_time(self, begin: UnixTime) -> UnixTime {
-        match self {
-            Self::At(time) => time,
-            Self::After(duration) => {
-                let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-                UnixTime(begin.0.saturating_add(nanoseconds))
-            }
-        }
-    }
 }
 
 impl Default for ProfilesOptions {

@@ -54,7 +54,8 @@ mod spans;
 mod stacks;
 mod top;
 
-pub use collector::{Moment, ProfilesCollector, ProfilesOptions};
+pub use crate::moment::Moment;
+pub use collector::{ProfilesCollector, ProfilesOptions};
 pub use kind::{ProfileKind, UnknownProfileKind};
 pub(crate) use spans::SpanOut;
 

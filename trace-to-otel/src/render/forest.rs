@@ -1,6 +1,9 @@
 //! Spans with their children.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use crate::span::{Link, Span, SpanEvent, UnixTime};
 use go_trace_context::{SpanId, TraceId};
@@ -90,13 +93,20 @@ impl<'a> Forest<'a> {
         Self { spans, places, parents, children, roots }
     }
 
+    /// The same with the roots that took longest first.
+    #[must_use]
+    pub fn slowest_first(mut self) -> Self {
+        self.roots.sort_by_key(|&root| Reverse(self.spans[root].duration_nanos()));
+        self
+    }
+
     /// The spans, in the order in which they were given: an index is a place in this.
     #[must_use]
     pub fn spans(&self) -> &[&'a Span] {
         &self.spans
     }
 
-    /// Spans whose parent is not here, in the order of their starts.
+    /// Spans whose parent is not here, in the order of their starts, or [the slowest first](Self::slowest_first).
     #[must_use]
     pub fn roots(&self) -> &[usize] {
         &self.roots

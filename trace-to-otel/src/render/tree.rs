@@ -40,13 +40,15 @@ pub struct TreeOptions {
     pub critical_path: bool,
     /// Garbage collections, stops of the world and the like one by one, instead of all in one line.
     pub ranges: bool,
+    /// Trees in the order of how long they took, the slowest first, instead of that of their starts.
+    pub slowest_first: bool,
     /// Colours, by escape sequences of ANSI.
     pub colors: bool,
     /// Lines that need more columns are cut, and end with `…`.
     pub width: Option<usize>,
 }
 
-/// Writes spans as trees, in the order of their starts, and how many they are.
+/// Writes spans as trees, in the order of their starts unless it is to be another, and how many they are.
 ///
 /// Spans of several processes are put together: what began in one and went on in another is one tree, as far as the spans
 /// know of each other ([`correlate`](crate::correlate) tells them more). Whose a span is stands beside it, where that is not
@@ -60,7 +62,10 @@ pub fn write_tree<W: Write + ?Sized>(
     options: &TreeOptions,
     output: &mut W,
 ) -> io::Result<()> {
-    let joined = Joined::new(processes, options.ranges);
+    let mut joined = Joined::new(processes, options.ranges);
+    if options.slowest_first {
+        joined.forest = joined.forest.slowest_first();
+    }
     let critical = match options.critical_path {
         true => CriticalPaths::of(&joined.forest),
         false => CriticalPaths::default(),
@@ -391,8 +396,14 @@ mod tests {
         String::from_utf8(output).expect("UTF-8")
     }
 
-    const PLAIN: TreeOptions =
-        TreeOptions { anatomy: false, critical_path: false, ranges: true, colors: false, width: None };
+    const PLAIN: TreeOptions = TreeOptions {
+        anatomy: false,
+        critical_path: false,
+        ranges: true,
+        slowest_first: false,
+        colors: false,
+        width: None,
+    };
 
     #[test]
     fn spans_events_and_links() {

@@ -1,0 +1,224 @@
+//! Queries as people write them.
+
+use std::num::{NonZeroU64, NonZeroU128};
+
+use proptest::prelude::*;
+
+use super::{field::FIELDS, *};
+use crate::{
+    anatomy::{Anatomy, Waiting},
+    span::{Attribute, Scope, SpanKind, Status, UnixTime},
+};
+
+const MILLISECOND: u64 = 1_000_000;
+
+fn query(text: &str) -> Query {
+    text.parse().unwrap_or_else(|error: QueryError| panic!("{text}\n{}", error.pointing()))
+}
+
+fn span() -> Span {
+    let (trace_id, span_id) = (NonZeroU128::MIN.into(), NonZeroU64::MIN.into());
+    let times = (UnixTime(5 * MILLISECOND), UnixTime(65 * MILLISECOND));
+    let mut span = Span::new(trace_id, span_id, Scope::Http, "GET /orders/{id}", times);
+    span.kind = SpanKind::Server;
+    span.status = Status::error("timeout");
+    span.attributes = vec![
+        Attribute::new("http.route", "/orders/{id}"),
+        Attribute::new("http.response.status_code", 504),
+        Attribute::new("cache", true),
+        Attribute::new("db.client.operation.duration", 0.02),
+        Attribute::new("gotrace.goroutine.id", 18),
+        Attribute::new("code.function.name", "example.com/shop.(*Shop).order"),
+    ];
+    let mut anatomy = Anatomy { running: 20 * MILLISECOND, ..Anatomy::default() };
+    anatomy.waiting_for[Waiting::Sync as usize] = 30 * MILLISECOND;
+    anatomy.waiting_for[Waiting::Network as usize] = 10 * MILLISECOND;
+    span.anatomy = Some(anatomy);
+    span
+}
+
+#[test]
+fn a_span_is_matched_by_each_of_its_fields() {
+    let matching = "
+        name~GET duration>50ms waiting.sync>10ms
+        name='GET *'
+        name = \"GET /orders/{id}\"
+        name='*{id}' name=*orders* name='G*T*/*id}'
+        name~orders and not name~items
+        kind=server status=error scope=gotrace.http
+        trace_id=*1 span_id=0000000000000001
+        function~Shop goroutine=18 goroutine=g18 goroutine<=18
+        file=app.trace file=*.trace
+        duration=60ms duration<=0.06s duration>=60000us duration<1m duration>59.999999ms
+        waiting=40ms waiting.network=10ms running=20ms syscall=0 gc_assist<1ns
+        http.route=/orders/{id}
+        http.response.status_code=504 http.response.status_code>=500 http.response.status_code=5*
+        http.response.status_code=504.0
+        db.client.operation.duration>10ms db.client.operation.duration<0.03
+        gotrace.time.running>19ms
+        'cache'=true
+        (name~POST or name~GET) kind!=client
+        name~POST or status=error
+        not (name~POST or kind=client)
+        not not kind=server
+        http.request.method!=GET http.request.method!~G
+        db.query.text=* or http.route=*
+        name!~POST
+        ";
+    for text in matching.lines().chain([""]) {
+        assert!(query(text).matches_span(&span(), "app.trace"), "{text}");
+    }
+    let others = "
+        name=GET
+        name~get
+        name='*GET'
+        name='GET *x*'
+        name~GET duration>60ms
+        kind=client or status=ok
+        parent_id=*
+        http.request.method=GET
+        http.request.method>1
+        http.route>1
+        goroutine<18
+        'cache'~tr 'cache'=false
+        duration!=60ms
+        not name~GET
+        function=shop
+        trace_id=1";
+    for text in others.lines().skip(1) {
+        assert!(!query(text).matches_span(&span(), "app.trace"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place() {
+    let cases = [
+        ("name", 4..4, "an operator has to follow name"),
+        ("name~", 5..5, "a value has to follow"),
+        ("name~GET duration>50", 18..20, "a number with its unit"),
+        ("duration>50xs", 9..13, "a number with its unit"),
+        ("duration>1.2.3ms", 9..16, "a number with its unit"),
+        ("duration>20000000h", 9..18, "a number with its unit"),
+        ("duration~50ms", 8..9, "is a duration"),
+        ("name>5", 4..5, "is a text"),
+        ("durration>5ms", 0..9, "did you mean duration?"),
+        ("wait>5ms", 0..4, "did you mean waiting?"),
+        ("cache=true", 0..5, "stands in quotes"),
+        ("kind=servr", 5..10, "kind is one of internal, server"),
+        ("goroutine=main", 10..14, "a whole number"),
+        ("http.route>x", 11..12, "a number, such as 500"),
+        ("(name~GET", 0..1, "not closed"),
+        ("name~GET)", 8..9, "no parenthesis is open"),
+        ("()", 1..2, "a comparison has to stand before this"),
+        ("name~'GET", 5..9, "does not end"),
+        ("or name~GET", 0..2, "has to stand before this or"),
+        ("name~GET or", 11..11, "a comparison has to follow"),
+        ("not", 3..3, "a comparison has to follow"),
+        ("=5", 0..1, "a field has to stand before"),
+        ("!name~GET", 0..1, "write not"),
+    ];
+    for (text, place, what) in cases {
+        let error = text.parse::<Query>().expect_err(text);
+        assert_eq!(error.place(), place, "{text}: {error}");
+        assert!(error.to_string().contains(what), "{text}: {error}");
+    }
+    let error = "name~größe duration>5".parse::<Query>().expect_err("no unit");
+    let shown = error.pointing().to_string();
+    let expected = "  name~größe duration>5\n                      ^ a duration is a number";
+    assert!(shown.starts_with(expected), "{shown}");
+    let deep = "(".repeat(1_000_000);
+    assert!(deep.parse::<Query>().expect_err("deep").to_string().contains("nested too deep"));
+    assert!("not ".repeat(1_000_000).parse::<Query>().is_err());
+}
+
+/// Texts with what has a meaning in queries.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[a-z.*/{}]{0,8}", "[a-zß \"'\\\\()=~<>!\n*]{0,8}", Just("or".to_owned())]
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    use Order as O;
+    let all = [O::Equal, O::NotEqual, O::Less, O::LessOrEqual, O::Greater, O::GreaterOrEqual];
+    prop::sample::select(all.to_vec())
+}
+
+fn text_operator() -> impl Strategy<Value = TextOperator> {
+    prop_oneof![Just(TextOperator::Matches), Just(TextOperator::Differs)]
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    (text(), any::<bool>()).prop_map(
+        |(text, is_part)| {
+            if is_part { Pattern::part(&text) } else { Pattern::whole(&text) }
+        },
+    )
+}
+
+fn key() -> impl Strategy<Value = Box<str>> {
+    let keys = prop_oneof![text(), Just("http.route".to_owned()), Just("waiting.sync".to_owned())];
+    keys.prop_filter("keys have a name", |key| !key.is_empty()).prop_map(Into::into)
+}
+
+fn comparison() -> impl Strategy<Value = Comparison> {
+    let fields = prop::sample::select(FIELDS.to_vec());
+    let known = (fields, order(), text_operator(), pattern(), any::<u64>(), any::<i64>());
+    let known = known.prop_map(|((_, field), order, operator, pattern, time, id)| match field {
+        Field::Text(field) => match field.values() {
+            Some(values) => Comparison::Text(field, operator, Pattern::part(values[1])),
+            None => Comparison::Text(field, operator, pattern),
+        },
+        Field::Time(field) => Comparison::Time(field, order, time),
+        Field::Goroutine | Field::Attribute(_) => Comparison::Goroutine(order, id),
+    });
+    let number = prop_oneof![
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Number::Plain),
+        (1..u64::MAX).prop_map(Number::Nanoseconds),
+    ];
+    let above = prop_oneof![Just(Order::Less), Just(Order::GreaterOrEqual)];
+    prop_oneof![
+        known,
+        (key(), text_operator(), pattern()).prop_map(|(key, o, p)| Comparison::AttributeText(key, o, p)),
+        (key(), above, number).prop_map(|(key, o, n)| Comparison::AttributeNumber(key, o, n)),
+    ]
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    comparison().prop_map(Condition::Is).prop_recursive(4, 24, 4, |inner| {
+        let several = prop::collection::vec(inner.clone(), 2..4);
+        prop_oneof![
+            several.clone().prop_map(Condition::All),
+            several.prop_map(Condition::Any),
+            inner.prop_map(|condition| Condition::Not(Box::new(condition))),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_query_that_is_written_is_read_as_it_was(condition in condition()) {
+        let query = Query(Some(condition));
+        let written = query.to_string();
+        let read = written.parse::<Query>();
+        prop_assert_eq!(read.as_ref(), Ok(&query), "{}", written);
+    }
+
+    #[test]
+    fn no_text_makes_parsing_panic(text in "[a-z.><=~!()'\"\\\\ µß0-9]{0,40}") {
+        if let Err(error) = text.parse::<Query>() {
+            prop_assert!(text.get(error.place()).is_some(), "{}", error);
+        }
+    }
+
+    /// By what a pattern says, found by trying every way.
+    #[test]
+    fn stars_stand_for_any_text(pattern in "[ab*]{0,6}", text in "[ab]{0,8}") {
+        fn is_like(text: &[u8], pattern: &[u8]) -> bool {
+            match pattern {
+                [] => text.is_empty(),
+                [b'*', rest @ ..] => (0..=text.len()).any(|skipped| is_like(&text[skipped..], rest)),
+                [first, rest @ ..] => text.first() == Some(first) && is_like(&text[1..], rest),
+            }
+        }
+        prop_assert_eq!(Pattern::whole(&pattern).matches(&text), is_like(text.as_bytes(), pattern.as_bytes()));
+    }
+}
