@@ -8,12 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use go_trace_format::{Dialect, Mode, ReaderOptions};
 use go_trace_sanitize::{Dialect as SqlDialect, Filter};
 use trace_programs::SignalName;
-use trace_to_otel::{
-    Collapse, SamplingRatio, UnixTime, VolumeOptions,
-    profiles::{Moment, ProfileKind},
-};
+use trace_to_otel::{Collapse, Moment, SamplingRatio, UnixTime, VolumeOptions, profiles::ProfileKind};
 
-use crate::{read::Opening, send::Sending};
+use crate::{find::FindArguments, read::Opening, select::Selecting, send::Sending};
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
@@ -21,7 +18,7 @@ use crate::{read::Opening, send::Sending};
 /// Zstandard; `-` is standard input. Without a verb, it does what `spans` does.
 ///
 /// What a damaged trace has lost is told on standard error, and is no failure unless --strict is given or nothing could be
-/// read. The exit status is 0 when all was done, 1 when something failed, 2 for a wrong command line.
+/// read. The exit status is 0 when all was done, 1 when something failed, 2 for a wrong command line; `find` has grep's.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, after_long_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -49,6 +46,11 @@ pub(crate) enum Verb {
     /// OTEL_SERVICE_NAME name the service. A refusal by the receiver is a failure, and what it rejected is counted.
     #[command(after_long_help = OTLP_EXAMPLES)]
     Otlp(OtlpArguments),
+    /// Tells which spans match a query: one line each, over many files.
+    ///
+    /// The exit status is that of grep: 0 where something was found, 1 where nothing was, 2 where something failed.
+    #[command(after_long_help = crate::find::HELP)]
+    Find(FindArguments),
     /// Adds up where goroutines spent their time: a table of the heaviest stacks, or a file for pprof or flame graphs.
     ///
     /// Nothing is sampled: a trace tells what each goroutine does at every moment, and where it stopped. All files make one
@@ -90,6 +92,13 @@ pub(crate) enum Verb {
     Manual { folder: PathBuf },
 }
 
+impl Verb {
+    /// The exit status of a failure.
+    pub(crate) fn failure(&self) -> u8 {
+        if matches!(self, Self::Find(_)) { 2 } else { 1 }
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   trace-converter app.trace
@@ -102,6 +111,8 @@ Each verb has more: trace-converter help VERB.";
 const SPANS_EXAMPLES: &str = "\
 Examples:
   trace-converter spans app.trace
+  trace-converter spans --name 'GET *' --sort duration --top 10 app.trace
+  trace-converter spans --slower-than 100ms --from 2s --to 5s app.trace
   trace-converter spans --color always --anatomy --critical-path app.trace | less -RS
   trace-converter spans --correlate --service-name front --service-name back front.trace back.trace
   trace-converter spans --format html --out app.html app.trace
@@ -188,6 +199,8 @@ pub(crate) struct SpansArguments {
     #[command(flatten)]
     pub(crate) correlation: Correlation,
     #[command(flatten)]
+    pub(crate) selection: Selecting,
+    #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
     pub(crate) mapping: Mapping,
@@ -212,6 +225,8 @@ pub(crate) struct OtlpArguments {
     pub(crate) resource: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) correlation: Correlation,
+    #[command(flatten)]
+    pub(crate) selection: Selecting,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
@@ -590,7 +605,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| "it cannot be negative".to_owned())
 }
 
-fn moment(text: &str) -> Result<Moment, String> {
+pub(crate) fn moment(text: &str) -> Result<Moment, String> {
     let moment = duration(text).map(Moment::After).or_else(|_| time(text).map(Moment::At));
     moment.map_err(|_| {
         "write how long after the beginning, such as 500ms, or a time of day, as 2026-11-23T15:04:05Z"

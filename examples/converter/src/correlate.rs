@@ -1,6 +1,6 @@
 //! `--correlate`: the spans of several processes, put together before they go out.
 
-use trace_to_otel::{CorrelationReport, Correlator, ProcessIndex, Span, SpanSink};
+use trace_to_otel::{CorrelationReport, Correlator, ProcessIndex, Span, SpanSink, UnixTime};
 
 use crate::{
     cli::{Correlation, Mapping, Reading},
@@ -35,6 +35,7 @@ struct Held<'o, O> {
 struct Process {
     index: ProcessIndex,
     begun: Begun,
+    start: Option<UnixTime>,
     spans: Vec<Span>,
 }
 
@@ -52,8 +53,9 @@ impl<O: Output> Held<'_, O> {
                 );
             }
         }
-        for Process { index, begun, spans } in self.processes {
+        for Process { index, begun, start, spans } in self.processes {
             self.output.begin(&begun)?;
+            start.map_or(Ok(()), |start| self.output.starts(start))?;
             for mut span in spans {
                 correlation.apply(index, &mut span);
                 self.output.take(span)?;
@@ -79,7 +81,14 @@ impl<O: Output> SpanSink for Held<'_, O> {
 impl<O: Output> Output for Held<'_, O> {
     fn begin(&mut self, begun: &Begun) -> Result<(), O::Error> {
         let index = self.correlator.add_process();
-        self.processes.push(Process { index, begun: begun.clone(), spans: Vec::new() });
+        self.processes.push(Process { index, begun: begun.clone(), start: None, spans: Vec::new() });
+        Ok(())
+    }
+
+    fn starts(&mut self, time: UnixTime) -> Result<(), O::Error> {
+        if let Some(process) = self.processes.last_mut() {
+            process.start = Some(time);
+        }
         Ok(())
     }
 

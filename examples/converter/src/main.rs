@@ -5,6 +5,7 @@ mod cli;
 mod correlate;
 mod dump;
 mod filter;
+mod find;
 mod follow;
 mod info;
 mod input;
@@ -16,6 +17,7 @@ mod profile;
 mod read;
 mod report;
 mod sanitize;
+mod select;
 mod send;
 mod spans;
 mod texts;
@@ -39,19 +41,21 @@ fn main() -> ExitCode {
     if let Some(mistyped) = verb::mistyped().filter(|_| cli.verb.is_none()) {
         return mistyped.told();
     }
+    let failure = cli.verb.as_ref().map_or(1, Verb::failure);
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         // Whoever reads our output has had enough of it, as `head` has.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report::error(&error);
-            ExitCode::FAILURE
+            ExitCode::from(failure)
         }
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb.unwrap_or(Verb::Spans(cli.spans)) {
+        Verb::Find(arguments) => return find::run(&arguments),
         Verb::Spans(arguments) => spans::run(&arguments),
         Verb::Otlp(arguments) => otlp::run(&arguments),
         Verb::Profile(arguments) => profile::run(&arguments),
@@ -61,7 +65,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Sanitize(arguments) => sanitize::run(&arguments),
         #[cfg(feature = "manual")]
         Verb::Manual { folder } => Ok(trace_programs::manual::write::<Cli>(&folder)?),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

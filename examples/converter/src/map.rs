@@ -31,6 +31,16 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
     /// A process begins.
     fn begin(&mut self, begun: &Begun) -> Result<(), Self::Error>;
 
+    /// The first event of the process happened then.
+    fn starts(&mut self, _: UnixTime) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// What comes from here on is of this trace.
+    fn reads(&mut self, _: &Source) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// A log record, where they are [wanted](Self::wanted).
     fn log(&mut self, _: &LogRecord) -> Result<(), Self::Error> {
         Ok(())
@@ -163,8 +173,10 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
     fn map(&mut self, trace: Trace) -> anyhow::Result<()> {
         let source = trace.source.clone();
         let mut following = mem::take(&mut self.following);
+        let mut is_first = true;
         let outcome = following.read(trace, |event| {
-            if self.pipeline.begins_process(event) {
+            let begins_process = self.pipeline.begins_process(event);
+            if begins_process {
                 self.end_process()?;
                 // An input may hold traces of several versions.
                 let first = self.empty.take().unwrap_or_else(|| source.clone());
@@ -177,8 +189,14 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
                 self.empty.get_or_insert_with(|| source.clone());
                 return Ok(());
             }
+            if mem::take(&mut is_first) {
+                self.output().reads(&source).context(WRITING)?;
+            }
             self.pipeline.event(event).context(WRITING)?;
             let time = self.pipeline.unix_time(event);
+            if begins_process {
+                self.output().starts(time).context(WRITING)?;
+            }
             self.output().event(event, time).context(WRITING)
         });
         self.following = following;

@@ -13,9 +13,9 @@ use std::{
 use anyhow::{anyhow, bail};
 use go_trace_format::Event;
 use trace_to_otel::{
-    Pipeline, PipelineOptions, Resource, Span, SpanSink, UnixTime,
+    Moment, Pipeline, PipelineOptions, Resource, Span, SpanSink, UnixTime,
     otlp::Signal,
-    profiles::{Moment, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
+    profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
     render::{DisplayDuration, DisplayText, DisplayTime, write_flame_graphs},
 };
 
@@ -26,7 +26,7 @@ use crate::{
     otlp::ProfilesOutlet,
     output::{self, Destination},
     read::{Source, Trace, Traces},
-    report,
+    report, select,
     send::Sender,
 };
 
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
     if matches!(arguments.format, ProfileFormat::Pprof | ProfileFormat::Html) {
         output::refuse_terminal(&arguments.out)?;
     }
-    refuse_backwards(arguments.from, arguments.to)?;
+    select::refuse_backwards(arguments.from, arguments.to)?;
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
     let resource = Resource::new().with_environment(|name| env::var(name).ok())?;
     let outlet = match arguments.sending.is_wanted() {
@@ -110,15 +110,6 @@ fn send(
         0 => Ok(()),
         _ => bail!("the receiver refused some of the profiles"),
     }
-}
-
-fn refuse_backwards(from: Option<Moment>, to: Option<Moment>) -> anyhow::Result<()> {
-    let is_backwards = match (from, to) {
-        (Some(Moment::At(from)), Some(Moment::At(to))) => from > to,
-        (Some(Moment::After(from)), Some(Moment::After(to))) => from > to,
-        _ => false,
-    };
-    if is_backwards { bail!("--from is behind --to") } else { Ok(()) }
 }
 
 /// Traces, one after the other.

@@ -21,12 +21,13 @@ use trace_to_otel::{
 use crate::{
     cli::{Color, Format, SpansArguments},
     correlate,
-    input::Input,
+    input::{Input, Progress},
     map::{Begun, Output, Wanted},
     order::{self, NamedFile},
     output::{self, Destination},
-    read::{Source, Traces},
+    read::{Opening, Source, Traces},
     report,
+    select::Selected,
     timeline::TimelineOutput,
 };
 
@@ -39,6 +40,11 @@ pub(crate) fn run(arguments: &SpansArguments) -> anyhow::Result<()> {
         if arguments.correlation.correlate {
             bail!(
                 "--correlate is for trees and pages: timelines show the events of each process by themselves"
+            );
+        }
+        if arguments.selection.is_of_traces() {
+            bail!(
+                "--slower-than, --sort and --top are for trees and pages: timelines are drawn before it is known which traces they mean"
             );
         }
         if arguments.critical_path {
@@ -72,6 +78,7 @@ fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::R
     options.anatomy = arguments.anatomy;
     options.critical_path = arguments.critical_path;
     options.ranges = arguments.ranges;
+    options.slowest_first = arguments.selection.is_slowest_first();
     options.colors = has_colors;
     options.width = width(arguments);
     let most = arguments.max_spans.unwrap_or(1_000_000);
@@ -124,6 +131,18 @@ fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<(
 
 fn show(arguments: &SpansArguments, output: &mut impl Output) -> anyhow::Result<()> {
     let (progress, opening) = (output::progress(&arguments.out), arguments.reading.opening());
+    let mut selected = Selected::new(&arguments.selection, arguments.ranges, output)?;
+    let outcome = map_all(arguments, (progress, opening), &mut selected);
+    // What precedes a failure is shown before it is told.
+    selected.finish()?;
+    outcome
+}
+
+fn map_all(
+    arguments: &SpansArguments,
+    (progress, opening): (Progress, Opening),
+    output: &mut impl Output,
+) -> anyhow::Result<()> {
     let services = &arguments.correlation.service_names;
     let how = (&arguments.reading, &arguments.mapping);
     if arguments.files.is_empty() {

@@ -24,6 +24,7 @@ use crate::{
     order::{self, NamedFile},
     output::{self, Destination},
     read::Traces,
+    select::Selected,
     send::{Receiver, SendError, Sender},
 };
 
@@ -34,6 +35,9 @@ pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
     let resource = resource(arguments)?;
     if arguments.correlation.correlate && arguments.signals != [SignalName::Traces] {
         bail!("--correlate is for traces: take the other signals without it");
+    }
+    if arguments.selection.is_of_traces() && arguments.signals != [SignalName::Traces] {
+        bail!("--slower-than, --sort and --top are for traces: take the other signals without them");
     }
     if arguments.sending.is_wanted() {
         return send_all(arguments, resource);
@@ -94,7 +98,11 @@ fn convert<W: Write>(arguments: &OtlpArguments, records: &mut Records<W>) -> any
     let files = NamedFile::all(&arguments.files, &arguments.correlation.service_names)?;
     let files = order::in_order(files, opening);
     let traces = Traces::new(files.iter().map(|file| file.open(progress)), opening);
-    correlate::run(&arguments.correlation, (&arguments.reading, &arguments.mapping), records, traces)
+    let mut selected = Selected::new(&arguments.selection, false, records)?;
+    let how = (&arguments.reading, &arguments.mapping);
+    let outcome = correlate::run(&arguments.correlation, how, &mut selected, traces);
+    selected.finish()?;
+    outcome
 }
 
 /// What the environment says, and above it the command line.

@@ -3,12 +3,14 @@
 mod common;
 
 mod filter;
+mod find;
 mod input;
 #[cfg(feature = "manual")]
 mod manual;
 mod otlp;
 mod profile;
 mod sanitize;
+mod select;
 mod several;
 mod spans;
 mod timeline;

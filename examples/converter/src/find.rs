@@ -1,0 +1,234 @@
+//! `find`: what matches a query, over many files.
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::{Map, Value as Json, json};
+use trace_to_otel::{
+    Span, SpanSink, UnixTime, Value,
+    query::{Query, QueryError},
+    render::{DisplayDuration, DisplayText},
+};
+
+use crate::{
+    cli::{Mapping, Reading},
+    input::Progress,
+    map::{Begun, Conversion, Output},
+    order::{self, NamedFile},
+    read::{Source, Traces},
+};
+
+pub(crate) const HELP: &str = "\
+A query is comparisons that all have to be true, such as name~GET duration>50ms; or, not and parentheses put them together.
+  =  !=              equal: in texts, a * stands for any text
+  ~  !~              has the text in it
+  <  <=  >  >=       durations (500us, 20ms, 1.5s) and numbers
+Texts with spaces or parentheses stand in quotes. Fields:
+  name kind status scope function goroutine file trace_id span_id parent_id duration
+  running runnable syscall gc_assist waiting, and waiting.network .sync .channel .select .sleep .gc .other: parts of it
+  http.route and any other attribute, in quotes where it has no dot
+
+Examples:
+  trace-converter find *.trace 'name~GET duration>50ms waiting.sync>10ms'
+  trace-converter find app.trace 'http.response.status_code>=500 or status=error'
+  trace-converter find -l traces/*.trace 'kind=server not http.route=/health'
+  trace-converter find --json app.trace 'scope=gotrace.sql duration>5ms' | jq .attributes
+  trace-converter find --count app.trace 'name=\"garbage collection\"'";
+
+#[derive(Debug, Args)]
+pub(crate) struct FindArguments {
+    /// Trace files; `-` is standard input. Snapshots of one process go on one after another.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// What is looked for.
+    #[arg(value_name = "QUERY")]
+    query: String,
+    /// Prints what matches as JSON, an object on each line.
+    #[arg(long, conflicts_with_all = ["count", "files_with_matches"])]
+    json: bool,
+    /// Prints of each file only how much in it matches.
+    #[arg(short, long, conflicts_with = "files_with_matches")]
+    count: bool,
+    /// Prints only the names of files in which something matches.
+    #[arg(short = 'l', long)]
+    files_with_matches: bool,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    mapping: Mapping,
+}
+
+pub(crate) fn run(arguments: &FindArguments) -> anyhow::Result<ExitCode> {
+    let query = query(&arguments.query)?;
+    let opening = arguments.reading.opening();
+    let files = order::in_order(NamedFile::all(&arguments.files, &[])?, opening);
+    let traces = Traces::new(files.iter().map(|file| file.open(Progress::UnlessOutputIsTerminal)), opening);
+    let mut found = Found {
+        query,
+        shown: arguments.into(),
+        file: String::new(),
+        in_file: 0,
+        in_all: 0,
+        output: BufWriter::new(io::stdout().lock()),
+    };
+    let outcome = Conversion::new(&arguments.mapping, arguments.reading.details, &mut found).run(traces);
+    // What precedes a failure is printed before it is told.
+    found.end_file()?;
+    found.output.flush()?;
+    outcome?;
+    Ok(if found.in_all > 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn query(text: &str) -> anyhow::Result<Query> {
+    text.parse().or_else(|error: QueryError| {
+        if Path::new(text).exists() {
+            bail!("{text} is a file: the query stands behind the files");
+        }
+        bail!("no query:\n{}", error.pointing())
+    })
+}
+
+/// What is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Lines,
+    Json,
+    Counts,
+    Files,
+}
+
+impl From<&FindArguments> for Shown {
+    fn from(arguments: &FindArguments) -> Self {
+        match arguments {
+            FindArguments { json: true, .. } => Self::Json,
+            FindArguments { count: true, .. } => Self::Counts,
+            FindArguments { files_with_matches: true, .. } => Self::Files,
+            _ => Self::Lines,
+        }
+    }
+}
+
+/// Prints what matches, as it comes.
+struct Found<W> {
+    query: Query,
+    shown: Shown,
+    /// The file under way.
+    file: String,
+    in_file: u64,
+    in_all: u64,
+    output: W,
+}
+
+impl<W: Write> Found<W> {
+    fn end_file(&mut self) -> io::Result<()> {
+        match self.shown {
+            Shown::Counts if !self.file.is_empty() => {
+                writeln!(self.output, "{}:{}", self.file, self.in_file)?;
+            }
+            Shown::Files if self.in_file > 0 => writeln!(self.output, "{}", self.file)?,
+            _ => {}
+        }
+        self.in_file = 0;
+        Ok(())
+    }
+
+    fn span(&mut self, span: &Span) -> io::Result<()> {
+        if !self.query.matches_span(span, &self.file) {
+            return Ok(());
+        }
+        self.in_file += 1;
+        self.in_all += 1;
+        match self.shown {
+            Shown::Lines => self.line(span),
+            Shown::Json => writeln!(self.output, "{}", self.json(span)),
+            Shown::Counts | Shown::Files => Ok(()),
+        }
+    }
+
+    fn line(&mut self, span: &Span) -> io::Result<()> {
+        let (time, duration) = (timestamp(span.start), DisplayDuration(span.duration_nanos()).to_string());
+        write!(self.output, "{}: {time} {duration:>8} {}", self.file, DisplayText(&span.name))?;
+        if let Some(goroutine) = goroutine(span) {
+            write!(self.output, "  g{goroutine}")?;
+        }
+        writeln!(self.output, "  span {} trace {}", span.span_id, span.trace_id)
+    }
+
+    fn json(&self, span: &Span) -> Json {
+        let attributes =
+            span.attributes.iter().map(|attribute| (attribute.key.to_string(), value(&attribute.value)));
+        let times = span.anatomy.iter().flat_map(|anatomy| anatomy.attributes());
+        let times = times.map(|(key, seconds)| (key.to_owned(), json!(seconds)));
+        json!({
+            "file": self.file,
+            "start": timestamp(span.start),
+            "start_unix_nano": span.start.0.to_string(),
+            "duration_ns": span.duration_nanos(),
+            "name": &*span.name,
+            "kind": span.kind.name(),
+            "status": span.status.to_string(),
+            "scope": span.scope.name(),
+            "goroutine": goroutine(span),
+            "trace_id": span.trace_id.to_string(),
+            "span_id": span.span_id.to_string(),
+            "parent_id": span.parent.map(|parent| parent.span_id.to_string()),
+            "attributes": attributes.chain(times).collect::<Map<_, _>>(),
+        })
+    }
+}
+
+fn goroutine(span: &Span) -> Option<i64> {
+    span.attribute("gotrace.goroutine.id").and_then(Value::as_integer)
+}
+
+/// As --from and --to take it.
+fn timestamp(time: UnixTime) -> String {
+    let timestamp = jiff::Timestamp::from_nanosecond(time.0.into());
+    // 64 bits reach 2554, years 9999.
+    timestamp.map_or_else(|_| time.0.to_string(), |timestamp| format!("{timestamp:.9}"))
+}
+
+fn value(value: &Value) -> Json {
+    match value {
+        Value::Text(text) => json!(&**text),
+        Value::Integer(number) => json!(number),
+        Value::Float(number) => json!(number),
+        Value::Boolean(yes) => json!(yes),
+        other => json!(other.to_string()),
+    }
+}
+
+impl<W: Write> SpanSink for Found<W> {
+    type Error = io::Error;
+
+    fn take(&mut self, span: Span) -> io::Result<()> {
+        self.span(&span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
+        self.span(span)
+    }
+}
+
+impl<W: Write> Output for Found<W> {
+    fn begin(&mut self, _: &Begun) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reads(&mut self, source: &Source) -> io::Result<()> {
+        if source.name != self.file {
+            self.end_file()?;
+            self.file.clone_from(&source.name);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,215 @@
+//! Which spans are wanted.
+
+use std::{collections::BTreeMap, mem, time::Duration};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use go_trace_context::TraceId;
+use go_trace_format::Event;
+use trace_to_otel::{
+    LogRecord, Metric, Moment, Selection, SelectionOptions, Span, SpanSink, TraceOrder, UnixTime,
+    profiles::Profiles, query::Pattern,
+};
+
+use crate::{
+    cli::{duration, moment},
+    map::{Begun, Output, Wanted},
+    read::Source,
+    report,
+};
+
+/// Which spans to take.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct Selecting {
+    /// Only spans that end from here on: so long after the beginning of the first trace, such as 500ms, or a time of day, as
+    /// 2026-11-23T15:04:05Z.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    from: Option<Moment>,
+    /// Only spans that start up to here.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    to: Option<Moment>,
+    /// Only spans of this name, in which a * stands for any text; or with this in it behind a ~, as ~orders. May be given
+    /// again and again.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<Pattern>,
+    /// Only spans of this trace. May be given again and again.
+    #[arg(long = "trace-id", value_name = "ID")]
+    trace_ids: Vec<TraceId>,
+    /// Only traces that took longer, such as 100ms, with all their spans: whose root, or first span in a process, did.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    slower_than: Option<Duration>,
+    /// Traces in this order, those of each process together.
+    #[arg(long, value_enum, value_name = "ORDER")]
+    sort: Option<Sort>,
+    /// Only the first so many traces of all: the slowest, unless --sort says otherwise.
+    ///
+    /// For --slower-than, --sort and --top up to 1000000 spans are held in memory until it is known which are wanted; where there
+    /// are more, the traces that look least wanted are left out, and counted. Garbage collections and the like are no
+    /// traces to them, unless --ranges shows them.
+    #[arg(long, value_name = "COUNT")]
+    top: Option<usize>,
+}
+
+/// The order of traces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// By when they start.
+    Start,
+    /// By how long they took, the slowest first.
+    Duration,
+}
+
+impl Selecting {
+    /// Whether whole traces are chosen, or put in order: that is known only when all their spans are there.
+    pub(crate) fn is_of_traces(&self) -> bool {
+        self.slower_than.is_some() || self.sort.is_some() || self.top.is_some()
+    }
+
+    /// Whether the slowest traces come first.
+    pub(crate) fn is_slowest_first(&self) -> bool {
+        self.sort.map_or(self.top.is_some(), |sort| sort == Sort::Duration)
+    }
+
+    fn options(&self, has_ranges: bool) -> SelectionOptions {
+        let mut options = SelectionOptions::default();
+        options.from = self.from;
+        options.to = self.to;
+        options.names.clone_from(&self.names);
+        options.trace_ids.clone_from(&self.trace_ids);
+        options.slower_than = self.slower_than;
+        options.order = self.sort.map(|sort| match sort {
+            Sort::Start => TraceOrder::Start,
+            Sort::Duration => TraceOrder::Duration,
+        });
+        options.top = self.top;
+        options.ranges = has_ranges;
+        options
+    }
+}
+
+pub(crate) fn refuse_backwards(from: Option<Moment>, to: Option<Moment>) -> anyhow::Result<()> {
+    let is_backwards = match (from, to) {
+        (Some(Moment::At(from)), Some(Moment::At(to))) => from > to,
+        (Some(Moment::After(from)), Some(Moment::After(to))) => from > to,
+        _ => false,
+    };
+    if is_backwards { bail!("--from is behind --to") } else { Ok(()) }
+}
+
+/// An output that gets the chosen spans only.
+pub(crate) struct Selected<'o, O> {
+    output: &'o mut O,
+    /// Spans that are held carry the place of their process.
+    selection: Selection<usize>,
+    /// The processes whose spans are held.
+    processes: Vec<Held>,
+    /// Whether the first event of all was.
+    is_begun: bool,
+}
+
+/// A process whose spans are held.
+struct Held {
+    begun: Begun,
+    profiles: Option<Profiles>,
+}
+
+impl<'o, O: Output> Selected<'o, O> {
+    pub(crate) fn new(selecting: &Selecting, has_ranges: bool, output: &'o mut O) -> anyhow::Result<Self> {
+        refuse_backwards(selecting.from, selecting.to)?;
+        let selection = Selection::new(selecting.options(has_ranges));
+        Ok(Self { output, selection, processes: Vec::new(), is_begun: false })
+    }
+
+    /// Hands on what was held, and tells what was left out.
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
+        let mut spans: BTreeMap<usize, Vec<Span>> = BTreeMap::new();
+        for (process, span) in self.selection.finish() {
+            spans.entry(process).or_default().push(span);
+        }
+        for (place, process) in self.processes.into_iter().enumerate() {
+            hand_on(self.output, process, spans.remove(&place).unwrap_or_default())
+                .context("writing the spans")?;
+        }
+        let counters = self.selection.counters();
+        for (count, what) in counters.losses() {
+            report::note(format_args!("left out as asked: {count} {what}"));
+        }
+        if counters.too_many > 0 {
+            let many = counters.too_many;
+            report::note(format_args!(
+                "left out: {many} spans that were too many to hold; narrow the selection by --from and --to"
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn hand_on<O: Output>(output: &mut O, process: Held, spans: Vec<Span>) -> Result<(), O::Error> {
+    output.begin(&process.begun)?;
+    spans.into_iter().try_for_each(|span| output.take(span))?;
+    process.profiles.map_or(Ok(()), |profiles| output.profiles(profiles))?;
+    output.end()
+}
+
+impl<O: Output> SpanSink for Selected<'_, O> {
+    type Error = O::Error;
+
+    fn take(&mut self, mut span: Span) -> Result<(), O::Error> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> Result<(), O::Error> {
+        let process = self.processes.len().saturating_sub(1);
+        if self.selection.admits(process, span) { self.output.lend(span) } else { Ok(()) }
+    }
+}
+
+impl<O: Output> Output for Selected<'_, O> {
+    fn wanted(&self) -> Wanted {
+        self.output.wanted()
+    }
+
+    fn begin(&mut self, begun: &Begun) -> Result<(), O::Error> {
+        if self.selection.holds() {
+            self.processes.push(Held { begun: begun.clone(), profiles: None });
+            return Ok(());
+        }
+        self.output.begin(begun)
+    }
+
+    fn starts(&mut self, time: UnixTime) -> Result<(), O::Error> {
+        if !mem::replace(&mut self.is_begun, true) {
+            self.selection.begin(time);
+        }
+        self.output.starts(time)
+    }
+
+    fn reads(&mut self, source: &Source) -> Result<(), O::Error> {
+        self.output.reads(source)
+    }
+
+    fn log(&mut self, log: &LogRecord) -> Result<(), O::Error> {
+        self.output.log(log)
+    }
+
+    fn metric(&mut self, metric: &Metric) -> Result<(), O::Error> {
+        self.output.metric(metric)
+    }
+
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> Result<(), O::Error> {
+        self.output.event(event, time)
+    }
+
+    fn profiles(&mut self, profiles: Profiles) -> Result<(), O::Error> {
+        match self.processes.last_mut() {
+            Some(process) => process.profiles = Some(profiles),
+            None => return self.output.profiles(profiles),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), O::Error> {
+        if self.selection.holds() { Ok(()) } else { self.output.end() }
+    }
+}

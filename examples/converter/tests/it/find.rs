@@ -1,0 +1,85 @@
+//! Searching, as people do it.
+
+use serde_json::Value;
+
+use crate::common::{bytes_of, errors, output, path, run};
+
+fn status(arguments: &[&str]) -> Option<i32> {
+    run(&[&["find"], arguments].concat(), b"").status.code()
+}
+
+#[test]
+fn what_matches_is_a_line_each() {
+    let file = path("go1.27/http.trace");
+    let found = output(&["find", &file, "name~GET duration>1us"]);
+    let lines: Vec<_> = found.lines().collect();
+    assert!(!lines.is_empty());
+    for line in lines {
+        let rest = line.strip_prefix(&format!("{file}: 20")).unwrap_or_else(|| panic!("{line}"));
+        assert!(rest.contains("Z ") && rest.contains(" GET ") && rest.contains(" trace "), "{line}");
+    }
+    let shown = output(&["find", &file, ""]);
+    let all = output(&["spans", "--ranges", &file]);
+    let count = all.lines().last().and_then(|line| line.split(' ').next()).expect("a summary");
+    assert_eq!(shown.lines().count().to_string(), count, "an empty query finds all spans");
+}
+
+#[test]
+fn json_has_what_a_span_has() {
+    let file = path("zero-code/go1.26-http1.trace");
+    let found = output(&["find", "--json", &file, "scope=gotrace.sql waiting.network>1us"]);
+    assert!(!found.is_empty());
+    for line in found.lines() {
+        let span: Value = serde_json::from_str(line).expect("JSON");
+        let network = &span["attributes"]["gotrace.time.waiting.network"];
+        assert!(network.as_f64().is_some_and(|seconds| seconds > 1e-6), "{line}");
+        assert_eq!(
+            (&span["scope"], &span["file"]),
+            (&Value::from("gotrace.sql"), &Value::from(file.as_str()))
+        );
+        assert!(span["goroutine"].is_i64() && span["duration_ns"].is_u64(), "{line}");
+    }
+}
+
+#[test]
+fn files_are_counted_and_listed() {
+    let (http, tasks) = (path("go1.27/http.trace"), path("go1.27/tasks.trace"));
+    let query = "name='GET *'";
+    let lines = output(&["find", &http, &tasks, query]).lines().count();
+    assert_eq!(output(&["find", "--count", &http, &tasks, query]), format!("{http}:{lines}\n{tasks}:0\n"));
+    assert_eq!(output(&["find", "-l", &tasks, &http, query]), format!("{http}\n"));
+}
+
+#[test]
+fn snapshots_of_one_process_are_searched_once() {
+    let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
+    let files: Vec<_> = names.iter().map(String::as_str).collect();
+    let query = "name='crosses all snapshots' scope=gotrace.task";
+    let found = output(&[&["find"], &files[..], &[query]].concat());
+    assert_eq!(found.lines().count(), 1, "{found}");
+    assert!(found.starts_with(&names[3]), "it ended in the last one: {found}");
+}
+
+#[test]
+fn the_status_is_that_of_grep() {
+    let file = path("go1.27/http.trace");
+    assert_eq!(status(&[&file, "name~GET"]), Some(0));
+    assert_eq!(status(&[&file, "name~nowhere"]), Some(1));
+    assert_eq!(status(&["-l", &file, "duration>1h"]), Some(1));
+    assert_eq!(status(&["/nowhere/at.all", "name~GET"]), Some(2));
+    assert_eq!(status(&[&file, "name>"]), Some(2));
+    assert_eq!(status(&["name~GET"]), Some(2), "no file");
+    let read = run(&["find", "-", "name~GET"], &bytes_of("go1.27/http.trace"));
+    assert_eq!(read.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&read.stdout).starts_with("standard input: "));
+}
+
+#[test]
+fn a_wrong_query_is_pointed_at() {
+    let file = path("go1.27/http.trace");
+    let wrong = errors(&run(&["find", &file, "name~GET duration>50"], b""));
+    let expected = "  name~GET duration>50\n                    ^^ a duration is a number with its unit";
+    assert!(wrong.contains(expected), "{wrong}");
+    let order = errors(&run(&["find", "name~GET", &file], b""));
+    assert!(order.contains("the query stands behind the files"), "{order}");
+}
