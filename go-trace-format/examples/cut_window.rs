@@ -1,6 +1,4 @@
-//! Cuts a window of time out of a trace: the generations that it touches, and of them what the program says within it.
-//!
-//! Their scheduling stays whole, since no reader makes sense of a part of it.
+//! Cuts a window of time out of a trace, as a trace that Go's tools open.
 //!
 //! `cargo run --features write --example cut_window -- FROM TO FILE >WINDOW`, in milliseconds since the trace began; without a
 //! file, a recording of half a second.
@@ -15,8 +13,8 @@ use std::{
 };
 
 use go_trace_format::{
-    Category, ReaderOptions,
-    write::{CopiedEvent, Copier, Writer},
+    ReaderOptions, Time,
+    write::{Copier, Window, Writer},
 };
 
 const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generations.trace");
@@ -34,20 +32,20 @@ pub(crate) fn cut_window(
     window: &Range<Duration>,
     out: impl Write,
 ) -> Result<(), Box<dyn Error>> {
-    let generations = ReaderOptions::new().generations(trace)?;
-    let mut writer = Writer::new(out, generations.version(), generations.dialect())?;
-    let generations = generations.collect::<Result<Vec<_>, _>>()?;
-    let Some(begin) = generations.first().map(|first| first.start_time()) else { return Ok(()) };
-    for (place, generation) in generations.iter().enumerate() {
-        let is_before =
-            generations.get(place + 1).is_some_and(|next| next.start_time() - begin <= window.start);
-        if is_before || generation.start_time() - begin >= window.end {
-            continue;
+    let mut generations = ReaderOptions::new().generations(trace)?.peekable();
+    let Some(Ok(first)) = generations.peek() else { return Err("there is nothing in the trace".into()) };
+    let mut writer = Writer::new(out, first.version(), first.dialect())?;
+    let begin = first.start_time().0;
+    let time = |since: Duration| Time(begin.saturating_add(since.as_nanos() as i64));
+    let mut window = Window::new(time(window.start)..time(window.end));
+    for generation in generations {
+        let generation = generation?;
+        if let Some(slice) = window.slice(&generation)? {
+            Copier::new(&generation, |_| true, |text| text.text.into()).within(&slice).copy_to(&mut writer)?;
         }
-        let keeps = |event: &CopiedEvent<'_>| {
-            window.contains(&(event.time - begin)) || event.event_type.spec().category == Category::Core
-        };
-        Copier::new(generation, keeps, |text| text.text.into()).copy_to(&mut writer)?;
+        if window.is_over() {
+            break;
+        }
     }
     Ok(())
 }

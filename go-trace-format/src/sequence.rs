@@ -63,6 +63,10 @@ const ATTEMPTS: u64 = 1 << 20;
 const ATTEMPTS_PER_EVENT: u64 = 64;
 
 impl Sequencer {
+    /// How many events a [refill](Self::refill) makes ready at most, those not counted that follow from others.
+    #[cfg(feature = "write")]
+    pub(crate) const MOST_AT_ONCE: u64 = BUFFER as u64;
+
     pub(crate) fn new(mode: Mode) -> Self {
         Self {
             mode,
@@ -103,6 +107,12 @@ impl Sequencer {
         let records = self.buffer[self.delivered..self.ready].iter();
         self.delivered = self.ready;
         ReadyEvents { tables: &generation.tables, records }
+    }
+
+    /// The events that were made ready last.
+    #[cfg(feature = "write")]
+    pub(crate) fn ready(&self) -> &[Record] {
+        &self.buffer[..self.ready]
     }
 
     pub(crate) fn order(&mut self) -> &mut Order {
@@ -176,8 +186,7 @@ impl Sequencer {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        self.attempts = self.attempts.saturating_add(self.ready as u64 * ATTEMPTS_PER_EVENT);
-        (self.ready, self.delivered) = (0, 0);
+        self.empty();
         if let Err(error) = self.fill(generation, losses) {
             self.failed = Some(error.clone());
             // What was in order before the error is delivered before it.
@@ -186,6 +195,62 @@ impl Sequencer {
             }
         }
         Ok(self.ready > 0)
+    }
+
+    /// Forgets the events that are ready, and lets what they have earned be spent.
+    fn empty(&mut self) {
+        self.attempts = self.attempts.saturating_add(self.ready as u64 * ATTEMPTS_PER_EVENT);
+        (self.ready, self.delivered) = (0, 0);
+    }
+
+    /// Makes the next event of the trace ready with what follows from it, and no other, so that what is known is as it was right
+    /// behind it; `false` at the end of the generation, which must not be of format v1.
+    #[cfg(feature = "write")]
+    pub(crate) fn step(&mut self, generation: &Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.empty();
+        let sample = self.plausible_sample(generation, losses);
+        match (self.frontier.first_time(), sample) {
+            (None, None) => return Ok(false),
+            (first, Some(sample)) if first.is_none_or(|first| sample.time.0 < first) => {
+                self.put_sample(sample, generation);
+            }
+            _ => self.run_carefully(&Source::new(generation), losses)?,
+        }
+        Ok(true)
+    }
+
+    /// Each thread that has events left in the generation, with where in its bytes the next one begins, and when that is.
+    #[cfg(feature = "write")]
+    pub(crate) fn ahead(&self) -> impl Iterator<Item = (ThreadId, usize, Time)> {
+        let cursors = self.frontier.cursors();
+        cursors.map(|cursor| (self.order.thread_id(cursor.thread), cursor.position(), Time(cursor.time())))
+    }
+
+    /// How many CPU samples of the generation have been put in order.
+    #[cfg(feature = "write")]
+    pub(crate) fn samples_taken(&self) -> usize {
+        self.next_sample
+    }
+
+    /// Makes a CPU sample ready.
+    fn put_sample(&mut self, sample: &CpuSample, generation: &Generation<'_>) {
+        self.buffer[self.ready] = Record {
+            event_type: EventType::CpuSample,
+            time: squash(&mut self.last_time, sample.time),
+            raw_time: sample.time,
+            thread: sample.thread,
+            proc: sample.proc,
+            goroutine: sample.goroutine,
+            arguments: [sample.stack, 0, 0, 0],
+            is_name_inherited: false,
+            is_time_assumed: false,
+            offset: generation.offset(sample.start),
+        };
+        self.ready += 1;
+        self.next_sample += 1;
     }
 
     /// Puts events in order until the buffer is full or the generation ends.
@@ -202,20 +267,7 @@ impl Sequencer {
             match (self.frontier.first_time(), sample) {
                 (None, None) => return Ok(()),
                 (first, Some(sample)) if first.is_none_or(|first| sample.time.0 < first) => {
-                    self.buffer[self.ready] = Record {
-                        event_type: EventType::CpuSample,
-                        time: squash(&mut self.last_time, sample.time),
-                        raw_time: sample.time,
-                        thread: sample.thread,
-                        proc: sample.proc,
-                        goroutine: sample.goroutine,
-                        arguments: [sample.stack, 0, 0, 0],
-                        is_name_inherited: false,
-                        is_time_assumed: false,
-                        offset: generation.offset(sample.start),
-                    };
-                    self.ready += 1;
-                    self.next_sample += 1;
+                    self.put_sample(sample, generation);
                 }
                 // Each event has to be rid of what was made up, or marked for it.
                 (_, _) if self.order.has_stand_ins() || self.assumes_times => {

@@ -105,6 +105,12 @@ impl GoroutineNotes {
         &mut self.notes[index.0 as usize]
     }
 
+    /// The ranges under way on a goroutine.
+    #[cfg(feature = "write")]
+    pub(super) fn ranges(&self, index: NotesIndex) -> &Ranges {
+        &self.notes[index.0 as usize].ranges
+    }
+
     /// The names of the regions that are open.
     pub(super) fn names_mut(&mut self) -> impl Iterator<Item = &mut Name> {
         self.notes.iter_mut().flat_map(|notes| &mut notes.regions).map(|region| &mut region.name)

@@ -323,6 +323,12 @@ impl Frontier {
         &mut self.cursors[self.heap[place].cursor as usize]
     }
 
+    /// The cursors of all threads that have events left.
+    #[cfg(feature = "write")]
+    pub(crate) fn cursors(&self) -> impl Iterator<Item = &EventCursor> {
+        self.heap.iter().map(|entry| &self.cursors[entry.cursor as usize])
+    }
+
     /// Puts in a thread whose cursor has been loaded. Go: `heapInsert`.
     pub(crate) fn insert(&mut self, cursor: EventCursor) {
         self.heap.push(Entry { time: cursor.time, cursor: self.cursors.len() as u32 });

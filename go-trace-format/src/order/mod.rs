@@ -12,12 +12,16 @@ mod names;
 mod procs;
 mod ranges;
 mod reconcile;
+#[cfg(feature = "write")]
+mod scene;
 pub(crate) mod slots;
 
 use ids::are_ids_known;
 pub(crate) use ids::{IdLimits, unknown_ids};
 pub(crate) use merge::{EventCursor, EventHead, Frontier, Loaded, Source};
 pub(crate) use reconcile::hide_stand_ins;
+#[cfg(feature = "write")]
+pub(crate) use scene::{GOROUTINE_RUNNING, PROC_RUNNING, PROC_SYSCALL, Scene, Standing};
 
 use smallvec::SmallVec;
 

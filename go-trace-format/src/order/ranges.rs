@@ -70,6 +70,12 @@ enum Phase {
 }
 
 impl Gc {
+    /// The sequence number of the collection that is under way.
+    #[cfg(feature = "write")]
+    pub(super) fn running(&self) -> Option<u64> {
+        (self.phase == Phase::Running).then_some(self.sequence)
+    }
+
     fn is_next(&self, sequence: u64) -> bool {
         sequence == self.sequence.wrapping_add(1)
     }

@@ -107,6 +107,12 @@ impl<T> Slots<T> {
         self.slots[slot as usize].id
     }
 
+    /// Every thing with its id.
+    #[cfg(feature = "write")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i64, &T)> {
+        self.slots.iter().filter(|slot| slot.live).map(|slot| (slot.id, &slot.value))
+    }
+
     /// Puts in a thing whose id has none.
     pub(crate) fn insert(&mut self, id: i64, value: T) -> u32 {
         let slot = Slot { id, live: true, value };

@@ -9,8 +9,11 @@ use crate::{
     id::{GoroutineId, ProcId, StackId, StringId, ThreadId},
     spec::{ArgumentKind, EventType, MAX_ARGUMENTS},
     tables::{CpuSamples, Time, table_damage},
-    wire::{Batch, BatchKind, RawEvent},
-    write::{GenerationWriter, SyncBatch, WriteError, Writer},
+    wire::{Batch, BatchKind},
+    write::{
+        GenerationWriter, Slice, SyncBatch, WriteError, Writer,
+        slice::{Opening, taken},
+    },
 };
 
 /// Copies the [batches](crate::Generation::batches) of one generation, event by event.
@@ -44,6 +47,9 @@ pub struct Copier<'t, K, R> {
     /// New ids by old ones. What a text becomes may depend on its kind, and of a message on its category.
     strings: HashMap<(TextKind, Option<u64>, u64), StringId, RandomState>,
     stacks: HashMap<u64, StackId, RandomState>,
+    slice: Option<&'t Slice>,
+    /// The proc that each thread holds, where what is copied does not begin with the generation.
+    held: HashMap<ThreadId, u64, RandomState>,
 }
 
 impl<'t, K, R> Copier<'t, K, R>
@@ -53,11 +59,21 @@ where
 {
     /// A copier of `generation`.
     pub fn new(generation: &'t Generation<'t>, keeps: K, rewrite: R) -> Self {
-        let (strings, stacks) = Default::default();
-        Self { generation, keeps, rewrite, strings, stacks }
+        let (strings, stacks, held) = Default::default();
+        Self { generation, keeps, rewrite, strings, stacks, slice: None, held }
     }
 
-    /// Copies the whole generation, with its number and its clock.
+    /// Copies what a [`Window`](crate::write::Window) holds of the generation, and nothing else is asked about. Only
+    /// [`copy_to`](Self::copy_to) says how it stands where the slice begins.
+    ///
+    /// Batches of experiments are copied whatever the slice is.
+    #[must_use]
+    pub fn within(self, slice: &'t Slice) -> Self {
+        let held = slice.opening.as_ref().map(Opening::held).unwrap_or_default();
+        Self { slice: Some(slice), held, ..self }
+    }
+
+    /// Copies the generation, with its number and its clock, whole or [within](Self::within) a slice.
     ///
     /// # Errors
     ///
@@ -71,10 +87,30 @@ where
         // The copy begins when the generation did, whatever is left out.
         let sync = SyncBatch::of(generation.clock(), generation.start_units());
         let mut copy = writer.generation(generation.number(), sync)?;
+        if let Some(opening) = self.opening() {
+            self.open(opening, &mut copy)?;
+        }
         for batch in generation.batches() {
             self.batch(&batch, &mut copy)?;
         }
         copy.finish()
+    }
+
+    fn opening(&self) -> Option<&'t Opening> {
+        self.slice?.opening.as_ref()
+    }
+
+    fn open<W: io::Write>(
+        &mut self,
+        opening: &Opening,
+        generation: &mut GenerationWriter<'_, W>,
+    ) -> Result<(), WriteError> {
+        for (thread, event_type, arguments) in opening.events() {
+            let arguments = &arguments[..event_type.spec().arguments.len() - 1];
+            let new = self.arguments(event_type, arguments, generation)?;
+            generation.event(thread, opening.time, event_type, &new[..arguments.len()])?;
+        }
+        Ok(())
     }
 
     /// Copies a batch. Those of the tables, and the sync batch, are passed over: `generation` makes its own.
@@ -122,6 +158,12 @@ where
             let event = event.map_err(WriteError::Read)?;
             // What is left out took its time too.
             time = time.wrapping_add(event.time_delta);
+            if self.slice.is_some_and(|slice| !slice.holds(batch.thread, event.offset)) {
+                continue;
+            }
+            if let Some(proc) = taken(event.event_type, event.arguments()) {
+                self.held.insert(batch.thread, proc);
+            }
             let asked = CopiedEvent {
                 event_type: event.event_type,
                 thread: batch.thread,
@@ -130,7 +172,10 @@ where
                 arguments: event.arguments(),
             };
             if (self.keeps)(&asked) {
-                let arguments = self.arguments(&event, generation)?;
+                let mut arguments = self.arguments(event.event_type, event.arguments(), generation)?;
+                if let Some(opening) = self.opening() {
+                    opening.renumber(event.event_type, &mut arguments, self.held.get(&batch.thread));
+                }
                 let arguments = &arguments[..event.arguments().len()];
                 generation.event(batch.thread, time, event.event_type, arguments)?;
             }
@@ -140,16 +185,17 @@ where
 
     fn arguments<W: io::Write>(
         &mut self,
-        event: &RawEvent,
+        event_type: EventType,
+        arguments: &[u64],
         generation: &mut GenerationWriter<'_, W>,
     ) -> Result<[u64; MAX_ARGUMENTS], WriteError> {
-        let mut arguments = [0; MAX_ARGUMENTS];
+        let mut all = [0; MAX_ARGUMENTS];
         let (mut before, mut place) = (None, 0);
-        let old = event.event_type.spec().arguments[1..].iter().zip(event.arguments());
-        for (new, (argument, &value)) in arguments.iter_mut().zip(old) {
+        let old = event_type.spec().arguments[1..].iter().zip(arguments);
+        for (new, (argument, &value)) in all.iter_mut().zip(old) {
             *new = match argument.kind {
                 ArgumentKind::String => {
-                    let kind = TextKind::of(event.event_type, place);
+                    let kind = TextKind::of(event_type, place);
                     place += 1;
                     self.string(kind, before.replace(value), value, generation)?.0
                 }
@@ -157,7 +203,7 @@ where
                 ArgumentKind::Value | ArgumentKind::TimeDelta => value,
             };
         }
-        Ok(arguments)
+        Ok(all)
     }
 
     fn string<W: io::Write>(
@@ -201,6 +247,9 @@ where
         let read = samples.add(batch.data, 0);
         for sample in (0..).map_while(|index| samples.get(index)) {
             let offset = batch.data_offset + sample.start as u64;
+            if self.slice.is_some_and(|slice| !slice.holds_sample(offset)) {
+                continue;
+            }
             // In clock units, as long as the samples are not sealed.
             let (thread, time) = (ThreadId(sample.thread), sample.time.0 as u64);
             let asked = CopiedEvent {

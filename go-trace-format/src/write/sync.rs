@@ -93,7 +93,7 @@ impl Snapshot {
 const NANOSECONDS: i128 = 1_000_000_000;
 
 /// The clock units of a time that [`Clock::time`] gave.
-fn units(clock: &Clock, time: Time) -> u64 {
+pub(super) fn units(clock: &Clock, time: Time) -> u64 {
     let nanoseconds = u128::from(time.0.max(0) as u64);
     let floor = nanoseconds * u128::from(clock.frequency()) / NANOSECONDS as u128;
     let floor = u64::try_from(floor).unwrap_or(u64::MAX);

@@ -4,6 +4,7 @@ mod filter;
 mod limits;
 mod round_trip;
 mod scenarios;
+mod window;
 
 use go_trace_format::{
     Clock, Dialect, Version, WallTime,
