@@ -67,6 +67,30 @@ impl Anatomy {
         self.waiting_for.iter().sum()
     }
 
+    /// Everything together, in nanoseconds: how long it is of.
+    #[must_use]
+    pub fn whole(&self) -> u64 {
+        self.waiting_for
+            .iter()
+            .fold(0, |sum: u64, &time| sum.saturating_add(time))
+            .saturating_add(self.running)
+            .saturating_add(self.runnable)
+            .saturating_add(self.syscall)
+    }
+
+    /// Adds what another one has.
+    pub fn add(&mut self, other: &Self) {
+        let mut times = self.times();
+        times.iter_mut().zip(other.times()).for_each(|(time, other)| *time = time.saturating_add(other));
+        *self = Self::of_times(times);
+    }
+
+    /// The mean, where this is the sum of so many.
+    #[must_use]
+    pub fn mean(&self, count: u64) -> Self {
+        Self::of_times(self.times().map(|time| time / count.max(1)))
+    }
+
     /// The attributes that it goes out as: times in seconds, those that are 0 left out.
     pub fn attributes(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         let times = Self::KEYS.into_iter().zip(self.times());
@@ -95,6 +119,13 @@ impl Anatomy {
         let (running, runnable, syscall, gc_assist) =
             (self.running, self.runnable, self.syscall, self.gc_assist);
         [running, runnable, syscall, gc_assist, network, sync, channel, select, sleep, gc, other]
+    }
+
+    /// The one that has these times.
+    pub(crate) fn of_times(
+        [running, runnable, syscall, gc_assist, waiting_for @ ..]: [u64; Self::KEYS.len()],
+    ) -> Self {
+        Self { running, runnable, syscall, waiting_for, gc_assist }
     }
 }
 

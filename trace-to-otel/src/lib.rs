@@ -30,6 +30,7 @@
 //! | `metrics`, `metric` | makes metrics of the same events |
 //! | `profiles` | makes profiles of the same events |
 //! | `query`, `select` | questions about spans, and which of them are wanted |
+//! | `analysis` | statistics of the same events and of spans: what there was most of, and how long it took |
 //! | `resource` | what process the spans are of |
 //! | `sink` | the adaptors before a sink |
 //! | `views` | spans by kind: `HttpSpan`, `SqlSpan`, `TlsSpan`, `DnsSpan`, `ConnectSpan` |
@@ -44,6 +45,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "analysis")]
+pub mod analysis;
 mod anatomy;
 mod attribute;
 mod clock;

@@ -180,6 +180,12 @@ impl<K: Number, V> Near<K, V> {
         self.iter().map(|(_, value)| value)
     }
 
+    /// The same, taken out.
+    #[cfg(feature = "profiles")]
+    pub(crate) fn into_values(self) -> impl Iterator<Item = V> {
+        self.slots.into_iter().filter_map(|(_, value)| value)
+    }
+
     /// The same, to be changed.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.slots.iter_mut().filter_map(|(_, value)| value.as_mut())

@@ -294,6 +294,15 @@ pub(crate) fn is_of_runtime(function: &[u8]) -> bool {
     function.starts_with(b"runtime.") || function.starts_with(b"runtime/")
 }
 
+/// Whether a function is of no package of the standard library: these have no domain in their path.
+#[cfg(any(feature = "analysis", all(feature = "profiles", feature = "render")))]
+pub(crate) fn is_of_program(function: &str) -> bool {
+    match function.split_once('/') {
+        Some((first, _)) => first.contains('.'),
+        None => function.starts_with("main."),
+    }
+}
+
 /// Package `flight` of `examples/go-flight`, wherever that lives.
 fn is_of_flight(function: &[u8]) -> bool {
     const PACKAGE: &[u8] = b"/go-flight/flight.";
@@ -306,3 +315,19 @@ fn is_of_operations(function: &[u8]) -> bool {
 }
 
 crate::saved::saved!(CodeLocation { function, file, line });
+
+#[cfg(test)]
+#[cfg(any(feature = "analysis", all(feature = "profiles", feature = "render")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_with_a_domain_and_main_are_the_program_s() {
+        for of_program in ["main.run", "main.(*shop).order.func1", "example.com/shop.(*Client).Order"] {
+            assert!(is_of_program(of_program), "{of_program}");
+        }
+        for other in ["net/http.(*conn).serve", "sync.(*Mutex).Lock", "runtime.main", "time.Sleep", ""] {
+            assert!(!is_of_program(other), "{other}");
+        }
+    }
+}

@@ -10,8 +10,9 @@ use crate::{
     known::changes::Change,
     moment::Moment,
     profiles::{
-        goroutines::{Doing, Goroutines, Step, Stretch},
+        goroutines::{Doing, Goroutines, Step, Stretch, Woken},
         ledger::{Account, Interval, Key, Ledger, MOST_NUMBERS},
+        listener::{Books, Listener},
         profile::{Period, Profiles},
         reasons::{Reason, Reasons},
         spans::{SpanNumber, SpanOut, SpanTable},
@@ -77,14 +78,58 @@ const MOST_TOTALS_PER_SPAN: usize = 4;
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug, Default)]
+pub struct ProfilesCollector(Collector<()>);
+
+impl ProfilesCollector {
+    /// A collector with options.
+    #[must_use]
+    pub fn new(options: ProfilesOptions) -> Self {
+        Self(Collector::new(options, ()))
+    }
+
+    /// Takes the next event.
+    #[inline]
+    pub fn event(&mut self, event: &Event<'_>) {
+        self.0.event(event);
+    }
+
+    /// What was collected. What is still under way counts up to the latest event, but for the profiles of Go's tool, which
+    /// leaves it out.
+    #[must_use]
+    pub fn finish(self) -> Profiles {
+        self.0.finish().0
+    }
+
+    /// Takes the next event, with what it changes in which spans are open where.
+    #[inline]
+    pub(crate) fn event_with_spans(&mut self, event: &Event<'_>, changes: impl Iterator<Item = Change>) {
+        self.0.event_with_spans(event, changes);
+    }
+
+    /// Takes note of what has changed in which spans are open where. The event that it comes of has not been taken yet.
+    pub(crate) fn change(&mut self, change: Change, event: Option<&Event<'_>>) {
+        self.0.change(change, event);
+    }
+
+    /// Takes note of spans that have gone out.
+    pub(crate) fn go_out(&mut self, spans: impl Iterator<Item = SpanOut>) {
+        spans.for_each(|span| self.0.spans.go_out(span));
+    }
+
+    /// Goes over to a process whose traces begin at this time where they hold no clock.
+    pub(crate) fn begin_process(&mut self, base_time: UnixTime) {
+        self.0.begin_process(base_time);
+    }
+}
+
+/// Says what an event changes, in the profiles and for whoever listens.
 #[derive(Debug)]
-pub struct ProfilesCollector {
+pub(crate) struct Collector<L: Listener> {
     clock: WallClock,
-    stacks: StackTable,
     spans: SpanTable,
-    reasons: Reasons,
-    ledger: Ledger,
-    goroutines: Goroutines,
+    books: Books<L>,
+    goroutines: Goroutines<L>,
     /// What stopping the world, which is under way, counts as, and since when.
     stop: Option<(Key, Time)>,
     /// The unbroken row of generations under way; none before the first.
@@ -107,27 +152,28 @@ struct Row {
     wall_begin: UnixTime,
 }
 
-impl Default for ProfilesCollector {
+impl<L: Listener + Default> Default for Collector<L> {
     fn default() -> Self {
-        Self::new(ProfilesOptions::default())
+        Self::new(ProfilesOptions::default(), L::default())
     }
 }
 
-impl ProfilesCollector {
-    /// A collector with options.
-    #[must_use]
-    pub fn new(options: ProfilesOptions) -> Self {
+impl<L: Listener> Collector<L> {
+    pub(crate) fn new(options: ProfilesOptions, listener: L) -> Self {
         let (max_stacks, max_spans) =
             (options.max_stacks.min(MOST_NUMBERS), options.max_spans.min(MOST_NUMBERS));
         Self {
             clock: WallClock::new(options.base_time),
-            stacks: StackTable::new(max_stacks),
             spans: SpanTable::new(max_spans),
-            reasons: Reasons::default(),
-            ledger: Ledger::new(
-                max_stacks.saturating_mul(MOST_TOTALS_PER_STACK),
-                max_spans.saturating_mul(MOST_TOTALS_PER_SPAN),
-            ),
+            books: Books {
+                ledger: Ledger::new(
+                    max_stacks.saturating_mul(MOST_TOTALS_PER_STACK),
+                    max_spans.saturating_mul(MOST_TOTALS_PER_SPAN),
+                ),
+                reasons: Reasons::default(),
+                stacks: StackTable::new(max_stacks),
+                listener,
+            },
             goroutines: Goroutines::default(),
             stop: None,
             row: None,
@@ -141,7 +187,7 @@ impl ProfilesCollector {
 
     /// Takes the next event.
     #[inline]
-    pub fn event(&mut self, event: &Event<'_>) {
+    pub(crate) fn event(&mut self, event: &Event<'_>) {
         use EventType as E;
         if event.event_type() == E::Sync {
             return self.sync(event);
@@ -152,9 +198,7 @@ impl ProfilesCollector {
         match event.event_type() {
             E::GoStart => self.steps(event, named(event), Doing::Running),
             E::GoSyscallEnd => self.steps(event, event.goroutine(), Doing::Running),
-            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
-                self.steps(event, named(event), Doing::Runnable(Reason::NONE));
-            }
+            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => self.wakes(event),
             E::GoSyscallEndBlocked => {
                 self.steps(event, event.goroutine(), Doing::Runnable(Reason::NONE));
             }
@@ -179,18 +223,23 @@ impl ProfilesCollector {
         }
     }
 
-    /// What was collected. What is still under way counts up to the latest event, but for the profiles of Go's tool, which
-    /// leaves it out.
-    #[must_use]
-    pub fn finish(mut self) -> Profiles {
+    /// What was collected, and the listener.
+    pub(crate) fn finish(mut self) -> (Profiles, L) {
         self.end_row();
-        let [recorded, period] = [self.recorded, self.period].map(Option::unwrap_or_default);
-        Profiles::new((recorded, period), &self.ledger, self.reasons, self.stacks, self.spans)
+        let periods = [self.recorded, self.period].map(Option::unwrap_or_default);
+        let Books { ledger, reasons, stacks, listener } = self.books;
+        (Profiles::new(periods.into(), &ledger, reasons, stacks, self.spans), listener)
+    }
+
+    /// Who listens.
+    #[cfg(feature = "analysis")]
+    pub(crate) fn listener_mut(&mut self) -> &mut L {
+        &mut self.books.listener
     }
 
     /// Takes the next event, with what it changes in which spans are open where.
     #[inline]
-    pub(crate) fn event_with_spans(&mut self, event: &Event<'_>, changes: impl Iterator<Item = Change>) {
+    fn event_with_spans(&mut self, event: &Event<'_>, changes: impl Iterator<Item = Change>) {
         // What a goroutine is in that a generation tells of is known before it is known what that does.
         let is_first = matches!(event.event_type(), EventType::GoStatus | EventType::GoStatusStack);
         if is_first {
@@ -206,22 +255,17 @@ impl ProfilesCollector {
 
     /// Takes note of what has changed in which spans are open where. The event that it comes of has not been taken yet.
     #[cold]
-    pub(crate) fn change(&mut self, change: Change, event: Option<&Event<'_>>) {
+    fn change(&mut self, change: Change, event: Option<&Event<'_>>) {
         match change {
             Change::Innermost { goroutine, time, span } => {
                 let around = self.goroutines.span(goroutine);
                 let number = span.map_or(SpanNumber::NONE, |span| self.spans.number(span, around));
                 let its_event = event.filter(|event| event.goroutine() == Some(goroutine));
                 let stack = its_event.and_then(|event| self.stack(event));
-                self.goroutines.enter(goroutine, number, time, stack, &mut self.ledger);
+                self.goroutines.enter(goroutine, number, time, stack, &mut self.books);
             }
             Change::Over { span, fate } => self.spans.end(span, fate),
         }
-    }
-
-    /// Takes note of spans that have gone out.
-    pub(crate) fn go_out(&mut self, spans: impl Iterator<Item = SpanOut>) {
-        spans.for_each(|span| self.spans.go_out(span));
     }
 
     /// Goes over to a process whose traces begin at this time where they hold no clock.
@@ -232,7 +276,7 @@ impl ProfilesCollector {
     /// The number of an event's stack; none where it has none.
     #[inline]
     fn stack(&mut self, event: &Event<'_>) -> Option<StackNumber> {
-        Some(self.stacks.number(event.stack_id()?, event.tables()))
+        Some(self.books.stacks.number(event.stack_id()?, event.tables()))
     }
 
     /// A goroutine, perhaps another one than the event's, does something else from now on.
@@ -242,7 +286,18 @@ impl ProfilesCollector {
             // Where nothing is counted by its stack, it is not looked for.
             let stack = if doing == Doing::Running { None } else { self.stack(event) };
             let step = self.step(event, doing, stack);
-            self.goroutines.step(goroutine, step, &mut self.ledger);
+            self.goroutines.step(goroutine, step, &mut self.books);
+        }
+    }
+
+    /// A goroutine, or the runtime by itself, makes another one able to run.
+    #[inline]
+    fn wakes(&mut self, event: &Event<'_>) {
+        if let Some(goroutine) = named(event) {
+            let stack = self.stack(event);
+            let step = self.step(event, Doing::Runnable(Reason::NONE), stack);
+            let woken = Woken::By(event.goroutine());
+            self.goroutines.step(goroutine, Step { woken, ..step }, &mut self.books);
         }
     }
 
@@ -252,7 +307,7 @@ impl ProfilesCollector {
         if let Some(goroutine) = event.goroutine() {
             let stops = self.stack(event);
             let step = self.step(event, doing, stops);
-            self.goroutines.step(goroutine, Step { stops, ..step }, &mut self.ledger);
+            self.goroutines.step(goroutine, Step { stops, ..step }, &mut self.books);
         }
     }
 
@@ -260,17 +315,17 @@ impl ProfilesCollector {
         let Some(goroutine) = named(event) else { return };
         let entry = match (event.event_type(), event.arguments()) {
             (EventType::GoCreateSyscall, _) => StackNumber::NONE,
-            (_, &[_, entry, ..]) => self.stacks.number(StackId(entry), event.tables()),
+            (_, &[_, entry, ..]) => self.books.stacks.number(StackId(entry), event.tables()),
             _ => StackNumber::NONE,
         };
         let stack = self.stack(event);
         let step = self.step(event, doing, stack);
-        self.goroutines.create(goroutine, entry, step);
+        self.goroutines.create(goroutine, entry, step, &mut self.books);
     }
 
     fn ends(&mut self, event: &Event<'_>) {
         if let Some(goroutine) = event.goroutine() {
-            self.goroutines.end(goroutine, event.raw_time(), event.time(), &mut self.ledger);
+            self.goroutines.end(goroutine, event.raw_time(), event.time(), &mut self.books);
         }
     }
 
@@ -289,7 +344,7 @@ impl ProfilesCollector {
         let stops = self.stack(event);
         let step = self.step(event, doing, stops);
         let raw_time = self.row.map_or(step.raw_time, |row| row.generation_begin);
-        self.goroutines.tell(goroutine, Step { stops, raw_time, ..step }, &mut self.ledger);
+        self.goroutines.tell(goroutine, Step { stops, raw_time, ..step }, &mut self.books);
     }
 
     /// What Go's tool begins to count when a goroutine goes over to something: by the stack of the event, whosever that is. Go:
@@ -299,23 +354,23 @@ impl ProfilesCollector {
         let account = match doing {
             Doing::Running => None,
             Doing::Runnable(reason) => Some((Account::Scheduler, reason)),
-            Doing::Waiting(reason) => self.reasons.account(reason).map(|account| (account, reason)),
+            Doing::Waiting(reason) => self.books.reasons.account(reason).map(|account| (account, reason)),
             Doing::InSyscall => Some((Account::Syscall, Reason::NONE)),
         };
         let watched = account.map(|(account, reason)| (account, reason, stack.unwrap_or(StackNumber::NONE)));
-        Step { doing, stops: None, watched, raw_time: event.raw_time(), time: event.time() }
+        Step { doing, stops: None, watched, woken: Woken::No, raw_time: event.raw_time(), time: event.time() }
     }
 
     #[inline]
     fn reason(&mut self, event: &Event<'_>) -> Reason {
         let id = event.arguments().first().copied().unwrap_or_default();
-        self.reasons.number(StringId(id), event.tables())
+        self.books.reasons.number(StringId(id), event.tables())
     }
 
     fn counts(&mut self, event: &Event<'_>, account: Account) {
         let Stretch { since, stack } = self.begun_at(event);
         let key = Key { account, reason: Reason::NONE, stack, span: self.span(event) };
-        self.ledger.add(key, Interval::at(since));
+        self.books.ledger.add(key, Interval::at(since));
     }
 
     fn begun_at(&mut self, event: &Event<'_>) -> Stretch {
@@ -344,7 +399,7 @@ impl ProfilesCollector {
             }
             _ => {
                 let Some(goroutine) = event.goroutine() else { return };
-                self.goroutines.end_assist(goroutine, event.raw_time(), &mut self.ledger);
+                self.goroutines.end_assist(goroutine, event.raw_time(), &mut self.books);
             }
         }
     }
@@ -353,7 +408,7 @@ impl ProfilesCollector {
     fn stops_the_world(&mut self, event: &Event<'_>) {
         match event.kind() {
             EventKind::RangeBegin(range) if matches!(range.kind, RangeKind::StopTheWorld(_)) => {
-                let reason = self.reasons.intern(&range.kind.to_string());
+                let reason = self.books.reasons.intern(&range.kind.to_string());
                 let Stretch { since, stack } = self.begun_at(event);
                 let key = Key { account: Account::Gc, reason, stack, span: self.span(event) };
                 self.stop = Some((key, since));
@@ -364,7 +419,7 @@ impl ProfilesCollector {
 
     fn goes_on(&mut self, time: Time) {
         if let Some((key, since)) = self.stop.take() {
-            self.ledger.add(key, Interval { since, until: time });
+            self.books.stop(key, Interval { since, until: time });
         }
     }
 
@@ -372,20 +427,22 @@ impl ProfilesCollector {
     fn sync(&mut self, event: &Event<'_>) {
         let Some(begun) = event.generation_begun() else { return };
         if let (Continuity::Next, Some(row)) = (begun.continuity, &self.row) {
-            self.goroutines.end_generation(row.generation_begin, &mut self.ledger);
+            self.goroutines.end_generation(row.generation_begin, &mut self.books);
         } else {
             self.end_row();
             self.clock = self.clock.anew();
         }
-        self.stacks.begin_generation();
-        self.reasons.begin_generation();
+        self.books.stacks.begin_generation();
+        self.books.reasons.begin_generation();
         self.clock.begin_generation(event, false);
         let begin = event.raw_time();
+        self.books.listener.begins_generation(begin, self.clock.offset());
         let wall_begin = self.clock.unix_time(begin);
         let first_of_all = *self.begin.get_or_insert(wall_begin);
         let time = |moment: Moment| self.clock.offset().time(moment.unix_time(first_of_all));
         let Interval { since, until } = Interval::ALWAYS;
-        self.ledger
+        self.books
+            .ledger
             .look_at(Interval { since: self.from.map_or(since, time), until: self.to.map_or(until, time) });
         let first = Row { begin, generation_begin: begin, latest: begin, wall_begin };
         let row = self.row.get_or_insert(first);
@@ -396,11 +453,13 @@ impl ProfilesCollector {
     /// Nothing that follows goes on with what is under way.
     fn end_row(&mut self) {
         let Some(row) = self.row.take() else { return };
-        self.goroutines.end_all(row.latest, &mut self.ledger);
+        self.goroutines.end_all(row.latest, &mut self.books);
         self.goes_on(row.latest);
         let whole = Interval { since: row.begin, until: row.latest };
+        let counted = whole.within(self.books.ledger.window());
         extend(&mut self.recorded, row, whole);
-        extend(&mut self.period, row, whole.within(self.ledger.window()));
+        extend(&mut self.period, row, counted);
+        self.books.listener.ends_row(counted);
     }
 }
 

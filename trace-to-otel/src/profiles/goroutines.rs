@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use go_trace_format::{Time, event::GoroutineId};
 
 use crate::{
+    anatomy,
     near::Near,
     profiles::{
         ledger::{Account, Interval, Key, Ledger},
-        reasons::Reason,
+        listener::{self, Books, Listener},
+        reasons::{Reason, Reasons},
         spans::SpanNumber,
         stacks::StackNumber,
     },
 };
 
 /// The goroutines that live.
-#[derive(Debug, Default)]
-pub(super) struct Goroutines {
-    live: Near<GoroutineId, Goroutine>,
+#[derive(Debug)]
+pub(super) struct Goroutines<L: Listener> {
+    live: Near<GoroutineId, Goroutine<L>>,
     /// The spans that are innermost on those of which the trace has not told yet.
     entered: HashMap<GoroutineId, SpanNumber, foldhash::fast::RandomState>,
     /// The generation under way, counted from 0.
@@ -26,7 +28,7 @@ pub(super) struct Goroutines {
 
 /// A goroutine that lives.
 #[derive(Debug)]
-struct Goroutine {
+struct Goroutine<L: Listener> {
     doing: Doing,
     /// The latest moment that is counted. Threads' clocks may disagree a little: it never goes back.
     since: Time,
@@ -41,11 +43,12 @@ struct Goroutine {
     first_run: FirstRun,
     /// The generation that last said that it lives.
     generation: u32,
+    kept: L::Kept,
 }
 
 /// What a goroutine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doing {
+pub(crate) enum Doing {
     Running,
     /// Why it stopped running.
     Runnable(Reason),
@@ -57,6 +60,17 @@ pub(super) enum Doing {
 impl Doing {
     fn is_like(self, other: Self) -> bool {
         core::mem::discriminant(&self) == core::mem::discriminant(&other)
+    }
+
+    /// The same as anatomies have it.
+    #[inline]
+    fn in_anatomy(self, reasons: &Reasons) -> anatomy::Doing {
+        match self {
+            Self::Running => anatomy::Doing::Running,
+            Self::Runnable(_) => anatomy::Doing::Runnable,
+            Self::Waiting(reason) => reasons.wait(reason),
+            Self::InSyscall => anatomy::Doing::Syscall,
+        }
     }
 
     /// What its time is counted as.
@@ -104,6 +118,14 @@ enum FirstRun {
     Past,
 }
 
+/// Whether somebody else has made a goroutine able to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Woken {
+    No,
+    /// None where it was the runtime by itself: the network poller, a timer.
+    By(Option<GoroutineId>),
+}
+
 /// A goroutine goes over to something else.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
@@ -112,14 +134,16 @@ pub(super) struct Step {
     pub(super) stops: Option<StackNumber>,
     /// What Go's tool counts this as, and by which stack: that of the event, which may be another goroutine's.
     pub(super) watched: Option<(Account, Reason, StackNumber)>,
+    /// Who has made it able to run, if that was somebody else.
+    pub(super) woken: Woken,
     /// When, as its thread says.
     pub(super) raw_time: Time,
     /// When, in the order of the trace.
     pub(super) time: Time,
 }
 
-impl Goroutine {
-    fn new(step: Step, entry: StackNumber, generation: u32) -> Self {
+impl<L: Listener> Goroutine<L> {
+    fn new(step: Step, entry: StackNumber, generation: u32, kept: L::Kept) -> Self {
         let mut goroutine = Self {
             doing: step.doing,
             since: step.raw_time,
@@ -130,15 +154,29 @@ impl Goroutine {
             watched: None,
             first_run: FirstRun::ToCome(None),
             generation,
+            kept,
         };
         goroutine.watch(step);
         goroutine
     }
 
     /// Counts what it has done up to a time. `stack` is where it is then, if the trace tells.
-    fn settle(&mut self, time: Time, stack: Option<StackNumber>, ledger: &mut Ledger) {
+    #[inline]
+    fn settle(&mut self, time: Time, stack: Option<StackNumber>, books: &mut Books<L>) -> listener::Stretch {
+        let stretch = self.stretch(time, &books.reasons);
         let (key, interval) = self.pass(time, stack.unwrap_or(self.entry));
-        ledger.add(key, interval);
+        books.ledger.add(key, interval);
+        books.pass(&mut self.kept, &stretch);
+        stretch
+    }
+
+    /// What it has done up to a time.
+    #[inline]
+    fn stretch(&self, time: Time, reasons: &Reasons) -> listener::Stretch {
+        let (_, reason) = self.doing.account();
+        let interval = Interval { since: self.since, until: time };
+        let origin = if self.entry == StackNumber::NONE { self.stack } else { self.entry };
+        listener::Stretch { doing: self.doing.in_anatomy(reasons), reason, interval, origin }
     }
 
     /// Goes over to a time, and gives what it has done up to then. `stack` is where it is, if it runs.
@@ -152,24 +190,27 @@ impl Goroutine {
     }
 
     /// Another span is innermost from a time on. It does the same before and after.
-    fn enter(&mut self, span: SpanNumber, time: Time, stack: Option<StackNumber>, ledger: &mut Ledger) {
+    fn enter(&mut self, span: SpanNumber, time: Time, stack: Option<StackNumber>, books: &mut Books<L>) {
+        let stretch = self.stretch(time, &books.reasons);
         let (key, interval) = self.pass(time, stack.unwrap_or(self.stack));
-        ledger.add_part(key, interval);
+        books.ledger.add_part(key, interval);
+        books.pass(&mut self.kept, &stretch);
         if let Some(begun) = &mut self.assist {
-            ledger.add_part(Key::of_assist(begun.stack, self.span), begun.until(time));
+            books.assist_part(&mut self.kept, Key::of_assist(begun.stack, self.span), begun.until(time));
             begun.since = begun.since.max(time);
         }
         self.span = span;
     }
 
     #[inline]
-    fn step(&mut self, step: Step, ledger: &mut Ledger) {
-        self.settle(step.raw_time, step.stops, ledger);
+    fn step(&mut self, step: Step, waker: Option<Option<L::Group>>, books: &mut Books<L>) {
+        let stretch = self.settle(step.raw_time, step.stops, books);
         if self.doing == Doing::Running {
             self.stack = step.stops.unwrap_or(self.entry);
         }
+        books.step(&mut self.kept, &stretch, step.doing, waker);
         self.doing = step.doing;
-        self.unwatch(step.time, Some(step.doing), ledger);
+        self.unwatch(step.time, Some(step.doing), &mut books.ledger);
         self.watch(step);
     }
 
@@ -196,46 +237,59 @@ impl Goroutine {
         }
     }
 
-    /// No more is known of it from a time on, though it may live on.
-    fn break_off(&mut self, time: Time, ledger: &mut Ledger) {
+    /// Counts what it has done up to a time, behind which no more is known of it, though it may live on.
+    fn break_off(mut self, time: Time, books: &mut Books<L>) {
         // Where it was when it last stopped is as near as the trace tells.
-        self.settle(time, Some(self.stack), ledger);
-        self.end(ledger);
+        self.settle(time, Some(self.stack), books);
         if let Some(begun) = self.assist.take() {
-            ledger.add(Key::of_assist(begun.stack, self.span), begun.until(time));
+            books.assist(&mut self.kept, Key::of_assist(begun.stack, self.span), begun.until(time));
         }
+        self.end(false, books);
     }
 
-    /// No more comes of it.
-    fn end(&mut self, ledger: &mut Ledger) {
+    /// No more comes of it. `is_seen` says whether the trace tells its end.
+    fn end(self, is_seen: bool, books: &mut Books<L>) {
         if let FirstRun::ToCome(Some((key, interval))) = self.first_run {
-            ledger.add(key, interval);
+            books.ledger.add(key, interval);
         }
+        books.listener.ends(self.kept, is_seen);
     }
 }
 
-impl Goroutines {
+impl<L: Listener> Default for Goroutines<L> {
+    fn default() -> Self {
+        Self { live: Near::default(), entered: HashMap::default(), generation: 0 }
+    }
+}
+
+impl<L: Listener> Goroutines<L> {
     /// A goroutine comes to be; or another one of that id, of which the end was lost.
-    pub(super) fn create(&mut self, id: GoroutineId, entry: StackNumber, step: Step) {
-        self.live.insert(id, Goroutine::new(step, entry, self.generation));
+    pub(super) fn create(&mut self, id: GoroutineId, entry: StackNumber, step: Step, books: &mut Books<L>) {
+        if let Some(mut lost) = self.live.remove(id) {
+            lost.settle(step.raw_time, None, books);
+            lost.end(false, books);
+        }
+        let kept = books.listener.begins(true);
+        self.live.insert(id, Goroutine::new(step, entry, self.generation, kept));
     }
 
     /// A goroutine that there was before is known as of now.
-    fn begin(&mut self, id: GoroutineId, step: Step) {
-        let mut goroutine = Goroutine::new(step, StackNumber::NONE, self.generation);
+    fn begin(&mut self, id: GoroutineId, step: Step, books: &mut Books<L>) {
+        let kept = books.listener.begins(false);
+        let mut goroutine = Goroutine::new(step, StackNumber::NONE, self.generation, kept);
         goroutine.span = self.entered.remove(&id).unwrap_or_default();
         self.live.insert(id, goroutine);
     }
 
     /// A generation tells of a goroutine.
-    pub(super) fn tell(&mut self, id: GoroutineId, step: Step, ledger: &mut Ledger) {
+    pub(super) fn tell(&mut self, id: GoroutineId, step: Step, books: &mut Books<L>) {
         let Some(known) = self.live.get_mut(id) else {
-            return self.begin(id, step);
+            return self.begin(id, step, books);
         };
         known.generation = self.generation;
         if !known.doing.is_like(step.doing) {
             // In damaged traces only.
-            known.step(step, ledger);
+            known.step(step, None, books);
         } else if let (StackNumber::NONE, Some(stack)) = (known.stack, step.stops) {
             known.stack = stack;
         }
@@ -243,22 +297,33 @@ impl Goroutines {
 
     /// It goes over to something else. One that is not known is as of now.
     #[inline]
-    pub(super) fn step(&mut self, id: GoroutineId, step: Step, ledger: &mut Ledger) {
+    pub(super) fn step(&mut self, id: GoroutineId, step: Step, books: &mut Books<L>) {
+        let waker = match step.woken {
+            Woken::No => None,
+            Woken::By(waker) => Some(self.group(waker, &books.listener)),
+        };
         match self.live.get_mut(id) {
             Some(goroutine) => {
                 goroutine.generation = self.generation;
-                goroutine.step(step, ledger);
+                goroutine.step(step, waker, books);
             }
-            None => self.begin(id, step),
+            None => self.begin(id, step, books),
         }
     }
 
+    /// What the listener calls one goroutine and its like.
+    #[inline]
+    fn group(&self, id: Option<GoroutineId>, listener: &L) -> Option<L::Group> {
+        let id = id.filter(|_| L::LISTENS)?;
+        self.live.get(id).map(|goroutine| listener.group(&goroutine.kept))
+    }
+
     /// It ends.
-    pub(super) fn end(&mut self, id: GoroutineId, raw_time: Time, time: Time, ledger: &mut Ledger) {
+    pub(super) fn end(&mut self, id: GoroutineId, raw_time: Time, time: Time, books: &mut Books<L>) {
         let Some(mut goroutine) = self.live.remove(id) else { return };
-        goroutine.settle(raw_time, None, ledger);
-        goroutine.unwatch(time, None, ledger);
-        goroutine.end(ledger);
+        goroutine.settle(raw_time, None, books);
+        goroutine.unwatch(time, None, &mut books.ledger);
+        goroutine.end(true, books);
     }
 
     /// It begins to assist the garbage collector, or was at it when the generation began.
@@ -269,10 +334,11 @@ impl Goroutines {
     }
 
     /// It has assisted up to a time.
-    pub(super) fn end_assist(&mut self, id: GoroutineId, time: Time, ledger: &mut Ledger) {
+    pub(super) fn end_assist(&mut self, id: GoroutineId, time: Time, books: &mut Books<L>) {
         let Some(goroutine) = self.live.get_mut(id) else { return };
         if let Some(begun) = goroutine.assist.take() {
-            ledger.add(Key::of_assist(begun.stack, goroutine.span), begun.until(time));
+            let key = Key::of_assist(begun.stack, goroutine.span);
+            books.assist(&mut goroutine.kept, key, begun.until(time));
         }
     }
 
@@ -291,10 +357,10 @@ impl Goroutines {
         span: SpanNumber,
         time: Time,
         stack: Option<StackNumber>,
-        ledger: &mut Ledger,
+        books: &mut Books<L>,
     ) {
         match self.live.get_mut(id) {
-            Some(goroutine) => goroutine.enter(span, time, stack, ledger),
+            Some(goroutine) => goroutine.enter(span, time, stack, books),
             None if span == SpanNumber::NONE => drop(self.entered.remove(&id)),
             None => drop(self.entered.insert(id, span)),
         }
@@ -302,13 +368,13 @@ impl Goroutines {
 
     /// Every generation tells of all goroutines that live. Those that one does not tell of have ended, where the trace is
     /// damaged: nobody knows when, but that they still lived when it began.
-    pub(super) fn end_generation(&mut self, begin: Time, ledger: &mut Ledger) {
+    pub(super) fn end_generation(&mut self, begin: Time, books: &mut Books<L>) {
         let generation = self.generation;
         let gone = self.live.iter().filter(|(_, known)| known.generation != generation);
         let gone: Vec<_> = gone.map(|(id, _)| id).collect();
         for id in gone {
-            if let Some(mut goroutine) = self.live.remove(id) {
-                goroutine.break_off(begin, ledger);
+            if let Some(goroutine) = self.live.remove(id) {
+                goroutine.break_off(begin, books);
             }
         }
         self.live.shrink();
@@ -316,10 +382,9 @@ impl Goroutines {
     }
 
     /// The trace ends, or goes on behind a gap: counts what each does up to its latest moment, and forgets them.
-    pub(super) fn end_all(&mut self, latest: Time, ledger: &mut Ledger) {
-        for goroutine in self.live.values_mut() {
-            goroutine.break_off(latest, ledger);
+    pub(super) fn end_all(&mut self, latest: Time, books: &mut Books<L>) {
+        for goroutine in core::mem::take(self).live.into_values() {
+            goroutine.break_off(latest, books);
         }
-        *self = Self::default();
     }
 }

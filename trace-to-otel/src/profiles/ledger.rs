@@ -52,9 +52,9 @@ impl Total {
 
 /// From when to when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Interval {
-    pub(super) since: Time,
-    pub(super) until: Time,
+pub(crate) struct Interval {
+    pub(crate) since: Time,
+    pub(crate) until: Time,
 }
 
 impl Interval {
@@ -71,7 +71,7 @@ impl Interval {
         Self { since: self.since.max(other.since), until: self.until.min(other.until) }
     }
 
-    pub(super) fn nanoseconds(self) -> u64 {
+    pub(crate) fn nanoseconds(self) -> u64 {
         nanoseconds(self.since, self.until)
     }
 }
@@ -171,13 +171,18 @@ impl Ledger {
         }
     }
 
+    /// What of an interval counts, if it lies in the window at all.
+    #[inline]
+    pub(super) fn counted(&self, interval: Interval) -> Option<Interval> {
+        let window = self.window;
+        let is_outside = interval.until < window.since || interval.since > window.until;
+        (!is_outside).then(|| interval.within(window))
+    }
+
     #[inline]
     fn add_times(&mut self, count: u64, key: Key, interval: Interval) {
-        let window = self.window;
-        if interval.until < window.since || interval.since > window.until {
-            return;
-        }
-        let once = Total { count, nanoseconds: interval.within(window).nanoseconds() };
+        let Some(counted) = self.counted(interval) else { return };
+        let once = Total { count, nanoseconds: counted.nanoseconds() };
         match self.totals.get_mut(&key.number()) {
             Some(total) => total.add(once),
             None => self.open(key, once),

@@ -38,6 +38,7 @@
 //! |---|---|
 //! | `collector` | says what an event changes |
 //! | `goroutines` | what each does, and since when |
+//! | `listener` | who hears of that too: [`analysis`](crate) |
 //! | `ledger`, `stacks`, `reasons`, `spans` | totals, and what they are by: each stack and each text once, whatever a generation calls it; each span by a number until it is known what it is called, and whether it goes out |
 //! | `profile`, `kind` | what comes out |
 //! | `pprof`, `folded`, `top` | formats that it is written in |
@@ -47,6 +48,7 @@ mod folded;
 mod goroutines;
 mod kind;
 mod ledger;
+mod listener;
 mod pprof;
 mod profile;
 mod reasons;
@@ -58,6 +60,16 @@ pub use crate::moment::Moment;
 pub use collector::{ProfilesCollector, ProfilesOptions};
 pub use kind::{ProfileKind, UnknownProfileKind};
 pub(crate) use spans::SpanOut;
+#[cfg(feature = "analysis")]
+pub(crate) use {
+    collector::Collector,
+    goroutines::Doing,
+    ledger::Interval,
+    listener::{Listener, Stretch},
+    profile::begins_own_goroutine,
+    reasons::Reason,
+    stacks::{StackNumber, StackTable},
+};
 
 pub use profile::{Period, Profile, ProfileFrame, ProfileSpan, ProfileStack, Profiles, Sample};
 pub use top::TopOptions;

@@ -90,6 +90,12 @@ impl Profiles {
         self.reasons.left_out()
     }
 
+    /// Why goroutines waited.
+    #[cfg(feature = "analysis")]
+    pub(crate) fn reason(&self, reason: Reason) -> &str {
+        self.reasons.text(reason)
+    }
+
     /// One of them. Where spans are known, each of its samples is of the span that was innermost, or of none.
     #[must_use]
     pub fn profile(&self, kind: ProfileKind) -> Profile<'_> {
@@ -296,6 +302,20 @@ fn is_of_cgo(entry: &str) -> bool {
     entry.starts_with("runtime.cgocallback")
 }
 
+/// Whether a function is the runtime's, its tracer's or its profiler's.
+fn is_own(function: &str) -> bool {
+    const OWN: [&str; 3] = ["runtime.", "runtime/trace.", "runtime/pprof."];
+    OWN.iter().any(|start| function.starts_with(start))
+}
+
+/// Whether a goroutine that begins with a function is the runtime's own, as long as nothing of the program is called in it. Go:
+/// `runtime.isSystemGoroutine`.
+pub(crate) fn begins_own_goroutine(entry: &str) -> bool {
+    const PROGRAM: [&str; 4] =
+        ["runtime.main", "runtime.goexit", "runtime.handleAsyncEvent", "runtime.corostart"];
+    is_own(entry) && !PROGRAM.contains(&entry) && !is_of_cgo(entry)
+}
+
 impl<'p> ProfileStack<'p> {
     /// The frames, innermost first; none where the trace tells no stack, or a limit has [kept it out](Self::is_left_out).
     pub fn frames(&self) -> impl DoubleEndedIterator<Item = ProfileFrame<'p>> + ExactSizeIterator + use<'p> {
@@ -321,14 +341,10 @@ impl<'p> ProfileStack<'p> {
     /// a finalizer or cleanup of the program is. Go: `runtime.isSystemGoroutine`, by the function that it begins with.
     #[must_use]
     pub fn is_of_runtime(&self) -> bool {
-        const OWN: [&str; 3] = ["runtime.", "runtime/trace.", "runtime/pprof."];
-        const PROGRAM: [&str; 4] =
-            ["runtime.main", "runtime.goexit", "runtime.handleAsyncEvent", "runtime.corostart"];
         const CALLERS: [&str; 3] = ["runtime.runfinq", "runtime.runFinalizers", "runtime.runCleanups"];
-        let is_own = |function: &str| OWN.iter().any(|start| function.starts_with(start));
         let Some(entry) = self.frames().next_back().map(|frame| frame.function) else { return false };
         let calls_program = || CALLERS.contains(&entry) && !self.frames().all(|frame| is_own(frame.function));
-        is_own(entry) && !PROGRAM.contains(&entry) && !is_of_cgo(entry) && !calls_program()
+        begins_own_goroutine(entry) && !calls_program()
     }
 
     /// What stands where frames would, if there are none.

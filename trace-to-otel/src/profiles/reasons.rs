@@ -3,11 +3,14 @@
 use go_trace_format::{Tables, event::StringId};
 use indexmap::IndexSet;
 
-use crate::profiles::ledger::Account;
+use crate::{
+    anatomy::{Doing, Waiting},
+    profiles::ledger::Account,
+};
 
 /// A reason by its place in [`Reasons`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Reason(pub(super) u16);
+pub(crate) struct Reason(pub(super) u16);
 
 impl Reason {
     /// The trace tells none.
@@ -27,18 +30,25 @@ impl Reason {
 /// The reasons of a trace. The runtime has a few dozen, and names them before anything else in a generation: their ids
 /// are small.
 #[derive(Debug)]
-pub(super) struct Reasons {
+pub(crate) struct Reasons {
     texts: IndexSet<Box<str>, foldhash::fast::RandomState>,
     /// Of each, where Go's tool counts the time of waiting.
     accounts: Vec<Option<Account>>,
+    /// Of each, what a goroutine does that waits for it.
+    waits: Vec<Doing>,
     by_id: [Option<Reason>; 64],
     left_out: u64,
 }
 
 impl Default for Reasons {
     fn default() -> Self {
-        let mut reasons =
-            Self { texts: IndexSet::default(), accounts: Vec::new(), by_id: [None; 64], left_out: 0 };
+        let mut reasons = Self {
+            texts: IndexSet::default(),
+            accounts: Vec::new(),
+            waits: Vec::new(),
+            by_id: [None; 64],
+            left_out: 0,
+        };
         Reason::FIXED.into_iter().for_each(|text| {
             reasons.insert(text);
         });
@@ -90,11 +100,18 @@ impl Reasons {
 
     fn insert(&mut self, text: &str) -> Reason {
         self.accounts.push(account(text));
+        self.waits.push(Waiting::from_reason(text.as_bytes()).into());
         Reason(self.texts.insert_full(text.into()).0 as u16)
     }
 
-    pub(super) fn text(&self, reason: Reason) -> &str {
+    pub(crate) fn text(&self, reason: Reason) -> &str {
         self.texts.get_index(reason.0.into()).map_or("", |text| text)
+    }
+
+    /// What a goroutine does that waits for this reason.
+    #[inline]
+    pub(super) fn wait(&self, reason: Reason) -> Doing {
+        self.waits.get(usize::from(reason.0)).copied().unwrap_or(Doing::Other)
     }
 
     /// Which of the profiles of Go's tool has the time of waiting for this reason, if one has.

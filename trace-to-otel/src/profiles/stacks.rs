@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+#[cfg(feature = "analysis")]
+use go_trace_format::spec::MAX_FRAMES_PER_STACK;
 use go_trace_format::{Frame, Tables, event::StackId};
 use indexmap::IndexSet;
 
@@ -9,7 +11,7 @@ type Hasher = foldhash::fast::RandomState;
 
 /// A stack by its place in the [`StackTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct StackNumber(pub(super) u32);
+pub(crate) struct StackNumber(pub(super) u32);
 
 impl StackNumber {
     /// No stack is known.
@@ -29,7 +31,7 @@ pub(super) struct FrameRecord {
 
 /// Stacks, their frames and the texts of these, each once.
 #[derive(Debug)]
-pub(super) struct StackTable {
+pub(crate) struct StackTable {
     texts: IndexSet<Box<str>, Hasher>,
     text_bytes: usize,
     frames: IndexSet<FrameRecord, Hasher>,
@@ -220,11 +222,20 @@ impl StackTable {
         }
     }
 
+    /// The place of the name of the function that is outermost in a stack: the one that its goroutine begins with, unless the
+    /// stack is cut.
+    #[cfg(feature = "analysis")]
+    pub(crate) fn entry_function(&self, number: StackNumber) -> Option<u32> {
+        let frames = self.frames_of(number);
+        let outermost = frames.last().filter(|_| frames.len() < MAX_FRAMES_PER_STACK)?;
+        self.record(*outermost).map(|frame| frame.function)
+    }
+
     pub(super) fn record(&self, place: u32) -> Option<&FrameRecord> {
         self.frames.get_index(place as usize)
     }
 
-    pub(super) fn text_of(&self, place: u32) -> &str {
+    pub(crate) fn text_of(&self, place: u32) -> &str {
         self.texts.get_index(place as usize).map_or("", |text| text)
     }
 }

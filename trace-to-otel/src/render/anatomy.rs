@@ -80,6 +80,11 @@ impl<'a> AnatomyBar<'a> {
         Self { anatomy, theme: Theme::new(false) }
     }
 
+    /// What the parts are called, each with its time in nanoseconds, those that are 0 included.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        names().into_iter().zip(times(self.anatomy))
+    }
+
     /// The same with or without colours, by escape sequences of ANSI.
     #[must_use]
     pub const fn with_colors(self, colors: bool) -> Self {

@@ -10,7 +10,7 @@ use crate::display::DisplayText;
 #[cfg(feature = "profiles")]
 use crate::{
     profiles::{ProfileFrame, ProfileKind, Sample},
-    text::is_of_runtime,
+    text::{is_of_program, is_of_runtime},
 };
 
 /// The longest waits of each span.
@@ -88,30 +88,5 @@ impl<'a> Wait<'a> {
             place: innermost,
             caller: caller.filter(|caller| *caller != innermost),
         })
-    }
-}
-
-/// Whether a function is of no package of the standard library: these have no domain in their path.
-#[cfg(feature = "profiles")]
-fn is_of_program(function: &str) -> bool {
-    match function.split_once('/') {
-        Some((first, _)) => first.contains('.'),
-        None => function.starts_with("main."),
-    }
-}
-
-#[cfg(test)]
-#[cfg(feature = "profiles")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packages_with_a_domain_and_main_are_the_program_s() {
-        for of_program in ["main.run", "main.(*shop).order.func1", "example.com/shop.(*Client).Order"] {
-            assert!(is_of_program(of_program), "{of_program}");
-        }
-        for other in ["net/http.(*conn).serve", "sync.(*Mutex).Lock", "runtime.main", "time.Sleep", ""] {
-            assert!(!is_of_program(other), "{other}");
-        }
     }
 }

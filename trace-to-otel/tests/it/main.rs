@@ -2,9 +2,11 @@
 
 mod common;
 
+mod analysis;
 mod bounds;
 mod cases;
 mod clocks;
+mod comparison;
 mod correlate;
 mod encoding;
 mod examples;
