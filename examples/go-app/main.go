@@ -88,6 +88,7 @@ func run(address string, service *http.ServeMux, t tracing, journal *journal) er
 		}()
 	}
 	http.Handle("/", requests.Handler(journal.handler(service)))
+	http.Handle("GET /debug/pprof/otlp", otlp.Handler())
 	return serve(address)
 }
 

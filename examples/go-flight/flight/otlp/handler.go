@@ -30,7 +30,7 @@ const (
 // Handler answers with the spans of the next seconds: a curl away from them, and no cost until then. It is meant to stand
 // beside net/http/pprof:
 //
-//	http.Handle("/debug/pprof/otlp", otlp.Handler())
+//	http.Handle("GET /debug/pprof/otlp", otlp.Handler())
 //
 //	curl 'http://localhost:6060/debug/pprof/otlp?seconds=5'
 //

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	_ "net/http/pprof"
 	"regexp"
 	"runtime"
 	"runtime/trace"
@@ -71,6 +72,18 @@ func TestHandlerRefuses(t *testing.T) {
 		Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/debug/pprof/otlp?"+query, nil))
 		if answer.Code != http.StatusBadRequest {
 			t.Errorf("%s: %d", query, answer.Code)
+		}
+	}
+}
+
+// TestHandlerStandsBesidePprof registers it as its documentation says: patterns that cross those of net/http/pprof panic.
+func TestHandlerStandsBesidePprof(t *testing.T) {
+	http.Handle("GET /debug/pprof/otlp", Handler())
+	for path, want := range map[string]int{"/debug/pprof/otlp?seconds=x": http.StatusBadRequest, "/debug/pprof/cmdline": http.StatusOK} {
+		answer := httptest.NewRecorder()
+		http.DefaultServeMux.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
+		if answer.Code != want {
+			t.Errorf("%s: %d, want %d", path, answer.Code, want)
 		}
 	}
 }
