@@ -10,7 +10,14 @@ use go_trace_sanitize::{Dialect as SqlDialect, Filter};
 use trace_programs::SignalName;
 use trace_to_otel::{Collapse, Moment, SamplingRatio, UnixTime, VolumeOptions, profiles::ProfileKind};
 
-use crate::{find::FindArguments, read::Opening, select::Selecting, send::Sending};
+use crate::{
+    diff::{self, DiffArguments},
+    find::FindArguments,
+    read::Opening,
+    select::Selecting,
+    send::Sending,
+    stats::{self, StatsArguments},
+};
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
@@ -61,6 +68,22 @@ pub(crate) enum Verb {
     /// OTEL_EXPORTER_OTLP_PROFILES_ENDPOINT and its like are those of profiles alone.
     #[command(after_long_help = PROFILE_EXAMPLES)]
     Profile(ProfileArguments),
+    /// Tells what a program did: how busy it was, its requests and queries, what its goroutines did and waited for.
+    ///
+    /// One page: requests, queries, tasks and regions by name with rate, quantiles, errors and where their time went; goroutines by the
+    /// function that they begin with; where they waited, and for whom; how long they waited for a processor; garbage collections and
+    /// pauses. All files make one page together; what snapshots of one process share counts once. Quantiles are less or more 1 in 100,
+    /// all else is exact. The keys of --json and the columns of --csv are in docs/stats.md.
+    #[command(after_long_help = stats::EXAMPLES)]
+    Stats(StatsArguments),
+    /// Compares two recordings: what got slower or faster, and where its time goes now.
+    ///
+    /// By request and by goroutine, so that the recordings may be of different length: spans by name, and goroutines by the function
+    /// that they begin with, each recorded from begin to end. What differs has passed a test of ranks (Mann and Whitney's, with all
+    /// comparisons taken into account by Holm's procedure), and is large enough to matter: in 65 of 100 pairs of the two recordings one
+    /// is slower, and the median or the ninth decile differ by a tenth. The keys of --json are in docs/stats.md.
+    #[command(after_long_help = diff::EXAMPLES)]
+    Diff(DiffArguments),
     /// Prints every event, byte for byte as `TZ=UTC go tool trace -d=parsed` does.
     ///
     /// As Go's own reader it stops at the first inconsistency, with exit status 1, after all events before it.

@@ -342,7 +342,7 @@ fn lacking(version: Version) -> Vec<&'static str> {
 }
 
 /// The Go releases whose traces have this header.
-fn written_by(version: Version) -> &'static str {
+pub(crate) fn written_by(version: Version) -> &'static str {
     match version {
         Version::Go15 => "Go 1.5 or 1.6",
         Version::Go17 => "Go 1.7",

@@ -3,6 +3,7 @@
 
 mod cli;
 mod correlate;
+mod diff;
 mod dump;
 mod filter;
 mod find;
@@ -15,11 +16,13 @@ mod otlp;
 mod output;
 mod profile;
 mod read;
+mod recording;
 mod report;
 mod sanitize;
 mod select;
 mod send;
 mod spans;
+mod stats;
 mod texts;
 mod timeline;
 mod verb;
@@ -59,6 +62,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Spans(arguments) => spans::run(&arguments),
         Verb::Otlp(arguments) => otlp::run(&arguments),
         Verb::Profile(arguments) => profile::run(&arguments),
+        Verb::Stats(arguments) => stats::run(&arguments),
+        Verb::Diff(arguments) => diff::run(&arguments),
         Verb::Dump(arguments) => dump::run(&arguments),
         Verb::Info(arguments) => info::run(&arguments),
         Verb::Filter(arguments) => filter::run(&arguments),

@@ -52,7 +52,7 @@ fn less_known(counters: &StackCounters) -> String {
 }
 
 /// A number whose thousands commas set apart.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

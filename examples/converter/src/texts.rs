@@ -39,3 +39,19 @@ fn into_bytes(text: Cow<'_, str>) -> Cow<'_, [u8]> {
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     }
 }
+
+/// As much of a text as so many columns hold.
+pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(width) {
+        None => Cow::Borrowed(text),
+        Some(_) => Cow::Owned(text.chars().take(width.saturating_sub(1)).chain(['…']).collect()),
+    }
+}
+
+/// The same of the end of a text, which tells more of a function than its begin.
+pub(crate) fn cut_front(text: &str, width: usize) -> Cow<'_, str> {
+    match text.chars().count().checked_sub(width) {
+        None | Some(0) => Cow::Borrowed(text),
+        Some(over) => Cow::Owned(['…'].into_iter().chain(text.chars().skip(over + 1)).collect()),
+    }
+}

@@ -80,12 +80,11 @@ impl Distribution {
         self.sketch.max().unwrap_or(0.0) as u64
     }
 
-    /// The value that such a share of all does not exceed, in nanoseconds: from 0, the shortest, to 1, the longest. 0 without values.
+    /// The least value that such a share of all does not exceed, in nanoseconds: from 0, the shortest, to 1, the longest. 0 without values.
     #[must_use]
     pub fn quantile(&self, share: f64) -> u64 {
-        let quantile = self.sketch.quantile(share.clamp(0.0, 1.0));
-        let value = quantile.ok().flatten().unwrap_or(0.0).round() as u64;
-        value.clamp(self.min(), self.max())
+        let rank = (share.clamp(0.0, 1.0) * self.count() as f64).ceil() as u64;
+        self.at_rank(rank.saturating_sub(1))
     }
 
     /// Up to so many values that stand for all, in order: all of them, or as many from equal parts. Each is less or more 1 in 100.
@@ -93,11 +92,23 @@ impl Distribution {
     pub fn values(&self, most: usize) -> Vec<u64> {
         let count = self.count();
         let taken = count.min(most as u64);
-        // A quantile is that of the rank that is its share of the last one, rounded down.
-        let last = count.saturating_sub(1).max(1) as f64;
-        let rank =
-            |index: u64| (u128::from(2 * index + 1) * u128::from(count) / u128::from(2 * taken)) as f64;
-        (0..taken).map(|index| self.quantile((rank(index) + 0.5) / last)).collect()
+        let rank = |index: u64| u128::from(2 * index + 1) * u128::from(count) / u128::from(2 * taken);
+        (0..taken).map(|index| self.at_rank(rank(index) as u64)).collect()
+    }
+
+    /// The value that so many others come before, in their order.
+    fn at_rank(&self, rank: u64) -> u64 {
+        let last = self.count().saturating_sub(1);
+        match rank {
+            0 => self.min(),
+            rank if rank >= last => self.max(),
+            _ => {
+                // Of a share the sketch gives the rank that is its part of the last one, rounded down.
+                let quantile = self.sketch.quantile((rank as f64 + 0.5) / last as f64);
+                let value = quantile.ok().flatten().unwrap_or(0.0).round() as u64;
+                value.clamp(self.min(), self.max())
+            }
+        }
     }
 }
 
@@ -143,6 +154,7 @@ mod tests {
         (0..64).for_each(|bit| distribution.add(1 << bit));
         assert_eq!((distribution.count(), distribution.total()), (67, u64::MAX));
         assert_eq!((distribution.quantile(0.0), distribution.quantile(1.0)), (0, u64::MAX));
+        // Behind 0 and 1, another 1 and the other powers.
         for (index, value) in distribution.values(67).into_iter().skip(2).take(64).enumerate() {
             let exact = (1_u64 << index) as f64;
             assert!(

@@ -2,6 +2,7 @@
 
 mod common;
 
+mod diff;
 mod filter;
 mod find;
 mod input;
@@ -13,5 +14,6 @@ mod sanitize;
 mod select;
 mod several;
 mod spans;
+mod stats;
 mod timeline;
 mod verbs;

@@ -1,0 +1,142 @@
+//! Recordings that are added up: what is known of them, and what they tell.
+
+use std::{io, path::PathBuf};
+
+use go_trace_format::Event;
+use trace_to_otel::{
+    Span, SpanSink, UnixTime, Value,
+    analysis::{Analysis, AnalysisCollector, AnalysisOptions},
+};
+
+use crate::{
+    cli::{Mapping, Reading},
+    info,
+    map::{Begun, Conversion, Output},
+    order::{self, NamedFile},
+    output,
+    read::Traces,
+};
+
+/// One recording or several, added up.
+pub(crate) struct Recording {
+    /// What to call it.
+    pub(crate) name: String,
+    /// The releases of Go that the programs were built with, as far as the traces tell, or those that write such traces.
+    pub(crate) go_versions: Vec<String>,
+    /// How many processes there were.
+    pub(crate) processes: u64,
+    /// Whether times of day are no more than near.
+    pub(crate) is_approximate: bool,
+    pub(crate) analysis: Analysis,
+}
+
+impl Recording {
+    /// Reads files as one. What was read before a failure is there too.
+    pub(crate) fn read(
+        files: &[PathBuf],
+        reading: &Reading,
+        mapping: &Mapping,
+    ) -> (Self, anyhow::Result<()>) {
+        let mut gathering = Gathering::new(mapping.base_time);
+        let outcome = gathering.read(files, reading, mapping);
+        (gathering.finish(name(files)), outcome)
+    }
+
+    /// Whether nothing was recorded.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.analysis.goroutines.is_empty() && self.analysis.spans.is_empty()
+    }
+}
+
+/// What files are called together.
+fn name(files: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| match output::is_standard(path) {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
+    match files {
+        [] => String::new(),
+        [one] => name(one),
+        [first, others @ ..] => format!("{} and {} more", name(first), others.len()),
+    }
+}
+
+/// Adds up one process after the other.
+struct Gathering {
+    base_time: Option<UnixTime>,
+    /// None before the first process.
+    collector: Option<AnalysisCollector>,
+    go_versions: Vec<String>,
+    processes: u64,
+    is_approximate: bool,
+}
+
+impl Gathering {
+    fn new(base_time: Option<UnixTime>) -> Self {
+        Self { base_time, collector: None, go_versions: Vec::new(), processes: 0, is_approximate: false }
+    }
+
+    fn read(&mut self, files: &[PathBuf], reading: &Reading, mapping: &Mapping) -> anyhow::Result<()> {
+        let opening = reading.opening();
+        let files = order::in_order(NamedFile::all(files, &[])?, opening);
+        let progress = output::progress("-".as_ref());
+        let traces = Traces::new(files.into_iter().map(|file| file.open(progress)), opening);
+        Conversion::new(mapping, reading.details, self).run(traces)
+    }
+
+    fn finish(self, name: String) -> Recording {
+        let Self { collector, go_versions, processes, is_approximate, .. } = self;
+        let analysis = collector.unwrap_or_default().finish();
+        Recording { name, go_versions, processes, is_approximate, analysis }
+    }
+}
+
+impl SpanSink for Gathering {
+    type Error = io::Error;
+
+    fn take(&mut self, mut span: Span) -> io::Result<()> {
+        self.lend(&mut span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
+        if let Some(collector) = &mut self.collector {
+            collector.span(span);
+        }
+        Ok(())
+    }
+}
+
+impl Output for Gathering {
+    fn begin(&mut self, Begun { source, told }: &Begun) -> io::Result<()> {
+        let base_time = self.base_time.or(source.modified).unwrap_or(UnixTime(0));
+        match &mut self.collector {
+            Some(collector) => collector.begin_process(base_time),
+            None => {
+                let mut options = AnalysisOptions::default();
+                options.base_time = base_time;
+                self.collector = Some(AnalysisCollector::new(options));
+            }
+        }
+        let version = match told.attribute("process.runtime.version") {
+            Some(Value::Text(version)) => version.to_string(),
+            _ => info::written_by(source.version).to_owned(),
+        };
+        if !self.go_versions.contains(&version) {
+            self.go_versions.push(version);
+        }
+        self.processes += 1;
+        self.is_approximate |= source.is_approximate();
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> io::Result<()> {
+        if let Some(collector) = &mut self.collector {
+            collector.event(event);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

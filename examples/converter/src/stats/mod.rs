@@ -1,0 +1,142 @@
+//! `stats`: what a program did, in one page of text, or as data.
+
+mod json;
+mod page;
+mod table;
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
+
+use anstream::{AutoStream, ColorChoice};
+use clap::{Args, ValueEnum};
+
+pub(crate) use json::{Durations, Split, kind_key, rate, write as write_json};
+pub(crate) use page::{about, base, page_width};
+
+use crate::{
+    cli::{Color, Mapping, Reading},
+    recording::Recording,
+};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  trace-converter stats app.trace
+  trace-converter stats --top 20 --color always app.trace | less -RS
+  trace-converter stats snapshots/*.trace
+  trace-converter stats --json app.trace | jq '.goroutines[] | {function, count, running: .running.total}'
+  trace-converter stats --csv spans --per-file *.trace > spans.csv
+  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter stats -";
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArguments {
+    /// Trace files; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Tells everything as JSON, with all groups: durations in nanoseconds, sizes in bytes.
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Writes one of the tables as comma-separated values, with all groups: durations in nanoseconds, sizes in bytes.
+    #[arg(long, value_enum, value_name = "TABLE")]
+    csv: Option<Table>,
+    /// Tells of each file by itself, instead of all together.
+    #[arg(long)]
+    per_file: bool,
+    /// How many groups of each kind the page shows.
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    top: usize,
+    /// Shows the runtime's own goroutines too, each group by itself.
+    #[arg(long)]
+    runtime: bool,
+    /// Cuts lines at so many columns, at least 80 [default: the terminal's width, or 80].
+    #[arg(long, value_name = "COLUMNS")]
+    width: Option<usize>,
+    /// When to use colours.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    color: Color,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    mapping: Mapping,
+}
+
+/// What is written as comma-separated values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Table {
+    /// Goroutines by the function that they begin with.
+    Goroutines,
+    /// Spans by scope, kind and name.
+    Spans,
+    /// The stacks on which goroutines waited.
+    Waits,
+    /// Who waited for whom.
+    Wakeups,
+    /// How busy the procs were, and how long goroutines waited for one, over time.
+    Timeline,
+    /// Garbage collections, one by one.
+    Collections,
+    /// How long the world was stopped, by reason.
+    Pauses,
+}
+
+pub(crate) fn run(arguments: &StatsArguments) -> anyhow::Result<()> {
+    arguments.color.choice().write_global();
+    let (mut recordings, outcome) = read(arguments);
+    // What precedes a failure is told before that.
+    if outcome.is_err() {
+        recordings.retain(|recording| !recording.is_empty());
+    }
+    if !recordings.is_empty() {
+        write(arguments, &recordings)?;
+    }
+    outcome
+}
+
+/// All files as one recording, or each as one of its own, up to the first that fails.
+fn read(arguments: &StatsArguments) -> (Vec<Recording>, anyhow::Result<()>) {
+    let groups: Vec<_> = match arguments.per_file {
+        true => arguments.files.chunks(1).collect(),
+        false => vec![&arguments.files[..]],
+    };
+    let mut recordings = Vec::new();
+    for files in groups {
+        let (recording, outcome) = Recording::read(files, &arguments.reading, &arguments.mapping);
+        recordings.push(recording);
+        if outcome.is_err() {
+            return (recordings, outcome);
+        }
+    }
+    (recordings, Ok(()))
+}
+
+fn write(arguments: &StatsArguments, recordings: &[Recording]) -> anyhow::Result<()> {
+    let output = AutoStream::auto(io::stdout());
+    let colors = output.current_choice() != ColorChoice::Never;
+    let mut output = BufWriter::new(output);
+    if let Some(table) = arguments.csv {
+        table::write(table, recordings, arguments.per_file, &mut output)?;
+    } else if arguments.json {
+        match recordings {
+            [one] if !arguments.per_file => json::write(&json::Statistics::new(one), &mut output)?,
+            several => {
+                let all: Vec<_> = several.iter().map(json::Statistics::new).collect();
+                json::write(&all, &mut output)?;
+            }
+        }
+    } else {
+        let style = page::Style {
+            width: page_width(arguments.width),
+            colors,
+            top: arguments.top,
+            runtime: arguments.runtime,
+        };
+        for (place, recording) in recordings.iter().enumerate() {
+            if place > 0 {
+                writeln!(output)?;
+            }
+            page::write(recording, style, &mut output)?;
+        }
+    }
+    Ok(output.flush()?)
+}

@@ -1,0 +1,150 @@
+//! The verb `stats`.
+
+use crate::common::{Process, errors, output, path, run};
+use serde_json::Value;
+
+fn json(arguments: &[&str]) -> Value {
+    let written = output(&[&["stats", "--json"], arguments].concat());
+    serde_json::from_str(&written).unwrap_or_else(|error| panic!("{error}: {written}"))
+}
+
+#[test]
+fn the_page_tells_of_a_recording() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/go1.27");
+    let page = |name: &str| {
+        let page = output(&["stats", "--top", "4", &folder.join(name).display().to_string()]);
+        assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+        assert!(!page.contains('\u{1b}'), "no colours but on a terminal");
+        page.replace(&format!("{}/", folder.display()), "")
+    };
+    insta::assert_snapshot!("http", page("http.trace"));
+    insta::assert_snapshot!("gc", page("gc.trace"));
+}
+
+#[test]
+fn colours_are_there_where_they_are_wanted() {
+    let page = output(&["stats", "--color", "always", &path("go1.27/http.trace")]);
+    assert!(page.contains("\u{1b}[1m"), "{page}");
+    let wide = output(&["stats", "--width", "200", "--top", "100", "--runtime", &path("go1.27/http.trace")]);
+    assert!(wide.contains("runtime.bgsweep") && !wide.contains("(--top)"), "{wide}");
+}
+
+#[test]
+fn json_has_everything_and_its_sums_hold() {
+    let all = json(&[&path("go1.27/http.trace")]);
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value}"));
+    assert!(all["go_versions"][0].as_str().is_some_and(|version| version.contains("1.27")), "{all}");
+    let goroutines = all["goroutines"].as_array().expect("a list");
+    for group in goroutines {
+        let total = |key: &str| number(&group[key]["total"]);
+        let waiting: u64 = group["waiting_nanoseconds"]
+            .as_object()
+            .expect("an object")
+            .values()
+            .map(|durations| number(&durations["total"]))
+            .sum();
+        let parts =
+            total("running_nanoseconds") + total("runnable_nanoseconds") + total("syscall_nanoseconds");
+        assert_eq!(parts + waiting, total("lifetime_nanoseconds"), "{group}");
+        assert_eq!(number(&group["lifetime_nanoseconds"]["count"]), number(&group["count"]));
+    }
+    let running: u64 = goroutines.iter().map(|group| number(&group["running_nanoseconds"]["total"])).sum();
+    let buckets = all["scheduler"]["buckets"].as_array().expect("a list");
+    assert_eq!(running, buckets.iter().map(|bucket| number(&bucket["running_nanoseconds"])).sum::<u64>());
+    let server = |span: &&Value| span["kind"] == "server";
+    let request = all["spans"].as_array().expect("a list").iter().find(server).expect("requests");
+    assert!(request["per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{request}");
+    let utilisation = all["utilisation"].as_f64().expect("procs are told");
+    assert!((0.0..=1.0).contains(&utilisation), "{utilisation}");
+}
+
+#[test]
+fn files_are_added_up_or_told_apart() {
+    let (one, other) = (path("go1.27/http.trace"), path("go1.26/gc.trace"));
+    let (both, apart) = (json(&[&one, &other]), json(&["--per-file", &one, &other]));
+    let [first, second] = &apart.as_array().expect("a list")[..] else { panic!("{apart}") };
+    assert_eq!((first, second), (&json(&[&one]), &json(&[&other])));
+    for key in ["duration_nanoseconds", "processes"] {
+        let sum = first[key].as_u64().zip(second[key].as_u64()).map(|(one, other)| one + other);
+        assert_eq!(both[key].as_u64(), sum, "{key}");
+    }
+    // Snapshots of one process are one.
+    let snapshots = [0, 1, 2].map(|number| path(&format!("go1.27/flight.{number}.trace")));
+    let together = json(&[&snapshots[2], &snapshots[0], &snapshots[1]]);
+    assert_eq!(together["processes"], 1);
+}
+
+#[test]
+fn tables_have_a_cell_for_each_column() {
+    let trace = path("go1.27/gc.trace");
+    for table in ["goroutines", "spans", "waits", "wakeups", "timeline", "collections", "pauses"] {
+        let written = output(&["stats", "--csv", table, &trace]);
+        let lines = records(&written);
+        assert!(lines.len() > 1, "{table}: {written}");
+        assert!(lines.iter().all(|cells| cells.len() == lines[0].len()), "{table}: {written}");
+        let named = records(&output(&["stats", "--csv", table, "--per-file", &trace]));
+        assert!(named[0][0] == "file" && named[1][0] == trace, "{named:?}");
+        assert_eq!(named[1][1..], lines[1][..]);
+    }
+}
+
+/// The cells of each line, by RFC 4180.
+fn records(text: &str) -> Vec<Vec<String>> {
+    let (mut records, mut record, mut cell, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if is_quoted && characters.next_if_eq(&'"').is_some() => cell.push('"'),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => record.push(std::mem::take(&mut cell)),
+            '\r' if !is_quoted => {}
+            '\n' if !is_quoted => {
+                record.push(std::mem::take(&mut cell));
+                records.push(std::mem::take(&mut record));
+            }
+            other => cell.push(other),
+        }
+    }
+    records
+}
+
+#[test]
+fn what_was_lost_is_told_and_the_rest_added_up() {
+    let trace = crate::common::bytes_of("go1.27/http.trace");
+    let cut = &trace[..trace.len() - 3_000];
+    let written = run(&["stats", "--json", "-"], cut);
+    assert!(
+        written.status.success() && errors(&written).contains("warning: standard input"),
+        "{}",
+        errors(&written)
+    );
+    let all: Value = serde_json::from_slice(&written.stdout).expect("JSON");
+    assert!(all["goroutines"].as_array().is_some_and(|groups| !groups.is_empty()), "{all}");
+    let strict = run(&["stats", "--strict", "-"], cut);
+    assert!(!strict.status.success(), "{}", errors(&strict));
+    let nothing = run(&["stats", "-"], b"no trace");
+    assert!(!nothing.status.success() && nothing.stdout.is_empty(), "{}", errors(&nothing));
+}
+
+#[test]
+fn spans_are_told_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut process = Process::new(1);
+    for (id, length) in (1..=4).zip([100, 200, 300, 1_000]) {
+        process.task(id, 0, "order, or \"so\"", (id * 10_000, id * 10_000 + length), &[]);
+    }
+    let file = process.write(folder.path(), "made");
+    let all = json(&[&file]);
+    let [span] = &all["spans"].as_array().expect("a list")[..] else { panic!("{all}") };
+    assert_eq!(
+        (&span["scope"], &span["count"], &span["errors"]),
+        (&"gotrace.task".into(), &4.into(), &0.into())
+    );
+    let durations = &span["duration_nanoseconds"];
+    assert_eq!(
+        (&durations["total"], &durations["min"], &durations["max"]),
+        (&1600.into(), &100.into(), &1000.into())
+    );
+    let lines = records(&output(&["stats", "--csv", "spans", &file]));
+    assert_eq!((lines[0][2].as_str(), lines[1][2].as_str()), ("name", "order, or \"so\""));
+}
