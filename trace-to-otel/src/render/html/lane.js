@@ -17,7 +17,6 @@ function openLane() {
   const isEmpty = lane.ranges.length === 0;
   document.getElementById("lane-row").hidden = isEmpty;
   if (isEmpty) return;
-  new ResizeObserver(drawLane).observe(lane.box);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawLane);
   const tip = document.getElementById("tip");
   lane.box.addEventListener("mousemove", (event) => {

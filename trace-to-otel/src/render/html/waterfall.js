@@ -13,6 +13,7 @@ const waterfall = {
 
 function openWaterfall() {
   waterfall.list = new List(document.getElementById("span-list"), 24, (place) => drawSpan(waterfall.rows[place]));
+  new ResizeObserver(() => waterfall.trace && drawTicks()).observe(document.getElementById("ticks"));
 }
 
 function showTrace(trace) {
@@ -110,7 +111,8 @@ function drawTrack(span) {
 function drawTicks() {
   const [start, end] = waterfall.view;
   const origin = waterfall.trace.start;
-  const rough = (end - start) / 6;
+  // As many as have room for their labels.
+  const rough = (end - start) / Math.max(1, Math.min(8, Math.floor(document.getElementById("ticks").clientWidth / 90)));
   const power = 10 ** Math.floor(Math.log10(Math.max(1, rough)));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((each) => each >= rough);
   const ticks = [];
