@@ -171,7 +171,7 @@ impl Process {
 }
 
 /// What a page's script gets to know.
-pub fn page_data(page: &str) -> serde_json::Value {
+pub(crate) fn page_data(page: &str) -> serde_json::Value {
     let (_, data) = page.split_once("<script id=\"data\" type=\"text/plain\">").expect("data");
     let packed = STANDARD.decode(data.split("</script>").next().expect("an end")).expect("base64");
     serde_json::from_reader(ZlibDecoder::new(&packed[..])).expect("compressed JSON")
