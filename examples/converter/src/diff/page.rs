@@ -31,8 +31,8 @@ pub(super) fn write(
     output: &mut impl Write,
 ) -> io::Result<()> {
     for (which, recording) in ["before", "after "].into_iter().zip(recordings) {
-        let line = format!("{which} {}: {}", DisplayText(&recording.name), about(recording));
-        writeln!(output, "{}", cut(&line, style.width))?;
+        writeln!(output, "{which} {}", DisplayText(&recording.name))?;
+        writeln!(output, "{}", cut(&format!("       {}", about(recording)), style.width))?;
     }
     let recorded = recordings.map(|recording| recording.analysis.recorded.duration);
     let things: Vec<_> = comparison.spans.iter().map(|span| Thing::of_span(span, recorded)).collect();

@@ -71,20 +71,23 @@ impl<W: Write> Page<'_, W> {
 
     /// A heading, with what its columns are called.
     fn heading(&mut self, text: &str, columns: &[&str]) -> io::Result<()> {
-        let style = self.ansi(Ansi::new().bold());
         let width = self.style.width - FIGURE * columns.len();
-        write!(self.output, "\n{style}{:<width$}", cut(&text.to_uppercase(), width))?;
-        columns.iter().try_for_each(|column| write!(self.output, "{column:>FIGURE$}"))?;
-        writeln!(self.output, "{style:#}")
+        writeln!(self.output)?;
+        self.columns(&cut(&text.to_uppercase(), width - 1), Ansi::new().bold(), columns)
     }
 
     /// A line of a table.
     fn row(&mut self, name: &str, style: Ansi, figures: &[String]) -> io::Result<()> {
-        let style = self.ansi(style);
         let width = self.style.width - FIGURE * figures.len();
-        write!(self.output, "{style}{:<width$}", cut_front(name, width - 1))?;
-        figures.iter().try_for_each(|figure| write!(self.output, "{figure:>FIGURE$}"))?;
-        writeln!(self.output, "{style:#}")
+        self.columns(&cut_front(name, width - 1), style, figures)
+    }
+
+    fn columns(&mut self, first: &str, style: Ansi, others: &[impl AsRef<str>]) -> io::Result<()> {
+        let style = self.ansi(style);
+        let width = self.style.width - FIGURE * others.len();
+        let others: String = others.iter().map(|other| format!("{:>FIGURE$}", other.as_ref())).collect();
+        let line = format!("{first:<width$}{others}");
+        writeln!(self.output, "{style}{}{style:#}", line.trim_end())
     }
 
     fn dim(&mut self, text: &str) -> io::Result<()> {
@@ -212,6 +215,8 @@ impl<W: Write> Page<'_, W> {
                 let each = [group.running(), group.runnable(), group.syscall()];
                 let mut figures = vec![String::new()];
                 figures.extend(each.map(|activity| figure(activity.quantile(share))));
+                // What each waited for is not one figure, but several.
+                figures.push(String::new());
                 self.row(name, Ansi::new().dimmed(), &figures)?;
             }
         }

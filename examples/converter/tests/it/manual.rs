@@ -14,6 +14,8 @@ fn each_verb_has_a_page_and_each_shell_its_completions() {
         ("trace-converter.1", "Examples:"),
         ("trace-converter-spans.1", "Examples:"),
         ("trace-converter-otlp.1", "Examples:"),
+        ("trace-converter-stats.1", "Examples:"),
+        ("trace-converter-diff.1", "Examples:"),
         ("trace-converter-dump.1", "Examples:"),
         ("trace-converter-info.1", "Examples:"),
         ("trace-converter-filter.1", "Examples:"),
