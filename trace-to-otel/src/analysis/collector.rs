@@ -74,8 +74,7 @@ impl AnalysisCollector {
     /// A collector with options.
     #[must_use]
     pub fn new(options: AnalysisOptions) -> Self {
-        let mut profiles = ProfilesOptions::default();
-        profiles.base_time = options.base_time;
+        let profiles = ProfilesOptions { base_time: options.base_time, ..ProfilesOptions::default() };
         Self {
             collector: Collector::new(profiles, Tally::new(options.max_goroutine_groups)),
             spans: SpanGroups::new(options.max_span_groups),
