@@ -41,7 +41,9 @@ pub(crate) fn cut_window(
     for generation in generations {
         let generation = generation?;
         if let Some(slice) = window.slice(&generation)? {
-            Copier::new(&generation, |_| true, |text| text.text.into()).within(&slice).copy_to(&mut writer)?;
+            Copier::new(&generation, |_| true, |text| text.text.into())
+                .within(&slice)
+                .copy_to(&mut writer)?;
         }
         if window.is_over() {
             break;

@@ -11,6 +11,7 @@ use trace_programs::SignalName;
 use trace_to_otel::{Collapse, Moment, SamplingRatio, UnixTime, VolumeOptions, profiles::ProfileKind};
 
 use crate::{
+    cut::{self, CutArguments},
     diff::{self, DiffArguments},
     find::FindArguments,
     read::Opening,
@@ -103,6 +104,17 @@ pub(crate) enum Verb {
     /// temporary file meanwhile.
     #[command(after_long_help = FILTER_EXAMPLES)]
     Filter(FilterArguments),
+    /// Cuts a window of time out of a trace, as a trace that opens in Go's own tools.
+    ///
+    /// All that happened in the window is in it, on every goroutine: a trace of one goroutine alone could not be read. Where it
+    /// begins, the states of goroutines and procs are said, as at the beginning of any recording. What begins in the window
+    /// becomes the same spans, with the same ids, as in the whole; what is under way when it begins has no begin, as in
+    /// any snapshot. Where the world was stopped at the beginning, the window begins with that.
+    ///
+    /// The trace is read twice, with one generation of it in memory at a time; what comes through a pipe is kept in a
+    /// temporary file meanwhile.
+    #[command(after_long_help = cut::EXAMPLES)]
+    Cut(CutArguments),
     /// Sanitizes texts: one on each line of standard input, or between NUL bytes.
     ///
     /// Each goes to standard output with the end that it had, as soon as it is complete, and in UTF-8. A text of more
@@ -648,7 +660,7 @@ pub(crate) fn key_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn time(text: &str) -> Result<UnixTime, String> {
+pub(crate) fn time(text: &str) -> Result<UnixTime, String> {
     let time: jiff::Timestamp =
         text.parse().map_err(|error| format!("{error}; write 2026-11-23T15:04:05Z"))?;
     let nanoseconds = u64::try_from(time.as_nanosecond());

@@ -3,6 +3,7 @@
 
 mod cli;
 mod correlate;
+mod cut;
 mod diff;
 mod dump;
 mod filter;
@@ -67,6 +68,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Dump(arguments) => dump::run(&arguments),
         Verb::Info(arguments) => info::run(&arguments),
         Verb::Filter(arguments) => filter::run(&arguments),
+        Verb::Cut(arguments) => cut::run(&arguments),
         Verb::Sanitize(arguments) => sanitize::run(&arguments),
         #[cfg(feature = "manual")]
         Verb::Manual { folder } => Ok(trace_programs::manual::write::<Cli>(&folder)?),

@@ -2,6 +2,7 @@
 
 mod common;
 
+mod cut;
 mod diff;
 mod filter;
 mod find;
