@@ -39,6 +39,7 @@
 //! | `otlp` | encodes, and sends |
 //! | `sdk` | hands spans to OpenTelemetry's own SDK |
 //! | `render` | trees, pages and timelines that people look at |
+//! | `tables` | spans and what goroutines did, as rows |
 //! | `display` | durations and foreign texts as people read them |
 //!
 //! A new kind of span is one file in `rules`, with a line in its dispatch, and one in `known` if it has state of its own.
@@ -91,6 +92,8 @@ mod session;
 pub mod sink;
 mod span;
 mod stacks;
+#[cfg(feature = "tables")]
+pub mod tables;
 mod text;
 mod timeline;
 mod views;

@@ -19,6 +19,7 @@ use crate::{
     send::Sending,
     stats::{self, StatsArguments},
 };
+use crate::{export::ExportArguments, find::FindArguments, read::Opening, select::Selecting, send::Sending};
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
@@ -59,6 +60,12 @@ pub(crate) enum Verb {
     /// The exit status is that of grep: 0 where something was found, 1 where nothing was, 2 where something failed.
     #[command(after_long_help = crate::find::HELP)]
     Find(FindArguments),
+    /// Writes tables of spans, of what goroutines did and of garbage collections: for SQL and data frames.
+    ///
+    /// docs/export.md has their columns with units, and how to load them into DuckDB, pandas, polars and others. Times are those of
+    /// the first clock of each process, so that spans and events are on one line.
+    #[command(after_long_help = crate::export::EXAMPLES)]
+    Export(ExportArguments),
     /// Adds up where goroutines spent their time: a table of the heaviest stacks, or a file for pprof or flame graphs.
     ///
     /// Nothing is sampled: a trace tells what each goroutine does at every moment, and where it stopped. All files make one

@@ -6,6 +6,7 @@ mod correlate;
 mod cut;
 mod diff;
 mod dump;
+mod export;
 mod filter;
 mod find;
 mod follow;
@@ -62,6 +63,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Find(arguments) => return find::run(&arguments),
         Verb::Spans(arguments) => spans::run(&arguments),
         Verb::Otlp(arguments) => otlp::run(&arguments),
+        Verb::Export(arguments) => export::run(&arguments),
         Verb::Profile(arguments) => profile::run(&arguments),
         Verb::Stats(arguments) => stats::run(&arguments),
         Verb::Diff(arguments) => diff::run(&arguments),

@@ -4,6 +4,7 @@ mod common;
 
 mod cut;
 mod diff;
+mod export;
 mod filter;
 mod find;
 mod input;

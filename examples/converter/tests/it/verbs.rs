@@ -138,6 +138,7 @@ fn a_mistyped_verb_is_told_with_the_likely_one() {
     assert!(
         errors(&unlike)
             .contains("the verbs are spans, otlp, find, profile, stats, diff, dump, info, filter, cut, sanitize"),
+            .contains("the verbs are spans, otlp, find, export, profile, dump, info, filter, sanitize"),
         "{}",
         errors(&unlike)
     );

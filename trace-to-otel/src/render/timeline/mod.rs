@@ -167,6 +167,18 @@ impl<C: Canvas> Timeline<C> {
         Ok(self.pen.canvas)
     }
 
+    /// The canvas.
+    #[cfg(feature = "tables")]
+    pub(crate) fn canvas_mut(&mut self) -> &mut C {
+        &mut self.pen.canvas
+    }
+
+    /// The canvas, for good.
+    #[cfg(feature = "tables")]
+    pub(crate) fn into_canvas(self) -> C {
+        self.pen.canvas
+    }
+
     fn metric(&mut self, metric: Metric, time: UnixTime) -> io::Result<()> {
         let (place, name, kind) = match metric {
             Metric::HeapObjects(_) => (0, "heap objects", TrackKind::Bytes),

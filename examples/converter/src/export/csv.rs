@@ -1,0 +1,40 @@
+//! Comma-separated values: RFC 4180, but that lines end as Unix has them.
+
+use std::io::{self, Write};
+
+use trace_to_otel::tables::{Cell, Table};
+
+/// The names of the columns.
+pub(super) fn write_names(table: Table, output: &mut impl Write) -> io::Result<()> {
+    for (place, column) in table.columns().iter().enumerate() {
+        output.write_all(if place > 0 { b"," } else { b"" })?;
+        output.write_all(column.name.as_bytes())?;
+    }
+    output.write_all(b"\n")
+}
+
+pub(super) fn write_row(cells: &[Cell<'_>], output: &mut impl Write) -> io::Result<()> {
+    for (place, cell) in cells.iter().enumerate() {
+        output.write_all(if place > 0 { b"," } else { b"" })?;
+        match cell {
+            Cell::Text(text) => write_text(text, output)?,
+            Cell::Integer(number) => write!(output, "{number}")?,
+            Cell::Time(time) => write!(output, "{}", time.0)?,
+            _ => {}
+        }
+    }
+    output.write_all(b"\n")
+}
+
+/// A text, in quotes where it has to be. So is one that is there and has nothing in it, which else would be no text.
+fn write_text(text: &str, output: &mut impl Write) -> io::Result<()> {
+    if !text.is_empty() && !text.contains(['"', ',', '\n', '\r']) {
+        return output.write_all(text.as_bytes());
+    }
+    output.write_all(b"\"")?;
+    for (place, part) in text.split('"').enumerate() {
+        output.write_all(if place > 0 { b"\"\"" } else { b"" })?;
+        output.write_all(part.as_bytes())?;
+    }
+    output.write_all(b"\"")
+}

@@ -1,0 +1,248 @@
+//! Tables, as tools read them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+};
+
+use serde_json::Value;
+use trace_to_otel::tables::{ColumnKind, Table};
+
+use crate::common::{errors, output, path, run};
+
+/// Exports recordings, and gives the folder.
+fn exported(names: &[&str], format: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("new").join("tables").display().to_string();
+    let files: Vec<_> = names.iter().map(|name| path(name)).collect();
+    let files: Vec<_> = files.iter().map(String::as_str).collect();
+    let arguments = [&["export"], &files[..], &["--format", format, "--out", &out]].concat();
+    let exported = run(&arguments, b"");
+    assert!(exported.status.success(), "{}", errors(&exported));
+    folder
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    fs::read_to_string(folder.join("new/tables").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The rows of a table in JSON lines.
+fn rows(folder: &Path, table: Table) -> Vec<Value> {
+    let lines = read(folder, &format!("{}.jsonl", table.name()));
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
+}
+
+/// A cell that is a number.
+fn number(row: &Value, column: &str) -> u64 {
+    row[column].as_u64().unwrap_or_else(|| panic!("{column} of {row}"))
+}
+
+/// The records of a file of comma-separated values, read by the rules of RFC 4180.
+fn records(text: &str) -> Vec<Vec<String>> {
+    let (mut records, mut record, mut cell, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if is_quoted && characters.next_if_eq(&'"').is_some() => cell.push('"'),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => record.push(std::mem::take(&mut cell)),
+            '\n' if !is_quoted => {
+                record.push(std::mem::take(&mut cell));
+                records.push(std::mem::take(&mut record));
+            }
+            other => cell.push(other),
+        }
+    }
+    assert!(record.is_empty() && cell.is_empty() && !is_quoted, "the last line has an end");
+    records
+}
+
+#[test]
+fn spans_are_those_that_are_found() {
+    let folder = exported(&["go1.27/http.trace"], "jsonl");
+    let spans = rows(folder.path(), Table::Spans);
+    let found = output(&["find", "--json", &path("go1.27/http.trace"), ""]);
+    let found: HashMap<String, Value> = found
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .map(|span| (span["span_id"].as_str().expect("an id").to_owned(), span))
+        .collect();
+    assert_eq!(spans.len(), found.len());
+    for span in &spans {
+        let other = &found[span["span_id"].as_str().expect("an id")];
+        for column in ["trace_id", "name", "kind", "scope", "status", "parent_id", "goroutine", "file"] {
+            assert_eq!(span[column], other[column], "{column}");
+        }
+        for (key, value) in span["attributes"].as_object().expect("an object") {
+            assert_eq!(other["attributes"].get(key), Some(value), "{key}");
+        }
+        assert_eq!(span["duration"], other["duration_ns"]);
+    }
+    let of_runtime = spans.iter().filter(|span| span["scope"] == "gotrace.range").count();
+    assert!(of_runtime > 0);
+    assert_eq!(rows(folder.path(), Table::Gc).len(), of_runtime);
+}
+
+#[test]
+fn events_are_all_that_goroutines_did() {
+    let folder = exported(&["go1.27/http.trace"], "jsonl");
+    let events = rows(folder.path(), Table::Events);
+    let mut sums: BTreeMap<u64, BTreeMap<&str, u64>> = BTreeMap::new();
+    let mut ends: HashMap<u64, u64> = HashMap::new();
+    for event in &events {
+        let (goroutine, start, duration) =
+            (number(event, "goroutine"), number(event, "start"), number(event, "duration"));
+        if let Some(end) = ends.insert(goroutine, start + duration) {
+            assert_eq!(end, start, "each begins where the one before ended: {event}");
+        }
+        let state = event["state"].as_str().expect("a state");
+        assert!(state != "running" || event["proc"].is_u64(), "{event}");
+        *sums.entry(goroutine).or_default().entry(state).or_default() += duration;
+    }
+    let goroutines = rows(folder.path(), Table::Goroutines);
+    assert_eq!(goroutines.len(), sums.len());
+    for goroutine in &goroutines {
+        let of = &sums[&number(goroutine, "goroutine")];
+        for state in ["running", "runnable", "syscall", "waiting"] {
+            assert_eq!(number(goroutine, state), of.get(state).copied().unwrap_or_default(), "{goroutine}");
+        }
+        let known = number(goroutine, "end") - number(goroutine, "start");
+        assert_eq!(of.values().sum::<u64>(), known, "{goroutine}");
+    }
+    assert!(
+        goroutines
+            .iter()
+            .any(|goroutine| goroutine["function"] == "main.main" || goroutine["function"] == "runtime.main")
+    );
+}
+
+/// The anatomy of a span is what its goroutine did meanwhile: both tables say the same.
+#[test]
+fn spans_and_events_agree() {
+    let folder = exported(&["go1.27/http.trace"], "jsonl");
+    let events = rows(folder.path(), Table::Events);
+    let spans = rows(folder.path(), Table::Spans);
+    let bound = spans.iter().filter(|span| span["running"].is_u64() && number(span, "duration") > 0);
+    let mut compared = 0;
+    for span in bound {
+        let (start, end) = (number(span, "start"), number(span, "start") + number(span, "duration"));
+        let running: u64 = events
+            .iter()
+            .filter(|event| event["goroutine"] == span["goroutine"] && event["state"] == "running")
+            .map(|event| {
+                let (from, to) = (number(event, "start"), number(event, "start") + number(event, "duration"));
+                to.min(end).saturating_sub(from.max(start))
+            })
+            .sum();
+        assert!(
+            running.abs_diff(number(span, "running")) <= number(span, "duration") / 20 + 2_000,
+            "{span} {running}"
+        );
+        compared += 1;
+    }
+    assert!(compared > 0);
+}
+
+#[test]
+fn comma_separated_values_are_the_same_rows() {
+    let names = ["go1.27/http.trace", "go1.27/logs.trace"];
+    let (csv, json) = (exported(&names, "csv"), exported(&names, "jsonl"));
+    for table in Table::ALL {
+        let records = records(&read(csv.path(), &format!("{}.csv", table.name())));
+        let columns: Vec<_> = table.columns().iter().map(|column| column.name.to_owned()).collect();
+        assert_eq!(records[0], columns);
+        let rows = rows(json.path(), table);
+        assert_eq!(rows.len(), records.len() - 1, "{}", table.name());
+        for (record, row) in records[1..].iter().zip(&rows) {
+            for (column, cell) in table.columns().iter().zip(record) {
+                let text = match &row[column.name] {
+                    Value::Null => String::new(),
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                assert_eq!(*cell, text, "{} of {row}", column.name);
+                assert!(column.is_nullable || !row[column.name].is_null(), "{} of {row}", column.name);
+            }
+        }
+    }
+    let files: Vec<_> = rows(json.path(), Table::Goroutines).iter().map(|row| row["file"].clone()).collect();
+    assert!(names.iter().all(|name| files.contains(&Value::from(path(name)))), "{files:?}");
+}
+
+#[test]
+fn the_documentation_has_every_column() {
+    let text = include_str!("../../../../docs/export.md");
+    for table in Table::ALL {
+        for column in table.columns() {
+            let kind = match column.kind {
+                ColumnKind::Text => "text",
+                ColumnKind::Integer => "integer",
+                ColumnKind::Duration => "duration",
+                ColumnKind::Time => "time",
+                other => panic!("{other:?}"),
+            };
+            let empty = if column.is_nullable { "yes" } else { "" };
+            let row =
+                format!("| `{}` | `{}` | {kind} | {empty} | {} |", table.name(), column.name, column.about);
+            assert!(text.contains(&row), "{row}");
+        }
+    }
+}
+
+/// Read by the reader of the crate that writes it; docs/export.md tells how others read it.
+#[cfg(feature = "parquet")]
+#[test]
+fn parquet_has_the_same_rows_with_types() {
+    use parquet::{
+        basic::{LogicalType, TimeUnit},
+        file::reader::{FileReader, SerializedFileReader},
+        record::Field,
+    };
+    let names = ["go1.27/http.trace", "go1.27/logs.trace"];
+    let (parquet, json) = (exported(&names, "parquet"), exported(&names, "jsonl"));
+    for table in Table::ALL {
+        let file =
+            fs::File::open(parquet.path().join("new/tables").join(table.name()).with_extension("parquet"));
+        let reader = SerializedFileReader::new(file.expect("a file")).expect("Parquet");
+        let time = LogicalType::timestamp(true, TimeUnit::NANOS);
+        for (place, column) in table.columns().iter().enumerate() {
+            let written = reader.metadata().file_metadata().schema_descr().column(place);
+            assert_eq!(written.name(), column.name);
+            assert_eq!(
+                written.logical_type_ref() == Some(&time),
+                column.kind == ColumnKind::Time,
+                "{}",
+                column.name
+            );
+        }
+        let rows = rows(json.path(), table);
+        let written: Vec<_> = reader.get_row_iter(None).expect("rows").collect();
+        assert_eq!(written.len(), rows.len(), "{}", table.name());
+        for (written, row) in written.iter().zip(&rows) {
+            for (name, field) in written.as_ref().expect("a row").get_column_iter() {
+                let value = match field {
+                    Field::Null => Value::Null,
+                    Field::Str(text) if name == "attributes" => serde_json::from_str(text).expect("JSON"),
+                    Field::Str(text) => Value::from(text.as_str()),
+                    Field::Long(number) => Value::from(*number),
+                    other => panic!("{other:?}"),
+                };
+                assert_eq!(value, row[name.as_str()], "{name}");
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn without_parquet_it_is_told_where_there_is_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().display().to_string();
+    let refused = run(&["export", &path("go1.27/http.trace"), "--format", "parquet", "--out", &out], b"");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(errors(&refused).contains("build it with --features parquet"), "{}", errors(&refused));
+}
