@@ -110,7 +110,7 @@ impl Values {
             }
             (Kind::Numbers(numbers), Cell::Integer(number)) => numbers.push(*number),
             (Kind::Numbers(numbers), Cell::Time(time)) => {
-                numbers.push(i64::try_from(time.0).unwrap_or(i64::MAX))
+                numbers.push(i64::try_from(time.0).unwrap_or(i64::MAX));
             }
             _ => {}
         }
