@@ -13,13 +13,13 @@ use trace_to_otel::{Collapse, Moment, SamplingRatio, UnixTime, VolumeOptions, pr
 use crate::{
     cut::{self, CutArguments},
     diff::{self, DiffArguments},
+    export::ExportArguments,
     find::FindArguments,
     read::Opening,
     select::Selecting,
     send::Sending,
     stats::{self, StatsArguments},
 };
-use crate::{export::ExportArguments, find::FindArguments, read::Opening, select::Selecting, send::Sending};
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
 ///
