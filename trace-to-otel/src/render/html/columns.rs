@@ -90,7 +90,7 @@ impl<'a> Columns<'a> {
         let _ = write!(self.id, "{}", span.span_id);
         self.texts_of(span, place.process);
         self.times_of(span, place);
-        let since = |time: UnixTime| time.0 as i64 - span.start.0 as i64;
+        let since = |time: UnixTime| time.0.wrapping_sub(span.start.0) as i64;
         let events = span.events.iter();
         let events = events.map(|event| {
             let name = self.texts.add(&*event.name);
@@ -118,7 +118,7 @@ impl<'a> Columns<'a> {
 
     fn times_of(&mut self, span: &Span, place: &Place<'_, '_>) {
         let start = (span.start.0 - place.base.0) as i64;
-        self.start.push(start - self.before);
+        self.start.push(start.wrapping_sub(self.before));
         self.before = start;
         self.duration.push(span.duration_nanos());
         self.approximate.push(is_approximate(span).into());

@@ -3,7 +3,7 @@
 // A key that may break behind its dots.
 function keyed(key) {
   const cell = element("td", "foreign");
-  visible(key).split(/(?<=[._])/).forEach((part) => cell.append(part, element("wbr")));
+  visible(key).match(/[^._]*[._]?/g).forEach((part) => cell.append(part, element("wbr")));
   return cell;
 }
 
@@ -13,6 +13,10 @@ function table(pairs) {
     body.append(element("tr", "", keyed(key), element("td", "foreign", visible(value))));
   }
   return element("table", "", body);
+}
+
+function showNoDetails(why) {
+  document.getElementById("details").replaceChildren(element("p", "empty", why));
 }
 
 function showDetails(index) {
@@ -38,9 +42,10 @@ function showDetails(index) {
     const lines = stack.split("\n").filter((line) => line !== "");
     parts.push(element("h3", "", "Stack"), ...lines.map((line) => element("div", "foreign", visible(line.trim()))));
   }
-  if (span.events.length > 0) {
-    parts.push(element("h3", "", `Events (${span.events.length})`));
-    for (const event of span.events.slice(0, 500)) {
+  if (span.eventCount > 0) {
+    const most = 500;
+    parts.push(element("h3", "", `Events (${span.eventCount > most ? `the first ${most} of ` : ""}${span.eventCount})`));
+    for (const event of span.events(most)) {
       parts.push(table([[`+${duration(event.time - span.start)}  ${event.name}`, event.attributes.map(([, value]) => value).join(" ")]]));
     }
   }

@@ -8,13 +8,13 @@ function sortOfRange(name) {
 }
 
 function openLane() {
-  const { names, name, start, duration } = data.lane;
+  const { names, name, process, start, duration } = data.lane;
   let time = 0;
   lane.ranges = start.map((since, place) => {
     time += since;
-    return { name: names[name[place]], sort: sortOfRange(names[name[place]]), start: time, stop: time + duration[place] };
+    return { name: names[name[place]], sort: sortOfRange(names[name[place]]), process: data.processes[process[place]], start: time, stop: time + duration[place] };
   });
-  const isEmpty = lane.ranges.length === 0;
+  const isEmpty = lane.ranges.length === 0 || data.spans.length === 0;
   document.getElementById("lane-row").hidden = isEmpty;
   if (isEmpty) return;
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawLane);
@@ -25,7 +25,7 @@ function openLane() {
     const at = start + ((end - start) * (event.clientX - left)) / width;
     // As wide as a finger's pixel on each side.
     const near = (2 * (end - start)) / width;
-    const under = lane.ranges.filter((range) => range.start - near <= at && range.stop + near >= at);
+    const under = rangesOfTrace().filter((range) => range.start - near <= at && range.stop + near >= at);
     tip.hidden = under.length === 0;
     const lines = under.slice(0, 8).map((range) => element("div", "", `${visible(range.name)}, ${lengthOf(range)}`));
     tip.replaceChildren(...lines, under.length > 8 ? `and ${under.length - 8} more` : "");
@@ -38,9 +38,18 @@ function lengthOf(range) {
   return duration(range.stop - range.start);
 }
 
+// Those of the processes that the trace has spans of: of one process alone, spans do not say which it is.
+function rangesOfTrace() {
+  const { trace } = waterfall;
+  if (trace === null || data.processes.length < 2) return lane.ranges;
+  trace.processes ??= new Set(spansOf(trace).map((span) => span.process));
+  return lane.ranges.filter((range) => trace.processes.has(range.process));
+}
+
 function drawLane() {
-  const { box, ranges } = lane;
-  if (ranges.length === 0 || waterfall.trace === null) return;
+  const { box } = lane;
+  const ranges = rangesOfTrace();
+  if (lane.ranges.length === 0 || waterfall.trace === null) return;
   const scale = devicePixelRatio || 1;
   const width = (box.width = Math.round(box.clientWidth * scale));
   const height = (box.height = Math.round(box.clientHeight * scale));

@@ -12,19 +12,23 @@ pub(super) struct Lane<'a> {
     names: Vec<&'a str>,
     /// Of each range the place of its name.
     name: Vec<usize>,
+    /// The number of its process.
+    process: Vec<usize>,
     /// When it began, counted from the range before it.
     start: Vec<u64>,
     duration: Vec<u64>,
 }
 
 impl<'a> Lane<'a> {
-    pub(super) fn new(ranges: impl Iterator<Item = &'a Span>, base: UnixTime) -> Self {
+    /// Of ranges and the numbers of their processes.
+    pub(super) fn new(ranges: impl Iterator<Item = (usize, &'a Span)>, base: UnixTime) -> Self {
         let mut ranges: Vec<_> = ranges.collect();
-        ranges.sort_by_key(|range| (range.start, range.end));
+        ranges.sort_by_key(|(_, range)| (range.start, range.end));
         let mut names: IndexSet<&str, foldhash::fast::RandomState> = IndexSet::default();
         let mut lane = Self::default();
         let mut before = base;
-        for range in ranges {
+        for (process, range) in ranges {
+            lane.process.push(process);
             lane.name.push(names.insert_full(&range.name).0);
             lane.start.push(range.start.0 - before.0);
             lane.duration.push(range.duration_nanos());

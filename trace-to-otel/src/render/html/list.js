@@ -31,10 +31,14 @@ class List {
       row.id = `${this.box.id}-${i}`;
       row.classList.toggle("chosen", i === this.chosen);
       row.setAttribute("aria-selected", String(i === this.chosen));
+      row.setAttribute("aria-setsize", String(this.count));
+      row.setAttribute("aria-posinset", String(i + 1));
       rows.push(row);
     }
     this.room.replaceChildren(...rows);
-    if (this.chosen >= 0) this.box.setAttribute("aria-activedescendant", `${this.box.id}-${this.chosen}`);
+    // Only what is drawn can be named.
+    if (this.chosen >= first && this.chosen < last) this.box.setAttribute("aria-activedescendant", `${this.box.id}-${this.chosen}`);
+    else this.box.removeAttribute("aria-activedescendant");
   }
 
   choose(place) {

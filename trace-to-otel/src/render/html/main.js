@@ -29,7 +29,7 @@ const traceList = new List(document.getElementById("trace-list"), 44, (place) =>
 // Which traces have a row, and in which order: where the slowest come first, requests come before all else.
 function sortTraces() {
   const by = document.getElementById("order").value;
-  const keys = { start: [(t) => t.start], duration: [(t) => t.rank, (t) => t.start - t.stop], spans: [(t) => -t.count] }[by];
+  const keys = { start: [(t) => t.start], duration: [(t) => t.rank, (t) => -t.longest], spans: [(t) => -t.count] }[by];
   const compare = (one, other) => keys.reduce((sofar, key) => sofar || key(one) - key(other), 0) || one.number - other.number;
   const shown = data.traces.filter((trace) => [...trace.kinds].some((kind) => !waterfall.hidden.has(kind)));
   traceOrder = shown.sort(compare).map((trace) => trace.number);
@@ -43,19 +43,37 @@ function chooseTrace(place) {
   if (place < 0 || place >= traceOrder.length) return;
   traceList.choose(place);
   const trace = data.traces[traceOrder[place]];
+  // A trace of which nothing is critical would be empty.
+  if (!spansOf(trace).some((span) => span.isCritical)) waterfall.onlyCritical = false;
   showTrace(trace);
   chooseRow(0);
 }
 
+function spansOf(trace) {
+  return data.spans.slice(trace.first, trace.first + trace.count);
+}
+
 function chooseRow(place) {
+  if (waterfall.rows.length === 0) {
+    waterfall.list.choose(-1);
+    showNoDetails("Nothing is shown: the kinds of all spans are hidden.");
+  }
   if (place < 0 || place >= waterfall.rows.length) return;
   waterfall.list.choose(place);
   showDetails(waterfall.rows[place]);
-  history.replaceState(null, "", `#span=${data.spans[waterfall.rows[place]].id}`);
+  nameInAddress(data.spans[waterfall.rows[place]]);
+}
+
+// Browsers refuse an address that changes with each repeat of a key that is held.
+let naming = 0;
+function nameInAddress(span) {
+  clearTimeout(naming);
+  naming = setTimeout(() => history.replaceState(null, "", `#trace=${data.traces[span.trace].id}&span=${span.id}`), 300);
 }
 
 // Shows a span wherever it is.
 function goTo(index) {
+  showKind(data.spans[index].kind, true);
   const trace = data.traces[data.spans[index].trace];
   if (trace !== waterfall.trace) {
     traceList.choose(traceOrder.indexOf(trace.number));
@@ -63,17 +81,24 @@ function goTo(index) {
   }
   for (let above = data.spans[index].parent; above >= 0; above = data.spans[above].parent) waterfall.folded.delete(above);
   if (waterfall.onlyCritical && !data.spans[index].isCritical) waterfall.onlyCritical = false;
-  showKind(data.spans[index].kind, true);
   layOut();
   chooseRow(waterfall.rows.indexOf(index));
 }
 
 // Goes to the span that the address names, if it is here.
 function goToAddress() {
-  const id = new URLSearchParams(location.hash.slice(1)).get("span");
-  const index = id === null ? -1 : data.spans.findIndex((span) => span.id === id);
-  if (index >= 0) goTo(index);
-  return index >= 0;
+  const named = new URLSearchParams(location.hash.slice(1));
+  const [trace, id] = [named.get("trace"), named.get("span")];
+  if (id === null) return false;
+  const isNamed = (span) => span.id === id && (trace === null || data.traces[span.trace].id === trace);
+  const index = data.spans.findIndex(isNamed);
+  const notes = document.getElementById("notes");
+  notes.textContent = [...data.notes.map(visible), index < 0 ? `The span ${visible(id)}, which the address names, is not here.` : ""].join(" ");
+  notes.hidden = notes.textContent.trim() === "";
+  if (index < 0) return false;
+  showView(false);
+  goTo(index);
+  return true;
 }
 
 // Shows the spans of a kind, or hides them.
@@ -86,17 +111,26 @@ function showKind(kind, isShown) {
   if (waterfall.trace === null) return;
   const chosen = waterfall.rows[waterfall.list.chosen];
   layOut();
-  chooseRow(Math.max(0, waterfall.rows.indexOf(chosen)));
+  if (waterfall.rows.length === 0 && traceOrder.length > 0) chooseTrace(0);
+  else chooseRow(Math.max(0, waterfall.rows.indexOf(chosen)));
 }
 
-function text(span) {
-  span.text ??= [span.name, span.id, data.traces[span.trace].id, span.kind, ...span.attributes.flat(), ...span.events.flatMap((event) => [event.name, ...event.attributes.flat()])].join("\n").toLowerCase();
-  return span.text;
+// Whether a span has one of the texts, which are told by their places, or its id or its trace's is like what is wanted.
+function hasText(span, isFound, wanted) {
+  const { name, kind, attributes, events } = data.columns;
+  const { index } = span;
+  const some = (places) => places.some((place) => isFound[place]);
+  return isFound[name[index]] || isFound[kind[index]] || some(attributes[index])
+    || events[index].some(([, title, its]) => isFound[title] || some(its))
+    || span.id.includes(wanted) || data.traces[span.trace].id.includes(wanted);
 }
 
+let lowered = null;
 function search() {
   const wanted = document.getElementById("search").value.trim().toLowerCase();
-  matches = wanted === "" ? [] : data.spans.flatMap((span, index) => (text(span).includes(wanted) ? [index] : []));
+  lowered ??= data.columns.texts.map((text) => text.toLowerCase());
+  const isFound = wanted === "" ? [] : lowered.map((text) => text.includes(wanted));
+  matches = wanted === "" ? [] : data.spans.flatMap((span, index) => (hasText(span, isFound, wanted) ? [index] : []));
   found = new Set(matches);
   matchesOfTrace.clear();
   for (const index of matches) {
@@ -125,20 +159,20 @@ function fold(index, isFolded) {
   chooseRow(waterfall.rows.indexOf(index));
 }
 
-function isInner(index) {
-  return data.spans[index + 1]?.trace === data.spans[index].trace && data.spans[index + 1].depth > data.spans[index].depth;
-}
-
 function left(index) {
-  const span = data.spans[index];
-  if (isInner(index) && !waterfall.folded.has(index)) fold(index, true);
-  else if (span.parent >= 0) goTo(span.parent);
+  if (hasInner(index) && !waterfall.folded.has(index)) {
+    fold(index, true);
+    return;
+  }
+  let above = data.spans[index].parent;
+  while (above >= 0 && !waterfall.rows.includes(above)) above = data.spans[above].parent;
+  if (above >= 0) chooseRow(waterfall.rows.indexOf(above));
 }
 
 function right(index) {
-  if (!isInner(index)) return;
+  if (!hasInner(index)) return;
   if (waterfall.folded.has(index)) fold(index, false);
-  else goTo(index + 1);
+  else chooseRow(waterfall.list.chosen + 1);
 }
 
 // Shows the profiles, if there are any, or the spans.
@@ -162,7 +196,9 @@ function onKey(event) {
     else if (event.key === "Escape") { box.value = ""; search(); waterfall.list.box.focus(); }
     return;
   }
-  if (event.target.tagName === "SELECT" || !waterfall.trace) return;
+  // Elsewhere keys do what they always do: buttons are pressed, details are scrolled.
+  const isElsewhere = event.target.closest("button, select, a, #details") !== null && !["[", "]", "/", "?"].includes(event.key);
+  if (isElsewhere || !waterfall.trace) return;
   const place = waterfall.list.chosen;
   const index = waterfall.rows[place];
   const isTraces = event.target === traceList.box;
@@ -170,8 +206,8 @@ function onKey(event) {
   const keys = {
     ArrowDown: () => (isTraces ? chooseTrace(traceList.chosen + 1) : chooseRow(place + 1)),
     ArrowUp: () => (isTraces ? chooseTrace(traceList.chosen - 1) : chooseRow(place - 1)),
-    ArrowLeft: () => left(index),
-    ArrowRight: () => right(index),
+    ArrowLeft: () => index !== undefined && left(index),
+    ArrowRight: () => index !== undefined && right(index),
     PageDown: () => chooseRow(Math.min(waterfall.rows.length - 1, place + page)),
     PageUp: () => chooseRow(Math.max(0, place - page)),
     Home: () => chooseRow(0),
@@ -180,9 +216,13 @@ function onKey(event) {
     "]": () => chooseTrace(traceList.chosen + 1),
     "/": () => box.focus(),
     "?": () => document.getElementById("help").showModal(),
-    z: () => zoom(data.spans[index].start, data.spans[index].start + data.spans[index].duration),
+    z: () => index !== undefined && zoom(data.spans[index].start, data.spans[index].start + data.spans[index].duration),
     0: zoomOut,
-    c: () => { waterfall.onlyCritical = !waterfall.onlyCritical; layOut(); chooseRow(Math.max(0, waterfall.rows.indexOf(index))); },
+    c: () => {
+      waterfall.onlyCritical = !waterfall.onlyCritical && spansOf(waterfall.trace).some((span) => span.isCritical);
+      layOut();
+      chooseRow(Math.max(0, waterfall.rows.indexOf(index)));
+    },
   };
   if (!(event.key in keys)) return;
   event.preventDefault();
@@ -223,12 +263,12 @@ function start() {
     const place = List.placeOf(event.target);
     if (place < 0) return;
     const index = waterfall.rows[place];
-    if (event.target.classList.contains("fold") && isInner(index)) fold(index, !waterfall.folded.has(index));
+    if (event.target.classList.contains("fold") && hasInner(index)) fold(index, !waterfall.folded.has(index));
     else chooseRow(place);
   });
   box.addEventListener("dblclick", (event) => {
     const index = waterfall.rows[List.placeOf(event.target)];
-    if (index !== undefined && isInner(index)) fold(index, !waterfall.folded.has(index));
+    if (index !== undefined && hasInner(index)) fold(index, !waterfall.folded.has(index));
   });
   box.addEventListener("mousemove", (event) => {
     const index = event.target.closest(".track") ? waterfall.rows[List.placeOf(event.target)] : undefined;

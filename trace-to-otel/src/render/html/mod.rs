@@ -197,7 +197,7 @@ mod tests {
         let spans_of = |data: &Value| spans(data);
         let spans = spans_of(&folded);
         assert_eq!(spans.len(), 2);
-        let lane = json!({ "names": ["GC mark assist"], "name": [0], "start": [30], "duration": [10] });
+        let lane = json!({ "names": ["GC mark assist"], "name": [0], "process": [1], "start": [30], "duration": [10] });
         assert_eq!(folded["lane"], lane);
         assert_eq!(folded["notes"], json!(["1 range of the runtime, 10 ns in all"]));
         assert_eq!((&spans[0]["process"], &spans[1]["process"]), (&"front".into(), &"back".into()));

@@ -32,9 +32,12 @@ class Span {
     return times;
   }
 
-  get events() {
+  get eventCount() { return data.columns.events[this.index].length; }
+
+  // The first events: of those of a long task, only as many as are looked at are read.
+  events(most) {
     const { texts, events } = data.columns;
-    return events[this.index].map(([time, name, attributes]) => ({ time: this.start + time, name: texts[name], attributes: attributesOf(attributes) }));
+    return events[this.index].slice(0, most).map(([time, name, attributes]) => ({ time: this.start + time, name: texts[name], attributes: attributesOf(attributes) }));
   }
 
   get links() {
@@ -46,6 +49,15 @@ class Span {
   get critical() {
     return pairs(data.columns.critical[this.index]).map(([start, length]) => [this.start + start, length]);
   }
+}
+
+// Whether anything that is shown is below a span.
+function hasInner(index) {
+  const { trace, depth } = data.spans[index];
+  for (let i = index + 1; data.spans[i]?.trace === trace && data.spans[i].depth > depth; i += 1) {
+    if (!waterfall.hidden.has(data.spans[i].kind)) return true;
+  }
+  return false;
 }
 
 function textAt(column, index) {
@@ -80,7 +92,7 @@ function lastBelow(index, end) {
 }
 
 data.traces.forEach((trace, number) => {
-  let start = Infinity, stop = -Infinity, failed = false, rank = Infinity;
+  let start = Infinity, stop = -Infinity, failed = false, rank = Infinity, longest = 0;
   const kinds = new Set();
   for (let i = trace.first; i < trace.first + trace.count; i += 1) {
     const span = data.spans[i];
@@ -88,10 +100,14 @@ data.traces.forEach((trace, number) => {
     start = Math.min(start, span.start);
     stop = Math.max(stop, span.start + span.duration);
     failed ||= span.failed;
-    rank = Math.min(rank, ranks[span.kind] ?? 2);
+    // How slow a trace is, is told by the longest of those spans that somebody came for.
+    const own = ranks[span.kind] ?? 2;
+    if (own < rank) longest = 0;
+    if (own <= rank) longest = Math.max(longest, span.duration);
+    rank = Math.min(rank, own);
     kinds.add(span.kind);
   }
-  Object.assign(trace, { start, stop, failed, rank, kinds, number });
+  Object.assign(trace, { start, stop, failed, rank, longest, kinds, number });
 });
 
 // How long a span took, as far as that is known.

@@ -30,8 +30,12 @@ pub(super) fn title(processes: &[Process<'_>]) -> String {
 
 /// What the page shows.
 pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
-    let ranges = joined.processes.iter().flat_map(|process| process.spans).filter(|span| is_range(span));
-    let starts = joined.forest.spans().iter().copied().chain(ranges.clone()).map(|span| span.start);
+    let by_process = joined.processes.iter().enumerate();
+    let ranges =
+        by_process.flat_map(|(number, process)| process.spans.iter().map(move |span| (number, span)));
+    let ranges = ranges.filter(|(_, span)| is_range(span));
+    let in_ranges = ranges.clone().map(|(_, range)| range);
+    let starts = joined.forest.spans().iter().copied().chain(in_ranges).map(|span| span.start);
     let base = starts.min().unwrap_or_default();
     let folded = joined.folded.map(|folded| folded.to_string());
     let mut page = Page {
@@ -40,6 +44,7 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
         nothing: NO_SPANS,
         parts: anatomy::names(),
         lane: Lane::new(ranges, base),
+        processes: joined.processes.iter().map(|process| process.name).collect(),
         traces: Vec::new(),
         columns: Columns::default(),
         #[cfg(feature = "profiles")]
@@ -77,6 +82,8 @@ pub(super) struct Page<'a> {
     parts: [&'static str; anatomy::PARTS],
     /// What the runtime did meanwhile.
     lane: Lane<'a>,
+    /// What the processes are called that spans may be of, in the order of their numbers.
+    processes: Vec<&'a str>,
     traces: Vec<PageTrace>,
     /// Those of a trace one after the other, parents before their children.
     columns: Columns<'a>,

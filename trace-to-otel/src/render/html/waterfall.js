@@ -55,7 +55,7 @@ function percent(time) {
 function drawSpan(index) {
   const span = data.spans[index];
   const end = waterfall.trace.first + waterfall.trace.count;
-  const isInner = index + 1 < end && data.spans[index + 1].depth > span.depth;
+  const isInner = hasInner(index);
   const isFolded = waterfall.folded.has(index);
   const row = element("div", "row span");
   row.style.setProperty("--kind", `var(--${span.kind})`);
@@ -92,7 +92,7 @@ function drawTrack(span) {
     track.append(stretch);
   }
   // More of them could not be told from each other.
-  for (const event of span.events.slice(0, 100)) {
+  for (const event of span.events(100)) {
     const log = element("div", "log");
     log.style.left = percent(event.time);
     track.append(log);

@@ -2,6 +2,7 @@
 const packed = Uint8Array.from(atob(document.getElementById("data").textContent), (character) => character.charCodeAt(0));
 const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
 const data = await new Response(unpacked).json();
+document.getElementById("notes").hidden = true;
 
 // Three digits and a unit.
 function duration(nanoseconds) {

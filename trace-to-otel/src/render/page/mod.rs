@@ -18,6 +18,14 @@ pub(super) use texts::Texts;
 const COMMON_SCRIPT: &str = include_str!("common.js");
 const COMMON_STYLE: &str = include_str!("style.css");
 
+/// What is said where the data cannot be read, or anything else has failed.
+const FAILED: &str = ".catch((error) => {
+  const notes = document.getElementById(\"notes\");
+  notes.hidden = false;
+  notes.textContent = `This page cannot be shown: the file is not whole, or the browser is older than 2023 (${error}).`;
+  throw error;
+})";
+
 /// A page, but for its data.
 pub(super) struct Page<'a> {
     pub(super) title: &'a str,
@@ -34,8 +42,10 @@ impl Page<'_> {
     pub(super) fn write(&self, data: &impl Serialize, output: &mut (impl Write + ?Sized)) -> io::Result<()> {
         const FRAME: &str = include_str!("frame.html");
         let style = self.style();
-        let script =
-            format!("\"use strict\";\n(async () => {{\n{COMMON_SCRIPT}{}}})();\n", self.scripts.concat());
+        let script = format!(
+            "\"use strict\";\n(async () => {{\n{COMMON_SCRIPT}{}}})(){FAILED};\n",
+            self.scripts.concat()
+        );
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
             hash(&script),
