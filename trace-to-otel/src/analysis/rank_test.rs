@@ -23,7 +23,8 @@ impl RankTest {
         let variance = pairs / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)).max(1.0));
         // Half a pair less, as counts go in steps.
         let distance = ((greater - pairs / 2.0).abs() - 0.5).max(0.0);
-        let p_value = if distance > 0.0 && variance > 0.0 { two_tails(distance / variance.sqrt()) } else { 1.0 };
+        let p_value =
+            if distance > 0.0 && variance > 0.0 { two_tails(distance / variance.sqrt()) } else { 1.0 };
         Self { superiority: greater / pairs, p_value }
     }
 }
