@@ -6,7 +6,7 @@
 //!
 //! let query: Query = "name~GET duration>50ms".parse()?;
 //! let (trace, id) = (TraceId::from_u128(7).unwrap(), SpanId::from_u64(1).unwrap());
-//! let span = |milliseconds| {
+//! let span = |milliseconds: u64| {
 //!     let times = (UnixTime(0), UnixTime(milliseconds * 1_000_000));
 //!     Span::new(trace, id, Scope::Http, "GET /orders/{id}", times)
 //! };
