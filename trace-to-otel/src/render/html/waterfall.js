@@ -112,7 +112,7 @@ function drawTicks() {
   const [start, end] = waterfall.view;
   const origin = waterfall.trace.start;
   // As many as have room for their labels.
-  const rough = (end - start) / Math.max(1, Math.min(8, Math.floor(document.getElementById("ticks").clientWidth / 90)));
+  const rough = (end - start) / Math.max(2, Math.min(8, Math.floor(document.getElementById("ticks").clientWidth / 90)));
   const power = 10 ** Math.floor(Math.log10(Math.max(1, rough)));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((each) => each >= rough);
   const ticks = [];
