@@ -106,10 +106,7 @@ func (t tracing) start() (flight.HTTP, func(context.Context) error, error) {
 	case t.isOff:
 		return flight.HTTP{}, nil, nil
 	case t.otlp != "":
-		exporter, err := otlp.Start(context.Background(), otlp.Options{
-			Endpoint: t.otlp, Interval: t.Interval, Continuous: t.continuous,
-			Resource: map[string]string{"service.name": t.Service},
-		})
+		exporter, err := otlp.Start(context.Background(), t.exporterOptions())
 		if err != nil {
 			return flight.HTTP{}, nil, err
 		}
@@ -125,6 +122,15 @@ func (t tracing) start() (flight.HTTP, func(context.Context) error, error) {
 		}
 	})
 	return flight.HTTP{Slow: &flight.Trigger{After: t.slow, Fire: recorder.Trigger}}, recorder.Shutdown, nil
+}
+
+// exporterOptions are for who sends spans what the flags say of snapshots.
+func (t tracing) exporterOptions() otlp.Options {
+	return otlp.Options{
+		Endpoint: t.otlp, Continuous: t.continuous,
+		Interval: t.Interval, MinAge: t.MinAge, MaxBytes: t.MaxBytes,
+		Resource: map[string]string{"service.name": t.Service},
+	}
 }
 
 func serve(address string) error {
