@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/trace"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -76,9 +77,12 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
+// The mux of the process takes a pattern once, however often a test runs.
+var handleBesidePprof = sync.OnceFunc(func() { http.Handle("GET /debug/pprof/otlp", Handler()) })
+
 // TestHandlerStandsBesidePprof registers it as its documentation says: patterns that cross those of net/http/pprof panic.
 func TestHandlerStandsBesidePprof(t *testing.T) {
-	http.Handle("GET /debug/pprof/otlp", Handler())
+	handleBesidePprof()
 	for path, want := range map[string]int{"/debug/pprof/otlp?seconds=x": http.StatusBadRequest, "/debug/pprof/cmdline": http.StatusOK} {
 		answer := httptest.NewRecorder()
 		http.DefaultServeMux.ServeHTTP(answer, httptest.NewRequest("GET", path, nil))
