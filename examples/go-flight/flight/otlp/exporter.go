@@ -143,13 +143,12 @@ func (e *Exporter) newSender(target target, queueBytes int) *sender {
 	var sending outage
 	s := &sender{
 		queue:     newQueue(queueBytes),
-		moved:     make(chan struct{}, 1),
 		client:    newClient(e.options.Client, target.tls),
 		report:    func(err error) { e.report(&sending, err) },
 		recovered: func() { e.recovered(&sending) },
 		count:     e.count, backoff: backoff,
 	}
-	s.target.Store(&target)
+	s.moveTo(target)
 	return s
 }
 
@@ -164,7 +163,9 @@ func (e *Exporter) redirect(endpoint string) error {
 		elsewhere[signal] = address
 	}
 	for signal, sender := range e.senders {
-		sender.moveTo(elsewhere[signal])
+		target := sender.place.Load().target
+		target.url = elsewhere[signal]
+		sender.moveTo(target)
 	}
 	return nil
 }

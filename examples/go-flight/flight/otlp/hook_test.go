@@ -3,10 +3,12 @@ package otlp
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime/trace"
 	"testing"
+	"time"
 
 	"example.com/go-flight/flight"
 )
@@ -57,17 +59,30 @@ func TestSetExportEndpoint(t *testing.T) {
 	}
 }
 
-// TestSetExportEndpointFromOneThatIsAway has a receiver that wants to be left alone for longer than a test may take.
+// TestSetExportEndpointFromOneThatIsAway has receivers that would hold what is sent for longer than a test may take: one wants to
+// be left alone, the other never answers.
 func TestSetExportEndpointFromOneThatIsAway(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"busy": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		},
+		"silent": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		t.Run(name, func(t *testing.T) { leave(t, answer) })
+	}
+}
+
+func leave(t *testing.T, answer http.HandlerFunc) {
 	asked := make(chan struct{}, 10)
-	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "3600")
-		w.WriteHeader(http.StatusServiceUnavailable)
+	away := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // or nobody sees that the client goes
 		asked <- struct{}{}
+		answer(w, r)
 	}))
 	defer away.Close()
 	there := newReceiver(t)
-	e := startTest(t, Options{Endpoint: away.URL}, nil)
+	e := startTest(t, Options{Endpoint: away.URL, Timeout: time.Hour}, nil)
 	SetDefault(e)
 	_, task := trace.NewTask(t.Context(), "some-task")
 	task.End()

@@ -35,9 +35,7 @@ const maxAnswer = 64 << 10
 type sender struct {
 	queue  *queue
 	client *http.Client
-	target atomic.Pointer[target]
-	// moved has something in it when target is another than before.
-	moved  chan struct{}
+	place  atomic.Pointer[place]
 	report func(error)
 	// recovered is told when something was accepted.
 	recovered func()
@@ -46,9 +44,25 @@ type sender struct {
 	backoff func(failed int) time.Duration
 }
 
+// A place is a target for as long as its sender sends there.
+type place struct {
+	target
+	// left is done when the sender has moved elsewhere.
+	left  context.Context
+	leave context.CancelFunc
+}
+
+// moveTo has what waits and what comes sent there, also what is on its way elsewhere.
+func (s *sender) moveTo(target target) {
+	left, leave := context.WithCancel(context.Background())
+	if before := s.place.Swap(&place{target, left, leave}); before != nil {
+		before.leave()
+	}
+}
+
 // run sends until ctx is done.
 func (s *sender) run(ctx context.Context) {
-	for failed := 0; ctx.Err() == nil; {
+	for failed, at := 0, s.place.Load(); ctx.Err() == nil; {
 		batch, changed := s.queue.first()
 		if batch == nil {
 			select {
@@ -57,46 +71,33 @@ func (s *sender) run(ctx context.Context) {
 			}
 			continue
 		}
-		answer, err := s.send(ctx, batch)
-		var retry *retryError
-		if errors.As(err, &retry) && ctx.Err() == nil {
+		if now := s.place.Load(); now != at {
+			failed, at = 0, now
+		}
+		answer, err := s.send(ctx, at, batch)
+		if err != nil && (ctx.Err() != nil || at.left.Err() != nil) {
+			continue // nobody cares any more what came of it there
+		}
+		if retry := (*retryError)(nil); errors.As(err, &retry) {
 			failed++
 			s.report(err)
 			s.count(func(stats *Stats) { stats.Retries++ })
-			if s.wait(ctx, max(retry.after, s.backoff(failed))) {
-				failed = 0
-			}
+			wait(ctx, at, max(retry.after, s.backoff(failed)))
 			continue
-		}
-		if ctx.Err() != nil && err != nil {
-			return
 		}
 		failed = 0
 		s.done(batch, answer, err)
 	}
 }
 
-// wait waits before the next attempt, and reports whether that goes elsewhere, for which there is no reason to wait.
-func (s *sender) wait(ctx context.Context, duration time.Duration) (hasMoved bool) {
+// wait waits before the next attempt, unless that goes elsewhere: there is no reason to wait then.
+func wait(ctx context.Context, at *place, duration time.Duration) {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-	case <-s.moved:
-		return true
-	}
-	return false
-}
-
-// moveTo has what waits and what comes sent to another URL.
-func (s *sender) moveTo(url string) {
-	target := *s.target.Load()
-	target.url = url
-	s.target.Store(&target)
-	select {
-	case s.moved <- struct{}{}:
-	default:
+	case <-at.left.Done():
 	}
 }
 
@@ -132,14 +133,14 @@ type retryError struct {
 
 func (e *retryError) Unwrap() error { return e.error }
 
-// send makes one attempt.
-func (s *sender) send(ctx context.Context, batch *convert.Batch) (partialSuccess, error) {
-	target := s.target.Load()
-	ctx, cancel := context.WithTimeout(ctx, target.timeout)
+// send makes one attempt, which ends early when the sender moves.
+func (s *sender) send(ctx context.Context, at *place, batch *convert.Batch) (partialSuccess, error) {
+	ctx, cancel := context.WithTimeout(ctx, at.timeout)
 	defer cancel()
+	defer context.AfterFunc(at.left, cancel)()
 	ctx, end := unseen(ctx)
 	defer end()
-	request, err := target.request(ctx, batch.Bytes)
+	request, err := at.request(ctx, batch.Bytes)
 	if err != nil {
 		return partialSuccess{}, fmt.Errorf("otlp: sending %v: not a URL", batch.Signal) // the error quotes it
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/go-flight/internal/client"
@@ -40,8 +41,7 @@ func deliver(t *testing.T, batches int, answers ...http.HandlerFunc) (stats Stat
 		count:   func(add func(*Stats)) { add(&stats) },
 		backoff: func(failed int) time.Duration { waits = append(waits, failed); return 0 },
 	}
-	target := targets[convert.Traces]
-	s.target.Store(&target)
+	s.moveTo(targets[convert.Traces])
 	for range batches {
 		q.push(batch(10, 5))
 	}
@@ -68,6 +68,42 @@ func TestRetries(t *testing.T) {
 	if !slices.Equal(waits, []int{1, 2, 3, 4, 1}) {
 		t.Errorf("waits after %v failures", waits)
 	}
+}
+
+// TestMovingIsNoReasonToHurry moves a sender that has nothing to send: the next receiver is left alone for as long as it wants.
+func TestMovingIsNoReasonToHurry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := new(busy)
+		s := &sender{
+			queue: newQueue(1 << 20), client: &http.Client{Transport: away}, report: func(error) {}, count: func(func(*Stats)) {},
+			backoff: func(int) time.Duration { return 0 },
+		}
+		for range 3 {
+			s.moveTo(target{url: "http://receiver", timeout: time.Second, headers: http.Header{}})
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go s.run(ctx)
+		synctest.Wait()
+		s.moveTo(target{url: "http://another", timeout: time.Second, headers: http.Header{}})
+		s.queue.push(batch(1, 1))
+		for want := range 3 {
+			synctest.Wait()
+			if away.asked != want+1 {
+				t.Fatalf("asked %d times after %d times Retry-After", away.asked, want)
+			}
+			time.Sleep(maxRetryAfter) // by the clock of the test
+		}
+	})
+}
+
+// Busy counts who asks, and wants to be left alone.
+type busy struct{ asked int }
+
+func (b *busy) RoundTrip(*http.Request) (*http.Response, error) {
+	b.asked++
+	header := http.Header{"Retry-After": {"3600"}}
+	return &http.Response{StatusCode: http.StatusServiceUnavailable, Header: header, Body: http.NoBody}, nil
 }
 
 func TestRefusedForGood(t *testing.T) {
@@ -150,8 +186,8 @@ func TestNoSecretsOfEndpointsInErrors(t *testing.T) {
 func TestNoPasswordInErrors(t *testing.T) {
 	refused := target{url: "http://user:secret@127.0.0.1:1/a?token=secret", timeout: time.Second, headers: http.Header{}}
 	s := &sender{client: &http.Client{Transport: failing{}}}
-	s.target.Store(&refused)
-	_, err := s.send(t.Context(), batch(1, 1))
+	s.moveTo(refused)
+	_, err := s.send(t.Context(), s.place.Load(), batch(1, 1))
 	var retry *retryError
 	if !errors.As(err, &retry) || err.Error() != "otlp: sending traces to http://127.0.0.1:1/a: no way" {
 		t.Error(err)
