@@ -14,12 +14,9 @@ import (
 )
 
 func init() {
-	exporter, err := otlp.Start(context.Background(), otlp.Options{})
-	if err != nil {
+	if _, err := otlp.Start(context.Background(), otlp.Options{}); err != nil {
 		slog.Error("no spans are sent", "error", err)
-		return
 	}
-	otlp.SetDefault(exporter)
 }
 
 // Shutdown sends what there is until ctx is done, and stops: see [otlp.Exporter.Shutdown].

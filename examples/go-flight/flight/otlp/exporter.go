@@ -72,9 +72,15 @@ type outage struct{ logged string }
 // Start starts to record and to send. Of ctx it takes the values only: the exporter ends by [Exporter.Shutdown]. Where
 // OTEL_SDK_DISABLED is true, or the environment wants nothing to be sent, the exporter does nothing.
 //
-// A program has one at a time: the runtime has one flight recorder, and Start fails where another one runs.
+// A program has one at a time: the runtime has one flight recorder, and Start fails where another one runs. It is the [Default]
+// one then.
 func Start(ctx context.Context, options Options) (*Exporter, error) {
-	return start(ctx, options, os.Getenv)
+	exporter, err := start(ctx, options, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	offerDefault(exporter)
+	return exporter, nil
 }
 
 func start(ctx context.Context, options Options, env environment) (*Exporter, error) {

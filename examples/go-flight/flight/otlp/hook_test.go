@@ -59,6 +59,78 @@ func TestSetExportEndpoint(t *testing.T) {
 	}
 }
 
+// TestSetExportEndpointOfTheProgramsOwn has an exporter that the program has started itself: it is redirected and ended, and the
+// next one after it.
+func TestSetExportEndpointOfTheProgramsOwn(t *testing.T) {
+	t.Setenv("OTEL_SDK_DISABLED", "")
+	here, there := newReceiver(t), newReceiver(t)
+	ctx := context.WithoutCancel(t.Context())
+	for i := range 2 {
+		e, err := Start(ctx, Options{Endpoint: here.URL, Interval: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if Default() != e {
+			t.Error("it is not the default")
+		}
+		if err := flight.SetExportEndpoint(there.URL); err != nil {
+			t.Fatal(err)
+		}
+		_, task := trace.NewTask(ctx, "some-task")
+		task.End()
+		if err := flight.SetExportEndpoint(""); err != nil {
+			t.Fatal(err)
+		}
+		if trace.IsEnabled() || there.count("some-task") != i+1 || here.count("some-task") != 0 {
+			t.Errorf("recording %t, %d came", trace.IsEnabled(), there.count("some-task"))
+		}
+	}
+}
+
+// TestOnlyAnExporterThatEndedIsReplaced has the program start others beside its default one.
+func TestOnlyAnExporterThatEndedIsReplaced(t *testing.T) {
+	idle := func() *Exporter { return startTest(t, Options{}, map[string]string{"OTEL_SDK_DISABLED": "true"}) }
+	first, second := idle(), idle()
+	SetDefault(first)
+	defer SetDefault(nil)
+	offerDefault(second)
+	if Default() != first {
+		t.Error("one that goes on is replaced")
+	}
+	if err := first.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	offerDefault(second)
+	if Default() != second {
+		t.Error("one that was shut down is still the default")
+	}
+}
+
+// TestSetExportEndpointWhileItEnds has one call end the exporter while another one names a receiver: the last one counts.
+func TestSetExportEndpointWhileItEnds(t *testing.T) {
+	t.Setenv("OTEL_SDK_DISABLED", "")
+	there := newReceiver(t)
+	for range 3 {
+		if err := flight.SetExportEndpoint(there.URL); err != nil {
+			t.Fatal(err)
+		}
+		_, task := trace.NewTask(t.Context(), "some-task")
+		task.End()
+		first, ended := Default(), make(chan error)
+		go func() { ended <- flight.SetExportEndpoint("") }()
+		<-first.stop
+		if err := errors.Join(flight.SetExportEndpoint(there.URL), <-ended); err != nil {
+			t.Error(err)
+		}
+		if Default() == first || !trace.IsEnabled() {
+			t.Error("nobody exports")
+		}
+		if err := flight.SetExportEndpoint(""); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestSetExportEndpointFromOneThatIsAway has receivers that would hold what is sent for longer than a test may take: one wants to
 // be left alone, the other never answers.
 func TestSetExportEndpointFromOneThatIsAway(t *testing.T) {
