@@ -1,11 +1,11 @@
 //! What stands between the sidecar and the Collector: it looks at each request, and behaves as receivers on bad days do.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Result;
@@ -15,7 +15,7 @@ use prost::Message;
 use crate::{
     client::Client,
     http::{Answer, Handler, Request, Server},
-    spans::{self, Key, REGION},
+    spans::{self, Key, REGION, Span},
 };
 
 /// What happens to a request.
@@ -46,18 +46,32 @@ pub(crate) struct Seen {
     pub(crate) regions: HashMap<Key, HashSet<u64>>,
     /// How long each span took from its end to its acknowledgement, when it came first.
     pub(crate) lags: Vec<Duration>,
-    /// When requests came, and how they were answered; 0 is a reset.
-    pub(crate) requests: Vec<(Instant, u16)>,
+    pub(crate) requests: Vec<Passed>,
     pub(crate) bytes: u64,
     /// Requests of which the proxy understood nothing.
     pub(crate) unknown: Vec<String>,
 }
 
+/// A request that was answered.
+#[derive(Debug)]
+pub(crate) struct Passed {
+    /// How; 0 is a reset.
+    pub(crate) status: u16,
+    /// Whose spans it has, or the first ones of it; none if there are no spans.
+    pub(crate) service: Option<Arc<str>>,
+}
+
 impl Seen {
     pub(crate) fn statuses(&self) -> BTreeMap<u16, usize> {
         let mut statuses = BTreeMap::new();
-        self.requests.iter().for_each(|(_, status)| *statuses.entry(*status).or_default() += 1);
+        self.requests.iter().for_each(|request| *statuses.entry(request.status).or_default() += 1);
         statuses
+    }
+
+    /// Which services were answered so, the first `before` requests aside.
+    pub(crate) fn services(&self, before: usize, status: u16) -> BTreeSet<&str> {
+        let requests = self.requests.iter().skip(before).filter(|request| request.status == status);
+        requests.filter_map(|request| request.service.as_deref()).collect()
     }
 }
 
@@ -117,7 +131,7 @@ impl Proxy {
 
 impl Handler for Shared {
     fn answer(&self, request: Request) -> Answer {
-        let came = Instant::now();
+        let spans = decode(&request);
         let behaviour = *lock(&self.behaviour);
         let (status, answer) = match behaviour {
             Behaviour::Refuse(status, seconds) => {
@@ -126,28 +140,29 @@ impl Handler for Shared {
             }
             Behaviour::Reset => (0, Answer::Reset),
             Behaviour::ResetAfter => {
-                self.forward(&request);
+                self.forward(&request, spans.as_deref());
                 (0, Answer::Reset)
             }
             Behaviour::Delay(delay) => {
                 thread::sleep(delay);
-                self.forward(&request)
+                self.forward(&request, spans.as_deref())
             }
-            Behaviour::Forward => self.forward(&request),
+            Behaviour::Forward => self.forward(&request, spans.as_deref()),
         };
-        lock(&self.seen).requests.push((came, status));
+        let service = spans.and_then(|spans| Some(Arc::clone(&spans.first()?.service)));
+        lock(&self.seen).requests.push(Passed { status, service });
         answer
     }
 }
 
 impl Shared {
-    fn forward(&self, request: &Request) -> (u16, Answer) {
+    fn forward(&self, request: &Request, spans: Option<&[Span]>) -> (u16, Answer) {
         let url = format!("http://{}{}", self.upstream, request.target);
         let Ok((status, headers, body)) = self.client.forward(&url, request) else {
             return (0, Answer::Reset);
         };
         if status == 200 {
-            self.note(request);
+            self.note(request, spans);
             if let Some(action) = lock(&self.action).take() {
                 action();
                 return (0, Answer::Reset);
@@ -157,16 +172,15 @@ impl Shared {
     }
 
     /// Takes note of what the Collector has acknowledged.
-    fn note(&self, request: &Request) {
+    fn note(&self, request: &Request, spans: Option<&[Span]>) {
         let mut seen = lock(&self.seen);
         seen.bytes += request.body.len() as u64;
-        let decoded = ExportTraceServiceRequest::decode(&*request.body);
-        let (true, Ok(decoded)) = (request.target == "/v1/traces", decoded) else {
+        let Some(spans) = spans else {
             seen.unknown.push(request.target.clone());
             return;
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        for span in spans::decode(&decoded.resource_spans) {
+        for span in spans {
             if !seen.spans.insert(span.key) {
                 continue;
             }
@@ -179,7 +193,35 @@ impl Shared {
     }
 }
 
+/// The spans of a request; none if it is not of spans.
+fn decode(request: &Request) -> Option<Vec<Span>> {
+    let decoded = ExportTraceServiceRequest::decode(&*request.body).ok()?;
+    (request.target == "/v1/traces").then(|| spans::decode(&decoded.resource_spans).collect())
+}
+
 /// A thread that panicked has failed its run already.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_is_answered_is_not_what_another_is() {
+        let passed = |status, service: Option<&str>| Passed { status, service: service.map(Into::into) };
+        let requests = vec![
+            passed(503, Some("back")),
+            passed(503, Some("front")),
+            passed(503, None),
+            passed(503, Some("front")),
+            passed(200, Some("back")),
+        ];
+        let seen = Seen { requests, ..Seen::default() };
+        assert_eq!(seen.services(0, 503), BTreeSet::from(["back", "front"]));
+        assert_eq!(seen.services(1, 503), BTreeSet::from(["front"]));
+        assert_eq!(seen.services(1, 200), BTreeSet::from(["back"]));
+        assert_eq!(seen.services(5, 200), BTreeSet::new());
+    }
 }

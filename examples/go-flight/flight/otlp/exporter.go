@@ -61,6 +61,9 @@ type Exporter struct {
 	closed, ended chan struct{}
 	closeErr      error
 
+	// telling is held while OnError is told of an error.
+	telling sync.Mutex
+
 	mutex      sync.Mutex
 	stats      Stats
 	converting outage
@@ -138,10 +141,7 @@ func start(ctx context.Context, options Options, env environment) (*Exporter, er
 	if warning != "" {
 		warnings = append(warnings, errors.New("otlp: "+warning))
 	}
-	for _, warning := range warnings {
-		e.report(new(outage), warning)
-	}
-	go e.work(context.WithoutCancel(ctx))
+	go e.work(context.WithoutCancel(ctx), warnings)
 	return e, nil
 }
 
@@ -216,13 +216,16 @@ func newClient(chosen *http.Client, certificates *tls.Config) *http.Client {
 	return client.WithoutRedirects(chosen)
 }
 
-// work takes snapshots until the exporter stops; other goroutines send meanwhile.
-func (e *Exporter) work(ctx context.Context) {
+// work tells of warnings and takes snapshots until the exporter stops; other goroutines send meanwhile.
+func (e *Exporter) work(ctx context.Context, warnings []error) {
 	defer close(e.worked)
 	sending, cancel := context.WithCancel(ctx)
 	var sent sync.WaitGroup
 	for _, sender := range e.senders {
 		sent.Go(func() { sender.run(sending) })
+	}
+	for _, warning := range warnings {
+		e.report(new(outage), warning)
 	}
 	ticker := time.NewTicker(e.options.Interval)
 	defer ticker.Stop()
@@ -380,6 +383,8 @@ func (e *Exporter) report(of *outage, err error) {
 		e.options.Logger.Error(err.Error())
 	}
 	if e.options.OnError != nil {
+		e.telling.Lock()
+		defer e.telling.Unlock()
 		e.options.OnError(err)
 	}
 }

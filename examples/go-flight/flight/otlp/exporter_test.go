@@ -10,10 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -254,6 +256,51 @@ func TestEachOutageIsLoggedOnce(t *testing.T) {
 	e.report(&sending, away)
 	if n := strings.Count(log.String(), "away"); n != 2 {
 		t.Errorf("two outages are logged %d times", n)
+	}
+}
+
+// TestErrorsAreToldOneAtATime has several senders fail.
+func TestErrorsAreToldOneAtATime(t *testing.T) {
+	var told, telling atomic.Int32
+	e := &Exporter{options: Options{Logger: slog.New(slog.DiscardHandler), OnError: func(error) {
+		if telling.Add(1) > 1 {
+			t.Error("two errors at once")
+		}
+		for range 10 {
+			runtime.Gosched() // others get their chance
+		}
+		telling.Add(-1)
+		told.Add(1)
+	}}}
+	var senders sync.WaitGroup
+	for range 8 {
+		senders.Go(func() { e.report(new(outage), errors.New("the receiver is away")) })
+	}
+	senders.Wait()
+	if told.Load() != 8 {
+		t.Errorf("told of %d errors", told.Load())
+	}
+}
+
+// TestWarningsDoNotHoldStart has a callback that wants a lock which is held around Start.
+func TestWarningsDoNotHoldStart(t *testing.T) {
+	var mutex sync.Mutex
+	var told []error
+	mutex.Lock()
+	e, err := start(t.Context(), Options{Endpoint: newReceiver(t).URL, OnError: func(err error) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		told = append(told, err)
+	}}, env(map[string]string{"OTEL_BSP_SCHEDULE_DELAY": "soon"}))
+	mutex.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if len(told) == 0 || !strings.Contains(told[0].Error(), "OTEL_BSP_SCHEDULE_DELAY") {
+		t.Errorf("told of %v", told)
 	}
 }
 

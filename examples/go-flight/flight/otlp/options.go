@@ -66,8 +66,8 @@ type Options struct {
 	// Signals are what is sent. Default: Traces, or what OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER and OTEL_LOGS_EXPORTER
 	// say.
 	Signals Signals
-	// OnError is told of each error, on a goroutine of the exporter's, which waits for it: it must not call Flush or Shutdown.
-	// Default: none.
+	// OnError is told of each error, one at a time, on goroutines of the exporter's, which wait for it: it must not call Flush or
+	// Shutdown, nor end the exporter by flight.SetExportEndpoint. Default: none.
 	OnError func(error)
 	// Logger is told of errors, once each time they begin. Default: [slog.Default].
 	Logger *slog.Logger

@@ -21,19 +21,28 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let apps = start(stage)?;
     let load = Load::start(&apps.front.url, scale.number(20, 20));
     stage.pass(scale.seconds(2, 20))?;
-    let requests = |stage: &Stage, status| stage.proxy.seen().statuses().get(&status).copied().unwrap_or(0);
     for (behaviour, status) in [(Behaviour::ResetAfter, 0), (Behaviour::Refuse(503, None), 503)] {
-        let (before, accepted) = (requests(stage, status), requests(stage, 200));
+        let before = stage.proxy.seen().requests.len();
         stage.proxy.behave(behaviour);
-        stage.wait(AGAIN, || requests(stage, status) > before);
+        check_answered(stage, report, before, status);
         stage.pass(scale.seconds(0, 15))?;
+        // Each service has met it: no request that came earlier is under way.
+        let before = stage.proxy.seen().requests.len();
         stage.proxy.behave(Behaviour::Forward);
-        stage.wait(AGAIN, || requests(stage, 200) > accepted);
+        check_answered(stage, report, before, 200);
     }
     stage.pass(scale.seconds(1, 20))?;
     let spans = stage.finish_direct(report, apps, &load.stop())?;
     report.check("some spans were sent again", spans.repeated > 0, spans.repeated);
     Ok(())
+}
+
+/// Waits until both services, after the first `before` requests, were answered so.
+pub(super) fn check_answered(stage: &Stage, report: &mut Report, before: usize, status: u16) {
+    let both = stage.wait(AGAIN, || stage.proxy.seen().services(before, status).len() == 2);
+    let seen = stage.proxy.seen();
+    let services = seen.services(before, status);
+    report.check("both services were answered", both, format_args!("{status}: {services:?}"));
 }
 
 /// The front by its flight recorder, the back by tracing all the time.
