@@ -1,7 +1,7 @@
 //! Which spans are wanted: some by themselves, others by the traces that they are in.
 
 use core::{cmp::Reverse, time::Duration};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use go_trace_context::TraceId;
 
@@ -78,8 +78,11 @@ pub struct SelectionCounters {
     pub behind_top: u64,
     /// They were ranges of the runtime that belong to no trace.
     pub ranges: u64,
-    /// More had to be held than [may be](SelectionOptions::max_spans): their traces were the least wanted then, of what was known.
+    /// More had to be held than [may be](SelectionOptions::max_spans): their traces were the least wanted then, of what was
+    /// known, or one trace alone was too large.
     pub too_many: u64,
+    /// Not spans, but traces that went out in part: others of their spans were too many.
+    pub cut_traces: u64,
 }
 
 impl SelectionCounters {
@@ -122,6 +125,9 @@ pub struct Selection<K> {
     /// When the first event of all was.
     begin: UnixTime,
     traces: HashMap<TraceId, Trace<K>, foldhash::fast::RandomState>,
+    /// How many traces were met so far.
+    met: usize,
+    forgotten: Forgotten,
     held: usize,
     counters: SelectionCounters,
 }
@@ -132,11 +138,60 @@ struct Trace<K> {
     /// Its place among all, in the order in which they were met.
     number: usize,
     spans: Vec<(K, Span)>,
-    /// How long the longest of its roots took, wanted or not, in nanoseconds.
-    longest_root: u64,
+    /// How long the longest of its roots took, wanted or not, in nanoseconds; none as long as none has come, which is last.
+    longest_root: Option<u64>,
     /// How long the longest of its wanted spans took.
     longest: u64,
     start: UnixTime,
+    /// Whether spans of it had to be let go.
+    is_cut: bool,
+}
+
+impl<K> Trace<K> {
+    fn new(number: usize, is_cut: bool) -> Self {
+        Self { number, spans: Vec::new(), longest_root: None, longest: 0, start: UnixTime(u64::MAX), is_cut }
+    }
+
+    /// Keeps so many spans, the longest ones as others are below them, and tells how many went.
+    fn cut(&mut self, most: usize) -> usize {
+        let excess = self.spans.len().saturating_sub(most);
+        if excess > 0 {
+            self.spans.select_nth_unstable_by_key(most, |(_, span)| Reverse(span.duration_nanos()));
+            self.spans.truncate(most);
+            self.is_cut = true;
+        }
+        excess
+    }
+}
+
+/// What is known of whether a trace will go out: the smallest are kept the longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Prospect {
+    /// A root of it has come, and it is wanted as yet.
+    Wanted,
+    /// No root has come: it may be under way, and may become the slowest of all, above all where it was met early.
+    Open(usize),
+    Unwanted,
+}
+
+/// Traces that were let go, so that what comes later of them is not taken for the whole. The latest of them, as many as are bounded.
+#[derive(Clone, Debug, Default)]
+struct Forgotten {
+    recent: HashSet<TraceId, foldhash::fast::RandomState>,
+    earlier: HashSet<TraceId, foldhash::fast::RandomState>,
+}
+
+impl Forgotten {
+    fn insert(&mut self, id: TraceId, most: usize) {
+        if self.recent.len() >= most / 2 {
+            self.earlier = core::mem::take(&mut self.recent);
+        }
+        self.recent.insert(id);
+    }
+
+    fn contains(&self, id: TraceId) -> bool {
+        self.recent.contains(&id) || self.earlier.contains(&id)
+    }
 }
 
 impl<K> Selection<K> {
@@ -147,6 +202,8 @@ impl<K> Selection<K> {
             options,
             begin: UnixTime(0),
             traces: HashMap::default(),
+            met: 0,
+            forgotten: Forgotten::default(),
             held: 0,
             counters: SelectionCounters::default(),
         }
@@ -187,17 +244,15 @@ impl<K> Selection<K> {
     pub fn finish(&mut self) -> impl Iterator<Item = (K, Span)> + use<K> {
         self.held = 0;
         let mut traces: Vec<_> = core::mem::take(&mut self.traces).into_values().collect();
-        let is_slow = |trace: &Trace<K>| {
-            self.options.slower_than.is_none_or(|least| u128::from(trace.longest_root) > least.as_nanos())
-        };
-        traces.retain_mut(|trace| {
-            let is_slow = is_slow(trace);
+        traces.retain(|trace| {
+            let is_slow = !self.options.is_fast(trace.longest_root.unwrap_or(0));
             self.counters.fast_traces += if is_slow { 0 } else { trace.spans.len() as u64 };
             is_slow && !trace.spans.is_empty()
         });
-        self.options.sort(&mut traces);
+        traces.sort_by_key(|trace| self.options.rank(trace));
         let top = self.options.top.unwrap_or(traces.len()).min(traces.len());
         self.counters.behind_top += traces.drain(top..).map(|trace| trace.spans.len() as u64).sum::<u64>();
+        self.counters.cut_traces += traces.iter().filter(|trace| trace.is_cut).count() as u64;
         traces.into_iter().flat_map(|mut trace| {
             trace.spans.sort_by_key(|(_, span)| span.start);
             trace.spans
@@ -225,14 +280,23 @@ impl<K> Selection<K> {
     }
 
     fn hold(&mut self, key: K, span: &mut Span, is_wanted: bool) {
-        let number = self.traces.len();
-        let trace = self.traces.entry(span.trace_id).or_insert_with(|| {
-            self.held += 1;
-            Trace { number, spans: Vec::new(), longest_root: 0, longest: 0, start: UnixTime(u64::MAX) }
-        });
+        let is_root = span.parent.is_none_or(|parent| parent.is_remote);
+        let trace = match self.traces.entry(span.trace_id) {
+            Entry::Occupied(trace) => trace.into_mut(),
+            Entry::Vacant(place) => {
+                let is_cut = self.forgotten.contains(span.trace_id);
+                if is_cut && !is_root {
+                    self.counters.too_many += u64::from(is_wanted);
+                    return;
+                }
+                self.held += 1;
+                self.met += 1;
+                place.insert(Trace::new(self.met, is_cut))
+            }
+        };
         let duration = span.duration_nanos();
-        if span.parent.is_none_or(|parent| parent.is_remote) {
-            trace.longest_root = trace.longest_root.max(duration);
+        if is_root {
+            trace.longest_root = trace.longest_root.max(Some(duration));
         }
         if is_wanted {
             trace.longest = trace.longest.max(duration);
@@ -249,25 +313,53 @@ impl<K> Selection<K> {
     /// Lets the traces go that are least wanted, of what is known so far, until there is room for many more spans.
     #[cold]
     fn forget(&mut self) {
+        let most = self.options.max_spans;
         let mut traces: Vec<_> = core::mem::take(&mut self.traces).into_iter().collect();
-        let slow = self.options.slower_than.map_or(0, |least| least.as_nanos());
-        traces.sort_by_key(|(_, trace)| {
-            let is_fast = u128::from(trace.longest_root) <= slow;
-            (is_fast, self.options.rank(trace))
-        });
-        let room = self.options.max_spans - self.options.max_spans / 4;
-        while self.held > room {
-            let Some((_, trace)) = traces.pop() else { break };
+        // One trace does not drive out all others.
+        let cut: usize = traces.iter_mut().map(|(_, trace)| trace.cut((most / 2).max(1))).sum();
+        self.held -= cut;
+        self.counters.too_many += cut as u64;
+        let mut traces = self.options.by_prospects(traces);
+        while self.held > most - most / 4 && traces.len() > 1 {
+            let Some((id, trace)) = traces.pop() else { break };
             self.held -= trace.spans.len() + 1;
             self.counters.too_many += trace.spans.len() as u64;
+            // Of one without spans nothing was lost yet.
+            if trace.is_cut || !trace.spans.is_empty() {
+                self.forgotten.insert(id, most);
+            }
         }
         self.traces = traces.into_iter().collect();
     }
 }
 
 impl SelectionOptions {
-    fn sort<K>(&self, traces: &mut [Trace<K>]) {
-        traces.sort_by_key(|trace| self.rank(trace));
+    /// Traces with those first that will go out, as far as is known.
+    fn by_prospects<K>(&self, mut traces: Vec<(TraceId, Trace<K>)>) -> Vec<(TraceId, Trace<K>)> {
+        traces.sort_by_key(|(_, trace)| self.rank(trace));
+        let finished = traces.iter().filter(|(_, trace)| trace.longest_root.is_some()).count();
+        let mut places = match (self.top, self.order) {
+            (Some(top), _) => top,
+            // All are wanted, but the faster half less than what is under way.
+            (None, Some(TraceOrder::Duration)) => finished.div_ceil(2),
+            (None, _) => finished,
+        };
+        let prospect = |trace: &Trace<K>| match trace.longest_root {
+            None => Prospect::Open(trace.number),
+            Some(longest) if self.is_fast(longest) || places == 0 => Prospect::Unwanted,
+            Some(_) => {
+                places -= 1;
+                Prospect::Wanted
+            }
+        };
+        let prospects: Vec<_> = traces.iter().map(|(_, trace)| trace).map(prospect).collect();
+        let mut together: Vec<_> = prospects.into_iter().zip(traces).collect();
+        together.sort_by_key(|&(prospect, _)| prospect);
+        together.into_iter().map(|(_, trace)| trace).collect()
+    }
+
+    fn is_fast(&self, longest_root: u64) -> bool {
+        self.slower_than.is_some_and(|least| u128::from(longest_root) <= least.as_nanos())
     }
 
     /// By which traces stand in their order: the smallest is the first.
@@ -402,5 +494,73 @@ mod tests {
         assert_eq!(durations.collect::<Vec<_>>(), [1900, 1600, 1300]);
         let SelectionCounters { behind_top, too_many, .. } = selection.counters();
         assert!(too_many > 900 && behind_top + too_many == 997, "{behind_top} {too_many}");
+    }
+
+    /// What goes out of these spans, as traces and their spans, with room for so many.
+    fn held(
+        max_spans: usize,
+        change: impl FnOnce(&mut SelectionOptions),
+        spans: Vec<Span>,
+    ) -> (Vec<(u128, u64)>, SelectionCounters) {
+        let mut options = SelectionOptions { max_spans, ..SelectionOptions::default() };
+        change(&mut options);
+        let mut selection = Selection::new(options);
+        for mut span in spans {
+            assert!(!selection.admits((), &mut span));
+        }
+        let ids = selection.finish().map(|((), span)| (span.trace_id.as_u128(), span.span_id.as_u64()));
+        (ids.collect(), selection.counters())
+    }
+
+    /// A trace whose children of a millisecond end before many others begin and end, and its root behind them.
+    fn under_way(others: u128) -> Vec<Span> {
+        let children = (2..4).map(|id| span(1, id, 1, "query", (id, id + 1)));
+        let others = (2..2 + others).map(|trace| span(trace, 1, 0, "GET", (10, 30)));
+        children.chain(others).chain([span(1, 1, 0, "GET", (0, 100))]).collect()
+    }
+
+    #[test]
+    fn what_is_under_way_is_not_let_go_before_what_is_known_to_be_faster() {
+        let (slowest, counters) = held(12, |options| options.top = Some(1), under_way(100));
+        assert_eq!((slowest, counters.cut_traces), (vec![(1, 1), (1, 2), (1, 3)], 0));
+        assert_eq!(counters.too_many + counters.behind_top, 100);
+        let slower = |options: &mut SelectionOptions| options.slower_than = Some(Duration::from_millis(50));
+        let (slow, counters) = held(12, slower, under_way(100));
+        assert_eq!((slow, counters.cut_traces), (vec![(1, 1), (1, 2), (1, 3)], 0));
+        let (sorted, _) = held(12, |options| options.order = Some(TraceOrder::Duration), under_way(100));
+        assert_eq!(sorted[..3], [(1, 1), (1, 2), (1, 3)]);
+    }
+
+    #[test]
+    fn what_goes_out_in_part_is_told() {
+        // All of them are under way, so that the latest has to go.
+        let mut spans: Vec<_> = (1..=20).map(|trace| span(trace, 2, 1, "query", (1, 2))).collect();
+        spans.extend((1..=20).map(|trace| span(trace, 3, 1, "query", (2, 3))));
+        spans.push(span(20, 1, 0, "GET", (0, 100)));
+        let slower = |options: &mut SelectionOptions| options.slower_than = Some(Duration::from_millis(50));
+        let (slow, counters) = held(20, slower, spans);
+        assert_eq!((slow, counters.cut_traces), (vec![(20, 1)], 1));
+        assert_eq!(counters.too_many + counters.fast_traces, 40);
+    }
+
+    #[test]
+    fn a_trace_larger_than_the_room_keeps_its_longest_spans_and_leaves_others_theirs() {
+        let mut spans = vec![span(2, 2, 1, "query", (0, 150)), span(2, 1, 0, "GET", (0, 200))];
+        spans.extend((2..1000).map(|id| span(1, id, 1, "step", (0, id))));
+        spans.push(span(1, 1, 0, "job", (0, 1000)));
+        let (slowest, counters) = held(40, |options| options.top = Some(2), spans);
+        assert_eq!(slowest.iter().filter(|&&(trace, _)| trace == 2).count(), 2);
+        let kept = slowest.len() - 2;
+        assert!((20..=40).contains(&kept) && slowest.contains(&(1, 1)), "{slowest:?}");
+        assert!(slowest.iter().all(|&(trace, id)| trace == 2 || id == 1 || id > 960), "{slowest:?}");
+        assert_eq!((counters.cut_traces, counters.too_many), (1, 999 - kept as u64));
+    }
+
+    #[test]
+    fn equal_traces_go_out_in_the_order_in_which_they_came() {
+        let spans = || (1..=500).rev().map(|trace| span(trace, 1, 0, "GET", (0, 60))).collect();
+        let slower = |options: &mut SelectionOptions| options.slower_than = Some(Duration::from_millis(50));
+        let (slow, _) = held(100, slower, spans());
+        assert!(slow.len() > 30 && slow.is_sorted_by(|(one, _), (other, _)| one > other), "{slow:?}");
     }
 }

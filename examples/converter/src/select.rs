@@ -141,6 +141,12 @@ impl<'o, O: Output> Selected<'o, O> {
                 "left out: {many} spans that were too many to hold; narrow the selection by --from and --to"
             ));
         }
+        if counters.cut_traces > 0 {
+            let many = counters.cut_traces;
+            report::note(format_args!(
+                "shown in part: {many} traces, of which other spans were too many to hold"
+            ));
+        }
         Ok(())
     }
 }
