@@ -116,10 +116,13 @@ impl Collections {
         self.cycles.sort_by_key(|cycle| cycle.start);
     }
 
-    fn keep(&mut self, cycle: Cycle) {
-        if self.cycles.len() < MOST_CYCLES {
+    /// Keeps one more and tells its place, if there are not too many.
+    fn keep(&mut self, cycle: Cycle) -> Option<usize> {
+        let place = self.cycles.len();
+        (place < MOST_CYCLES).then(|| {
             self.cycles.push(cycle);
-        }
+            place
+        })
     }
 }
 
@@ -131,6 +134,8 @@ pub(super) struct Collecting {
     cycle: Cycle,
     /// Whether it is under way.
     is_marking: bool,
+    /// Where the one is kept that ended last, if it is and no gap has followed.
+    ended: Option<usize>,
 }
 
 impl Collecting {
@@ -145,25 +150,30 @@ impl Collecting {
         if std::mem::take(&mut self.is_marking) {
             let duration = time.0.saturating_sub(cycle.start.0);
             self.collections.marking.add(duration);
-            self.collections.keep(Cycle { duration, ..cycle });
+            self.ended = self.collections.keep(Cycle { duration, ..cycle });
         } else {
             self.collections.earlier += 1;
+            self.ended = None;
         }
     }
 
     /// What begins behind a gap is another cycle.
     pub(super) fn break_off(&mut self) {
-        (self.cycle, self.is_marking) = (Cycle::default(), false);
+        (self.cycle, self.is_marking, self.ended) = (Cycle::default(), false, None);
+    }
+
+    /// The one that has ended, for what ends behind its end; none where it is not kept.
+    fn ended(&mut self) -> Option<&mut Cycle> {
+        self.collections.cycles.get_mut(self.ended?)
     }
 
     pub(super) fn assist(&mut self, nanoseconds: u64) {
         self.collections.assists.add(nanoseconds);
         // The last ones are done when marking has ended.
-        let cycle = match self.collections.cycles.last_mut() {
-            Some(last) if !self.is_marking => last,
-            _ => &mut self.cycle,
-        };
-        cycle.assists = cycle.assists.saturating_add(nanoseconds);
+        let cycle = if self.is_marking { Some(&mut self.cycle) } else { self.ended() };
+        if let Some(cycle) = cycle {
+            cycle.assists = cycle.assists.saturating_add(nanoseconds);
+        }
     }
 
     /// The world was stopped, for a reason such as `stop-the-world (GC mark termination)`.
@@ -175,11 +185,11 @@ impl Collecting {
             return;
         }
         // The one that ends marking goes on when that has ended, and the one that begins it may come before.
-        let cycle = match self.collections.cycles.last_mut() {
-            Some(last) if !self.is_marking && reason == "GC mark termination" => last,
-            _ => &mut self.cycle,
-        };
-        cycle.pauses = cycle.pauses.saturating_add(nanoseconds);
+        let is_of_next = self.is_marking || reason != "GC mark termination";
+        let cycle = if is_of_next { Some(&mut self.cycle) } else { self.ended() };
+        if let Some(cycle) = cycle {
+            cycle.pauses = cycle.pauses.saturating_add(nanoseconds);
+        }
     }
 
     pub(super) fn heap_goal(&mut self, bytes: u64) {

@@ -204,6 +204,45 @@ fn a_collection_has_its_pauses_and_assists() {
     assert_eq!(analysis.timeline.whole().capacity / UNIT, 3 * 15 + 2);
 }
 
+/// So many collections, each with a pause that ends behind it, as Go's do.
+fn collect_often(script: &mut Script<'_>, count: u64) {
+    script.run(7);
+    let mark = script.string("GC mark termination");
+    for index in 0..count {
+        script.event(7, EventType::GcBegin, &[2 * index, 0]);
+        script.event(7, EventType::StwBegin, &[mark, 0]);
+        script.event(7, EventType::GcEnd, &[2 * index + 1]);
+        script.event(7, EventType::StwEnd, &[]);
+    }
+}
+
+/// The end of a collection whose begin was not recorded.
+fn end_collection(script: &mut Script<'_>) {
+    script.run(7);
+    let mark = script.string("GC mark termination");
+    script.event(7, EventType::GcMarkAssistBegin, &[0]);
+    script.event(7, EventType::GcMarkAssistEnd, &[]);
+    script.event(7, EventType::StwBegin, &[mark, 0]);
+    script.event(7, EventType::GcEnd, &[2]);
+    script.event(7, EventType::StwEnd, &[]);
+}
+
+#[test]
+fn what_ends_behind_a_collection_that_is_not_kept_is_of_no_other() {
+    let many = trace(Dialect::Stock, &[(1, &|script| collect_often(script, 1_030))]);
+    let collections = analysis_of(&[&many], AnalysisOptions::default()).collections;
+    assert_eq!((collections.count(), collections.cycles.len()), (1_030, 1_024));
+    assert!(collections.cycles.iter().all(|cycle| cycle.pauses == 2 * UNIT), "{collections:#?}");
+    assert_eq!(units(&collections.pauses_of(true)), 2 * 1_030);
+
+    let one = trace(Dialect::Stock, &[(1, &|script| collect_often(script, 1))]);
+    let cut = trace(Dialect::Stock, &[(1, &end_collection)]);
+    let collections = analysis_of(&[&one, &cut], AnalysisOptions::default()).collections;
+    let [cycle] = collections.cycles[..] else { panic!("{collections:#?}") };
+    assert_eq!((collections.earlier, cycle.pauses, cycle.assists), (1, 2 * UNIT, 0));
+    assert_eq!((units(&collections.pauses_of(true)), units(&collections.assists)), (4, 1));
+}
+
 #[test]
 fn groups_that_are_too_many_are_one() {
     let (_, trace) =
