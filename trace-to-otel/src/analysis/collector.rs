@@ -134,6 +134,7 @@ impl AnalysisCollector {
         let Waited { count, nanoseconds, .. } = other_wakeups;
         let mut analysis = Analysis {
             recorded: profiles.recorded(),
+            rows: tally.rows(),
             most_procs: tally.most_procs(),
             waits,
             other_waits,

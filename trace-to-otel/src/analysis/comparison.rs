@@ -31,11 +31,17 @@ impl Default for ComparisonOptions {
     }
 }
 
-/// What got slower or faster between two recordings, by request and by goroutine, so that they may be of different length.
+/// What got slower or faster between two recordings, by request and by goroutine.
 ///
 /// Durations are compared of what was recorded from begin to end, by the test of Mann and Whitney on up to 1,000 values of each side that
 /// stand for all; the limit of all tests together is kept by Holm's procedure. Only what is
 /// [large enough](ComparisonOptions::min_superiority) too is a difference.
+///
+/// Recordings may be of different length, but a short one sees only the short ones of what takes long: of what takes a share `s` of a recording it
+/// has `1 - s` from begin to end. So nothing is said of things of which on either side more than one in ten, whole or not, took longer
+/// than a tenth of the [mean row](Analysis::mean_row) of the shorter recording: they are [too long](Verdict::TooLong). Of what is left, the
+/// lengths alone shift the superiority by less than 0.15. Where an analysis has spans and no events its length is not known,
+/// and nothing is too long.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Comparison<'a> {
@@ -77,12 +83,16 @@ pub enum Verdict {
     Gone,
     /// Neither is known: what there is may be chance, or is too small.
     Same,
+    /// It takes too long for recordings of such length to say.
+    TooLong,
     /// There is too little of it to say.
     TooFew,
 }
 
 /// How many values stand for all.
 const MOST_VALUES: usize = 1_000;
+/// Which part of the shorter recording things may take to be compared, one in ten of them left aside.
+const LONGEST_PART: u64 = 10;
 
 impl<'a> Comparison<'a> {
     /// Compares.
@@ -92,22 +102,18 @@ impl<'a> Comparison<'a> {
         let mut goroutines = paired(&before.goroutines, &after.goroutines, |group| group.kind.clone());
         let latency = |analysis: &Analysis| Some(analysis.timeline.whole().latency);
         let mut scheduler = Difference::new(latency(before), latency(after));
+        let longest = [before, after].into_iter().filter_map(Analysis::mean_row).min();
+        let longest = longest.map_or(u64::MAX, |row| row / LONGEST_PART);
         let mut tests: Vec<(Test, &mut dyn Judged)> = Vec::new();
         for span in &mut spans {
-            let durations = |group: Option<&'a SpanGroup>| group.map(|group| &group.whole);
-            tests.extend(
-                Test::of(durations(span.before), durations(span.after), options)
-                    .map(|test| (test, span as _)),
-            );
+            let test = span.test(longest, options, |group| [&group.durations, &group.whole]);
+            tests.extend(test.map(|test| (test, span as _)));
         }
         for group in &mut goroutines {
-            let lifetimes = |group: Option<&'a GoroutineGroup>| group.map(|group| &group.whole);
-            tests.extend(
-                Test::of(lifetimes(group.before), lifetimes(group.after), options)
-                    .map(|test| (test, group as _)),
-            );
+            let test = group.test(longest, options, |group| [&group.lifetime, &group.whole]);
+            tests.extend(test.map(|test| (test, group as _)));
         }
-        let test = Test::of(scheduler.before.as_ref(), scheduler.after.as_ref(), options);
+        let test = scheduler.test(longest, options, |latency| [latency; 2]);
         tests.extend(test.map(|test| (test, &mut scheduler as _)));
         let p_values = adjusted(&tests.iter().map(|(test, _)| test.found.p_value).collect::<Vec<_>>());
         for ((test, judged), p_value) in tests.into_iter().zip(p_values) {
@@ -158,6 +164,28 @@ impl<T> Difference<T> {
         };
         Self { before, after, verdict, superiority: None, p_value: None }
     }
+
+    /// What compares both sides, by their durations: all, and those from begin to end. None where there is too little, or what takes longer
+    /// than `longest`; which of them it is becomes the verdict.
+    fn test(
+        &mut self,
+        longest: u64,
+        options: ComparisonOptions,
+        durations: impl Fn(&T) -> [&Distribution; 2],
+    ) -> Option<Test> {
+        let sides = [durations(self.before.as_ref()?), durations(self.after.as_ref()?)];
+        let least = options.min_count.max(1);
+        let has_few = |of: fn([&Distribution; 2]) -> u64| sides.into_iter().any(|side| of(side) < least);
+        if has_few(|[all, _]| all.count()) {
+            return None;
+        }
+        if sides.as_flattened().iter().any(|durations| durations.quantile(0.9) > longest) {
+            self.verdict = Verdict::TooLong;
+            return None;
+        }
+        let [[_, before], [_, after]] = sides;
+        (!has_few(|[_, whole]| whole.count())).then(|| Test::of(before, after))
+    }
 }
 
 /// Two distributions that are compared.
@@ -168,23 +196,13 @@ struct Test {
 }
 
 impl Test {
-    /// None where there are too few values.
-    fn of(
-        before: Option<&Distribution>,
-        after: Option<&Distribution>,
-        options: ComparisonOptions,
-    ) -> Option<Self> {
-        let (before, after) = (before?, after?);
-        let least = options.min_count.max(1);
-        if before.count() < least || after.count() < least {
-            return None;
-        }
+    fn of(before: &Distribution, after: &Distribution) -> Self {
         let found = RankTest::of(&before.values(MOST_VALUES), &after.values(MOST_VALUES));
         let changes = [0.5, 0.9].map(|share| {
             let [before, after] = [before, after].map(|durations| durations.quantile(share).max(1) as f64);
             after / before
         });
-        Some(Self { found, changes })
+        Self { found, changes }
     }
 
     fn verdict(&self, p_value: f64, options: ComparisonOptions) -> Verdict {

@@ -63,6 +63,8 @@ use crate::profiles::Period;
 pub struct Analysis {
     /// When it was recorded: of several recordings the first begin, and how long they went on together.
     pub recorded: Period,
+    /// In how many rows without a gap; a further process begins another.
+    pub rows: u64,
     /// How many procs there were at most (`GOMAXPROCS`); 0 where the trace does not tell.
     pub most_procs: u64,
     /// Goroutines by the function that they begin with, those that ran longest first.
@@ -96,6 +98,7 @@ impl Analysis {
             self.recorded.start = self.recorded.start.min(start);
         }
         self.recorded.duration = self.recorded.duration.saturating_add(duration);
+        self.rows = self.rows.saturating_add(other.rows);
         self.most_procs = self.most_procs.max(other.most_procs);
         merge_by(&mut self.goroutines, &other.goroutines, |group| group.kind.clone(), GoroutineGroup::merge);
         merge_by(&mut self.waits, &other.waits, Wait::key, Wait::merge);
@@ -109,6 +112,13 @@ impl Analysis {
         self.collections.merge(&other.collections);
         self.sort();
         self.fold();
+    }
+
+    /// How long was recorded without a gap, in the mean, in nanoseconds; none where no events were taken. What takes a tenth of it is seen
+    /// from begin to end nine times in ten, and more seldom what takes longer.
+    #[must_use]
+    pub fn mean_row(&self) -> Option<u64> {
+        self.recorded.duration.checked_div(self.rows)
     }
 
     /// What goroutines did, all of them together.

@@ -29,6 +29,8 @@ pub(super) struct Tally {
     pub(super) collecting: Collecting,
     wall: WallOffset,
     procs: Procs,
+    /// How many rows without a gap there were.
+    rows: u64,
 }
 
 const UNKNOWN: GroupNumber = GroupNumber(0);
@@ -67,6 +69,7 @@ impl Tally {
             collecting: Collecting::default(),
             wall: WallOffset::default(),
             procs: Procs::default(),
+            rows: 0,
         }
     }
 
@@ -82,6 +85,11 @@ impl Tally {
             self.offer_until(time);
         }
         (self.procs.count, self.procs.most) = (Some(count), self.procs.most.max(count));
+    }
+
+    /// How many rows without a gap there were.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// The most procs that there were; 0 where the trace does not tell.
@@ -187,6 +195,7 @@ impl Listener for Tally {
     }
 
     fn ends_row(&mut self, interval: Interval) {
+        self.rows += 1;
         self.offer_until(interval.until);
         self.procs.count = None;
         self.collecting.break_off();

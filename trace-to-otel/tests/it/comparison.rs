@@ -3,9 +3,13 @@
 
 use std::num::{NonZeroU64, NonZeroU128};
 
-use crate::common::{self, read_events};
+use crate::common::{
+    self, read_events,
+    script::{Act, Script, UNIT, trace},
+};
+use go_trace_format::Dialect;
 use trace_to_otel::{
-    Scope, Span, UnixTime,
+    Attribute, Scope, Span, UnixTime,
     analysis::{Analysis, AnalysisCollector, Comparison, ComparisonOptions, Verdict},
 };
 
@@ -26,12 +30,15 @@ impl Chance {
     }
 }
 
+fn span(name: &str, times: (u64, u64)) -> Span {
+    let (trace_id, span_id) = (NonZeroU128::MIN.into(), NonZeroU64::MIN.into());
+    Span::new(trace_id, span_id, Scope::Http, name, (UnixTime(times.0), UnixTime(times.1)))
+}
+
 fn collect(durations: impl IntoIterator<Item = (String, u64)>) -> Analysis {
     let mut collector = AnalysisCollector::default();
     for (name, duration) in durations {
-        let (trace_id, span_id) = (NonZeroU128::MIN.into(), NonZeroU64::MIN.into());
-        let times = (UnixTime(0), UnixTime(duration));
-        collector.span(&Span::new(trace_id, span_id, Scope::Http, name, times));
+        collector.span(&span(&name, (0, duration)));
     }
     collector.finish()
 }
@@ -58,6 +65,70 @@ fn verdict(comparison: &Comparison<'_>, name: &str) -> Verdict {
     found.map(|span| span.verdict).unwrap_or_else(|| panic!("{name}: {comparison:#?}"))
 }
 
+/// How long a generation of a made trace is.
+const GENERATION: u64 = 1_000 * UNIT;
+
+/// So many generations of a program that begins a request about every five units, each as long as drawn: what of them was recorded.
+fn recorded(generations: u64, seed: u64, draw: impl Fn(&mut Chance) -> u64) -> Analysis {
+    let mut collector = AnalysisCollector::default();
+    let run = |script: &mut Script<'_>| script.run(7);
+    let acts: Vec<_> = (1..=generations + 1).map(|number| (number, &run as Act<'_>)).collect();
+    read_events(&trace(Dialect::Stock, &acts), |event| collector.event(event));
+    let (begin, end) = (20 * GENERATION, (20 + generations) * GENERATION);
+    let (mut chance, mut time) = (Chance(seed), 0);
+    while time < end {
+        time += (10.0 * UNIT as f64 * chance.next()) as u64;
+        let until = time + draw(&mut chance);
+        if time >= end || until <= begin {
+            continue;
+        }
+        let mut seen = span("GET /", (time.max(begin), until.min(end)));
+        if time < begin || until > end {
+            seen.attributes.push(Attribute::new("gotrace.incomplete", "end"));
+        }
+        collector.span(&seen);
+    }
+    collector.finish()
+}
+
+/// As long as the decay of an atom takes.
+fn exponential(chance: &mut Chance, mean: u64) -> u64 {
+    (-(1.0 - chance.next()).ln() * mean as f64) as u64
+}
+
+#[test]
+fn the_length_of_a_recording_is_no_difference() {
+    // The longest, in the mean, are twice the shorter recording.
+    for tenths in [0, 1, 2, 5, 10, 20] {
+        let draw = |chance: &mut Chance| exponential(chance, tenths * GENERATION / 5 + 100);
+        for seed in 0..4 {
+            let (short, long) = (recorded(2, seed, draw), recorded(20, seed + 1_000, draw));
+            for comparison in [compare(&short, &long), compare(&long, &short)] {
+                assert!(!comparison.is_different(), "{tenths} {seed}: {comparison:#?}");
+                let expected = if tenths == 0 { Verdict::Same } else { Verdict::TooLong };
+                assert_eq!(comparison.spans[0].verdict, expected, "{tenths} {seed}: {comparison:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_short_is_compared_between_recordings_of_any_length() {
+    let draw = |times: u64| move |chance: &mut Chance| exponential(chance, times * 1_000);
+    let (short, long) = (recorded(2, 1, draw(1)), recorded(20, 2, draw(3)));
+    assert_eq!(compare(&short, &long).spans[0].verdict, Verdict::Slower);
+    assert_eq!(compare(&long, &short).spans[0].verdict, Verdict::Faster);
+}
+
+#[test]
+fn what_hangs_to_the_end_is_not_left_out_silently() {
+    let quick = |chance: &mut Chance| exponential(chance, 1_000);
+    let hangs =
+        |chance: &mut Chance| if chance.next() < 0.3 { u64::MAX / 4 } else { exponential(chance, 500) };
+    let (before, after) = (recorded(5, 1, quick), recorded(5, 2, hangs));
+    assert_eq!(compare(&before, &after).spans[0].verdict, Verdict::TooLong);
+}
+
 #[test]
 fn a_recording_does_not_differ_from_itself() {
     for name in ["go1.27/http.trace", "go1.26/gc.trace", "go1.27/generations.trace"] {
@@ -66,7 +137,7 @@ fn a_recording_does_not_differ_from_itself() {
         let analysis = collector.finish();
         let comparison = compare(&analysis, &analysis);
         assert!(!comparison.is_different(), "{name}: {comparison:#?}");
-        let only = |verdict| matches!(verdict, Verdict::Same | Verdict::TooFew);
+        let only = |verdict| matches!(verdict, Verdict::Same | Verdict::TooLong | Verdict::TooFew);
         assert!(comparison.goroutines.iter().all(|group| only(group.verdict)), "{name}");
     }
 }

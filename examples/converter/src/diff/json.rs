@@ -105,6 +105,7 @@ fn verdict_key(verdict: Verdict) -> &'static str {
         Verdict::Faster => "faster",
         Verdict::New => "new",
         Verdict::Gone => "gone",
+        Verdict::TooLong => "too-long",
         Verdict::TooFew => "too-few",
         _ => "same",
     }

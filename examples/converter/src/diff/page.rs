@@ -187,9 +187,12 @@ impl<W: Write> Page<'_, W> {
             _ => format!("{slower} slower, {faster} faster"),
         };
         let mut parts = vec![format!("{compared} compared")];
-        for (verdict, what) in
-            [(Verdict::New, "new"), (Verdict::Gone, "gone"), (Verdict::TooFew, "too few to compare")]
-        {
+        for (verdict, what) in [
+            (Verdict::New, "new"),
+            (Verdict::Gone, "gone"),
+            (Verdict::TooLong, "too long for such recordings"),
+            (Verdict::TooFew, "too few to compare"),
+        ] {
             if count(verdict) > 0 {
                 parts.push(format!("{} {what}", count(verdict)));
             }
