@@ -174,7 +174,8 @@ where
             if (self.keeps)(&asked) {
                 let mut arguments = self.arguments(event.event_type, event.arguments(), generation)?;
                 if let Some(opening) = self.opening() {
-                    opening.renumber(event.event_type, &mut arguments, self.held.get(&batch.thread));
+                    let held = self.held.get(&batch.thread).copied();
+                    opening.renumber(event.event_type, event.offset, &mut arguments, held);
                 }
                 let arguments = &arguments[..event.arguments().len()];
                 generation.event(batch.thread, time, event.event_type, arguments)?;

@@ -1,6 +1,6 @@
 //! What of a generation is copied, and what a reader has to be told first where that is not its beginning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
@@ -21,6 +21,7 @@ use crate::{
 };
 
 type FastMap<K, V> = HashMap<K, V, RandomState>;
+type FastSet<T> = HashSet<T, RandomState>;
 
 /// What a [`Window`](crate::write::Window) holds of a generation, for a [`Copier`](crate::write::Copier).
 #[derive(Debug)]
@@ -35,15 +36,20 @@ pub struct Slice {
 impl Slice {
     /// From a step of a generation up to another. The `walk` has gone just beyond that.
     pub(super) fn new(walk: &Walk<'_>, begin: u64, end: Option<u64>) -> Result<Self, Error> {
-        let end = end.map(|end| Mark::before(end, walk));
+        let end_mark = end.map(|end| Mark::before(end, walk));
         if begin == 0 {
-            return Ok(Self { begin: None, end, opening: None });
+            return Ok(Self { begin: None, end: end_mark, opening: None });
         }
         let (mut again, mut seen) = (Sequencer::new(Mode::Strict), Seen::default());
         let mut walk = Walk::new(walk.generation, &mut again)?;
         let generation = walk.generation;
         walk.run_to(begin, |record| seen.take(record, generation))?;
-        Ok(Self { begin: Some(Mark::before(begin, &walk)), end, opening: Opening::new(&mut walk, seen) })
+        let (begin, mut opening) = (Mark::before(begin, &walk), Opening::new(&mut walk, seen));
+        if let Some(opening) = &mut opening {
+            let mut restarted = FastSet::default();
+            walk.run_to(end.unwrap_or(u64::MAX), |record| opening.look_ahead(record, &mut restarted))?;
+        }
+        Ok(Self { begin: Some(begin), end: end_mark, opening })
     }
 
     /// Whether an event of a thread's batch is in it.
@@ -101,8 +107,44 @@ pub(super) struct Opening {
     seen: Seen,
     has_stacks: bool,
     /// By how much the numbers in the sequence of each goroutine and proc are too high.
-    goroutines: FastMap<u64, u64>,
-    procs: FastMap<u64, u64>,
+    ahead: FastMap<Numbered, u64>,
+    /// Where the events stand whose numbers are right, because they have begun to count anew behind the beginning.
+    anew: FastSet<u64>,
+}
+
+/// What numbers its own events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Numbered {
+    Goroutine(u64),
+    Proc(u64),
+}
+
+impl Numbered {
+    /// Whose number an event has, and in which argument. `held` is the proc of its thread.
+    fn of(event_type: EventType, arguments: &[u64], held: Option<u64>) -> Option<(Self, usize)> {
+        use EventType as E;
+        match (event_type, arguments) {
+            (E::GoStart | E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy, &[id, ..]) => {
+                Some((Self::Goroutine(id), 1))
+            }
+            (E::ProcStart | E::ProcSteal, &[id, ..]) => Some((Self::Proc(id), 1)),
+            (E::GoSyscallBegin, _) => Some((Self::Proc(held?), 0)),
+            _ => None,
+        }
+    }
+
+    /// What counts from 0 again behind an event: ids are used anew, and statuses said again.
+    fn restarted_by(event_type: EventType, arguments: &[u64]) -> Option<Self> {
+        use EventType as E;
+        match (event_type, arguments) {
+            (
+                E::GoCreate | E::GoCreateBlocked | E::GoCreateSyscall | E::GoStatus | E::GoStatusStack,
+                &[id, ..],
+            ) => Some(Self::Goroutine(id)),
+            (E::ProcStatus, &[id, ..]) => Some(Self::Proc(id)),
+            _ => None,
+        }
+    }
 }
 
 /// An event that nobody recorded.
@@ -122,14 +164,16 @@ impl Opening {
         let said = 2 * (scene.procs.len() + scene.goroutines.len() + 1) as u64;
         let room = Time(begin.0.saturating_sub_unsigned(said));
         let time = units(clock, room).saturating_sub(1).max(generation.start_units());
-        let ahead = |standings: &[Standing]| {
-            standings.iter().map(|standing| (standing.id as u64, standing.sequence)).collect()
+        let ahead = |standing: &Standing, numbered: fn(u64) -> Numbered| {
+            (numbered(standing.id as u64), standing.sequence)
         };
+        let procs = scene.procs.iter().map(|proc| ahead(proc, Numbered::Proc));
+        let goroutines = scene.goroutines.iter().map(|goroutine| ahead(goroutine, Numbered::Goroutine));
         Some(Self {
             time,
             teller: teller.unwrap_or(ThreadId(Record::NONE)),
-            goroutines: ahead(&scene.goroutines),
-            procs: ahead(&scene.procs),
+            ahead: procs.chain(goroutines).collect(),
+            anew: FastSet::default(),
             has_stacks: EventType::GoStatusStack.spec().since <= generation.version(),
             scene,
             seen,
@@ -193,23 +237,33 @@ impl Opening {
         held.collect()
     }
 
-    /// Has the numbers of an event that is in the slice count from the statuses. `held` is the proc of its thread.
+    /// Takes note of the next record of the slice, in the order of all threads.
+    fn look_ahead(&mut self, record: &Record, restarted: &mut FastSet<Numbered>) {
+        if let Some(numbered) = Numbered::restarted_by(record.event_type, &record.arguments) {
+            if self.ahead.contains_key(&numbered) {
+                restarted.insert(numbered);
+            }
+        } else if !restarted.is_empty() {
+            let numbered = Numbered::of(record.event_type, &record.arguments, Some(record.proc as u64));
+            if numbered.is_some_and(|(numbered, _)| restarted.contains(&numbered)) {
+                self.anew.insert(record.offset);
+            }
+        }
+    }
+
+    /// Has the number of an event that is in the slice count from the statuses. `held` is the proc of its thread.
     pub(super) fn renumber(
         &self,
         event_type: EventType,
+        offset: u64,
         arguments: &mut [u64; MAX_ARGUMENTS],
-        held: Option<&u64>,
+        held: Option<u64>,
     ) {
-        use EventType as E;
-        let (ahead, number) = match event_type {
-            E::GoStart | E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
-                (self.goroutines.get(&arguments[0]), &mut arguments[1])
-            }
-            E::ProcStart | E::ProcSteal => (self.procs.get(&arguments[0]), &mut arguments[1]),
-            E::GoSyscallBegin => (held.and_then(|proc| self.procs.get(proc)), &mut arguments[0]),
-            _ => return,
-        };
-        *number = number.wrapping_sub(ahead.copied().unwrap_or(0));
+        let Some((numbered, place)) = Numbered::of(event_type, arguments, held) else { return };
+        if !self.anew.contains(&offset) {
+            let ahead = self.ahead.get(&numbered).copied().unwrap_or(0);
+            arguments[place] = arguments[place].wrapping_sub(ahead);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use arbitrary::{Arbitrary, Unstructured};
 use go_trace_format::{
-    Error, Event, EventKind, EventType, Mode, ReaderOptions, Time,
+    Error, Event, EventKind, EventType, EventType as E, Mode, ReaderOptions, Time,
     event::{GoroutineTransition, ProcTransition},
     write::{Copier, Window, WriteError, Writer},
 };
@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use trace_scenario::Scenario;
 
 use crate::{
+    canned::script::{NONE, Script, goroutine, proc},
     support::{self, oracle::Oracle, strict},
     write::FORMATS,
 };
@@ -235,6 +236,74 @@ fn windows_of_recordings_hold_what_the_whole_does() {
             }
         }
     }
+}
+
+/// Cuts a script at each of its times, and has Go's reader look too where there is one.
+fn check_everywhere(script: &Script) {
+    let (trace, oracle) = (script.bytes(), Oracle::find("windows of scripts"));
+    let (all, error) = read(&trace, 0);
+    assert_eq!(error, None);
+    for from in 0..all.len() {
+        let times = all[from].time..Time(i64::MAX);
+        let window = check(&trace, &all, times).unwrap_or_else(|error| panic!("{error}"));
+        if let (Some(oracle), Some(window)) = (&oracle, window) {
+            assert_eq!(oracle.read(&window).error, None, "from event {from}");
+        }
+    }
+}
+
+#[test]
+fn goroutines_whose_ids_are_used_anew_count_anew() {
+    let mut script = Script::new();
+    script.on(7, E::ProcStatus, &[0, proc::IDLE]);
+    for callback in 0..3 {
+        script.on(7, E::GoCreateSyscall, &[5]);
+        script.on(7, E::ProcStart, &[0, 3 * callback + 1]);
+        script.on(7, E::GoSyscallEndBlocked, &[]);
+        script.on(7, E::GoStart, &[5, 1]);
+        script.on(7, E::GoStop, &[0, 0]);
+        script.on(7, E::GoStart, &[5, 2]);
+        script.on(7, E::GoSyscallBegin, &[3 * callback + 2, 0]);
+        script.on(7, E::GoDestroySyscall, &[]);
+        script.on(8, E::ProcSteal, &[0, 3 * callback + 3, 7]);
+    }
+    check_everywhere(&script);
+
+    let mut script = Script::new();
+    script.running(0, 0, 1);
+    for create in [E::GoCreate, E::GoCreateBlocked, E::GoCreate] {
+        script.on(0, create, &[2, 0, 0]);
+        if create == E::GoCreateBlocked {
+            script.on(0, E::GoUnblock, &[2, 1, 0]);
+        }
+        let first = 1 + u64::from(create == E::GoCreateBlocked);
+        script.on(0, E::GoBlock, &[0, 0]);
+        script.on(0, E::GoStart, &[2, first]);
+        script.on(0, E::GoStop, &[0, 0]);
+        script.on(0, E::GoStart, &[2, first + 1]);
+        script.on(0, E::GoDestroy, &[]);
+        script.on(0, E::GoStatus, &[1, NONE, goroutine::WAITING]);
+        script.on(0, E::GoUnblock, &[1, 1, 0]);
+        script.on(0, E::GoStart, &[1, 2]);
+    }
+    check_everywhere(&script);
+}
+
+#[test]
+fn what_is_said_again_counts_anew() {
+    let mut script = Script::new();
+    script.running(0, 0, 1);
+    for _ in 0..2 {
+        script.on(0, E::GoSyscallBegin, &[1, 0]);
+        script.on(0, E::GoSyscallEnd, &[]);
+        script.on(0, E::GoSyscallBegin, &[2, 0]);
+        script.on(0, E::GoSyscallEnd, &[]);
+        script.on(0, E::GoStop, &[0, 0]);
+        script.on(0, E::GoStart, &[1, 1]);
+        script.on(0, E::ProcStatus, &[0, proc::RUNNING]);
+        script.on(0, E::GoStatus, &[1, 0, goroutine::RUNNING]);
+    }
+    check_everywhere(&script);
 }
 
 #[test]
