@@ -21,6 +21,7 @@ use crate::{
     map::{Begun, Conversion, Output},
     order::{self, NamedFile},
     read::{Source, Traces},
+    report,
 };
 
 pub(crate) const HELP: &str = "\
@@ -71,17 +72,27 @@ pub(crate) fn run(arguments: &FindArguments) -> anyhow::Result<ExitCode> {
     let mut found = Found {
         query,
         shown: arguments.into(),
-        file: String::new(),
-        in_file: 0,
-        in_all: 0,
+        files: Files::default(),
+        told: 0,
         output: BufWriter::new(io::stdout().lock()),
     };
-    let outcome = Conversion::new(&arguments.mapping, arguments.reading.details, &mut found).run(traces);
+    let mut is_whole = true;
+    let conversion = Conversion::new(&arguments.mapping, arguments.reading.details, &mut found);
+    let outcome = conversion.run_past(traces, |error| {
+        is_whole = false;
+        report::error(&error);
+        Ok(())
+    });
     // What precedes a failure is printed before it is told.
-    found.end_file()?;
+    found.tell_files(found.files.all.len())?;
     found.output.flush()?;
     outcome?;
-    Ok(if found.in_all > 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let has_found = found.files.all.iter().any(|(_, count)| *count > 0);
+    Ok(match (is_whole, has_found) {
+        (false, _) => ExitCode::from(2),
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(1),
+    })
 }
 
 fn query(text: &str) -> anyhow::Result<Query> {
@@ -117,32 +128,48 @@ impl From<&FindArguments> for Shown {
 struct Found<W> {
     query: Query,
     shown: Shown,
-    /// The file under way.
-    file: String,
-    in_file: u64,
-    in_all: u64,
+    files: Files,
+    /// Of how many the names, or counts, are printed.
+    told: usize,
     output: W,
 }
 
+/// The files so far.
+#[derive(Default)]
+struct Files {
+    /// How much was found in each.
+    all: Vec<(String, u64)>,
+    /// Whose spans come.
+    current: usize,
+}
+
+impl Files {
+    fn current(&self) -> &str {
+        self.all.get(self.current).map_or("", |(name, _)| name)
+    }
+}
+
 impl<W: Write> Found<W> {
-    fn end_file(&mut self) -> io::Result<()> {
-        match self.shown {
-            Shown::Counts if !self.file.is_empty() => {
-                writeln!(self.output, "{}:{}", self.file, self.in_file)?;
+    /// Prints what is told of whole files, of the first so many of them.
+    fn tell_files(&mut self, end: usize) -> io::Result<()> {
+        for (file, count) in self.files.all.get(self.told..end).unwrap_or_default() {
+            match self.shown {
+                Shown::Counts => writeln!(self.output, "{file}:{count}")?,
+                Shown::Files if *count > 0 => writeln!(self.output, "{file}")?,
+                _ => {}
             }
-            Shown::Files if self.in_file > 0 => writeln!(self.output, "{}", self.file)?,
-            _ => {}
         }
-        self.in_file = 0;
+        self.told = end;
         Ok(())
     }
 
     fn span(&mut self, span: &Span) -> io::Result<()> {
-        if !self.query.matches_span(span, &self.file) {
+        if !self.query.matches_span(span, self.files.current()) {
             return Ok(());
         }
-        self.in_file += 1;
-        self.in_all += 1;
+        if let Some((_, count)) = self.files.all.get_mut(self.files.current) {
+            *count += 1;
+        }
         match self.shown {
             Shown::Lines => self.line(span),
             Shown::Json => writeln!(self.output, "{}", self.json(span)),
@@ -152,7 +179,8 @@ impl<W: Write> Found<W> {
 
     fn line(&mut self, span: &Span) -> io::Result<()> {
         let (time, duration) = (timestamp(span.start), DisplayDuration(span.duration_nanos()).to_string());
-        write!(self.output, "{}: {time} {duration:>8} {}", self.file, DisplayText(&span.name))?;
+        let file = self.files.current();
+        write!(self.output, "{file}: {time} {duration:>8} {}", DisplayText(&span.name))?;
         if let Some(goroutine) = goroutine(span) {
             write!(self.output, "  g{goroutine}")?;
         }
@@ -165,7 +193,7 @@ impl<W: Write> Found<W> {
         let times = span.anatomy.iter().flat_map(|anatomy| anatomy.attributes());
         let times = times.map(|(key, seconds)| (key.to_owned(), json!(seconds)));
         json!({
-            "file": self.file,
+            "file": self.files.current(),
             "start": timestamp(span.start),
             "start_unix_nano": span.start.0.to_string(),
             "duration_ns": span.duration_nanos(),
@@ -220,12 +248,16 @@ impl<W: Write> Output for Found<W> {
         Ok(())
     }
 
-    fn reads(&mut self, source: &Source) -> io::Result<()> {
-        if source.name != self.file {
-            self.end_file()?;
-            self.file.clone_from(&source.name);
+    fn opens(&mut self, source: &Source) {
+        if self.files.all.last().is_none_or(|(last, _)| *last != source.name) {
+            self.files.all.push((source.name.clone(), 0));
         }
-        Ok(())
+    }
+
+    fn reads(&mut self, _: &Source) -> io::Result<()> {
+        self.files.current = self.files.all.len().saturating_sub(1);
+        // Nothing comes of those before any more.
+        self.tell_files(self.files.current)
     }
 
     fn end(&mut self) -> io::Result<()> {

@@ -36,6 +36,9 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
         Ok(())
     }
 
+    /// This trace is read from here on. What comes may still be of those before, as it may hold nothing new.
+    fn opens(&mut self, _: &Source) {}
+
     /// What comes from here on is of this trace.
     fn reads(&mut self, _: &Source) -> Result<(), Self::Error> {
         Ok(())
@@ -130,6 +133,12 @@ pub(crate) struct Conversion<'m, 'o, O: Output> {
     notes: Option<(String, Notes)>,
 }
 
+/// Why a trace was not mapped to its end.
+enum Failure {
+    Reading(anyhow::Error),
+    Writing(anyhow::Error),
+}
+
 const WRITING: &str = "writing the spans";
 
 impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
@@ -152,11 +161,23 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
     }
 
     /// Maps all of the traces, or those before the first that fails.
-    pub(crate) fn run(
+    pub(crate) fn run(self, traces: impl Iterator<Item = anyhow::Result<Trace>>) -> anyhow::Result<()> {
+        self.run_past(traces, Err)
+    }
+
+    /// Maps all of the traces. `failed` is told of each that cannot be read, or not to its end, and whether to go on.
+    pub(crate) fn run_past(
         mut self,
         mut traces: impl Iterator<Item = anyhow::Result<Trace>>,
+        mut failed: impl FnMut(anyhow::Error) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let outcome = traces.try_for_each(|trace| self.map(trace?));
+        let outcome = traces.try_for_each(|trace| {
+            match trace.map_err(Failure::Reading).and_then(|trace| self.map(trace)) {
+                Err(Failure::Reading(error)) => failed(error),
+                Err(Failure::Writing(error)) => Err(error),
+                Ok(()) => Ok(()),
+            }
+        });
         let is_nothing = self.process.is_none();
         if let Some(source) = self.empty.take() {
             // A trace of no generation is worth a word too.
@@ -170,39 +191,46 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
     }
 
     /// Maps a trace. Spans that it leaves open are handed on later.
-    fn map(&mut self, trace: Trace) -> anyhow::Result<()> {
+    fn map(&mut self, trace: Trace) -> Result<(), Failure> {
         let source = trace.source.clone();
+        self.output().opens(&source);
         let mut following = mem::take(&mut self.following);
-        let mut is_first = true;
+        let (mut is_first, mut is_written) = (true, true);
         let outcome = following.read(trace, |event| {
-            let begins_process = self.pipeline.begins_process(event);
-            if begins_process {
-                self.end_process()?;
-                // An input may hold traces of several versions.
-                let first = self.empty.take().unwrap_or_else(|| source.clone());
-                self.begin_process(
-                    first.in_version(event.tables().version()),
-                    Resource::empty().with_told_by(event.tables()),
-                )?;
-            }
-            if self.process.is_none() {
-                self.empty.get_or_insert_with(|| source.clone());
-                return Ok(());
-            }
-            if mem::take(&mut is_first) {
-                self.output().reads(&source).context(WRITING)?;
-            }
-            self.pipeline.event(event).context(WRITING)?;
-            let time = self.pipeline.unix_time(event);
-            if begins_process {
-                self.output().starts(time).context(WRITING)?;
-            }
-            self.output().event(event, time).context(WRITING)
+            let outcome = self.event(event, &source, &mut is_first);
+            is_written = outcome.is_ok();
+            outcome
         });
         self.following = following;
         self.tell();
         self.notes = self.following.latest().map(|trace| (source.name, trace.notes(self.has_details)));
-        outcome
+        outcome.map_err(if is_written { Failure::Reading } else { Failure::Writing })
+    }
+
+    fn event(&mut self, event: &Event<'_>, source: &Source, is_first: &mut bool) -> anyhow::Result<()> {
+        let begins_process = self.pipeline.begins_process(event);
+        if begins_process {
+            self.end_process()?;
+            // An input may hold traces of several versions.
+            let first = self.empty.take().unwrap_or_else(|| source.clone());
+            self.begin_process(
+                first.in_version(event.tables().version()),
+                Resource::empty().with_told_by(event.tables()),
+            )?;
+        }
+        if self.process.is_none() {
+            self.empty.get_or_insert_with(|| source.clone());
+            return Ok(());
+        }
+        if mem::take(is_first) {
+            self.output().reads(source).context(WRITING)?;
+        }
+        self.pipeline.event(event).context(WRITING)?;
+        let time = self.pipeline.unix_time(event);
+        if begins_process {
+            self.output().starts(time).context(WRITING)?;
+        }
+        self.output().event(event, time).context(WRITING)
     }
 
     fn output(&mut self) -> &mut O {

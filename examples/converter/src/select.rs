@@ -191,6 +191,10 @@ impl<O: Output> Output for Selected<'_, O> {
         self.output.starts(time)
     }
 
+    fn opens(&mut self, source: &Source) {
+        self.output.opens(source);
+    }
+
     fn reads(&mut self, source: &Source) -> Result<(), O::Error> {
         self.output.reads(source)
     }

@@ -75,6 +75,49 @@ fn the_status_is_that_of_grep() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_does_not_end_the_search() {
+    let (http, tasks) = (path("go1.27/http.trace"), path("go1.27/tasks.trace"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = |name: &str, bytes: &[u8]| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).expect("a file");
+        file.display().to_string()
+    };
+    let half = bytes_of("go1.27/tasks.trace");
+    let unread = [
+        "/nowhere/at.all".to_owned(),
+        written("empty.trace", b""),
+        written("foreign.trace", b"[package]\nname = \"something else\"\n"),
+        folder.path().display().to_string(),
+    ];
+    let half = written("half.trace", &half[..half.len() / 2]);
+    for file in unread.iter().map(String::as_str) {
+        let found = run(&["find", "--count", &http, file, &tasks, "name='GET *'"], b"");
+        let counts = String::from_utf8_lossy(&found.stdout).into_owned();
+        assert_eq!(found.status.code(), Some(2), "{file}: {counts}");
+        assert!(
+            counts.starts_with(&format!("{http}:")) && counts.ends_with(&format!("{tasks}:0\n")),
+            "{counts}"
+        );
+        assert!(errors(&found).contains(file), "{}", errors(&found));
+    }
+    let found = run(&["find", "-l", "--strict", &half, &http, "name='GET *'"], b"");
+    assert_eq!((found.status.code(), found.stdout), (Some(2), format!("{http}\n").into_bytes()));
+}
+
+#[test]
+fn a_file_that_holds_nothing_new_is_counted_too() {
+    let names = [0, 1].map(|number| path(&format!("go1.27/flight.{number}.trace")));
+    let copy = tempfile::tempdir().expect("a folder");
+    let copy = copy.path().join("copy.trace");
+    std::fs::write(&copy, bytes_of("go1.27/flight.0.trace")).expect("a file");
+    let copy = copy.display().to_string();
+    let found = run(&["find", "--count", &names[0], &copy, &names[1], "name='no such span'"], b"");
+    let counts = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert_eq!(counts, format!("{}:0\n{copy}:0\n{}:0\n", names[0], names[1]));
+}
+
+#[test]
 fn a_wrong_query_is_pointed_at() {
     let file = path("go1.27/http.trace");
     let wrong = errors(&run(&["find", &file, "name~GET duration>50"], b""));
