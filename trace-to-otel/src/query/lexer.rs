@@ -48,6 +48,9 @@ impl Operator {
     }
 }
 
+/// What stands behind an operator and looks like more of it.
+const FOREIGN_OPERATOR: &str = "there is no such operator: = compares, with * for any text, and ~ finds a part; a value that begins so stands in quotes";
+
 /// Takes the words of a query one by one.
 pub(super) struct Lexer<'a> {
     text: &'a str,
@@ -89,13 +92,18 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The value behind an operator: a word may have operators in it there.
+    /// The value behind an operator: a word may have operators in it there, but not begin with one, as `=~` and `==` of other
+    /// languages would.
     pub(super) fn value(&mut self) -> Result<Option<Token>, QueryError> {
         let begin = self.skip_spaces();
         let rest = &self.text[begin..];
         match rest.chars().next() {
             None | Some('(' | ')') => Ok(None),
             Some(quote @ ('"' | '\'')) => self.quoted(begin, quote).map(Some),
+            Some('=' | '~' | '<' | '>' | '!') => {
+                let length = rest.chars().take_while(|&c| "=~<>!".contains(c)).count();
+                Err(self.error(begin..begin + length, FOREIGN_OPERATOR))
+            }
             Some(_) => {
                 let length = rest.find(|c: char| c.is_whitespace() || "()".contains(c)).unwrap_or(rest.len());
                 Ok(Some(self.token(begin, length, TokenKind::Word(rest[..length].to_owned()))))

@@ -32,7 +32,8 @@
 //! quoted     = '"' characters '"' | "'" characters "'"     with \ before a quote or a \ in it
 //! ```
 //!
-//! A value that is no quoted one ends before a space or a parenthesis, a field before an operator too. Spaces are free around
+//! A value that is no quoted one does not begin with an operator, and ends before a space or a parenthesis; a field ends before an
+//! operator too. Spaces are free around
 //! operators.
 //!
 //! | field | is |

@@ -64,6 +64,7 @@ fn a_span_is_matched_by_each_of_its_fields() {
         http.request.method!=GET http.request.method!~G
         db.query.text=* or http.route=*
         name!~POST
+        name!='=GET' name!~'~' http.route!=a=~b
         ";
     for text in matching.lines().chain([""]) {
         assert!(query(text).matches_span(&span(), "app.trace"), "{text}");
@@ -116,6 +117,14 @@ fn what_is_wrong_is_told_with_its_place() {
         ("not", 3..3, "a comparison has to follow"),
         ("=5", 0..1, "a field has to stand before"),
         ("!name~GET", 0..1, "write not"),
+        ("name=~GET.*", 5..6, "no such operator"),
+        ("name==GET", 5..6, "= compares"),
+        ("http.route !== /x", 13..14, "no such operator"),
+        ("http.route=!/x", 11..12, "stands in quotes"),
+        ("duration=>5ms", 9..10, "no such operator"),
+        ("duration>>=5ms", 9..11, "no such operator"),
+        ("name~~GET", 5..6, "~ finds a part"),
+        ("name<>GET", 5..6, "no such operator"),
     ];
     for (text, place, what) in cases {
         let error = text.parse::<Query>().expect_err(text);
