@@ -453,9 +453,8 @@ mod tests {
 
     #[test]
     fn a_first_span_in_a_process_makes_a_trace_slow_too() {
-        let mut options = SelectionOptions::default();
-        options.slower_than = Some(Duration::from_millis(10));
-        let mut selection = Selection::new(options);
+        let slower_than = Some(Duration::from_millis(10));
+        let mut selection = Selection::new(SelectionOptions { slower_than, ..SelectionOptions::default() });
         let mut server = span(1, 2, 1, "GET", (0, 11));
         (server.kind, server.parent) =
             (SpanKind::Server, server.parent.map(|parent| Parent::new(parent.span_id, true)));
