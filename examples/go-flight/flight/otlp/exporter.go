@@ -1,7 +1,6 @@
 package otlp
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -205,15 +204,27 @@ func newClient(chosen *http.Client, certificates *tls.Config) *http.Client {
 			}
 		}
 		own := standard.Clone()
-		if own.TLSClientConfig == nil || certificates == nil {
-			own.TLSClientConfig = cmp.Or(own.TLSClientConfig, certificates)
-		} else {
-			own.TLSClientConfig.RootCAs = cmp.Or(certificates.RootCAs, own.TLSClientConfig.RootCAs)
-			own.TLSClientConfig.Certificates = append(certificates.Certificates, own.TLSClientConfig.Certificates...)
+		if certificates != nil {
+			prefer(certificates, own)
 		}
 		chosen = &http.Client{Transport: own}
 	}
 	return client.WithoutRedirects(chosen)
+}
+
+// prefer has a transport trust and show these certificates, whatever the program wants of its own connections.
+func prefer(certificates *tls.Config, transport *http.Transport) {
+	if transport.TLSClientConfig == nil {
+		transport.TLSClientConfig = new(tls.Config)
+	}
+	config := transport.TLSClientConfig
+	if certificates.RootCAs != nil {
+		config.RootCAs, config.InsecureSkipVerify = certificates.RootCAs, false
+	}
+	if certificates.Certificates != nil {
+		config.Certificates, config.GetClientCertificate = certificates.Certificates, nil
+	}
+	transport.DialTLS, transport.DialTLSContext = nil, nil // they know nothing of config
 }
 
 // work tells of warnings and takes snapshots until the exporter stops; other goroutines send meanwhile.

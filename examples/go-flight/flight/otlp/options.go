@@ -33,7 +33,7 @@ type Options struct {
 	// Client sends: its transport's proxies and TLS are used as they are. Default: a client with a transport of its own, whose
 	// certificates the environment says: OTEL_EXPORTER_OTLP_CERTIFICATE of who may sign the receiver's,
 	// OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY to show, and …_TRACES_CERTIFICATE and so on, all
-	// of them files in PEM.
+	// of them files in PEM that Start reads. They count whatever the program has made of http.DefaultTransport.
 	Client *http.Client
 	// Timeout bounds each request. Environment: OTEL_EXPORTER_OTLP_TIMEOUT, …_TRACES_TIMEOUT and so on, in milliseconds.
 	// Default: 10 s.

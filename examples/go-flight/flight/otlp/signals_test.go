@@ -8,8 +8,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
+	"log"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -112,6 +115,69 @@ func TestCertificatesOfTheEnvironment(t *testing.T) {
 	if warnings := env(variables).fill(&Options{Client: http.DefaultClient}); len(warnings) != 4 {
 		t.Errorf("certificates beside a client of the program's: %v", warnings)
 	}
+}
+
+// TestCertificatesBesideADefaultTransport has programs that made http.DefaultTransport trust others, or show another certificate.
+func TestCertificatesBesideADefaultTransport(t *testing.T) {
+	receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, r.TLS.PeerCertificates[0].Subject.CommonName)
+	}))
+	receiver.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	receiver.Config.ErrorLog = log.New(io.Discard, "", 0) // of those that do not trust it
+	receiver.StartTLS()
+	defer receiver.Close()
+	meant, others := pair(t, "meant"), pair(t, "other")
+	right, wrong := x509.NewCertPool(), x509.NewCertPool()
+	right.AddCert(receiver.Certificate())
+	standard := http.DefaultTransport
+	defer func() { http.DefaultTransport = standard }()
+	careless := &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{others}}
+	dial := func(network, address string) (net.Conn, error) { return tls.Dial(network, address, careless) }
+	for name, transport := range map[string]*http.Transport{
+		"plain":    {},
+		"careless": {TLSClientConfig: careless},
+		"others": {TLSClientConfig: &tls.Config{RootCAs: wrong, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &others, nil
+		}}},
+		"DialTLS": {DialTLS: dial},
+		"DialTLSContext": {DialTLSContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			return dial(network, address)
+		}},
+	} {
+		http.DefaultTransport = transport
+		show := func(authorities *x509.CertPool) (string, error) {
+			client := newClient(nil, &tls.Config{RootCAs: authorities, Certificates: []tls.Certificate{meant}})
+			defer client.CloseIdleConnections()
+			answer, err := client.Get(receiver.URL)
+			if err != nil {
+				return "", err
+			}
+			defer answer.Body.Close()
+			shown, err := io.ReadAll(answer.Body)
+			return string(shown), err
+		}
+		if shown, err := show(right); err != nil || shown != "meant" {
+			t.Errorf("%s: shows %q, %v", name, shown, err)
+		}
+		if _, err := show(wrong); !errors.As(err, new(x509.UnknownAuthorityError)) {
+			t.Errorf("%s: a receiver that nobody vouches for: %v", name, err)
+		}
+	}
+	http.DefaultTransport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: right}}
+	own := newClient(nil, &tls.Config{Certificates: []tls.Certificate{meant}}).Transport.(*http.Transport)
+	if !own.TLSClientConfig.RootCAs.Equal(right) {
+		t.Error("who says nothing of authorities does not get the program's")
+	}
+}
+
+func pair(t *testing.T, name string) tls.Certificate {
+	t.Helper()
+	certificate, key := selfSigned(t, name)
+	private, err := x509.ParsePKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{certificate}, PrivateKey: private}
 }
 
 func selfSigned(t *testing.T, name string) (certificate, key []byte) {
