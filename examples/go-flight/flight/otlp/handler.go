@@ -164,5 +164,8 @@ func (b *body) write(w io.Writer) {
 	}
 	buffered := bufio.NewWriter(w)
 	b.tree.write(buffered)
+	if b.leftOut > 0 {
+		fmt.Fprintf(buffered, "not all: %d spans are left out, beyond %d MiB\n", b.leftOut, maxBody>>20)
+	}
 	buffered.Flush()
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"example.com/go-flight/internal/convert"
 )
 
 // askHandler asks for spans, and has enough once there is a task.
@@ -64,6 +66,24 @@ func TestHandlerGivesText(t *testing.T) {
 	end := regexp.MustCompile(`(?m)^[1-9]\d* spans? in [1-9]\d* traces?\n\z`)
 	if text := answer.Body.String(); len(line.FindAllString(text, -1)) != 1 || !end.MatchString(text) {
 		t.Error(text)
+	}
+}
+
+func TestTextSaysWhatIsLeftOut(t *testing.T) {
+	for _, test := range []struct {
+		size int
+		want string
+	}{
+		{0, "0 spans in 0 traces\n"},
+		{maxBody, "0 spans in 0 traces\nnot all: 3 spans are left out, beyond 64 MiB\n"},
+	} {
+		b := &body{format: formats["text"], size: test.size}
+		b.add(convert.Batch{Bytes: []byte("{}"), Records: 3})
+		var text strings.Builder
+		b.write(&text)
+		if text.String() != test.want {
+			t.Errorf("%q", text.String())
+		}
 	}
 }
 
