@@ -23,8 +23,6 @@ const (
 	maxSeconds = 600
 	// maxBody bounds what an answer keeps in memory.
 	maxBody = 64 << 20
-	// timeToSend is what there is to write the answer, once it is made.
-	timeToSend = time.Minute
 )
 
 // Handler answers with the spans of the next seconds: a curl away from them, and no cost until then. It is meant to stand
@@ -53,8 +51,11 @@ func serveSpans(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	// Where it cannot be set, the server's own holds.
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(duration + timeToSend))
+	w.Header().Set("Content-Type", format.contentType)
+	if r.Method == http.MethodHead {
+		return // it wants no spans
+	}
+	prolong(w, r, duration)
 	body := &body{format: format}
 	converter, _, err := convert.New(convert.Options{
 		Environ: environment(os.Getenv).resource(), JSON: format.json, Ratio: 1,
@@ -68,12 +69,19 @@ func serveSpans(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header := w.Header()
-	header.Set("Content-Type", format.contentType)
 	header.Set("X-Content-Type-Options", "nosniff")
 	if body.leftOut > 0 {
 		header.Set("Otlp-Left-Out", fmt.Sprintf("%d spans beyond %d bytes", body.leftOut, maxBody))
 	}
 	body.write(w)
+}
+
+// prolong adds the time to trace to what the server gives to answers, if it bounds them. Where that cannot be set, its own holds.
+func prolong(w http.ResponseWriter, r *http.Request, duration time.Duration) {
+	server, isKnown := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if isKnown && server.WriteTimeout > 0 {
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(server.WriteTimeout + duration))
+	}
 }
 
 // A format is how an answer is written.
@@ -92,15 +100,16 @@ var formats = map[string]format{
 }
 
 func parameters(r *http.Request) (time.Duration, format, error) {
+	query := r.URL.Query() // the body of a POST is of no concern
 	seconds := 1.0
-	if text := r.FormValue("seconds"); text != "" {
+	if text := query.Get("seconds"); text != "" {
 		var err error
 		seconds, err = strconv.ParseFloat(text, 64)
 		if err != nil || !(seconds > 0 && seconds <= maxSeconds) {
 			return 0, format{}, fmt.Errorf("otlp: seconds has to be a number of up to %d", maxSeconds)
 		}
 	}
-	format, known := formats[r.FormValue("format")]
+	format, known := formats[query.Get("format")]
 	if !known {
 		return 0, format, errors.New("otlp: format has to be json, protobuf or text")
 	}

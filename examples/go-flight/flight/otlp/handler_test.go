@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"example.com/go-flight/internal/convert"
 )
@@ -94,6 +95,48 @@ func TestHandlerRefuses(t *testing.T) {
 		if answer.Code != http.StatusBadRequest {
 			t.Errorf("%s: %d", query, answer.Code)
 		}
+	}
+}
+
+// TestHandlerProlongsWhatTheServerAllows has a server that bounds the time of answers, and one that does not.
+func TestHandlerProlongsWhatTheServerAllows(t *testing.T) {
+	for _, limit := range []time.Duration{0, time.Hour} {
+		ctx := context.WithValue(t.Context(), http.ServerContextKey, &http.Server{WriteTimeout: limit})
+		answer := &bounded{ResponseRecorder: httptest.NewRecorder()}
+		begin := time.Now()
+		Handler().ServeHTTP(answer, httptest.NewRequestWithContext(ctx, "GET", "/debug/pprof/otlp?seconds=0.001", nil))
+		if answer.Code != http.StatusOK {
+			t.Errorf("%v: %d, %s", limit, answer.Code, answer.Body)
+		}
+		if limit == 0 && !answer.deadline.IsZero() || limit > 0 && !answer.deadline.After(begin.Add(limit)) {
+			t.Errorf("%v: until %v", limit, answer.deadline)
+		}
+	}
+}
+
+// Bounded keeps the deadline that is set.
+type bounded struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+}
+
+func (b *bounded) SetWriteDeadline(deadline time.Time) error {
+	b.deadline = deadline
+	return nil
+}
+
+func TestHandlerReadsTheQueryOnly(t *testing.T) {
+	post := httptest.NewRequest("POST", "/debug/pprof/otlp?seconds=0.001", strings.NewReader("seconds=x"))
+	post.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer := httptest.NewRecorder()
+	Handler().ServeHTTP(answer, post)
+	if answer.Code != http.StatusOK {
+		t.Errorf("POST: %d, %s", answer.Code, answer.Body)
+	}
+	answer = httptest.NewRecorder()
+	Handler().ServeHTTP(answer, httptest.NewRequest("HEAD", "/debug/pprof/otlp?seconds=600", nil)) // at once
+	if answer.Code != http.StatusOK || answer.Header().Get("Content-Type") != "application/x-ndjson" || answer.Body.Len() != 0 {
+		t.Errorf("HEAD: %d, %v, %s", answer.Code, answer.Header(), answer.Body)
 	}
 }
 
