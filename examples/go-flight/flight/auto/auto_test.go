@@ -12,6 +12,7 @@ import (
 	"runtime/trace"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The package starts as it is imported, before any test: what it does is seen in a process of its own, which is this program
@@ -41,17 +42,26 @@ func child(end string) {
 	}
 }
 
-// run runs it with standard input, and returns what it has said.
-func run(t *testing.T, end string, input io.Reader, environment ...string) string {
+// mostTime is what a program may take before it is killed, far more than it needs.
+const mostTime = 2 * time.Minute
+
+// run runs it with standard input, and returns what it has said. The input is a file, so that nobody waits to hand it to a program
+// that has gone.
+func run(t *testing.T, end string, input *os.File, environment ...string) string {
 	t.Helper()
-	command := exec.Command(os.Args[0])
+	ctx, cancel := context.WithTimeout(t.Context(), mostTime)
+	defer cancel()
+	command := exec.CommandContext(ctx, os.Args[0])
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "OTEL_") {
+		// GODEBUG chooses what is sent.
+		if !strings.HasPrefix(variable, "OTEL_") && !strings.HasPrefix(variable, "GODEBUG=") {
 			command.Env = append(command.Env, variable)
 		}
 	}
 	command.Env = append(append(command.Env, environment...), childVariable+"="+end)
-	command.Stdin = input
+	if input != nil {
+		command.Stdin = input
+	}
 	said, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, said)
@@ -89,7 +99,12 @@ func TestShutdownSendsTheRest(t *testing.T) {
 }
 
 func TestSpansAreSentMeanwhile(t *testing.T) {
-	input, end := io.Pipe()
+	input, end, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer input.Close()
+	defer end.Close()
 	tasks := 0
 	receiver := receive(t, func(body []byte) {
 		if n := bytes.Count(body, []byte("some-task")); n > 0 {
