@@ -1,7 +1,9 @@
 package otlp
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,16 @@ import (
 	"example.com/go-flight/internal/convert"
 	"example.com/go-flight/internal/hook"
 )
+
+// TestMain takes away what the environment of whoever runs the tests says.
+func TestMain(m *testing.M) {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OTEL_") {
+			os.Unsetenv(name)
+		}
+	}
+	m.Run()
+}
 
 func env(pairs map[string]string) environment {
 	return func(name string) string { return pairs[name] }

@@ -62,7 +62,6 @@ func TestSetExportEndpoint(t *testing.T) {
 // TestSetExportEndpointOfTheProgramsOwn has an exporter that the program has started itself: it is redirected and ended, and the
 // next one after it.
 func TestSetExportEndpointOfTheProgramsOwn(t *testing.T) {
-	t.Setenv("OTEL_SDK_DISABLED", "")
 	here, there := newReceiver(t), newReceiver(t)
 	ctx := context.WithoutCancel(t.Context())
 	for i := range 2 {
@@ -108,7 +107,6 @@ func TestOnlyAnExporterThatEndedIsReplaced(t *testing.T) {
 
 // TestSetExportEndpointWhileItEnds has one call end the exporter while another one names a receiver: the last one counts.
 func TestSetExportEndpointWhileItEnds(t *testing.T) {
-	t.Setenv("OTEL_SDK_DISABLED", "")
 	there := newReceiver(t)
 	for range 3 {
 		if err := flight.SetExportEndpoint(there.URL); err != nil {
