@@ -61,6 +61,9 @@ fn name(files: &[PathBuf]) -> String {
     }
 }
 
+/// How many releases of Go are told of: a trace may claim any.
+const MOST_VERSIONS: usize = 16;
+
 /// Adds up one process after the other.
 struct Gathering {
     base_time: Option<UnixTime>,
@@ -121,7 +124,7 @@ impl Output for Gathering {
             Some(Value::Text(version)) => version.to_string(),
             _ => info::written_by(source.version).to_owned(),
         };
-        if !self.go_versions.contains(&version) {
+        if self.go_versions.len() < MOST_VERSIONS && !self.go_versions.contains(&version) {
             self.go_versions.push(version);
         }
         self.processes += 1;

@@ -6,6 +6,8 @@
 use go_trace_format::Tables;
 
 const MODULE: &str = "golang.org/toolchain@v0.0.1-";
+/// How long the number of a release is at most, in bytes: those of vendors have their name behind it.
+const LONGEST: usize = 64;
 
 /// `go1.26.3`, or `None` where no stack tells.
 pub(super) fn of(tables: &Tables<'_>) -> Option<String> {
@@ -21,9 +23,11 @@ fn in_path(file: &str) -> Option<&str> {
     let (_, module) = file.rsplit_once(MODULE)?;
     let (version, rest) = module.split_once('/')?;
     let (release, _platform) = version.rsplit_once('.').filter(|_| rest.starts_with("src/runtime/"))?;
-    let is_release =
-        release.strip_prefix("go").is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
-    is_release.then_some(release)
+    let number =
+        release.strip_prefix("go").filter(|number| number.starts_with(|c: char| c.is_ascii_digit()))?;
+    // Anyone may make a path: nothing else of it becomes a release.
+    let is_of_release = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
+    (number.len() <= LONGEST && number.chars().all(is_of_release)).then_some(release)
 }
 
 #[cfg(test)]
@@ -40,6 +44,9 @@ mod tests {
             ("go1.27rc1.darwin-arm64", Some("go1.27rc1")),
             ("go1.21.0.linux-arm64", Some("go1.21.0")),
             ("gotip.linux-amd64", None),
+            ("go1\u{1b}]0;title\u{7}.linux-amd64", None),
+            ("go1.26 and more.linux-amd64", None),
+            ("go1.26\u{202e}.linux-amd64", None),
             ("go1", None),
         ] {
             assert_eq!(in_path(&path(version)), release, "{version}");

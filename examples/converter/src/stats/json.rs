@@ -11,13 +11,32 @@ use trace_to_otel::{
     analysis::{
         Bucket, Cycle, Distribution, Extent, Frame, GoroutineGroup, SpanGroup, Timeline, Wait, Wakeup,
     },
+    render::DisplayText,
 };
 
 use crate::recording::Recording;
 
 pub(crate) fn write(value: &impl Serialize, output: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *output, value)?;
+    write_visibly(&serde_json::to_string_pretty(value)?, output)?;
     writeln!(output)
+}
+
+/// Writes JSON so that no text in it can control a terminal: outside of texts it has nothing that could.
+fn write_visibly(json: &str, output: &mut impl Write) -> io::Result<()> {
+    for character in json.chars() {
+        if character != '\n' && is_escaped(character) {
+            write!(output, "\\u{:04x}", u32::from(character))?;
+        } else {
+            write!(output, "{character}")?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a character is not shown as it is.
+fn is_escaped(character: char) -> bool {
+    let is_ordinary = character.is_alphanumeric() || matches!(character, ' '..='~');
+    !is_ordinary && DisplayText(character.encode_utf8(&mut [0; 4])).to_string().starts_with('\\')
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ mod page;
 mod table;
 
 use std::{
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal as _, Write},
     path::PathBuf,
 };
 
@@ -25,7 +25,7 @@ Examples:
   trace-converter stats app.trace
   trace-converter stats --top 20 --color always app.trace | less -RS
   trace-converter stats snapshots/*.trace
-  trace-converter stats --json app.trace | jq '.goroutines[] | {function, count, running: .running.total}'
+  trace-converter stats --json app.trace | jq '.goroutines[] | {function, count, running: .running_nanoseconds.total}'
   trace-converter stats --csv spans --per-file *.trace > spans.csv
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter stats -";
 
@@ -111,12 +111,17 @@ fn read(arguments: &StatsArguments) -> (Vec<Recording>, anyhow::Result<()>) {
 }
 
 fn write(arguments: &StatsArguments, recordings: &[Recording]) -> anyhow::Result<()> {
+    if let Some(table) = arguments.csv {
+        // Nothing is taken out of data on the way to a file.
+        let (output, is_terminal) = (io::stdout(), io::stdout().is_terminal());
+        let mut output = BufWriter::new(output);
+        table::write(table, recordings, arguments.per_file, is_terminal, &mut output)?;
+        return Ok(output.flush()?);
+    }
     let output = AutoStream::auto(io::stdout());
     let colors = output.current_choice() != ColorChoice::Never;
     let mut output = BufWriter::new(output);
-    if let Some(table) = arguments.csv {
-        table::write(table, recordings, arguments.per_file, &mut output)?;
-    } else if arguments.json {
+    if arguments.json {
         match recordings {
             [one] if !arguments.per_file => json::write(&json::Statistics::new(one), &mut output)?,
             several => {

@@ -106,7 +106,7 @@ impl<W: Write> Page<'_, W> {
         let Recording { name, analysis, .. } = self.recording;
         let bold = self.ansi(Ansi::new().bold());
         writeln!(self.output, "{bold}{}{bold:#}", DisplayText(name))?;
-        writeln!(self.output, "{}", about(self.recording))?;
+        writeln!(self.output, "{}", cut(&about(self.recording), self.style.width))?;
         let goroutines: u64 = analysis.goroutines.iter().map(GoroutineGroup::count).sum();
         let all = analysis.anatomy();
         let mut busy = match analysis.timeline.whole().utilisation() {
@@ -311,7 +311,7 @@ impl<W: Write> Page<'_, W> {
 /// What program it is, and when it was recorded for how long.
 pub(crate) fn about(recording: &Recording) -> String {
     let Recording { go_versions, processes, is_approximate, analysis, .. } = recording;
-    let mut about = vec![go_versions.join(", ")];
+    let mut about = vec![DisplayText(&go_versions.join(", ")).to_string()];
     if *processes != 1 {
         about.push(format!("{processes} processes"));
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use trace_to_otel::{
     UnixTime, Waiting,
     analysis::{Bucket, Cycle, Distribution, Frame, GoroutineGroup, SpanGroup, Wait, Wakeup},
+    render::DisplayText,
 };
 
 use crate::{
@@ -15,28 +16,35 @@ use crate::{
     },
 };
 
-/// Writes a table of all recordings, with the name of each before its lines where they are told apart.
+/// Writes a table of all recordings, with the name of each before its lines where they are told apart. Of the texts of traces a terminal
+/// is shown what cannot control it; data are as they are.
 pub(super) fn write(
     table: Table,
     recordings: &[Recording],
     has_names: bool,
+    is_terminal: bool,
     output: &mut impl Write,
 ) -> io::Result<()> {
     let name = |name: &str| has_names.then(|| name.to_owned());
-    write_line(name("file").into_iter().chain(columns(table)), output)?;
+    write_line(name("file").into_iter().chain(columns(table)), is_terminal, output)?;
     for recording in recordings {
         for row in rows(table, recording) {
-            write_line(name(&recording.name).into_iter().chain(row), output)?;
+            write_line(name(&recording.name).into_iter().chain(row), is_terminal, output)?;
         }
     }
     Ok(())
 }
 
-fn write_line(cells: impl Iterator<Item = String>, output: &mut impl Write) -> io::Result<()> {
+fn write_line(
+    cells: impl Iterator<Item = String>,
+    is_terminal: bool,
+    output: &mut impl Write,
+) -> io::Result<()> {
     for (index, cell) in cells.enumerate() {
         if index > 0 {
             write!(output, ",")?;
         }
+        let cell = if is_terminal { DisplayText(&cell).to_string() } else { cell };
         if cell.contains([',', '"', '\n', '\r']) {
             write!(output, "\"{}\"", cell.replace('"', "\"\""))?;
         } else {

@@ -126,6 +126,25 @@ fn what_was_lost_is_told_and_the_rest_added_up() {
     assert!(!nothing.status.success() && nothing.stdout.is_empty(), "{}", errors(&nothing));
 }
 
+/// Neither JSON nor a page has anything in it that controls a terminal, and data are as they were.
+#[test]
+fn names_cannot_control_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hostile = "=1+1 \u{7f}\u{9b}31m\u{202e}\u{200b}é漢";
+    let mut process = Process::new(1);
+    process.task(1, 0, hostile, (10_000, 20_000), &[]);
+    let file = process.write(folder.path(), "made");
+    let controls = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
+    for arguments in [&["stats", "--json", &file][..], &["stats", &file], &["diff", &file, &file]] {
+        let written = output(arguments);
+        assert!(written.contains("é漢") && !written.contains(controls), "{arguments:?}: {written:?}");
+    }
+    let name = json(&[&file])["spans"][0]["name"].as_str().expect("a name").to_owned();
+    assert!(name.ends_with("\u{202e}\u{200b}é漢"), "{name:?}");
+    let lines = records(&output(&["stats", "--csv", "spans", &file]));
+    assert_eq!(lines[1][2], name);
+}
+
 #[test]
 fn spans_are_told_by_name() {
     let folder = tempfile::tempdir().expect("a folder");
