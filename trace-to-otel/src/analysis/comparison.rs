@@ -4,7 +4,7 @@ use core::{cmp::Reverse, hash::Hash};
 use std::collections::HashMap;
 
 use crate::analysis::{
-    Analysis, Distribution, GoroutineGroup, SpanGroup,
+    Analysis, Distribution, GoroutineGroup, GroupKind, SpanGroup,
     rank_test::{RankTest, adjusted},
 };
 
@@ -85,6 +85,8 @@ pub enum Verdict {
     Same,
     /// It takes too long for recordings of such length to say.
     TooLong,
+    /// It is no one thing, or may be among what a recording does not tell apart.
+    NotTold,
     /// There is too little of it to say.
     TooFew,
 }
@@ -98,8 +100,13 @@ impl<'a> Comparison<'a> {
     /// Compares.
     #[must_use]
     pub fn of(before: &'a Analysis, after: &'a Analysis, options: ComparisonOptions) -> Self {
-        let mut spans = paired(&before.spans, &after.spans, SpanGroup::key);
-        let mut goroutines = paired(&before.goroutines, &after.goroutines, |group| group.kind.clone());
+        let is_mixed = |group: &SpanGroup| group.scope.is_none();
+        let mut spans =
+            paired([&before.spans, &after.spans].map(Vec::as_slice), SpanGroup::key, is_mixed, is_mixed);
+        let is_mixed = |group: &GoroutineGroup| !matches!(group.kind, GroupKind::Function(_));
+        let is_of_others = |group: &GoroutineGroup| group.kind == GroupKind::Others;
+        let sides = [&before.goroutines, &after.goroutines].map(Vec::as_slice);
+        let mut goroutines = paired(sides, |group| group.kind.clone(), is_mixed, is_of_others);
         let latency = |analysis: &Analysis| Some(analysis.timeline.whole().latency);
         let mut scheduler = Difference::new(latency(before), latency(after));
         let longest = [before, after].into_iter().filter_map(Analysis::mean_row).min();
@@ -141,17 +148,29 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// What two recordings have, each beside its like.
+/// What two recordings have, each beside its like. Nothing is said of mixtures; nor of what one side lacks, where that has others.
 fn paired<'a, T, K: Eq + Hash>(
-    before: &'a [T],
-    after: &'a [T],
+    [before, after]: [&'a [T]; 2],
     key: impl Fn(&T) -> K,
+    is_mixed: impl Fn(&T) -> bool,
+    is_of_others: impl Fn(&T) -> bool,
 ) -> Vec<Difference<&'a T>> {
     let mut afters: HashMap<K, &T> = after.iter().map(|one| (key(one), one)).collect();
     let mut pairs: Vec<_> =
         before.iter().map(|one| Difference::new(Some(one), afters.remove(&key(one)))).collect();
     let is_new = |one: &&'a T| afters.contains_key(&key(one));
     pairs.extend(after.iter().filter(is_new).map(|one| Difference::new(None, Some(one))));
+    let [had_others, has_others] = [before, after].map(|side| side.iter().any(&is_of_others));
+    for pair in &mut pairs {
+        let may_be_there = match pair.verdict {
+            Verdict::Gone => has_others,
+            Verdict::New => had_others,
+            _ => false,
+        };
+        if may_be_there || pair.before.or(pair.after).is_some_and(&is_mixed) {
+            pair.verdict = Verdict::NotTold;
+        }
+    }
     pairs
 }
 
@@ -173,6 +192,9 @@ impl<T> Difference<T> {
         options: ComparisonOptions,
         durations: impl Fn(&T) -> [&Distribution; 2],
     ) -> Option<Test> {
+        if self.verdict != Verdict::TooFew {
+            return None;
+        }
         let sides = [durations(self.before.as_ref()?), durations(self.after.as_ref()?)];
         let least = options.min_count.max(1);
         let has_few = |of: fn([&Distribution; 2]) -> u64| sides.into_iter().any(|side| of(side) < least);

@@ -207,6 +207,28 @@ fn a_difference_that_is_too_small_to_matter_is_none() {
     assert_eq!(compare(&ten(1_000_000), &ten(1_050_000)).spans[0].verdict, Verdict::Same);
 }
 
+/// Beyond the limit of names which ones are told apart is chance.
+#[test]
+fn what_is_not_told_apart_is_not_compared() {
+    let spans = |names: std::ops::Range<u64>, duration: u64| {
+        names.flat_map(move |name| (0..9).map(move |index| (format!("GET /{name}"), duration + index)))
+    };
+    let before = collect(spans(0..1_000, 1_000).chain(spans(1_000..1_100, 1_000)));
+    let after =
+        collect(spans(1_000..1_100, 1_000).chain(spans(0..999, 1_000)).chain(spans(2_000..2_100, 90_000)));
+    let comparison = compare(&before, &after);
+    assert!(!comparison.is_different(), "{comparison:#?}");
+    let count = |verdict| comparison.spans.iter().filter(|span| span.verdict == verdict).count();
+    assert_eq!((count(Verdict::New), count(Verdict::Gone), count(Verdict::TooFew)), (0, 0, 0));
+    assert_eq!(verdict(&comparison, "[others]"), Verdict::NotTold);
+    assert_eq!(verdict(&comparison, "GET /1000"), Verdict::Same);
+    assert_eq!(verdict(&comparison, "GET /1099"), Verdict::NotTold, "it is among the others before");
+    // What the side has that has no others is not there in the other one, if that has none.
+    let few = collect(spans(5_000..5_001, 1_000));
+    assert_eq!(verdict(&compare(&few, &before), "GET /5000"), Verdict::NotTold);
+    assert_eq!(verdict(&compare(&few, &before), "GET /7"), Verdict::New);
+}
+
 #[test]
 fn what_is_new_or_gone_or_rare_is_told_as_such() {
     let spans = |name: &str, count: u64| {

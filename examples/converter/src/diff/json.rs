@@ -106,6 +106,7 @@ fn verdict_key(verdict: Verdict) -> &'static str {
         Verdict::New => "new",
         Verdict::Gone => "gone",
         Verdict::TooLong => "too-long",
+        Verdict::NotTold => "not-told",
         Verdict::TooFew => "too-few",
         _ => "same",
     }

@@ -191,6 +191,7 @@ impl<W: Write> Page<'_, W> {
             (Verdict::New, "new"),
             (Verdict::Gone, "gone"),
             (Verdict::TooLong, "too long for such recordings"),
+            (Verdict::NotTold, "not told apart"),
             (Verdict::TooFew, "too few to compare"),
         ] {
             if count(verdict) > 0 {
