@@ -117,7 +117,9 @@ impl Window {
 
     fn go_on(&mut self, generation: &Generation<'_>) -> Result<Option<Slice>, Error> {
         let mut walk = Walk::new(generation, &mut self.sequencer)?;
-        let Some(stretch) = find(&mut walk, &(Time(i64::MIN)..self.times.end))? else { return Ok(None) };
+        let found = find(&mut walk, &(Time(i64::MIN)..self.times.end))?;
+        // Where nothing happens, it is still there: numbers of generations follow each other.
+        let stretch = found.unwrap_or(Stretch { begin: 0, first: 0, end: None });
         let slice = (!stretch.is_empty()).then(|| Slice::new(&walk, 0, stretch.end)).transpose()?;
         self.move_on(generation, stretch);
         Ok(slice)

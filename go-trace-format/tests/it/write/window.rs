@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use arbitrary::{Arbitrary, Unstructured};
 use go_trace_format::{
-    Error, Event, EventKind, EventType, EventType as E, Mode, ReaderOptions, Time,
+    Error, Event, EventKind, EventType, EventType as E, Mode, ReaderOptions, Time, Version,
     event::{GoroutineTransition, ProcTransition},
     write::{Copier, Window, WriteError, Writer},
 };
@@ -304,6 +304,35 @@ fn what_is_said_again_counts_anew() {
         script.on(0, E::GoStatus, &[1, 0, goroutine::RUNNING]);
     }
     check_everywhere(&script);
+}
+
+#[test]
+fn generations_in_which_nothing_happens_stay_between_others() {
+    let oracle = Oracle::find("windows with empty generations");
+    for version in [Version::Go122, Version::Go125, Version::Go126] {
+        let mut script = Script::of(version);
+        script.running(0, 0, 1);
+        script.on(0, E::HeapAlloc, &[1]);
+        script.next_generation();
+        script.next_generation();
+        script.running(0, 0, 1);
+        script.on(0, E::HeapAlloc, &[2]);
+        let trace = script.bytes();
+        let (all, error) = read(&trace, 0);
+        assert_eq!(error, None, "{version}");
+        for from in [0, 1, 2] {
+            let times = all[from].time..Time(i64::MAX);
+            let (window, count) = cut(&trace, times.clone()).unwrap();
+            assert_eq!(count, 3, "{version}");
+            check(&trace, &all, times).unwrap_or_else(|error| panic!("{version}: {error}"));
+            let generations = ReaderOptions::new().generations(&window).unwrap();
+            let numbers: Vec<_> = generations.map(|generation| generation.unwrap().number()).collect();
+            assert_eq!(numbers, [1, 2, 3], "{version}");
+            if let Some(oracle) = &oracle {
+                assert_eq!(oracle.read(&window).error, None, "{version}");
+            }
+        }
+    }
 }
 
 #[test]
