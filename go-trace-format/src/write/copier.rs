@@ -20,7 +20,9 @@ use crate::{
 ///
 /// `keeps` says which [events](CopiedEvent) stay, by type, thread, time, place or arguments, and `rewrite` what becomes of
 /// their [texts](CopiedText), such as sanitizing them. Strings and stacks that no event names any more stay behind; those that
-/// do get new ids. Where events are left out, the times of the others stay as they were.
+/// do get new ids. Where events are left out, the times of the others stay as they were, in clock units: where such a unit is no
+/// whole number of nanoseconds, as on Windows, readers round from event to event, and the copy's times may differ by up to a
+/// nanosecond per event of a batch.
 ///
 /// ```
 /// use go_trace_format::{
@@ -290,7 +292,8 @@ pub struct CopiedEvent<'e> {
     pub event_type: EventType,
     /// The thread that it happened on.
     pub thread: ThreadId,
-    /// When it did: its [raw time](crate::Event::raw_time).
+    /// When it did: its [raw time](crate::Event::raw_time), but for what readers round where a clock unit is no whole number of
+    /// nanoseconds.
     pub time: Time,
     /// Where it begins in the trace: its [offset](crate::Event::offset), by which a reader's event is known again, with its
     /// goroutine.

@@ -18,9 +18,15 @@ use crate::{
 
 /// A window of time, to be cut out of a trace generation by generation.
 ///
-/// What is written of it is a trace that Go's tools open, and whose generations keep their numbers and clocks, so that what happens
-/// in the window is known by the same facts as in the whole. Where the window begins inside of a generation, statuses say first
-/// who ran where then.
+/// What is written of it is a trace that Go's tools open, and whose generations keep their numbers and clocks, so that what begins
+/// in the window is known by the same facts as in the whole: its own times, goroutine and numbers, not what it belonged to before
+/// the window. Where the window begins inside of a generation, statuses say first who ran where then; goroutines that the
+/// generation first mentions behind the window are not in it.
+///
+/// Where a clock unit is no whole number of nanoseconds, as on Windows, readers round the time between each two events of a batch.
+/// A copy has other batches, and its times differ from the whole's by up to a nanosecond per event of a batch.
+///
+/// All generations have to be of one process.
 ///
 /// ```
 /// use std::time::Duration;
@@ -85,8 +91,9 @@ impl Window {
     ///
     /// # Errors
     ///
-    /// [`WriteError::Read`] where a generation breaks the rules within the window, in whatever [mode](Mode) it was read: what
-    /// is copied would break them too. [`WriteError::NoGenerations`] for a trace of Go 1.5 to 1.21.
+    /// [`WriteError::Read`] where a generation breaks the rules within the window, or before it in the generation where it
+    /// begins, in whatever [mode](Mode) it was read: what is copied could break them too. [`WriteError::NoGenerations`] for a
+    /// trace of Go 1.5 to 1.21.
     pub fn slice(&mut self, generation: &Generation<'_>) -> Result<Option<Slice>, WriteError> {
         if generation.version().is_v1() {
             return Err(WriteError::NoGenerations { version: generation.version() });
