@@ -115,8 +115,13 @@ pub(crate) enum Verb {
     ///
     /// All that happened in the window is in it, on every goroutine: a trace of one goroutine alone could not be read. Where it
     /// begins, the states of goroutines and procs are said, as at the beginning of any recording. What begins in the window
-    /// becomes the same spans, with the same ids, as in the whole; what is under way when it begins has no begin, as in
-    /// any snapshot. Where the world was stopped at the beginning, the window begins with that.
+    /// becomes the same spans, with the same span ids, as in the whole. Where what they belong to began before it, they may lose
+    /// their parent and get another trace id: --trace-id finds a window that has all of a trace. What is under way when the
+    /// window begins has no begin, as in any snapshot. Where the world was stopped at the beginning, the window begins with that.
+    ///
+    /// Where the clock's unit is no whole number of nanoseconds, as in recordings of Windows, times move a little, and ids
+    /// may be others. A trace without a clock (Go 1.24 and older) takes its time of day from its file, and so does the window,
+    /// whose file is another one: give --base-time to what reads it.
     ///
     /// The trace is read twice, with one generation of it in memory at a time; what comes through a pipe is kept in a
     /// temporary file meanwhile.

@@ -133,7 +133,7 @@ fn write(arguments: &CutArguments, trace: &mut Trace, times: Range<Time>) -> any
 fn explained(error: WriteError) -> anyhow::Error {
     match error {
         WriteError::Read(damage) => anyhow::Error::new(damage).context(
-            "the trace is damaged within the window, and what is cut out of it would be too: choose a window before or behind that",
+            "the trace is damaged within the window, or beside it in a generation (about a second) of which it holds a part, and what is cut out of it could be too: choose a window that has nothing of that generation",
         ),
         other => other.into(),
     }

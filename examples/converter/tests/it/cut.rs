@@ -154,7 +154,11 @@ fn what_is_cut_out_of_damage_is_sound_or_refused() {
                 ReaderOptions::new().mode(Mode::Strict).read_slice(&output.stdout).expect("a trace");
             while reader.next_event().expect("a sound trace").is_some() {}
         } else {
-            assert!(errors(&output).contains("choose a window before or behind"), "{}", errors(&output));
+            assert!(
+                errors(&output).contains("choose a window that has nothing of that generation"),
+                "{}",
+                errors(&output)
+            );
             refused += 1;
         }
     }
