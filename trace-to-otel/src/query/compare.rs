@@ -1,10 +1,11 @@
 //! Whether something is true of a record.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ffi::OsStr, path::Path};
 
 use super::{
     Comparison, Number, Order, Pattern, TextOperator,
     field::{TextField, TimeField},
+    parse::nanoseconds,
 };
 use crate::{
     anatomy::{Anatomy, seconds},
@@ -77,21 +78,32 @@ impl Number {
     }
 }
 
-/// Whether a value is like a text: a number that is equal to it, however it is written, too.
+/// Whether a value is like a text: a number that is equal to it, however it is written, and seconds to a duration, too.
 fn is_like(value: &Value, pattern: &Pattern) -> bool {
     match value {
         Value::Text(text) => pattern.matches(text),
-        other => {
-            let is_equal = |number: f64| !pattern.is_part() && pattern.text().parse() == Ok(number);
-            pattern.matches(&other.to_string()) || number_of(other).is_some_and(is_equal)
-        }
+        other => pattern.matches(&other.to_string()) || !pattern.is_part() && is_equal(other, pattern.text()),
     }
 }
 
+fn is_equal(value: &Value, text: &str) -> bool {
+    match (value, text.parse::<i64>()) {
+        // Not all of 64 bits have a float of their own.
+        (Value::Integer(number), Ok(other)) => *number == other,
+        (Value::Integer(number), Err(_)) => text.parse() == Ok(*number as f64),
+        (Value::Float(number), _) => {
+            text.parse() == Ok(*number) || nanoseconds(text).is_some_and(|time| seconds(time) == *number)
+        }
+        _ => false,
+    }
+}
+
+/// The number that a value is, also where it is written as a text, as logs have it.
 fn number_of(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(number) => Some(*number as f64),
         Value::Float(number) => Some(*number),
+        Value::Text(text) => text.parse().ok().filter(|number: &f64| number.is_finite()),
         _ => None,
     }
 }
@@ -122,7 +134,10 @@ impl Record for SpanRecord<'_> {
                 let function = span.attribute("code.function.name").and_then(Value::as_str);
                 function.is_some_and(|function| pattern.matches(function))
             }
-            T::File => pattern.matches(self.file),
+            T::File => {
+                let name = Path::new(self.file).file_name().and_then(OsStr::to_str);
+                pattern.matches(self.file) || name.is_some_and(|name| pattern.matches(name))
+            }
         }
     }
 

@@ -43,14 +43,14 @@
 //! | `trace_id`, `span_id`, `parent_id` | hexadecimal digits |
 //! | `function` | a text: the function that it began in |
 //! | `goroutine` | a number |
-//! | `file` | the name of the file |
+//! | `file` | the path of the file, or only its name |
 //! | `duration` | a duration |
 //! | `running`, `runnable`, `syscall`, `waiting`, `waiting.network`, `.sync`, `.channel`, `.select`, `.sleep`, `.gc`, `.other`, `gc_assist` | durations: the [parts](crate::Anatomy) of it |
 //! | any name with a dot, such as `http.route`, or in quotes | an attribute |
 //!
 //! `=` compares whole texts, in which a `*` stands for any text; `~` asks whether a text has the value in it. Both tell capital
 //! letters from small ones. Durations are written with their units, as `1.5ms`; attributes that are numbers are compared by `<` and
-//! its like with numbers, or with durations, which are seconds there. `!=` and `!~` are the opposite of `=` and `~`, and so
+//! its like with numbers, or with durations, which are seconds there, and so are texts that are numbers. `!=` and `!~` are the opposite of `=` and `~`, and so
 //! true of what does not have the field; all else is not.
 
 mod compare;

@@ -291,7 +291,7 @@ pub(super) const UNITS: [(&str, u64); 8] = [
 ];
 
 /// A duration as it is written, in nanoseconds; what is less than one is left out. Only 0 needs no unit.
-fn nanoseconds(text: &str) -> Option<u64> {
+pub(super) fn nanoseconds(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));

@@ -26,6 +26,8 @@ fn span() -> Span {
         Attribute::new("http.route", "/orders/{id}"),
         Attribute::new("http.response.status_code", 504),
         Attribute::new("cache", true),
+        Attribute::new("user.id", 9_007_199_254_740_993_i64),
+        Attribute::new("log.count", "7"),
         Attribute::new("db.client.operation.duration", 0.02),
         Attribute::new("gotrace.goroutine.id", 18),
         Attribute::new("code.function.name", "example.com/shop.(*Shop).order"),
@@ -64,6 +66,9 @@ fn a_span_is_matched_by_each_of_its_fields() {
         http.request.method!=GET http.request.method!~G
         db.query.text=* or http.route=*
         name!~POST
+        user.id=9007199254740993 user.id!=9007199254740992
+        db.client.operation.duration=20ms db.client.operation.duration=0.02 db.client.operation.duration!=21ms
+        log.count<8 log.count>=7 log.count=7
         name!='=GET' name!~'~' http.route!=a=~b
         ";
     for text in matching.lines().chain([""]) {
@@ -85,9 +90,25 @@ fn a_span_is_matched_by_each_of_its_fields() {
         duration!=60ms
         not name~GET
         function=shop
+        user.id=9007199254740992
+        db.client.operation.duration!=20ms
+        log.count>7
+        http.route<1
         trace_id=1";
     for text in others.lines().skip(1) {
         assert!(!query(text).matches_span(&span(), "app.trace"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_is_found_by_its_path_and_by_its_name() {
+    for text in
+        ["file=a.trace", "file=traces/a.trace", "file=traces/*", "file~traces", "file=a.* file!=traces"]
+    {
+        assert!(query(text).matches_span(&span(), "traces/a.trace"), "{text}");
+    }
+    for text in ["file!=a.trace", "file=b.trace", "file!=traces/a.trace", "file=traces"] {
+        assert!(!query(text).matches_span(&span(), "traces/a.trace"), "{text}");
     }
 }
 
