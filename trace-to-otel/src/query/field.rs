@@ -38,6 +38,11 @@ pub(super) enum TimeField {
 }
 
 impl TextField {
+    /// Whether it is digits, of which capital letters mean the same.
+    pub(super) const fn is_hexadecimal(self) -> bool {
+        matches!(self, Self::TraceId | Self::SpanId | Self::ParentId)
+    }
+
     /// The values that there can be, where these are few.
     pub(super) const fn values(self) -> Option<&'static [&'static str]> {
         match self {

@@ -106,6 +106,10 @@ impl<'a> Lexer<'a> {
             }
             Some(_) => {
                 let length = rest.find(|c: char| c.is_whitespace() || "()".contains(c)).unwrap_or(rest.len());
+                if rest[length..].starts_with('(') {
+                    let place = begin + length..begin + length + 1;
+                    return Err(self.error(place, "a value with parentheses stands in quotes"));
+                }
                 Ok(Some(self.token(begin, length, TokenKind::Word(rest[..length].to_owned()))))
             }
         }

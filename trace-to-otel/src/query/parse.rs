@@ -159,6 +159,10 @@ impl Parser<'_> {
             None if (is_quoted || name.contains('.')) && !name.is_empty() => {
                 Ok(Field::Attribute(name.into()))
             }
+            None if ["and", "or", "not"].iter().any(|word| name.eq_ignore_ascii_case(word)) => {
+                let what = format!("write {} in small letters", name.to_ascii_lowercase());
+                Err(self.lexer.error(place, what))
+            }
             None => {
                 let likely = likely(name).map_or(String::new(), |likely| format!("did you mean {likely}? "));
                 let what = format!(
@@ -169,7 +173,10 @@ impl Parser<'_> {
         }
     }
 
-    fn text(&self, field: TextField, name: &str, written: Written) -> Result<Comparison, QueryError> {
+    fn text(&self, field: TextField, name: &str, mut written: Written) -> Result<Comparison, QueryError> {
+        if field.is_hexadecimal() {
+            written.value.make_ascii_lowercase();
+        }
         let Some((operator, pattern)) = written.text() else {
             let what = format!("{name} is a text, which is compared by =, !=, ~ and !~");
             return Err(self.lexer.error(written.operator_place, what));

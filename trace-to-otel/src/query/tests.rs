@@ -101,6 +101,16 @@ fn a_span_is_matched_by_each_of_its_fields() {
 }
 
 #[test]
+fn identities_are_found_in_capitals_too() {
+    let mut span = span();
+    span.span_id = NonZeroU64::new(0xabcd_ef01).expect("an id").into();
+    for text in ["span_id=00000000ABCDEF01", "span_id~aBcD", "span_id=*ef01"] {
+        assert!(query(text).matches_span(&span, "app.trace"), "{text}");
+    }
+    assert!(!query("name~get").matches_span(&span, "app.trace"), "texts tell capitals");
+}
+
+#[test]
 fn a_file_is_found_by_its_path_and_by_its_name() {
     for text in
         ["file=a.trace", "file=traces/a.trace", "file=traces/*", "file~traces", "file=a.* file!=traces"]
@@ -146,6 +156,10 @@ fn what_is_wrong_is_told_with_its_place() {
         ("duration>>=5ms", 9..11, "no such operator"),
         ("name~~GET", 5..6, "~ finds a part"),
         ("name<>GET", 5..6, "no such operator"),
+        ("function~shop.(*Shop).order", 14..15, "with parentheses stands in quotes"),
+        ("name~GET AND duration>5ms", 9..12, "write and in small letters"),
+        ("name~GET Or name~PUT", 9..11, "write or in small letters"),
+        ("NOT name~GET", 0..3, "write not in small letters"),
     ];
     for (text, place, what) in cases {
         let error = text.parse::<Query>().expect_err(text);
