@@ -1,10 +1,12 @@
 package otlp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"sync"
@@ -391,7 +393,8 @@ func (e *Exporter) report(of *outage, err error) {
 	e.stats.LastError = err
 	e.mutex.Unlock()
 	if isNew {
-		e.options.Logger.Error(err.Error())
+		// The program may set its default long after package auto has started.
+		cmp.Or(e.options.Logger, slog.Default()).Error(err.Error())
 	}
 	if e.options.OnError != nil {
 		e.telling.Lock()

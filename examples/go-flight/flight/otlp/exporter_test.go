@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -256,6 +257,20 @@ func TestEachOutageIsLoggedOnce(t *testing.T) {
 	e.report(&sending, away)
 	if n := strings.Count(log.String(), "away"); n != 2 {
 		t.Errorf("two outages are logged %d times", n)
+	}
+}
+
+// TestTheDefaultLoggerMayComeLater has a program that chooses its logger after the exporter has started.
+func TestTheDefaultLoggerMayComeLater(t *testing.T) {
+	defer log.SetFlags(log.Flags()) // slog.SetDefault changes them, too
+	defer log.SetOutput(log.Writer())
+	defer slog.SetDefault(slog.Default())
+	e := startTest(t, Options{}, map[string]string{"OTEL_SDK_DISABLED": "true"})
+	var said bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&said, nil)))
+	e.report(new(outage), errors.New("the receiver is away"))
+	if !strings.Contains(said.String(), `level=ERROR msg="the receiver is away"`) {
+		t.Errorf("%s", &said)
 	}
 }
 

@@ -69,7 +69,7 @@ type Options struct {
 	// OnError is told of each error, one at a time, on goroutines of the exporter's, which wait for it: it must not call Flush or
 	// Shutdown, nor end the exporter by flight.SetExportEndpoint. Default: none.
 	OnError func(error)
-	// Logger is told of errors, once each time they begin. Default: [slog.Default].
+	// Logger is told of errors, once each time they begin. Default: what [slog.Default] is then.
 	Logger *slog.Logger
 }
 
@@ -88,9 +88,6 @@ func (o *Options) check() error {
 	setDefault(&o.MinAge, 3*o.Interval)
 	setDefault(&o.MaxBytes, defaultMaxBytes)
 	setDefault(&o.QueueBytes, defaultQueue)
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
 	switch {
 	case o.Timeout < 0, o.Interval < 0, o.QueueBytes < 0:
 		return errors.New("otlp: Timeout, Interval and QueueBytes cannot be negative")
