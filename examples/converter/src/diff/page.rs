@@ -12,7 +12,7 @@ use trace_to_otel::{
 use crate::{
     recording::Recording,
     report::grouped,
-    stats::{about, base, rate},
+    stats::{about, base, rate, title},
     texts::{cut, cut_front},
 };
 
@@ -85,7 +85,7 @@ impl<'a> Thing<'a> {
     }
 
     fn of_span(span: &'a Difference<&'a SpanGroup>, recorded: [u64; 2]) -> Self {
-        let name = span.before.or(span.after).map(|group| DisplayText(&group.name).to_string());
+        let name = span.before.or(span.after).map(|group| title(group));
         Self::new(span, (name.unwrap_or_default(), "span"), recorded, |group| Side {
             count: group.count(),
             per_second: 0.0,

@@ -13,7 +13,7 @@ use anstream::{AutoStream, ColorChoice};
 use clap::{Args, ValueEnum};
 
 pub(crate) use json::{Durations, Split, kind_key, rate, write as write_json};
-pub(crate) use page::{about, base, page_width};
+pub(crate) use page::{about, base, page_width, title};
 
 use crate::{
     cli::{Color, Mapping, Reading},

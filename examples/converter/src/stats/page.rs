@@ -17,7 +17,7 @@ use trace_to_otel::{
 use crate::{
     recording::Recording,
     report::grouped,
-    stats::json::{rate, waiting_key},
+    stats::json::{kind_key, rate, waiting_key},
     texts::{cut, cut_front},
 };
 
@@ -162,7 +162,7 @@ impl<W: Write> Page<'_, W> {
                 format!("{:.1}", rate(group.count(), analysis.recorded.duration)),
             ];
             figures.extend(times.into_iter().chain([group.durations.max()]).map(figure));
-            self.row(&DisplayText(&group.name).to_string(), span_style(group), &figures)?;
+            self.row(&title(group), span_style(group), &figures)?;
             self.details(group)?;
         }
         self.more(shown.len())
@@ -325,6 +325,14 @@ pub(crate) fn about(recording: &Recording) -> String {
         (DisplayTime(analysis.recorded.start), DisplayDuration(analysis.recorded.duration));
     about.push(format!("{duration} from {near}{start} UTC"));
     about.join(", ")
+}
+
+/// What spans are called, and on which side of a request they are.
+pub(crate) fn title(group: &SpanGroup) -> String {
+    match group.kind {
+        SpanKind::Internal => DisplayText(&group.name).to_string(),
+        kind => format!("{}, {}", DisplayText(&group.name), kind_key(kind)),
+    }
 }
 
 fn span_style(group: &SpanGroup) -> Ansi {
