@@ -85,7 +85,7 @@ impl<'a> Thing<'a> {
     }
 
     fn of_span(span: &'a Difference<&'a SpanGroup>, recorded: [u64; 2]) -> Self {
-        let name = span.before.or(span.after).map(|group| title(group));
+        let name = span.before.or(span.after).map(title);
         Self::new(span, (name.unwrap_or_default(), "span"), recorded, |group| Side {
             count: group.count(),
             per_second: 0.0,
