@@ -54,6 +54,18 @@ impl<'a> Framing<'a> {
         }
     }
 
+    /// The same, waiting for it: a source that has nothing more for now is an error.
+    pub(super) fn wait_at(&mut self, offset: u64) -> Result<Option<Peeked>, Error> {
+        loop {
+            match self.parse(self.input.position_of(offset)) {
+                Parsed::Item(peeked) => return Ok(Some(peeked)),
+                Parsed::Broken(_) => return Ok(None),
+                Parsed::Short(_) if self.input.wait_ahead()? => {}
+                Parsed::Short(_) => return Ok(None),
+            }
+        }
+    }
+
     /// How many bytes at the end of the input count as none.
     fn opening_length(&self) -> usize {
         let first = self.input.window().first().and_then(|&byte| self.dialect.event_type(byte));

@@ -123,6 +123,17 @@ impl<'a> Input<'a> {
         })
     }
 
+    /// The same, where more is waited for: the error of a source that has nothing for now.
+    pub(super) fn wait_ahead(&mut self) -> Result<bool, Error> {
+        self.grow().or_else(|error| match &error {
+            Error::Io { error: cause, .. } if cause.kind() == std::io::ErrorKind::WouldBlock => Err(error),
+            _ => {
+                self.failed = Some(error);
+                Ok(false)
+            }
+        })
+    }
+
     /// The bytes that are there after the place.
     pub(super) fn window(&self) -> &[u8] {
         &self.bytes[self.position..self.filled]

@@ -267,7 +267,7 @@ impl Gathering<'_, '_> {
             return Ok(self.state.found > 0);
         }
         if self.state.found > 0 && found != self.generation.number() {
-            if !self.is_stray(peeked) {
+            if !self.is_stray(peeked)? {
                 self.take_stragglers();
                 return Ok(true);
             }
@@ -479,13 +479,15 @@ impl Gathering<'_, '_> {
 
     /// Whether a batch of another generation is alone with its number, and the number is none that may come here:
     /// then it is the number that is damaged, and not the order, and the batch is this generation's.
-    fn is_stray(&mut self, peeked: &Peeked) -> bool {
+    ///
+    /// What comes next is waited for, so that the same bytes give the same in whatever pieces they come.
+    fn is_stray(&mut self, peeked: &Peeked) -> Result<bool, Error> {
         if self.is_near(peeked) {
-            return false;
+            return Ok(false);
         }
         let after = self.framing.input.offset_of(peeked.position) + peeked.length as u64;
-        let next = self.framing.peek_at(after);
-        next.is_some_and(|next| next.generation() != peeked.generation())
+        let next = self.framing.wait_at(after)?;
+        Ok(next.is_some_and(|next| next.generation() != peeked.generation()))
     }
 
     /// Says that generations are missing.
