@@ -462,6 +462,16 @@ impl Status {
         }
     }
 
+    /// Its name, without the description: `unset`, `ok` or `error`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Ok => "ok",
+            Self::Error { .. } => "error",
+        }
+    }
+
     /// What a failure is described by; empty for all else.
     #[must_use]
     pub fn description(&self) -> &str {
@@ -476,10 +486,8 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unset => f.pad("unset"),
-            Self::Ok => f.pad("ok"),
-            Self::Error { description } if description.is_empty() => f.pad("error"),
-            Self::Error { description } => write!(f, "error: {description}"),
+            Self::Error { description } if !description.is_empty() => write!(f, "error: {description}"),
+            other => f.pad(other.name()),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod cli;
 mod correlate;
+mod csv;
 mod cut;
 mod diff;
 mod dump;

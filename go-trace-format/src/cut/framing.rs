@@ -44,14 +44,10 @@ impl<'a> Framing<'a> {
 
     /// What is at an offset behind the place, as far as it is whole and sound.
     pub(super) fn peek_at(&mut self, offset: u64) -> Option<Peeked> {
-        loop {
-            match self.parse(self.input.position_of(offset)) {
-                Parsed::Item(peeked) => return Some(peeked),
-                Parsed::Broken(_) => return None,
-                Parsed::Short(_) if self.input.grow_ahead() => {}
-                Parsed::Short(_) => return None,
-            }
-        }
+        self.wait_at(offset).unwrap_or_else(|error| {
+            self.input.fail_later(error);
+            None
+        })
     }
 
     /// The same, waiting for it: a source that has nothing more for now is an error.

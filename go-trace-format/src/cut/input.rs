@@ -114,24 +114,21 @@ impl<'a> Input<'a> {
         (offset - self.base) as usize
     }
 
-    /// Gets more bytes for a look ahead; `false` where there are none. What lies ahead is not waited for: that the
-    /// source failed is said where the bytes are needed.
-    pub(super) fn grow_ahead(&mut self) -> bool {
-        self.grow().unwrap_or_else(|error| {
-            self.failed = Some(error);
-            false
-        })
-    }
-
-    /// The same, where more is waited for: the error of a source that has nothing for now.
+    /// Gets more bytes for a look ahead; `false` where there are none, and an error where the source has nothing for now. That it
+    /// failed is said where the bytes are needed.
     pub(super) fn wait_ahead(&mut self) -> Result<bool, Error> {
         self.grow().or_else(|error| match &error {
             Error::Io { error: cause, .. } if cause.kind() == std::io::ErrorKind::WouldBlock => Err(error),
             _ => {
-                self.failed = Some(error);
+                self.fail_later(error);
                 Ok(false)
             }
         })
+    }
+
+    /// Says what the source has said once more bytes are needed: what lies ahead was not waited for.
+    pub(super) fn fail_later(&mut self, error: Error) {
+        self.failed = Some(error);
     }
 
     /// The bytes that are there after the place.

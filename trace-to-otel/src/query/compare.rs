@@ -122,11 +122,7 @@ impl Record for SpanRecord<'_> {
             T::Name => pattern.matches(&span.name),
             T::Scope => pattern.matches(span.scope.name()),
             T::Kind => pattern.matches(span.kind.name()),
-            T::Status => pattern.matches(match span.status.number() {
-                0 => "unset",
-                1 => "ok",
-                _ => "error",
-            }),
+            T::Status => pattern.matches(span.status.name()),
             T::TraceId => pattern.matches(&span.trace_id.to_string()),
             T::SpanId => pattern.matches(&span.span_id.to_string()),
             T::ParentId => span.parent.is_some_and(|parent| pattern.matches(&parent.span_id.to_string())),

@@ -17,11 +17,6 @@ pub(super) fn hand_on(span: &Span, file: &str, sink: &mut impl TableSink) -> io:
     let (trace_id, span_id) = (span.trace_id.to_string(), span.span_id.to_string());
     let parent_id = span.parent.map(|parent| parent.span_id.to_string());
     let attributes = attributes(span)?;
-    let status = match span.status.number() {
-        0 => "unset",
-        1 => "ok",
-        _ => "error",
-    };
     let mut cells = vec![
         Cell::Text(file),
         Cell::Text(&trace_id),
@@ -30,7 +25,7 @@ pub(super) fn hand_on(span: &Span, file: &str, sink: &mut impl TableSink) -> io:
         Cell::Text(&span.name),
         Cell::Text(span.kind.name()),
         Cell::Text(span.scope.name()),
-        Cell::Text(status),
+        Cell::Text(span.status.name()),
         Cell::Time(span.start),
         Cell::duration(span.duration_nanos()),
         integer(span, GOROUTINE_ID),

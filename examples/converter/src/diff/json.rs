@@ -8,7 +8,7 @@ use trace_to_otel::{
 
 use crate::{
     recording::Recording,
-    stats::{Durations, Split, kind_key, rate},
+    stats::{Durations, Split, rate},
 };
 
 #[derive(Serialize)]
@@ -121,7 +121,7 @@ impl<'a> Entry<'a> {
         };
         Self {
             scope: group.and_then(|group| group.scope.as_ref()).map(|scope| scope.name()),
-            kind: group.map(|group| kind_key(group.kind)),
+            kind: group.map(|group| group.kind.name()),
             name: group.map(|group| &*group.name),
             function: None,
             compared: Compared::new(span, recorded, side),

@@ -1,8 +1,10 @@
-//! Comma-separated values: RFC 4180, but that lines end as Unix has them.
+//! Tables as comma-separated values: RFC 4180, but that lines end as Unix has them.
 
 use std::io::{self, Write};
 
 use trace_to_otel::tables::{Cell, Table};
+
+use crate::csv::write_text;
 
 /// The names of the columns.
 pub(super) fn write_names(table: Table, output: &mut impl Write) -> io::Result<()> {
@@ -17,6 +19,8 @@ pub(super) fn write_row(cells: &[Cell<'_>], output: &mut impl Write) -> io::Resu
     for (place, cell) in cells.iter().enumerate() {
         output.write_all(if place > 0 { b"," } else { b"" })?;
         match cell {
+            // One that is there and has nothing in it would else be no text.
+            Cell::Text("") => output.write_all(b"\"\"")?,
             Cell::Text(text) => write_text(text, output)?,
             Cell::Integer(number) => write!(output, "{number}")?,
             Cell::Time(time) => write!(output, "{}", time.0)?,
@@ -24,17 +28,4 @@ pub(super) fn write_row(cells: &[Cell<'_>], output: &mut impl Write) -> io::Resu
         }
     }
     output.write_all(b"\n")
-}
-
-/// A text, in quotes where it has to be. So is one that is there and has nothing in it, which else would be no text.
-fn write_text(text: &str, output: &mut impl Write) -> io::Result<()> {
-    if !text.is_empty() && !text.contains(['"', ',', '\n', '\r']) {
-        return output.write_all(text.as_bytes());
-    }
-    output.write_all(b"\"")?;
-    for (place, part) in text.split('"').enumerate() {
-        output.write_all(if place > 0 { b"\"\"" } else { b"" })?;
-        output.write_all(part.as_bytes())?;
-    }
-    output.write_all(b"\"")
 }

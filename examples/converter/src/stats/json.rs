@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 use trace_to_otel::{
-    Anatomy, SpanKind, Waiting,
+    Anatomy, Waiting,
     analysis::{
         Bucket, Cycle, Distribution, Extent, Frame, GoroutineGroup, SpanGroup, Timeline, Wait, Wakeup,
     },
@@ -226,16 +226,6 @@ pub(crate) fn waiting_key(reason: Waiting) -> &'static str {
     reason.key().rsplit('.').next().unwrap_or_default()
 }
 
-pub(crate) fn kind_key(kind: SpanKind) -> &'static str {
-    match kind {
-        SpanKind::Server => "server",
-        SpanKind::Client => "client",
-        SpanKind::Producer => "producer",
-        SpanKind::Consumer => "consumer",
-        _ => "internal",
-    }
-}
-
 impl<'a> From<&'a GoroutineGroup> for Goroutines<'a> {
     fn from(group: &'a GoroutineGroup) -> Self {
         let waiting = |reason| (waiting_key(reason), Durations::from(group.waiting(reason)));
@@ -263,7 +253,7 @@ impl<'a> Spans<'a> {
     fn new(group: &'a SpanGroup, recorded: u64) -> Self {
         Self {
             scope: group.scope.as_ref().map(|scope| scope.name()),
-            kind: kind_key(group.kind),
+            kind: group.kind.name(),
             name: &group.name,
             count: group.count(),
             per_second: rate(group.count(), recorded),

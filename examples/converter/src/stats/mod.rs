@@ -12,7 +12,7 @@ use std::{
 use anstream::{AutoStream, ColorChoice};
 use clap::{Args, ValueEnum};
 
-pub(crate) use json::{Durations, Split, kind_key, rate, write as write_json};
+pub(crate) use json::{Durations, Split, rate, write as write_json};
 pub(crate) use page::{about, base, page_width, title};
 
 use crate::{

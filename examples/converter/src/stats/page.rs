@@ -17,7 +17,7 @@ use trace_to_otel::{
 use crate::{
     recording::Recording,
     report::grouped,
-    stats::json::{kind_key, rate, waiting_key},
+    stats::json::{rate, waiting_key},
     texts::{cut, cut_front},
 };
 
@@ -331,7 +331,7 @@ pub(crate) fn about(recording: &Recording) -> String {
 pub(crate) fn title(group: &SpanGroup) -> String {
     match group.kind {
         SpanKind::Internal => DisplayText(&group.name).to_string(),
-        kind => format!("{}, {}", DisplayText(&group.name), kind_key(kind)),
+        kind => format!("{}, {}", DisplayText(&group.name), kind.name()),
     }
 }
 

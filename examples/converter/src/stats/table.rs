@@ -9,10 +9,11 @@ use trace_to_otel::{
 };
 
 use crate::{
+    csv::write_text,
     recording::Recording,
     stats::{
         Table,
-        json::{kind_key, rate, waiting_key},
+        json::{rate, waiting_key},
     },
 };
 
@@ -45,11 +46,7 @@ fn write_line(
             write!(output, ",")?;
         }
         let cell = if is_terminal { DisplayText(&cell).to_string() } else { cell };
-        if cell.contains([',', '"', '\n', '\r']) {
-            write!(output, "\"{}\"", cell.replace('"', "\"\""))?;
-        } else {
-            write!(output, "{cell}")?;
-        }
+        write_text(&cell, output)?;
     }
     write!(output, "\r\n")
 }
@@ -131,7 +128,7 @@ fn goroutines(group: &GoroutineGroup) -> Vec<String> {
 
 fn spans(group: &SpanGroup, recorded: u64) -> Vec<String> {
     let scope = group.scope.as_ref().map_or("", |scope| scope.name());
-    let mut row = vec![scope.to_owned(), kind_key(group.kind).to_owned(), group.name.to_string()];
+    let mut row = vec![scope.to_owned(), group.kind.name().to_owned(), group.name.to_string()];
     row.extend([group.count().to_string(), rate(group.count(), recorded).to_string()]);
     row.extend(texts([group.errors, group.incomplete]));
     row.extend(durations(&group.durations));

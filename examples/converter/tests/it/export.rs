@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use trace_to_otel::tables::{ColumnKind, Table};
 
-use crate::common::{errors, output, path, run};
+use crate::common::{errors, output, path, records, run};
 
 /// Exports recordings, and gives the folder.
 fn exported(names: &[&str], format: &str) -> tempfile::TempDir {
@@ -39,26 +39,6 @@ fn rows(folder: &Path, table: Table) -> Vec<Value> {
 /// A cell that is a number.
 fn number(row: &Value, column: &str) -> u64 {
     row[column].as_u64().unwrap_or_else(|| panic!("{column} of {row}"))
-}
-
-/// The records of a file of comma-separated values, read by the rules of RFC 4180.
-fn records(text: &str) -> Vec<Vec<String>> {
-    let (mut records, mut record, mut cell, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if is_quoted && characters.next_if_eq(&'"').is_some() => cell.push('"'),
-            '"' => is_quoted = !is_quoted,
-            ',' if !is_quoted => record.push(std::mem::take(&mut cell)),
-            '\n' if !is_quoted => {
-                record.push(std::mem::take(&mut cell));
-                records.push(std::mem::take(&mut record));
-            }
-            other => cell.push(other),
-        }
-    }
-    assert!(record.is_empty() && cell.is_empty() && !is_quoted, "the last line has an end");
-    records
 }
 
 #[test]
@@ -152,7 +132,7 @@ fn comma_separated_values_are_the_same_rows() {
     let names = ["go1.27/http.trace", "go1.27/logs.trace"];
     let (csv, json) = (exported(&names, "csv"), exported(&names, "jsonl"));
     for table in Table::ALL {
-        let records = records(&read(csv.path(), &format!("{}.csv", table.name())));
+        let records = records(&read(csv.path(), &format!("{}.csv", table.name())), "\n");
         let columns: Vec<_> = table.columns().iter().map(|column| column.name.to_owned()).collect();
         assert_eq!(records[0], columns);
         let rows = rows(json.path(), table);

@@ -1,6 +1,6 @@
 //! The verb `stats`.
 
-use crate::common::{Process, errors, output, path, run};
+use crate::common::{Process, errors, output, path, records, run};
 use serde_json::Value;
 
 fn json(arguments: &[&str]) -> Value {
@@ -79,33 +79,13 @@ fn tables_have_a_cell_for_each_column() {
     let trace = path("go1.27/gc.trace");
     for table in ["goroutines", "spans", "waits", "wakeups", "timeline", "collections", "pauses"] {
         let written = output(&["stats", "--csv", table, &trace]);
-        let lines = records(&written);
+        let lines = records(&written, "\r\n");
         assert!(lines.len() > 1, "{table}: {written}");
         assert!(lines.iter().all(|cells| cells.len() == lines[0].len()), "{table}: {written}");
-        let named = records(&output(&["stats", "--csv", table, "--per-file", &trace]));
+        let named = records(&output(&["stats", "--csv", table, "--per-file", &trace]), "\r\n");
         assert!(named[0][0] == "file" && named[1][0] == trace, "{named:?}");
         assert_eq!(named[1][1..], lines[1][..]);
     }
-}
-
-/// The cells of each line, by RFC 4180.
-fn records(text: &str) -> Vec<Vec<String>> {
-    let (mut records, mut record, mut cell, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' if is_quoted && characters.next_if_eq(&'"').is_some() => cell.push('"'),
-            '"' => is_quoted = !is_quoted,
-            ',' if !is_quoted => record.push(std::mem::take(&mut cell)),
-            '\r' if !is_quoted => {}
-            '\n' if !is_quoted => {
-                record.push(std::mem::take(&mut cell));
-                records.push(std::mem::take(&mut record));
-            }
-            other => cell.push(other),
-        }
-    }
-    records
 }
 
 #[test]
@@ -141,7 +121,7 @@ fn names_cannot_control_a_terminal() {
     }
     let name = json(&[&file])["spans"][0]["name"].as_str().expect("a name").to_owned();
     assert!(name.ends_with("\u{202e}\u{200b}é漢"), "{name:?}");
-    let lines = records(&output(&["stats", "--csv", "spans", &file]));
+    let lines = records(&output(&["stats", "--csv", "spans", &file]), "\r\n");
     assert_eq!(lines[1][2], name);
 }
 
@@ -164,6 +144,6 @@ fn spans_are_told_by_name() {
         (&durations["total"], &durations["min"], &durations["max"]),
         (&1600.into(), &100.into(), &1000.into())
     );
-    let lines = records(&output(&["stats", "--csv", "spans", &file]));
+    let lines = records(&output(&["stats", "--csv", "spans", &file]), "\r\n");
     assert_eq!((lines[0][2].as_str(), lines[1][2].as_str()), ("name", "order, or \"so\""));
 }

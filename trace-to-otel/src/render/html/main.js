@@ -44,13 +44,24 @@ function chooseTrace(place) {
   traceList.choose(place);
   const trace = data.traces[traceOrder[place]];
   // A trace of which nothing is critical would be empty.
-  if (!spansOf(trace).some((span) => span.isCritical)) waterfall.onlyCritical = false;
+  waterfall.onlyCritical &&= hasCritical(trace);
   showTrace(trace);
   chooseRow(0);
 }
 
 function spansOf(trace) {
   return data.spans.slice(trace.first, trace.first + trace.count);
+}
+
+function hasCritical(trace) {
+  return spansOf(trace).some((span) => span.isCritical);
+}
+
+// What stands above all: what is known of the data, and perhaps more.
+function showNotes(...more) {
+  const notes = document.getElementById("notes");
+  notes.textContent = [...data.notes, ...more].map(visible).join(" ");
+  notes.hidden = notes.textContent === "";
 }
 
 function chooseRow(place) {
@@ -92,9 +103,7 @@ function goToAddress() {
   if (id === null) return false;
   const isNamed = (span) => span.id === id && (trace === null || data.traces[span.trace].id === trace);
   const index = data.spans.findIndex(isNamed);
-  const notes = document.getElementById("notes");
-  notes.textContent = [...data.notes.map(visible), index < 0 ? `The span ${visible(id)}, which the address names, is not here.` : ""].join(" ");
-  notes.hidden = notes.textContent.trim() === "";
+  showNotes(...(index < 0 ? [`The span ${id}, which the address names, is not here.`] : []));
   if (index < 0) return false;
   showView(false);
   goTo(index);
@@ -219,7 +228,7 @@ function onKey(event) {
     z: () => index !== undefined && zoom(data.spans[index].start, data.spans[index].start + data.spans[index].duration),
     0: zoomOut,
     c: () => {
-      waterfall.onlyCritical = !waterfall.onlyCritical && spansOf(waterfall.trace).some((span) => span.isCritical);
+      waterfall.onlyCritical = !waterfall.onlyCritical && hasCritical(waterfall.trace);
       layOut();
       chooseRow(Math.max(0, waterfall.rows.indexOf(index)));
     },
@@ -232,9 +241,7 @@ function onKey(event) {
 function start() {
   const [spans, traces] = [data.spans.length, data.traces.length];
   document.getElementById("summary").textContent = `${spans.toLocaleString("en")} spans in ${traces.toLocaleString("en")} traces`;
-  const notes = document.getElementById("notes");
-  notes.textContent = data.notes.map(visible).join(" ");
-  notes.hidden = data.notes.length === 0;
+  showNotes();
   document.body.classList.toggle("plain", !data.spans.some((span) => span.anatomy));
   const kinds = [...new Set(data.spans.map((span) => span.kind))];
   document.getElementById("legend").append(...kinds.map((kind) => {

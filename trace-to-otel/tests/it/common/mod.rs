@@ -1,6 +1,8 @@
 //! The recordings in `testdata`, and their spans.
 
 #[cfg(feature = "profiles")]
+pub(crate) mod handover;
+#[cfg(feature = "profiles")]
 pub(crate) mod pprof;
 pub(crate) mod script;
 

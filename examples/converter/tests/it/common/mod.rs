@@ -176,3 +176,24 @@ pub(crate) fn page_data(page: &str) -> serde_json::Value {
     let packed = STANDARD.decode(data.split("</script>").next().expect("an end")).expect("base64");
     serde_json::from_reader(ZlibDecoder::new(&packed[..])).expect("compressed JSON")
 }
+
+/// The records of comma-separated values, by RFC 4180, whose lines end in `end`.
+pub(crate) fn records(text: &str, end: &str) -> Vec<Vec<String>> {
+    let (mut records, mut record, mut cell, mut is_quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if is_quoted && characters.next_if_eq(&'"').is_some() => cell.push('"'),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => record.push(std::mem::take(&mut cell)),
+            '\r' if !is_quoted && end == "\r\n" => assert_eq!(characters.peek(), Some(&'\n'), "{text}"),
+            '\n' if !is_quoted => {
+                record.push(std::mem::take(&mut cell));
+                records.push(std::mem::take(&mut record));
+            }
+            other => cell.push(other),
+        }
+    }
+    assert!(record.is_empty() && cell.is_empty() && !is_quoted, "the last line has an end");
+    records
+}
