@@ -17,6 +17,7 @@ mod map;
 mod order;
 mod otlp;
 mod output;
+mod page;
 mod profile;
 mod read;
 mod recording;

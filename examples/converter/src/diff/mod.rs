@@ -3,18 +3,15 @@
 mod json;
 mod page;
 
-use std::{
-    io::{self, BufWriter, Write},
-    path::PathBuf,
-};
+use std::{io::Write, path::PathBuf};
 
-use anstream::{AutoStream, ColorChoice};
 use anyhow::bail;
 use clap::Args;
 use trace_to_otel::analysis::{Comparison, ComparisonOptions, Verdict};
 
 use crate::{
-    cli::{Color, Mapping, Reading},
+    cli::{Mapping, Reading},
+    page::PageArguments,
     recording::Recording,
     stats,
 };
@@ -49,12 +46,8 @@ pub(crate) struct DiffArguments {
     /// How many names of spans, and functions of goroutines, are shown side by side.
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     top: usize,
-    /// Cuts lines at so many columns, at least 80 [default: the terminal's width, or 80].
-    #[arg(long, value_name = "COLUMNS")]
-    width: Option<usize>,
-    /// When to use colours.
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
-    color: Color,
+    #[command(flatten)]
+    page: PageArguments,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -62,7 +55,7 @@ pub(crate) struct DiffArguments {
 }
 
 pub(crate) fn run(arguments: &DiffArguments) -> anyhow::Result<()> {
-    arguments.color.choice().write_global();
+    arguments.page.color.choice().write_global();
     let [before, after] = match &arguments.files[..] {
         [before, after] => [std::slice::from_ref(before), std::slice::from_ref(after)],
         _ => [&arguments.before[..], &arguments.after[..]],
@@ -75,13 +68,11 @@ pub(crate) fn run(arguments: &DiffArguments) -> anyhow::Result<()> {
     let mut options = ComparisonOptions::default();
     options.min_count = arguments.min_count;
     let comparison = Comparison::of(&before.analysis, &after.analysis, options);
-    let output = AutoStream::auto(io::stdout());
-    let colors = output.current_choice() != ColorChoice::Never;
-    let mut output = BufWriter::new(output);
+    let (mut output, look) = arguments.page.open();
     if arguments.json {
         stats::write_json(&json::Differences::new([&before, &after], &comparison), &mut output)?;
     } else {
-        let style = page::Style { width: stats::page_width(arguments.width), colors, top: arguments.top };
+        let style = page::Style { look, top: arguments.top };
         page::write([&before, &after], &comparison, style, &mut output)?;
     }
     output.flush()?;

@@ -10,17 +10,17 @@ use trace_to_otel::{
 };
 
 use crate::{
+    page::{FIGURE, Look},
     recording::Recording,
     report::grouped,
     stats::{about, base, rate, title},
     texts::{cut, cut_front},
 };
 
-/// What the page looks like.
+/// What the page looks like, and has.
 #[derive(Clone, Copy)]
 pub(super) struct Style {
-    pub(super) width: usize,
-    pub(super) colors: bool,
+    pub(super) look: Look,
     pub(super) top: usize,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     for (which, recording) in ["before", "after "].into_iter().zip(recordings) {
         writeln!(output, "{which} {}", DisplayText(&recording.name))?;
-        writeln!(output, "{}", cut(&format!("       {}", about(recording)), style.width))?;
+        writeln!(output, "{}", cut(&format!("       {}", about(recording)), style.look.width))?;
     }
     let recorded = recordings.map(|recording| recording.analysis.recorded.duration);
     let things: Vec<_> = comparison.spans.iter().map(|span| Thing::of_span(span, recorded)).collect();
@@ -126,16 +126,9 @@ struct Page<'o, W> {
     output: &'o mut W,
 }
 
-/// In how many columns a figure of a table is told.
-const FIGURE: usize = 9;
-
 impl<W: Write> Page<'_, W> {
-    fn ansi(&self, style: Ansi) -> Ansi {
-        if self.style.colors { style } else { Ansi::new() }
-    }
-
     fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.output, "{}", cut(text, self.style.width))
+        writeln!(self.output, "{}", cut(text, self.style.look.width))
     }
 
     fn changed<'t, 'a: 't>(
@@ -144,7 +137,7 @@ impl<W: Write> Page<'_, W> {
         color: AnsiColor,
         things: impl Iterator<Item = &'t Thing<'a>>,
     ) -> io::Result<()> {
-        let style = self.ansi(color.on_default().bold());
+        let style = self.style.look.ansi(color.on_default().bold());
         for (place, thing) in things.enumerate() {
             if place == 0 {
                 writeln!(self.output, "\n{style}{}{style:#}", heading.to_uppercase())?;
@@ -157,7 +150,7 @@ impl<W: Write> Page<'_, W> {
     /// How something has changed, and where its time went.
     fn change(&mut self, thing: &Thing<'_>, style: Ansi) -> io::Result<()> {
         let [Some(before), Some(after)] = thing.sides else { return Ok(()) };
-        writeln!(self.output, "{style}{}{style:#}", cut_front(&thing.name, self.style.width))?;
+        writeln!(self.output, "{style}{}{style:#}", cut_front(&thing.name, self.style.look.width))?;
         let quantiles = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)].map(|(name, share)| {
             let [one, other] = [before, after].map(|side| side.whole.quantile(share));
             let times = other as f64 / one.max(1) as f64;
@@ -198,24 +191,24 @@ impl<W: Write> Page<'_, W> {
                 parts.push(format!("{} {what}", count(verdict)));
             }
         }
-        let bold = self.ansi(Ansi::new().bold());
+        let bold = self.style.look.ansi(Ansi::new().bold());
         writeln!(self.output, "\n{bold}{found}{bold:#}: {}", parts.join(", "))
     }
 
     /// What both have, a line for each.
     fn side_by_side(&mut self, heading: &str, things: &[Thing<'_>]) -> io::Result<()> {
-        let bold = self.ansi(Ansi::new().bold());
+        let bold = self.style.look.ansi(Ansi::new().bold());
         if things.is_empty() {
             return Ok(());
         }
-        let width = self.style.width - 6 * FIGURE - 1;
+        let width = self.style.look.width - 6 * FIGURE - 1;
         write!(self.output, "\n{bold}{:<width$} ", heading.to_uppercase())?;
         ["count", "→", "p50", "→", "p99", "→"]
             .iter()
             .try_for_each(|column| write!(self.output, "{column:>FIGURE$}"))?;
         writeln!(self.output, "{bold:#}")?;
         for thing in things.iter().take(self.style.top) {
-            let style = self.ansi(match thing.verdict {
+            let style = self.style.look.ansi(match thing.verdict {
                 Verdict::Slower => AnsiColor::Red.on_default(),
                 Verdict::Faster => AnsiColor::Green.on_default(),
                 _ => Ansi::new(),

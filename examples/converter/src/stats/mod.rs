@@ -9,14 +9,14 @@ use std::{
     path::PathBuf,
 };
 
-use anstream::{AutoStream, ColorChoice};
 use clap::{Args, ValueEnum};
 
 pub(crate) use json::{Durations, Split, rate, write as write_json};
-pub(crate) use page::{about, base, page_width, title};
+pub(crate) use page::{about, base, title};
 
 use crate::{
-    cli::{Color, Mapping, Reading},
+    cli::{Mapping, Reading},
+    page::PageArguments,
     recording::Recording,
 };
 
@@ -49,12 +49,8 @@ pub(crate) struct StatsArguments {
     /// Shows the runtime's own goroutines too, each group by itself.
     #[arg(long)]
     runtime: bool,
-    /// Cuts lines at so many columns, at least 80 [default: the terminal's width, or 80].
-    #[arg(long, value_name = "COLUMNS")]
-    width: Option<usize>,
-    /// When to use colours.
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
-    color: Color,
+    #[command(flatten)]
+    page: PageArguments,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -81,7 +77,7 @@ enum Table {
 }
 
 pub(crate) fn run(arguments: &StatsArguments) -> anyhow::Result<()> {
-    arguments.color.choice().write_global();
+    arguments.page.color.choice().write_global();
     let (mut recordings, outcome) = read(arguments);
     // What precedes a failure is told before that.
     if outcome.is_err() {
@@ -118,9 +114,7 @@ fn write(arguments: &StatsArguments, recordings: &[Recording]) -> anyhow::Result
         table::write(table, recordings, arguments.per_file, is_terminal, &mut output)?;
         return Ok(output.flush()?);
     }
-    let output = AutoStream::auto(io::stdout());
-    let colors = output.current_choice() != ColorChoice::Never;
-    let mut output = BufWriter::new(output);
+    let (mut output, look) = arguments.page.open();
     if arguments.json {
         match recordings {
             [one] if !arguments.per_file => json::write(&json::Statistics::new(one), &mut output)?,
@@ -130,12 +124,7 @@ fn write(arguments: &StatsArguments, recordings: &[Recording]) -> anyhow::Result
             }
         }
     } else {
-        let style = page::Style {
-            width: page_width(arguments.width),
-            colors,
-            top: arguments.top,
-            runtime: arguments.runtime,
-        };
+        let style = page::Style { look, top: arguments.top, runtime: arguments.runtime };
         for (place, recording) in recordings.iter().enumerate() {
             if place > 0 {
                 writeln!(output)?;

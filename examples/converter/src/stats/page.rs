@@ -7,7 +7,6 @@ use std::{
 
 use anstyle::{AnsiColor, Style as Ansi};
 use bytesize::ByteSize;
-use console::Term;
 use trace_to_otel::{
     Anatomy, Scope, SpanKind, Waiting,
     analysis::{Distribution, Extent, Frame, GoroutineGroup, SpanGroup, Wait, Wakeup},
@@ -15,26 +14,17 @@ use trace_to_otel::{
 };
 
 use crate::{
+    page::{FIGURE, Look},
     recording::Recording,
     report::grouped,
     stats::json::{rate, waiting_key},
     texts::{cut, cut_front},
 };
 
-/// Fewer columns are not enough for the figures.
-const LEAST_WIDTH: usize = 80;
-
-/// How many columns a page has: so many if anybody says, else as many as the terminal.
-pub(crate) fn page_width(wanted: Option<usize>) -> usize {
-    let of_terminal = || Term::stdout().size_checked().map(|(_, columns)| columns.into());
-    wanted.or_else(of_terminal).map_or(LEAST_WIDTH, |width: usize| width.max(LEAST_WIDTH))
-}
-
-/// What the page looks like.
+/// What the page looks like, and has.
 #[derive(Clone, Copy)]
 pub(super) struct Style {
-    pub(super) width: usize,
-    pub(super) colors: bool,
+    pub(super) look: Look,
     /// How many groups of each kind.
     pub(super) top: usize,
     /// Whether the runtime's own goroutines are shown one by one.
@@ -61,38 +51,31 @@ struct Page<'p, W> {
     output: &'p mut W,
 }
 
-/// In how many columns a line of figures is told.
-const FIGURE: usize = 9;
-
 impl<W: Write> Page<'_, W> {
-    fn ansi(&self, style: Ansi) -> Ansi {
-        if self.style.colors { style } else { Ansi::new() }
-    }
-
     /// A heading, with what its columns are called.
     fn heading(&mut self, text: &str, columns: &[&str]) -> io::Result<()> {
-        let width = self.style.width - FIGURE * columns.len();
+        let width = self.style.look.width - FIGURE * columns.len();
         writeln!(self.output)?;
         self.columns(&cut(&text.to_uppercase(), width - 1), Ansi::new().bold(), columns)
     }
 
     /// A line of a table.
     fn row(&mut self, name: &str, style: Ansi, figures: &[String]) -> io::Result<()> {
-        let width = self.style.width - FIGURE * figures.len();
+        let width = self.style.look.width - FIGURE * figures.len();
         self.columns(&cut_front(name, width - 1), style, figures)
     }
 
     fn columns(&mut self, first: &str, style: Ansi, others: &[impl AsRef<str>]) -> io::Result<()> {
-        let style = self.ansi(style);
-        let width = self.style.width - FIGURE * others.len();
+        let style = self.style.look.ansi(style);
+        let width = self.style.look.width - FIGURE * others.len();
         let others: String = others.iter().map(|other| format!("{:>FIGURE$}", other.as_ref())).collect();
         let line = format!("{first:<width$}{others}");
         writeln!(self.output, "{style}{}{style:#}", line.trim_end())
     }
 
     fn dim(&mut self, text: &str) -> io::Result<()> {
-        let style = self.ansi(Ansi::new().dimmed());
-        writeln!(self.output, "{style}{}{style:#}", cut(text, self.style.width))
+        let style = self.style.look.ansi(Ansi::new().dimmed());
+        writeln!(self.output, "{style}{}{style:#}", cut(text, self.style.look.width))
     }
 
     fn more(&mut self, count: usize) -> io::Result<()> {
@@ -104,9 +87,9 @@ impl<W: Write> Page<'_, W> {
 
     fn about(&mut self) -> io::Result<()> {
         let Recording { name, analysis, .. } = self.recording;
-        let bold = self.ansi(Ansi::new().bold());
+        let bold = self.style.look.ansi(Ansi::new().bold());
         writeln!(self.output, "{bold}{}{bold:#}", DisplayText(name))?;
-        writeln!(self.output, "{}", cut(&about(self.recording), self.style.width))?;
+        writeln!(self.output, "{}", cut(&about(self.recording), self.style.look.width))?;
         let goroutines: u64 = analysis.goroutines.iter().map(GoroutineGroup::count).sum();
         let all = analysis.anatomy();
         let mut busy = match analysis.timeline.whole().utilisation() {
@@ -130,7 +113,7 @@ impl<W: Write> Page<'_, W> {
         if shares.len() < 4 || shares.iter().all(Option::is_none) {
             return Ok(());
         }
-        let columns = self.style.width - 10;
+        let columns = self.style.look.width - 10;
         let per_column = shares.len().div_ceil(columns);
         let level = |shares: &[Option<f64>]| {
             let known: Vec<_> = shares.iter().flatten().collect();
@@ -138,7 +121,7 @@ impl<W: Write> Page<'_, W> {
             if known.is_empty() { ' ' } else { LEVELS[((mean * 8.0) as usize).min(7)] }
         };
         let line: String = shares.chunks(per_column).map(level).collect();
-        let green = self.ansi(AnsiColor::Green.on_default());
+        let green = self.style.look.ansi(AnsiColor::Green.on_default());
         let each = DisplayDuration(timeline.width() * per_column as u64);
         writeln!(self.output, "over time {green}{line}{green:#}")?;
         self.dim(&format!("          each {each}"))
@@ -232,7 +215,7 @@ impl<W: Write> Page<'_, W> {
         self.heading("where goroutines waited", &[])?;
         for wait in analysis.waits.iter().take(self.style.top) {
             let reason = if wait.reason.is_empty() { "unknown reason" } else { &wait.reason };
-            let blue = self.ansi(AnsiColor::Blue.on_default());
+            let blue = self.style.look.ansi(AnsiColor::Blue.on_default());
             let (time, count) = (figure(wait.nanoseconds), grouped(wait.count));
             writeln!(self.output, "{time:>8}  {count:>9} ×  {blue}{}{blue:#}", DisplayText(reason))?;
             for place in places(wait) {
@@ -259,7 +242,7 @@ impl<W: Write> Page<'_, W> {
             let (time, count) = (figure(wakeup.nanoseconds), grouped(wakeup.count));
             let reason = if wakeup.reason.is_empty() { "unknown reason" } else { &wakeup.reason };
             let line = format!("{time:>8}  {count:>9} ×  {}: {waiter} for {waker}", DisplayText(reason));
-            writeln!(self.output, "{}", cut(&line, self.style.width))?;
+            writeln!(self.output, "{}", cut(&line, self.style.look.width))?;
         }
         self.more(shown.len())
     }
