@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "anonymize")]
+mod anonymize;
 mod credentials;
 mod dsn;
 mod edit;
@@ -17,10 +19,14 @@ mod rules;
 mod sanitizer;
 mod shapes;
 mod sql;
+#[cfg(feature = "anonymize")]
+mod standard;
 mod steps;
 mod text;
 mod url;
 
+#[cfg(feature = "anonymize")]
+pub use anonymize::{anonymous_file, anonymous_function, stand_in};
 pub use dsn::dsn;
 pub use filter::{Filter, ParseFilterError};
 pub use keys::SensitiveKeys;

@@ -19,6 +19,7 @@ use crate::{
     select::Selecting,
     send::Sending,
     stats::{self, StatsArguments},
+    texts,
 };
 
 /// Converts Go execution traces and flight-recorder snapshots to OpenTelemetry spans.
@@ -103,7 +104,8 @@ pub(crate) enum Verb {
     /// Writes a trace again with some categories only, and without the secrets of its texts.
     ///
     /// SQL, URLs and all other texts are sanitized, whatever the recorder did; strings that no event names any more
-    /// are left out. Functions and files in stacks stay as they are. The result is a plain trace of the version that
+    /// are left out. Functions and files in stacks stay as they are without
+    /// --anonymize. The result is a plain trace of the version that
     /// was read. It has no events of the fork, and opens in Go's own tools, where the trace is a stock one, or the
     /// kept categories are core and custom; core is kept in stock traces whether asked for or not.
     ///
@@ -198,7 +200,8 @@ Examples:
 const FILTER_EXAMPLES: &str = "\
 Examples:
   trace-converter filter app.trace --keep core,custom --out stock.trace
-  trace-converter filter app.trace --sql-dialect postgres --out without-secrets.trace";
+  trace-converter filter app.trace --sql-dialect postgres --out without-secrets.trace
+  trace-converter filter app.trace --anonymize --out for-others.trace";
 
 const SANITIZE_EXAMPLES: &str = "\
 Examples:
@@ -363,6 +366,8 @@ pub(crate) struct FilterArguments {
     /// The dialect of the trace's SQL, such as postgres, mysql or sqlite.
     #[arg(long, value_name = "DIALECT", default_value_t)]
     pub(crate) sql_dialect: SqlDialect,
+    #[arg(long, help = texts::ANONYMIZED)]
+    pub(crate) anonymize: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,
 }

@@ -5,16 +5,23 @@
 
 mod survey;
 
-use std::{io::BufWriter, ops::Range, path::PathBuf, time::Duration};
+use std::{
+    io::{BufWriter, Write},
+    ops::Range,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
 use go_trace_context::{SpanId, TraceId};
 use go_trace_format::{
-    Time,
+    EventType, Generation, Time,
     event::GoroutineId,
-    write::{Copier, Window, WriteError, Writer},
+    spec::Experiment,
+    write::{CopiedEvent, CopiedText, Copier, Slice, Window, WriteError, Writer},
 };
+use go_trace_sanitize::Sanitizer;
 use trace_to_otel::{Moment, UnixTime};
 
 use crate::{
@@ -22,7 +29,9 @@ use crate::{
     input::Rereadable,
     output::{self, Destination},
     read::Trace,
+    report::LeftOut,
     select::refuse_backwards,
+    texts,
 };
 
 use survey::{Survey, Wanted};
@@ -32,7 +41,8 @@ Examples:
   trace-converter cut app.trace --from 1s --to 3s --out window.trace && go tool trace window.trace
   trace-converter cut app.trace --from 2026-11-23T15:04:05Z --to 2026-11-23T15:04:06Z --out second.trace
   trace-converter cut app.trace --around 5f2a07c3d9e14b68 --margin 50ms --out slow.trace
-  trace-converter cut app.trace --goroutine 42 --out goroutine.trace";
+  trace-converter cut app.trace --goroutine 42 --out goroutine.trace
+  trace-converter cut app.trace --from 1s --to 2s --anonymize --out for-others.trace";
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("window").required(true).multiple(true).args(["from", "to", "around", "trace_id", "goroutine"]))]
@@ -59,6 +69,8 @@ pub(crate) struct CutArguments {
     /// How much more there is before and behind what --around, --trace-id or --goroutine names, such as 10ms.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1ms")]
     margin: Duration,
+    #[arg(long, help = texts::ANONYMIZED)]
+    anonymize: bool,
     /// Where to write the trace; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -104,6 +116,7 @@ pub(crate) fn run(arguments: &CutArguments) -> anyhow::Result<()> {
 /// Writes the window; `false` where there is nothing in it.
 fn write(arguments: &CutArguments, trace: &mut Trace, times: Range<Time>) -> anyhow::Result<bool> {
     let mut window = Window::new(times);
+    let mut left_out = LeftOut::default();
     let mut writer: Option<Writer<BufWriter<Destination>>> = None;
     while let Some(event) = trace.reader.next_event()? {
         if event.generation_begun().is_none() {
@@ -118,16 +131,44 @@ fn write(arguments: &CutArguments, trace: &mut Trace, times: Range<Time>) -> any
                     writer.insert(Writer::new(output, generation.version(), generation.dialect())?)
                 }
             };
-            Copier::new(generation, |_| true, |text| text.text.into()).within(&slice).copy_to(writer)?;
+            copy(generation, &slice, writer, arguments.anonymize, &mut left_out)?;
         }
         if window.is_over() {
             break;
         }
     }
+    left_out.report(&trace.source.name);
     let Some(writer) = writer else { return Ok(false) };
     let output = writer.into_inner().into_inner().map_err(std::io::IntoInnerError::into_error)?;
     output.finish()?;
     Ok(true)
+}
+
+/// Copies what the window holds of a generation. Anonymous, it has no batches in an experiment's own format: nobody knows what
+/// these may tell.
+fn copy(
+    generation: &Generation<'_>,
+    slice: &Slice,
+    writer: &mut Writer<impl Write>,
+    is_anonymous: bool,
+    left_out: &mut LeftOut,
+) -> Result<(), WriteError> {
+    if !is_anonymous {
+        return Copier::new(generation, |_| true, |text| text.text.into()).within(slice).copy_to(writer);
+    }
+    let keeps = |event: &CopiedEvent<'_>| match (event.event_type, event.arguments) {
+        (EventType::ExperimentalBatch, &[experiment])
+            if experiment != u64::from(Experiment::ALLOC_FREE.0) =>
+        {
+            left_out.add(format_args!("a batch of experiment {experiment}"));
+            false
+        }
+        _ => true,
+    };
+    let sanitizer = Sanitizer::new();
+    Copier::new(generation, keeps, |text: &CopiedText<'_>| texts::clipped(texts::anonymous(&sanitizer, text)))
+        .within(slice)
+        .copy_to(writer)
 }
 
 fn explained(error: WriteError) -> anyhow::Error {

@@ -5,7 +5,6 @@
 //! losses, and whether it is fit to be a stock trace; then as it is written.
 
 use std::{
-    borrow::Cow,
     io::{BufWriter, Write},
     mem,
 };
@@ -14,7 +13,7 @@ use anyhow::{Context, bail};
 use go_trace_format::{
     Category, Clock, Continuity, Dialect, Event, EventType, Generation, Losses, Version,
     event::GenerationBegin,
-    spec::{Experiment, MAX_STRING_SIZE},
+    spec::Experiment,
     wire::{Batch, BatchKind},
     write::{CopiedEvent, CopiedText, Copier, GenerationWriter, SyncBatch, WriteError, Writer},
 };
@@ -136,6 +135,7 @@ struct Plan {
     /// Of each trace.
     formats: Vec<Format>,
     sanitizer: Sanitizer,
+    is_anonymous: bool,
     is_damaged: bool,
 }
 
@@ -152,7 +152,8 @@ impl Plan {
         let traces = survey.earlier.iter().chain([&survey.last]);
         let formats = traces.map(|trace| Format::new(arguments.keep, trace)).collect();
         let sanitizer = Sanitizer::new().with_sql(SqlOptions::new(arguments.sql_dialect));
-        Self { formats, sanitizer, is_damaged: is_damaged(trace.reader.losses()) }
+        let is_damaged = is_damaged(trace.reader.losses());
+        Self { formats, sanitizer, is_anonymous: arguments.anonymize, is_damaged }
     }
 
     fn write(&self, trace: &mut Trace, output: impl Write, left_out: &mut LeftOut) -> anyhow::Result<()> {
@@ -203,7 +204,10 @@ impl Plan {
     ) -> Result<(), WriteError> {
         let keeps = |event: &CopiedEvent<'_>| format.keeps(event.event_type);
         let mut copier = Copier::new(generation, keeps, |text: &CopiedText<'_>| {
-            clipped(texts::sanitized(&self.sanitizer, text.kind, text.category, text.text))
+            texts::clipped(match self.is_anonymous {
+                true => texts::anonymous(&self.sanitizer, text),
+                false => texts::sanitized(&self.sanitizer, text.kind, text.category, text.text),
+            })
         });
         for batch in generation.batches() {
             let outcome = match batch.kind(format.version, format.from) {
@@ -264,14 +268,4 @@ impl Format {
 /// Whether bytes were lost, and not just the sense of some events.
 fn is_damaged(losses: &Losses) -> bool {
     losses.count() > losses.contradictions() + losses.unresolved()
-}
-
-/// The most of a text that a trace can hold. What stands for a secret may be longer than it.
-fn clipped(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
-    if text.len() <= MAX_STRING_SIZE {
-        return text;
-    }
-    let is_within_character = |&end: &usize| text[end] & 0xc0 == 0x80;
-    let end = (0..=MAX_STRING_SIZE).rev().find(|end| !is_within_character(end)).unwrap_or_default();
-    text[..end].to_vec().into()
 }

@@ -8,7 +8,7 @@ use crate::{
     generation::Generation,
     id::{GoroutineId, ProcId, StackId, StringId, ThreadId},
     spec::{ArgumentKind, EventType, MAX_ARGUMENTS},
-    tables::{CpuSamples, Time, table_damage},
+    tables::{CpuSamples, Frame, Time, table_damage},
     wire::{Batch, BatchKind},
     write::{
         GenerationWriter, Slice, SyncBatch, WriteError, Writer,
@@ -19,7 +19,7 @@ use crate::{
 /// Copies the [batches](crate::Generation::batches) of one generation, event by event.
 ///
 /// `keeps` says which [events](CopiedEvent) stay, by type, thread, time, place or arguments, and `rewrite` what becomes of
-/// their [texts](CopiedText), such as sanitizing them. Strings and stacks that no event names any more stay behind; those that
+/// their [texts](CopiedText), such as sanitizing them; it is asked about the functions and files of stacks too. Strings and stacks that no event names any more stay behind; those that
 /// do get new ids. Where events are left out, the times of the others stay as they were, in clock units: where such a unit is no
 /// whole number of nanoseconds, as on Windows, readers round from event to event, and the copy's times may differ by up to a
 /// nanosecond per event of a batch.
@@ -49,6 +49,8 @@ pub struct Copier<'t, K, R> {
     /// New ids by old ones. What a text becomes may depend on its kind, and of a message on its category.
     strings: HashMap<(TextKind, Option<u64>, u64), StringId, RandomState>,
     stacks: HashMap<u64, StackId, RandomState>,
+    /// The function and the file of each program counter, as they became.
+    frames: HashMap<u64, [Box<[u8]>; 2], RandomState>,
     slice: Option<&'t Slice>,
     /// The proc that each thread holds, where what is copied does not begin with the generation.
     held: HashMap<ThreadId, u64, RandomState>,
@@ -61,8 +63,8 @@ where
 {
     /// A copier of `generation`.
     pub fn new(generation: &'t Generation<'t>, keeps: K, rewrite: R) -> Self {
-        let (strings, stacks, held) = Default::default();
-        Self { generation, keeps, rewrite, strings, stacks, slice: None, held }
+        let (strings, stacks, frames, held) = Default::default();
+        Self { generation, keeps, rewrite, strings, stacks, frames, slice: None, held }
     }
 
     /// Copies what a [`Window`](crate::write::Window) holds of the generation, and nothing else is asked about. Only
@@ -139,7 +141,7 @@ where
                     thread: batch.thread,
                     time: self.generation.clock().time(batch.time),
                     offset: batch.offset,
-                    arguments: &[],
+                    arguments: &[experiment.0.into()],
                 };
                 match (self.keeps)(&asked) {
                     true => generation.experimental_batch(experiment, batch.thread, batch.time, batch.data),
@@ -221,7 +223,9 @@ where
             return Ok(known);
         }
         let text = |id| self.generation.tables().string(StringId(id)).as_bytes();
-        let text = (self.rewrite)(&CopiedText { kind, category: category.map(text), text: text(id) });
+        let category_text = category.map(text);
+        let asked = CopiedText { kind, category: category_text, function: None, text: text(id) };
+        let text = (self.rewrite)(&asked);
         let new = generation.string(&text)?;
         self.strings.insert((kind, category, id), new);
         Ok(new)
@@ -236,7 +240,14 @@ where
             return Ok(known);
         }
         let stack = self.generation.tables().stack(StackId(id));
-        let new = generation.stack(stack.iter().flat_map(|stack| stack.frames()))?;
+        let frames = || stack.iter().flat_map(|stack| stack.frames());
+        for frame in frames() {
+            self.frames.entry(frame.pc).or_insert_with(|| rewritten(&mut self.rewrite, &frame));
+        }
+        let new = generation.stack(frames().map(|frame| match self.frames.get(&frame.pc) {
+            Some([function, file]) => Frame::new(frame.pc, function, file, frame.line),
+            None => frame,
+        }))?;
         self.stacks.insert(id, new);
         Ok(new)
     }
@@ -282,6 +293,18 @@ where
     }
 }
 
+/// A frame's function and file, as `rewrite` gives them.
+fn rewritten<R>(rewrite: &mut R, frame: &Frame<'_>) -> [Box<[u8]>; 2]
+where
+    R: for<'s> FnMut(&CopiedText<'s>) -> Cow<'s, [u8]>,
+{
+    let function = frame.function.as_bytes();
+    let asked = CopiedText { kind: TextKind::Function, category: None, function: None, text: function };
+    let file =
+        CopiedText { kind: TextKind::File, function: Some(function), text: frame.file.as_bytes(), ..asked };
+    [rewrite(&asked), rewrite(&file)].map(|text| text.into_owned().into_boxed_slice())
+}
+
 const NONE: i64 = -1;
 
 /// An event that a [`Copier`] asks about.
@@ -298,7 +321,8 @@ pub struct CopiedEvent<'e> {
     /// Where it begins in the trace: its [offset](crate::Event::offset), by which a reader's event is known again, with its
     /// goroutine.
     pub offset: u64,
-    /// Its arguments after the time delta, in the order of its [`spec`](EventType::spec); of a CPU sample the stack.
+    /// Its arguments after the time delta, in the order of its [`spec`](EventType::spec); of a CPU sample the stack, of a batch of an
+    /// [experiment](crate::spec::Experiment) which one.
     pub arguments: &'e [u64],
 }
 
@@ -310,11 +334,13 @@ pub struct CopiedText<'s> {
     pub kind: TextKind,
     /// The category of the log, where it is a log's message.
     pub category: Option<&'s [u8]>,
+    /// The function of the frame, as it was read, where it is a file's path.
+    pub function: Option<&'s [u8]>,
     /// The text.
     pub text: &'s [u8],
 }
 
-/// What a text of an event is.
+/// What a text of an event or a stack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TextKind {
@@ -344,6 +370,10 @@ pub enum TextKind {
     Host,
     /// The address that is connected to (fork).
     Address,
+    /// A function of a stack, with its package.
+    Function,
+    /// The source file of a function of a stack.
+    File,
 }
 
 impl TextKind {

@@ -1,11 +1,11 @@
 //! `filter`, as people call it.
 
-#[path = "../../../../go-trace-format/tests/it/support/oracle.rs"]
-mod oracle;
-
 use std::{collections::HashSet, fs, path::Path};
 
-use crate::common::{bytes_of, errors, gzip, output, output_with, path, run, testdata};
+use crate::{
+    common::{bytes_of, errors, gzip, output, output_with, path, run, testdata},
+    oracle::Oracle,
+};
 use go_trace_format::{
     Category, Clock, Dialect, EventType, Frame, HEADER_LENGTH, Losses, Mode, Reader, ReaderOptions, Version,
     WallTime,
@@ -15,7 +15,6 @@ use go_trace_format::{
     write::{SyncBatch, Writer},
 };
 use go_trace_sanitize::Sanitizer;
-use oracle::Oracle;
 
 /// What `filter` writes of a trace, and what it tells.
 fn filtered_and_told(trace: &[u8], arguments: &[&str]) -> (Vec<u8>, String) {

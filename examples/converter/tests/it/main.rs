@@ -1,5 +1,6 @@
 //! The program, run as a process.
 
+mod anonymize;
 mod common;
 
 mod cut;
@@ -10,6 +11,8 @@ mod find;
 mod input;
 #[cfg(feature = "manual")]
 mod manual;
+#[path = "../../../../go-trace-format/tests/it/support/oracle.rs"]
+mod oracle;
 mod otlp;
 mod profile;
 mod sanitize;

@@ -9,7 +9,7 @@ use go_trace_format::{
     Category, Clock, Dialect, EventType, ReaderOptions, Time, Version,
     event::ThreadId,
     wire::{BatchKind, Batches},
-    write::{CopiedEvent, CopiedText, Copier, WriteError, Writer},
+    write::{CopiedEvent, CopiedText, Copier, TextKind, WriteError, Writer},
 };
 
 use crate::support::{self, oracle::Oracle, strict};
@@ -191,6 +191,42 @@ fn without_times_of_tables(trace: &[u8]) -> Vec<u8> {
         writer.end_of_generation().unwrap();
     }
     writer.into_inner()
+}
+
+/// A name that tells what it was asked with.
+fn changed<'s>(text: &CopiedText<'s>) -> Cow<'s, [u8]> {
+    match (text.kind, text.function) {
+        (TextKind::Function, None) => [b"f.", text.text].concat().into(),
+        (TextKind::File, Some(function)) => [function, b"|", text.text].concat().into(),
+        (TextKind::Function | TextKind::File, _) => panic!("{text:?}"),
+        _ => text.text.into(),
+    }
+}
+
+/// Each place of a stack is asked about, its file together with its function; lines and program counters stay.
+#[test]
+fn functions_and_files_of_stacks_become_others() {
+    let trace = support::stock_testdata().pop().unwrap().bytes;
+    let copy = filter(&trace, Dialect::Stock, |_| true, changed).unwrap();
+    let stacks = |trace: &[u8], is_copy: bool| {
+        let mut stacks = BTreeSet::new();
+        for generation in ReaderOptions::new().generations(trace).unwrap().map(Result::unwrap) {
+            for stack in generation.tables().stacks() {
+                let frames = stack.frames().map(|frame| {
+                    let (function, file) = (frame.function.to_string_lossy(), frame.file.to_string_lossy());
+                    match is_copy {
+                        true => format!("{function} {file} {} {}", frame.pc, frame.line),
+                        false => format!("f.{function} {function}|{file} {} {}", frame.pc, frame.line),
+                    }
+                });
+                stacks.insert(frames.collect::<Vec<_>>());
+            }
+        }
+        stacks
+    };
+    let (expected, found) = (stacks(&trace, false), stacks(&copy, true));
+    assert!(found.len() > 20 && found.is_subset(&expected), "{} stacks", found.len());
+    assert_eq!(strict::read(&copy).1, None);
 }
 
 #[test]
