@@ -23,9 +23,18 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Builds an example; Go's own cache makes that quick.
 pub(crate) fn build(root: &Path, example: &str) -> Result<PathBuf> {
+    build_in(root, example, None)
+}
+
+/// Builds an example with a cache of its own, if there shall be one: into an empty one, all that it is made of.
+pub(crate) fn build_in(root: &Path, example: &str, cache: Option<&Path>) -> Result<PathBuf> {
     let program = root.join(".cache/harness").join(example);
+    if let Some(folder) = program.parent() {
+        fs::create_dir_all(folder)?;
+    }
     let mut go = Command::new("go");
     go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".");
+    go.envs(cache.map(|cache| ("GOCACHE", cache)));
     let status = go.current_dir(root.join("examples").join(example)).status()?;
     ensure!(status.success(), "{go:?} failed: {status}");
     Ok(program)

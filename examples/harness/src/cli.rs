@@ -31,9 +31,12 @@ pub(crate) struct Run {
     /// Which one, or which ones.
     #[arg(long, value_enum, required = true)]
     pub(crate) scenario: Vec<Choice>,
-    /// How often: requests per second of the load, kills (kill, direct-kill), requests (flightrecorder) or seconds (soak, direct-soak); each scenario has its own default.
+    /// How often: requests per second of the load, kills (kill, direct-kill), requests (flightrecorder), seconds (soak, direct-soak) or rounds (overhead); each scenario has its own default.
     #[arg(long)]
     pub(crate) num: Option<u64>,
+    /// Small numbers, as `quick` has them.
+    #[arg(long)]
+    pub(crate) short: bool,
     /// How long one scenario may take: `90s`, `3m`. Each one has its own default.
     #[arg(long, value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
@@ -49,6 +52,12 @@ pub(crate) struct Run {
     /// Begins the random numbers: a run of `kill` tells its own.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// What load `overhead` is measured with, as JSON: {"rate": 200, "loops": 500000}; examples/harness/inputs.json has all settings.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inputs: Option<PathBuf>,
+    /// The folder for what `overhead` has measured [default: .cache/harness/overhead].
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,6 +89,9 @@ pub(crate) enum Choice {
     DirectKill,
     /// These under load, for longer. Not part of `quick`.
     DirectSoak,
+    /// What tracing costs a service: the same load on one that is traced in each way in turn, or not at all. It leaves JSON and a page, and
+    /// prints a table.
+    Overhead,
     /// All of them with small numbers, but for `direct-soak`.
     Quick,
     /// All of them.
@@ -105,7 +117,7 @@ impl Choice {
     }
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
     let number = |digits: &str| digits.parse::<u64>().map_err(|error: ParseIntError| error.to_string());
     for (unit, milliseconds) in units {

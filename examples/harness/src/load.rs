@@ -18,48 +18,106 @@ const WORKERS: u64 = 8;
 const SLOW: u64 = 40;
 const PAUSE: &str = "2500ms";
 
-/// Orders at a steady rate until it is stopped.
+/// How orders come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// So many each second, whether those before are answered or not, as long as there are not too many of these.
+    Rate(u64),
+    /// From so many clients, each of which waits for its answer before it orders again.
+    Clients(u64),
+}
+
+impl Pace {
+    fn workers(self) -> u64 {
+        match self {
+            Self::Rate(_) => WORKERS,
+            Self::Clients(clients) => clients,
+        }
+    }
+
+    /// How long after the begin an order is due; none where it is due when its client is.
+    fn due(self, number: u64) -> Option<Duration> {
+        match self {
+            Self::Rate(rate) => Some(Duration::from_secs_f64(number as f64 / rate.max(1) as f64)),
+            Self::Clients(_) => None,
+        }
+    }
+}
+
+/// Orders until it is stopped.
 pub(crate) struct Load {
     ends: Arc<AtomicBool>,
-    next: Arc<AtomicU64>,
     made: Arc<Mutex<Orders>>,
     workers: Vec<JoinHandle<()>>,
 }
 
+/// An order that was answered or failed.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    /// When it was sent, in nanoseconds since 1970.
+    pub(crate) begin: u64,
+    /// How long it took from then on.
+    pub(crate) duration: Duration,
+    /// How long it was sent after it was due, since all who could were waiting for others.
+    pub(crate) late: Duration,
+    pub(crate) error: Option<String>,
+}
+
+impl Order {
+    /// When it was over, in nanoseconds since 1970.
+    pub(crate) fn end(&self) -> u64 {
+        self.begin + self.duration.as_nanos() as u64
+    }
+}
+
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Orders {
-    /// When each order was made and answered, in nanoseconds since 1970.
-    pub(crate) windows: Vec<(u64, u64)>,
-    pub(crate) failed: Vec<String>,
+pub(crate) struct Orders(pub(crate) Vec<Order>);
+
+impl Orders {
+    /// When each was under way, in nanoseconds since 1970.
+    pub(crate) fn windows(&self) -> Vec<(u64, u64)> {
+        self.0.iter().map(|order| (order.begin, order.end())).collect()
+    }
+
+    pub(crate) fn failed(&self) -> Vec<String> {
+        self.0.iter().filter_map(|order| order.error.clone()).collect()
+    }
 }
 
 impl Sum for Orders {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), |mut sum, orders| {
-            sum.windows.extend(orders.windows);
-            sum.failed.extend(orders.failed);
-            sum
-        })
+        Self(all.flat_map(|orders| orders.0).collect())
     }
 }
 
 impl Load {
-    /// So many orders per second.
+    /// So many orders per second, some of which take long.
     pub(crate) fn start(front: &str, rate: u64) -> Self {
-        let mut load =
-            Self { ends: Arc::default(), next: Arc::default(), made: Arc::default(), workers: Vec::new() };
-        let (begin, rate) = (Instant::now(), rate.max(1));
-        for _ in 0..WORKERS {
-            let (ends, next, made) = (Arc::clone(&load.ends), Arc::clone(&load.next), Arc::clone(&load.made));
-            let front = front.to_owned();
+        let front = front.to_owned();
+        Self::of(Pace::Rate(rate), move |number| {
+            let query = if number % SLOW == 0 { format!("?pause={PAUSE}") } else { String::new() };
+            format!("{front}/order/{number}{query}")
+        })
+    }
+
+    /// Orders by their numbers, from 0 on.
+    pub(crate) fn of(pace: Pace, url: impl Fn(u64) -> String + Send + Sync + 'static) -> Self {
+        let mut load = Self { ends: Arc::default(), made: Arc::default(), workers: Vec::new() };
+        let (begin, next, url) = (Instant::now(), Arc::new(AtomicU64::new(0)), Arc::new(url));
+        for _ in 0..pace.workers() {
+            let (ends, made) = (Arc::clone(&load.ends), Arc::clone(&load.made));
+            let (next, url) = (Arc::clone(&next), Arc::clone(&url));
             load.workers.push(thread::spawn(move || {
                 let client = Client::new();
                 while !ends.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let due = begin + Duration::from_micros(number * 1_000_000 / rate);
-                    thread::sleep(due.saturating_duration_since(Instant::now()));
-                    let query = if number % SLOW == 0 { format!("?pause={PAUSE}") } else { String::new() };
-                    order(&client, &format!("{front}/order/{number}{query}"), &made);
+                    let due = pace.due(number).map(|due| begin + due);
+                    if let Some(due) = due {
+                        thread::sleep(due.saturating_duration_since(Instant::now()));
+                    }
+                    let late = due.map_or(Duration::ZERO, |due| due.elapsed());
+                    let order = order(&client, &url(number), late);
+                    lock(&made).0.push(order);
                 }
             }));
         }
@@ -82,22 +140,21 @@ impl Drop for Load {
 
 /// So many orders, one after the other.
 pub(crate) fn make(front: &str, count: u64) -> Orders {
-    let (client, made) = (Client::new(), Mutex::default());
-    (0..count).for_each(|number| order(&client, &format!("{front}/order/{number}"), &made));
-    lock(&made).clone()
+    let client = Client::new();
+    let orders = (0..count).map(|number| order(&client, &format!("{front}/order/{number}"), Duration::ZERO));
+    Orders(orders.collect())
 }
 
-fn order(client: &Client, url: &str, made: &Mutex<Orders>) {
-    let begin = now();
+fn order(client: &Client, url: &str, late: Duration) -> Order {
+    let (begin, sent) = (now(), Instant::now());
     let outcome = client.get(url);
-    let end = now();
-    let mut made = lock(made);
-    made.windows.push((begin, end));
-    match outcome {
-        Ok((200, _)) => {}
-        Ok((status, _)) => made.failed.push(format!("{url}: {status}")),
-        Err(error) => made.failed.push(format!("{error:#}")),
-    }
+    let duration = sent.elapsed();
+    let error = match outcome {
+        Ok((200, _)) => None,
+        Ok((status, _)) => Some(format!("{url}: {status}")),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    Order { begin, duration, late, error }
 }
 
 /// In nanoseconds since 1970.

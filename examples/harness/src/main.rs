@@ -5,6 +5,7 @@
 //! | `cli` | the command line |
 //! | `scenario` | the scenarios, one in each file |
 //! | `stage` | the parts of a scenario, started and connected, and what every scenario ends with |
+//! | `inputs`, `cpus`, `machine` | for what is measured: the load, where it runs, and on what |
 //! | `app`, `service`, `sidecar` | the parts that are ours; the others are in the library |
 //! | `load`, `proxy`, `archive`, `http` | what stands at the three ends: who orders, who receives, who sees snapshots |
 //! | `query`, `client` | asking Jaeger, and everybody else |
@@ -14,9 +15,12 @@ mod app;
 mod archive;
 mod cli;
 mod client;
+mod cpus;
 mod http;
+mod inputs;
 mod journal;
 mod load;
+mod machine;
 mod proxy;
 mod query;
 mod report;
@@ -40,8 +44,12 @@ use trace_harness::{build, run_file};
 
 use crate::{
     cli::{Choice, Cli, Command},
+    inputs::Inputs,
     report::Report,
-    scenario::Scale,
+    scenario::{
+        Scale,
+        overhead::{self, Settings},
+    },
     stage::Programs,
 };
 
@@ -78,36 +86,54 @@ fn build_parts(force: bool) -> Result<(PathBuf, PathBuf)> {
     Ok((build("collector", force)?, build("jaeger", force)?))
 }
 
-fn programs(arguments: &cli::Run) -> Result<Programs> {
-    let (collector, jaeger) = build_parts(arguments.force)?;
+fn sidecar(arguments: &cli::Run) -> Result<PathBuf> {
+    match &arguments.sidecar {
+        Some(program) => program.canonicalize().with_context(|| program.display().to_string()),
+        None => sidecar::build(&root()),
+    }
+}
+
+/// What stands on the stage of all scenarios but `overhead`.
+fn programs(force: bool, sidecar: PathBuf) -> Result<Programs> {
+    let (collector, jaeger) = build_parts(force)?;
     let app = app::build(&root(), "go-app")?;
     let service = app::build(&root(), "go-service")?;
-    let sidecar = match &arguments.sidecar {
-        Some(program) => program.canonicalize().with_context(|| program.display().to_string())?,
-        None => sidecar::build(&root())?,
-    };
     Ok(Programs { collector, jaeger, sidecar, app, service })
 }
 
 /// How many checks failed.
 fn run(arguments: &cli::Run) -> Result<u32> {
-    let programs = programs(arguments)?;
+    let inputs = Inputs::new(false);
+    // What is wrong in there is told before anything is built.
+    arguments.inputs.as_ref().map_or(Ok(inputs.clone()), |file| inputs.read(file))?;
+    let sidecar = sidecar(arguments)?;
+    let scenarios: Vec<_> = arguments
+        .scenario
+        .iter()
+        .flat_map(|choice| choice.scenarios().into_iter().map(|one| (one, *choice)))
+        .collect();
+    let needs_stage = scenarios.iter().any(|(scenario, _)| *scenario != Choice::Overhead);
+    let programs = needs_stage.then(|| programs(arguments.force, sidecar.clone())).transpose()?;
     let directory = runs().join(process::id().to_string());
     fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
     run_file::write_to(directory.join(PROCESSES));
     run_file::add(process::id(), "trace-harness")?;
 
     let mut failures = 0;
-    for &choice in &arguments.scenario {
+    for (scenario, choice) in scenarios {
         let scale = Scale {
             number: arguments.num,
-            is_quick: choice == Choice::Quick,
+            is_quick: arguments.short || choice == Choice::Quick,
             limit: arguments.timeout,
             seed: arguments.seed,
         };
-        for scenario in choice.scenarios() {
-            failures += run_one(scenario, &programs, &directory, scale);
-        }
+        let directory = directory.join(scenario.name());
+        failures += run_one(scenario, |report| match &programs {
+            Some(programs) if scenario != Choice::Overhead => {
+                scenario::run(scenario, programs, &directory, scale, report);
+            }
+            _ => measure(arguments, &sidecar, directory, scale, report),
+        });
     }
     if failures == 0 && !arguments.keep {
         fs::remove_dir_all(&directory)?;
@@ -117,14 +143,28 @@ fn run(arguments: &cli::Run) -> Result<u32> {
     Ok(failures)
 }
 
-fn run_one(scenario: Choice, programs: &Programs, directory: &Path, scale: Scale) -> u32 {
+fn run_one(scenario: Choice, perform: impl FnOnce(&mut Report)) -> u32 {
     let (name, begin) = (scenario.name(), Instant::now());
     println!("\n=== {name}");
     let mut report = Report::default();
-    scenario::run(scenario, programs, &directory.join(&name), scale, &mut report);
+    perform(&mut report);
     report.figure("time", format_args!("{:.1} s", begin.elapsed().as_secs_f64()));
     println!("Scenario completed scenario={name} failures={}", report.failures());
     report.failures()
+}
+
+/// Runs `overhead`.
+fn measure(arguments: &cli::Run, sidecar: &Path, directory: PathBuf, scale: Scale, report: &mut Report) {
+    let inputs = Inputs::new(scale.is_quick);
+    let inputs = arguments.inputs.as_ref().map_or(Ok(inputs.clone()), |file| inputs.read(file));
+    let root = root();
+    let out = arguments.out.clone().unwrap_or_else(|| root.join(".cache/harness/overhead"));
+    match inputs {
+        Ok(inputs) => {
+            overhead::run(Settings { root: &root, directory, sidecar, out: &out, inputs, scale }, report);
+        }
+        Err(error) => report.check("the inputs are there", false, format_args!("{error:#}")),
+    }
 }
 
 /// Ends what runs have left.

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 
-use crate::part::signal;
+use crate::{part::signal, stat::Stat};
 
 static RUN_FILE: OnceLock<PathBuf> = OnceLock::new();
 
@@ -58,9 +58,5 @@ pub fn end_all(file: &Path) -> Result<Vec<String>> {
 
 /// When a process began, in the system's own unit; Linux only.
 fn start_of(id: u32) -> Option<String> {
-    const START: usize = 22;
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may hold anything.
-    let (_, after_name) = stat.rsplit_once(')')?;
-    Some(after_name.split_whitespace().nth(START - 3)?.to_owned())
+    Some(Stat::of(id)?.start()?.to_owned())
 }

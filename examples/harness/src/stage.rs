@@ -170,7 +170,7 @@ impl Stage {
         sidecar: Sidecar,
         orders: &Orders,
     ) -> Result<(Vec<Journal>, Spans)> {
-        report.all("orders were answered", orders.windows.len(), &orders.failed);
+        report.all("orders were answered", orders.0.len(), &orders.failed());
         let journals = apps.into_iter().map(Apps::stop).collect::<Result<Vec<_>>>()?.concat();
         self.wait_for(report, &journals, Duration::from_secs(60));
         self.end_sidecar(report, sidecar);
@@ -188,7 +188,7 @@ impl Stage {
         apps: Apps,
         orders: &Orders,
     ) -> Result<Spans> {
-        report.all("orders were answered", orders.windows.len(), &orders.failed);
+        report.all("orders were answered", orders.0.len(), &orders.failed());
         let journals = apps.stop()?;
         self.report_traffic(report);
         let spans = self.receive(report)?;

@@ -150,6 +150,7 @@ impl<'j> Truth<'j> {
         let mut wrong = Vec::new();
         let mut worst = 0;
         let is_killed = self.entries.iter().any(|(journal, _)| journal.killed.is_some());
+        let orders = orders.windows();
         for (_, entry) in &self.entries {
             let Some(span) = spans.all.get(&entry.key()) else { continue };
             let journal = [(entry.start, entry.end)];
@@ -158,7 +159,7 @@ impl<'j> Truth<'j> {
             if parent.is_none() && is_killed && !entry.is_root() {
                 continue; // its parent is lost, and it may have outlived that
             }
-            let around = parent.as_ref().map_or(&*orders.windows, std::slice::from_ref);
+            let around = parent.as_ref().map_or(&*orders, std::slice::from_ref);
             let inside = distance((span.start, span.end), &journal);
             let outside = around.iter().map(|&window| distance(window, &[(span.start, span.end)])).min();
             let distance = inside.max(outside.unwrap_or(u64::MAX));
@@ -282,6 +283,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::load::Order;
 
     const MILLISECOND: u64 = 1_000_000;
 
@@ -338,7 +340,13 @@ mod tests {
         let mut journal = Journal { service: "front".to_owned(), ..Journal::default() };
         let [span, region, log] = JOURNAL.map(|line| vec![serde_json::from_str(line).unwrap()]);
         (journal.spans, journal.regions, journal.logs) = (span, region, log);
-        let orders = Orders { windows: vec![(100 * MILLISECOND, 200 * MILLISECOND)], ..Orders::default() };
+        let order = Order {
+            begin: 100 * MILLISECOND,
+            duration: Duration::from_millis(100),
+            late: Duration::ZERO,
+            error: None,
+        };
+        let orders = Orders(vec![order]);
         let mut report = Report::default();
         check(&mut report, &[journal], &orders, &found);
         report.failures()

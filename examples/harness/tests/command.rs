@@ -23,6 +23,7 @@ fn the_scenarios_are_listed() {
         "direct",
         "direct-kill",
         "direct-soak",
+        "overhead",
     ] {
         assert!(help.contains(scenario), "{scenario} is not in:\n{help}");
     }

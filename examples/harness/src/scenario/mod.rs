@@ -8,6 +8,7 @@ mod disk_full;
 mod flightrecorder;
 mod fork_replay;
 mod kill;
+pub(crate) mod overhead;
 mod pull;
 mod push;
 mod slow_collector;
@@ -75,6 +76,8 @@ fn perform(choice: Choice, stage: &mut Stage, scale: Scale, report: &mut Report)
         Choice::Direct => direct::run(stage, scale, report),
         Choice::DirectKill => direct_kill::run(stage, scale, report),
         Choice::DirectSoak => direct_soak::run(stage, scale, report),
+        // It needs no stage, and has not got one.
+        Choice::Overhead => Ok(()),
         Choice::Quick | Choice::All => Ok(()),
     }
 }
