@@ -56,7 +56,7 @@ pub(crate) enum Verb {
     /// OTEL_SERVICE_NAME name the service. A refusal by the receiver is a failure, and what it rejected is counted.
     #[command(after_long_help = OTLP_EXAMPLES)]
     Otlp(OtlpArguments),
-    /// Tells which spans match a query: one line each, over many files.
+    /// Tells which spans, or stretches of what goroutines did, match a query: one line each, over many files.
     ///
     /// The exit status is that of grep: 0 where something was found, 1 where nothing was, 2 where something failed.
     #[command(after_long_help = crate::find::HELP)]

@@ -1,5 +1,7 @@
 //! `find`: what matches a query, over many files.
 
+mod goroutines;
+
 use std::{
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
@@ -11,7 +13,7 @@ use clap::Args;
 use serde_json::{Map, Value as Json, json};
 use trace_to_otel::{
     Span, SpanSink, UnixTime, Value,
-    query::{Query, QueryError},
+    query::{Query, QueryError, Subject},
     render::{DisplayDuration, DisplayText},
 };
 
@@ -24,6 +26,8 @@ use crate::{
     report,
 };
 
+use goroutines::Goroutines;
+
 pub(crate) const HELP: &str = "\
 A query is comparisons that all have to be true, such as name~GET duration>50ms; or, not and parentheses put them together.
   =  !=              equal: in texts, a * stands for any text
@@ -33,12 +37,16 @@ Texts with spaces or parentheses stand in quotes. Fields:
   name kind status scope function goroutine file trace_id span_id parent_id duration
   running runnable syscall gc_assist waiting, and waiting.network .sync .channel .select .sleep .gc .other: parts of it
   http.route and any other attribute, in quotes where it has no dot
+What goroutines did, a line for as long as one was in one state, is found by the fields
+  goroutine.state (running, runnable, syscall, waiting), reason (sync, chan receive, select, network, sleep, ...) and place
+of which each makes a query one about that; beside them stand function, goroutine, file and duration.
 
 Examples:
   trace-converter find *.trace 'name~GET duration>50ms waiting.sync>10ms'
   trace-converter find app.trace 'http.response.status_code>=500 or status=error'
   trace-converter find -l traces/*.trace 'kind=server not http.route=/health'
   trace-converter find --json app.trace 'scope=gotrace.sql duration>5ms' | jq .attributes
+  trace-converter find *.trace 'goroutine.state=waiting reason=sync duration>50ms'
   trace-converter find --count app.trace 'name=\"garbage collection\"'";
 
 #[derive(Debug, Args)]
@@ -77,12 +85,21 @@ pub(crate) fn run(arguments: &FindArguments) -> anyhow::Result<ExitCode> {
         output: BufWriter::new(io::stdout().lock()),
     };
     let mut is_whole = true;
-    let conversion = Conversion::new(&arguments.mapping, arguments.reading.details, &mut found);
-    let outcome = conversion.run_past(traces, |error| {
+    let failed = |error| {
         is_whole = false;
         report::error(&error);
         Ok(())
-    });
+    };
+    let (mapping, has_details) = (&arguments.mapping, arguments.reading.details);
+    let outcome = match found.query.subject() {
+        Subject::Stretches => {
+            let mut goroutines = Goroutines::new(found);
+            let outcome = Conversion::new(mapping, has_details, &mut goroutines).run_past(traces, failed);
+            found = goroutines.into_found();
+            outcome
+        }
+        _ => Conversion::new(mapping, has_details, &mut found).run_past(traces, failed),
+    };
     // What precedes a failure is printed before it is told.
     found.tell_files(found.files.all.len())?;
     found.output.flush()?;
@@ -147,6 +164,13 @@ impl Files {
     fn current(&self) -> &str {
         self.all.get(self.current).map_or("", |(name, _)| name)
     }
+
+    /// Something was found in the current one.
+    fn count(&mut self) {
+        if let Some((_, count)) = self.all.get_mut(self.current) {
+            *count += 1;
+        }
+    }
 }
 
 impl<W: Write> Found<W> {
@@ -167,9 +191,7 @@ impl<W: Write> Found<W> {
         if !self.query.matches_span(span, self.files.current()) {
             return Ok(());
         }
-        if let Some((_, count)) = self.files.all.get_mut(self.files.current) {
-            *count += 1;
-        }
+        self.files.count();
         match self.shown {
             Shown::Lines => self.line(span),
             Shown::Json => writeln!(self.output, "{}", self.json(span)),

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, ffi::OsStr, path::Path};
 
 use super::{
-    Comparison, Number, Order, Pattern, TextOperator,
+    Comparison, Number, Order, Pattern, Stretch, TextOperator,
     field::{TextField, TimeField},
     parse::nanoseconds,
 };
@@ -130,10 +130,8 @@ impl Record for SpanRecord<'_> {
                 let function = span.attribute("code.function.name").and_then(Value::as_str);
                 function.is_some_and(|function| pattern.matches(function))
             }
-            T::File => {
-                let name = Path::new(self.file).file_name().and_then(OsStr::to_str);
-                pattern.matches(self.file) || name.is_some_and(|name| pattern.matches(name))
-            }
+            T::File => is_file(self.file, pattern),
+            T::State | T::Reason | T::Place => false,
         }
     }
 
@@ -154,6 +152,46 @@ impl Record for SpanRecord<'_> {
             parts.find(|(name, _)| *name == key).map(|(_, seconds)| Cow::Owned(Value::Float(seconds)))
         };
         self.span.attribute(key).map(Cow::Borrowed).or_else(of_anatomy)
+    }
+}
+
+/// By its path, or only by its name.
+fn is_file(file: &str, pattern: &Pattern) -> bool {
+    let name = Path::new(file).file_name().and_then(OsStr::to_str);
+    pattern.matches(file) || name.is_some_and(|name| pattern.matches(name))
+}
+
+/// What a goroutine did for a while, in a file.
+pub(super) struct StretchRecord<'a> {
+    pub(super) stretch: &'a Stretch<'a>,
+    pub(super) file: &'a str,
+}
+
+impl Record for StretchRecord<'_> {
+    fn has(&self, field: TextField, pattern: &Pattern) -> bool {
+        use TextField as T;
+        let stretch = self.stretch;
+        let text = match field {
+            T::File => return is_file(self.file, pattern),
+            T::State => Some(stretch.state),
+            T::Reason => stretch.reason,
+            T::Place => stretch.place,
+            T::Function => stretch.function,
+            T::Name | T::Scope | T::Kind | T::Status | T::TraceId | T::SpanId | T::ParentId => None,
+        };
+        text.is_some_and(|text| pattern.matches(text))
+    }
+
+    fn nanoseconds(&self, field: TimeField) -> Option<u64> {
+        (field == TimeField::Duration).then_some(self.stretch.duration)
+    }
+
+    fn goroutine(&self) -> Option<i64> {
+        Some(self.stretch.goroutine)
+    }
+
+    fn attribute(&self, _: &str) -> Option<Cow<'_, Value>> {
+        None
     }
 }
 

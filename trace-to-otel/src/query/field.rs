@@ -1,8 +1,9 @@
 //! What a query can ask for.
 
+use super::Subject;
 use crate::anatomy::Waiting;
 
-/// A field of spans.
+/// A field of spans, or of what goroutines did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     Text(TextField),
@@ -23,6 +24,9 @@ pub(super) enum TextField {
     ParentId,
     Function,
     File,
+    State,
+    Reason,
+    Place,
 }
 
 /// A field that is a duration.
@@ -48,13 +52,14 @@ impl TextField {
         match self {
             Self::Kind => Some(&["internal", "server", "client", "producer", "consumer"]),
             Self::Status => Some(&["unset", "ok", "error"]),
+            Self::State => Some(&["running", "runnable", "syscall", "waiting"]),
             _ => None,
         }
     }
 }
 
 /// The fields by their names.
-pub(super) const FIELDS: [(&str, Field); 23] = {
+pub(super) const FIELDS: [(&str, Field); 26] = {
     use TextField as T;
     use TimeField as D;
     [
@@ -68,6 +73,9 @@ pub(super) const FIELDS: [(&str, Field); 23] = {
         ("function", Field::Text(T::Function)),
         ("file", Field::Text(T::File)),
         ("goroutine", Field::Goroutine),
+        ("goroutine.state", Field::Text(T::State)),
+        ("reason", Field::Text(T::Reason)),
+        ("place", Field::Text(T::Place)),
         ("duration", Field::Time(D::Duration)),
         ("running", Field::Time(D::Running)),
         ("runnable", Field::Time(D::Runnable)),
@@ -88,6 +96,16 @@ impl Field {
     /// The field of this name that is none of attributes.
     pub(super) fn named(name: &str) -> Option<Self> {
         FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| field.clone())
+    }
+
+    /// What has it; none where both do.
+    pub(super) const fn subject(&self) -> Option<Subject> {
+        use TextField as T;
+        match self {
+            Self::Text(T::State | T::Reason | T::Place) => Some(Subject::Stretches),
+            Self::Text(T::Function | T::File) | Self::Goroutine | Self::Time(TimeField::Duration) => None,
+            Self::Text(_) | Self::Time(_) | Self::Attribute(_) => Some(Subject::Spans),
+        }
     }
 
     /// Its name; of an attribute the key.

@@ -1,4 +1,4 @@
-//! Questions about spans, in a small language.
+//! Questions about spans, and about what goroutines did, in a small language.
 //!
 //! ```
 //! use go_trace_context::{SpanId, TraceId};
@@ -46,7 +46,12 @@
 //! | `file` | the path of the file, or only its name |
 //! | `duration` | a duration |
 //! | `running`, `runnable`, `syscall`, `waiting`, `waiting.network`, `.sync`, `.channel`, `.select`, `.sleep`, `.gc`, `.other`, `gc_assist` | durations: the [parts](crate::Anatomy) of it |
+//! | `goroutine.state` | `running`, `runnable`, `syscall` or `waiting` |
+//! | `reason`, `place` | a text: why a goroutine came to be in its state, in the runtime's words (`sync`, `chan receive`), and where in the source |
 //! | any name with a dot, such as `http.route`, or in quotes | an attribute |
+//!
+//! A query that has one of `goroutine.state`, `reason` and `place` in it is about what goroutines did, of which `function` (that it
+//! began with), `goroutine`, `file` and `duration` tell too; all others are about spans. None is about both.
 //!
 //! `=` compares whole texts, in which a `*` stands for any text; `~` asks whether a text has the value in it. Both tell capital
 //! letters from small ones. Durations are written with their units, as `1.5ms`; attributes that are numbers are compared by `<` and
@@ -60,16 +65,18 @@ mod field;
 mod lexer;
 mod parse;
 mod pattern;
+mod stretch;
 #[cfg(test)]
 mod tests;
 
 pub use error::QueryError;
 pub use pattern::{Pattern, PatternError};
+pub use stretch::Stretch;
 
 use crate::span::Span;
 use field::{Field, TextField, TimeField};
 
-/// A question: which spans are wanted. See [the module](self) for how one is written.
+/// A question: which spans are wanted, or what that goroutines did. See [the module](self) for how one is written.
 ///
 /// Its [`Display`](std::fmt::Display) is a query that is equal to it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,7 +130,29 @@ enum Number {
     Nanoseconds(u64),
 }
 
+/// What a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// Spans.
+    Spans,
+    /// What goroutines did: a [`Stretch`] each.
+    Stretches,
+}
+
 impl Query {
+    /// What it is about. It is true of nothing else, but where `not` or `!=` makes it so.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        self.0.as_ref().and_then(Condition::subject).unwrap_or(Subject::Spans)
+    }
+
+    /// Whether what a goroutine did, as a file has it, matches.
+    #[must_use]
+    pub fn matches_stretch(&self, stretch: &Stretch<'_>, file: &str) -> bool {
+        self.matches(&compare::StretchRecord { stretch, file })
+    }
+
     /// Whether a span of a file matches.
     #[must_use]
     pub fn matches_span(&self, span: &Span, file: &str) -> bool {
@@ -136,6 +165,14 @@ impl Query {
 }
 
 impl Condition {
+    fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().find_map(Self::subject),
+            Self::Not(condition) => condition.subject(),
+            Self::Is(comparison) => comparison.field().subject(),
+        }
+    }
+
     fn is_true_of(&self, record: &impl compare::Record) -> bool {
         match self {
             Self::All(conditions) => conditions.iter().all(|condition| condition.is_true_of(record)),

@@ -3,7 +3,7 @@
 use core::{cmp::Reverse, ops::Range, str::FromStr};
 
 use super::{
-    Comparison, Condition, Number, Order, Pattern, Query, QueryError, TextOperator,
+    Comparison, Condition, Number, Order, Pattern, Query, QueryError, Subject, TextOperator,
     field::{FIELDS, Field, TextField},
     lexer::{Lexer, Operator, Token, TokenKind},
 };
@@ -17,7 +17,7 @@ impl FromStr for Query {
     fn from_str(text: &str) -> Result<Self, QueryError> {
         let mut lexer = Lexer::new(text);
         let Some(next) = lexer.next()? else { return Ok(Self(None)) };
-        let mut parser = Parser { lexer, next: Some(next), depth: 0 };
+        let mut parser = Parser { lexer, next: Some(next), depth: 0, subject: None };
         let condition = parser.any()?;
         match parser.next {
             None => Ok(Self(Some(condition))),
@@ -31,6 +31,8 @@ struct Parser<'a> {
     /// What is looked at, and not taken yet.
     next: Option<Token>,
     depth: usize,
+    /// What the query is about, by the first field that tells, and the name of that.
+    subject: Option<(Subject, String)>,
 }
 
 impl Parser<'_> {
@@ -125,6 +127,7 @@ impl Parser<'_> {
         place: Range<usize>,
     ) -> Result<Comparison, QueryError> {
         let field = self.field(name, is_quoted, place.clone())?;
+        self.is_about(&field, name, place.clone())?;
         let written = self.written(name, place.end)?;
         match field {
             Field::Text(field) => self.text(field, name, written),
@@ -135,6 +138,25 @@ impl Parser<'_> {
             Field::Goroutine => self.goroutine(written),
             Field::Attribute(key) => self.attribute(key, written),
         }
+    }
+
+    /// A query is about spans, or about what goroutines did.
+    fn is_about(&mut self, field: &Field, name: &str, place: Range<usize>) -> Result<(), QueryError> {
+        let Some(subject) = field.subject() else { return Ok(()) };
+        let (first, by) = self.subject.get_or_insert_with(|| (subject, name.to_owned()));
+        if *first == subject {
+            return Ok(());
+        }
+        let of = |subject| match subject {
+            Subject::Spans => "of spans",
+            Subject::Stretches => "of what goroutines did",
+        };
+        let what = format!(
+            "{name} is {}, and {by} {}: a query is about one of them; what both have is function, goroutine, file and duration",
+            of(subject),
+            of(*first)
+        );
+        Err(self.lexer.error(place, what))
     }
 
     /// Takes what stands behind a field. The operator is looked at already; behind it is a value, and not yet cut into words.

@@ -101,6 +101,36 @@ fn a_span_is_matched_by_each_of_its_fields() {
 }
 
 #[test]
+fn what_a_goroutine_did_is_matched_by_each_of_its_fields() {
+    let mut stretch = Stretch::new(18, "waiting", UnixTime(5), 60 * MILLISECOND);
+    stretch.function = Some("main.worker");
+    stretch.reason = Some("chan receive");
+    stretch.place = Some("main.take shop.go:7");
+    for (text, is_true) in [
+        ("goroutine.state=waiting duration>50ms reason='chan receive'", true),
+        ("goroutine.state=wait*", true),
+        ("reason~chan goroutine=18 function=main.*", true),
+        ("place~shop.go: file=app.trace", true),
+        ("reason!=sync", true),
+        ("not goroutine.state=running", true),
+        ("goroutine.state=running", false),
+        ("goroutine.state=waiting duration>60ms", false),
+        ("reason=sync or place~other", false),
+        ("reason~chan goroutine=19", false),
+        ("reason~chan function=main.other", false),
+    ] {
+        let query = query(text);
+        assert_eq!(query.subject(), Subject::Stretches, "{text}");
+        assert_eq!(query.matches_stretch(&stretch, "traces/app.trace"), is_true, "{text}");
+    }
+    for text in ["", "duration>50ms", "goroutine=18", "function~main or duration>1ms", "'reason'=sync"] {
+        assert_eq!(query(text).subject(), Subject::Spans, "{text}");
+    }
+    stretch.reason = None;
+    assert!(!query("reason~''").matches_stretch(&stretch, "app.trace"));
+}
+
+#[test]
 fn identities_are_found_in_capitals_too() {
     let mut span = span();
     span.span_id = NonZeroU64::new(0xabcd_ef01).expect("an id").into();
@@ -157,6 +187,14 @@ fn what_is_wrong_is_told_with_its_place() {
         ("name~~GET", 5..6, "~ finds a part"),
         ("name<>GET", 5..6, "no such operator"),
         ("function~shop.(*Shop).order", 14..15, "with parentheses stands in quotes"),
+        ("goroutine.state=asleep", 16..22, "goroutine.state is one of running"),
+        ("name~GET reason=sync", 9..15, "reason is of what goroutines did, and name of spans"),
+        (
+            "reason=sync or waiting.sync>1s",
+            15..27,
+            "waiting.sync is of spans, and reason of what goroutines did",
+        ),
+        ("place>1", 5..6, "is a text"),
         ("name~GET AND duration>5ms", 9..12, "write and in small letters"),
         ("name~GET Or name~PUT", 9..11, "write or in small letters"),
         ("NOT name~GET", 0..3, "write not in small letters"),
@@ -203,31 +241,42 @@ fn key() -> impl Strategy<Value = Box<str>> {
     keys.prop_filter("keys have a name", |key| !key.is_empty()).prop_map(Into::into)
 }
 
-fn comparison() -> impl Strategy<Value = Comparison> {
-    let fields = prop::sample::select(FIELDS.to_vec());
+fn known(subject: Subject) -> impl Strategy<Value = Comparison> {
+    let mut fields = FIELDS.to_vec();
+    fields.retain(|(_, field)| field.subject().is_none_or(|of| of == subject));
+    let fields = prop::sample::select(fields);
     let known = (fields, order(), text_operator(), pattern(), any::<u64>(), any::<i64>());
-    let known = known.prop_map(|((_, field), order, operator, pattern, time, id)| match field {
+    known.prop_map(|((_, field), order, operator, pattern, time, id)| match field {
         Field::Text(field) => match field.values() {
             Some(values) => Comparison::Text(field, operator, Pattern::part(values[1])),
             None => Comparison::Text(field, operator, pattern),
         },
         Field::Time(field) => Comparison::Time(field, order, time),
         Field::Goroutine | Field::Attribute(_) => Comparison::Goroutine(order, id),
-    });
+    })
+}
+
+fn comparison() -> impl Strategy<Value = Comparison> {
     let number = prop_oneof![
         any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Number::Plain),
         (1..u64::MAX).prop_map(Number::Nanoseconds),
     ];
     let above = prop_oneof![Just(Order::Less), Just(Order::GreaterOrEqual)];
     prop_oneof![
-        known,
+        known(Subject::Spans),
         (key(), text_operator(), pattern()).prop_map(|(key, o, p)| Comparison::AttributeText(key, o, p)),
         (key(), above, number).prop_map(|(key, o, n)| Comparison::AttributeNumber(key, o, n)),
     ]
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
-    comparison().prop_map(Condition::Is).prop_recursive(4, 24, 4, |inner| {
+    prop_oneof![conditions_of(comparison()), conditions_of(known(Subject::Stretches))]
+}
+
+fn conditions_of(
+    comparison: impl Strategy<Value = Comparison> + 'static,
+) -> impl Strategy<Value = Condition> {
+    comparison.prop_map(Condition::Is).prop_recursive(4, 24, 4, |inner| {
         let several = prop::collection::vec(inner.clone(), 2..4);
         prop_oneof![
             several.clone().prop_map(Condition::All),

@@ -208,6 +208,11 @@ impl<S: TableSink> Tables<S> {
         self.timeline.canvas_mut().end_process()
     }
 
+    /// The sink.
+    pub fn sink_mut(&mut self) -> &mut S {
+        &mut self.timeline.canvas_mut().sink
+    }
+
     /// The sink, for good.
     pub fn into_sink(self) -> S {
         self.timeline.into_canvas().sink

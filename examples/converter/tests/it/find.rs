@@ -41,6 +41,59 @@ fn json_has_what_a_span_has() {
     }
 }
 
+/// What goroutines waited for is what Go's own dump says, and what `export` tells.
+#[test]
+fn what_goroutines_did_is_found() {
+    let file = path("go1.27/mutexes.trace");
+    let query = "goroutine.state=waiting reason=sync duration>1us";
+    let found = output(&["find", &file, query]);
+    let (first, lines) = (found.lines().next().expect("a line"), found.lines().count());
+    assert!(lines > 10, "{found}");
+    assert!(first.starts_with(&format!("{file}: 20")), "{first}");
+    let stretch = first.split_once(" waiting (sync)  g").unwrap_or_else(|| panic!("{first}")).1;
+    assert!(stretch.contains(" main.") && stretch.contains("  at ") && stretch.contains(".go:"), "{first}");
+    assert_eq!(output(&["find", "--count", &file, query]), format!("{file}:{lines}\n"));
+    assert_eq!(output(&["find", "-l", &file, query]), format!("{file}\n"));
+    assert_eq!(status(&[&file, "goroutine.state=waiting duration>1h"]), Some(1));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    output(&["export", &file, "--format", "jsonl", "--out", &folder.path().display().to_string()]);
+    let events = std::fs::read_to_string(folder.path().join("events.jsonl")).expect("a table");
+    let expected: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let is_wanted = |event: &&Value| {
+        event["state"] == "waiting" && event["reason"] == "sync" && event["duration"].as_u64() > Some(1_000)
+    };
+    let expected: Vec<_> = expected.iter().filter(is_wanted).collect();
+    let found = output(&["find", "--json", &file, query]);
+    let found: Vec<Value> = found.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        for key in ["file", "goroutine", "function", "state", "reason", "place"] {
+            assert_eq!(found[key], expected[key], "{key}: {found}");
+        }
+        assert_eq!(found["duration_ns"], expected["duration"]);
+        assert_eq!(found["start_unix_nano"], expected["start"].to_string());
+    }
+}
+
+#[test]
+fn goroutines_are_found_over_the_snapshots_of_a_process() {
+    let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
+    let files: Vec<_> = names.iter().map(String::as_str).collect();
+    let counted = |files: &[&str]| -> u64 {
+        let counts = output(&[&["find", "--count"], files, &["goroutine.state=running"]].concat());
+        let numbers = counts.lines().map(|line| line.rsplit(':').next().expect("a count"));
+        numbers.map(|number| number.parse::<u64>().expect("a number")).sum()
+    };
+    let (together, apart) = (counted(&files), files.iter().map(|file| counted(&[file])).sum::<u64>());
+    assert!(together > 100 && together < apart, "what snapshots share counts once: {together} of {apart}");
+    let last = output(&["find", &names[0], &names[1], "goroutine.state=running"]);
+    assert!(last.lines().any(|line| line.starts_with(&names[1])), "{last}");
+    let mixed = run(&["find", &names[0], "name~GET reason=sync"], b"");
+    assert_eq!(mixed.status.code(), Some(2));
+    assert!(errors(&mixed).contains("a query is about one of them"), "{}", errors(&mixed));
+}
+
 #[test]
 fn files_are_counted_and_listed() {
     let (http, tasks) = (path("go1.27/http.trace"), path("go1.27/tasks.trace"));
