@@ -61,7 +61,7 @@ pub(crate) enum Verb {
     /// The exit status is that of grep: 0 where something was found, 1 where nothing was, 2 where something failed.
     #[command(after_long_help = crate::find::HELP)]
     Find(FindArguments),
-    /// Writes tables of spans, of what goroutines did and of garbage collections: for SQL and data frames.
+    /// Writes tables of spans, of what goroutines did and on which stacks, and of garbage collections: for SQL and data frames.
     ///
     /// docs/export.md has their columns with units, and how to load them into DuckDB, pandas, polars and others. Times are those of
     /// the first clock of each process, so that spans and events are on one line.

@@ -4,7 +4,7 @@ use super::{Column, ColumnKind, Table};
 
 impl Table {
     /// All tables.
-    pub const ALL: [Self; 4] = [Self::Spans, Self::Events, Self::Goroutines, Self::Gc];
+    pub const ALL: [Self; 5] = [Self::Spans, Self::Events, Self::Stacks, Self::Goroutines, Self::Gc];
 
     /// Its name, as files are called by it.
     #[must_use]
@@ -12,6 +12,7 @@ impl Table {
         match self {
             Self::Spans => "spans",
             Self::Events => "events",
+            Self::Stacks => "stacks",
             Self::Goroutines => "goroutines",
             Self::Gc => "gc",
         }
@@ -23,6 +24,7 @@ impl Table {
         match self {
             Self::Spans => &SPANS,
             Self::Events => &EVENTS,
+            Self::Stacks => &STACKS,
             Self::Goroutines => &GOROUTINES,
             Self::Gc => &GC,
         }
@@ -49,8 +51,15 @@ use ColumnKind::{Duration, Integer, Text, Time};
 
 const FILE: Column = full("file", Text, "the file in which it ended");
 
-pub(super) const SPANS: [Column; 25] = [
+const PROCESS: Column = full(
+    "process",
+    Integer,
+    "the process, in the order in which they begin, from 1: numbers of goroutines and procs are of one process",
+);
+
+pub(super) const SPANS: [Column; 26] = [
     FILE,
+    PROCESS,
     full("trace_id", Text, "32 hexadecimal digits"),
     full("span_id", Text, "16 hexadecimal digits"),
     maybe("parent_id", Text, "the span_id of the span that it is part of"),
@@ -81,8 +90,9 @@ pub(super) const SPANS: [Column; 25] = [
     full("attributes", Text, "all its attributes, as a JSON object"),
 ];
 
-pub(super) const EVENTS: [Column; 9] = [
+pub(super) const EVENTS: [Column; 12] = [
     FILE,
+    PROCESS,
     full("goroutine", Integer, "the goroutine"),
     maybe("function", Text, "the function that it began with, as far as the trace had told by then"),
     full("state", Text, "running, runnable, syscall or waiting"),
@@ -90,11 +100,22 @@ pub(super) const EVENTS: [Column; 9] = [
     full("start", Time, "since when"),
     full("duration", Duration, "how long"),
     maybe("proc", Integer, "the proc that it ran on"),
+    maybe("thread", Integer, "the thread that it ran on, or was in a system call on"),
     maybe("place", Text, "where in the source it went over to it: function file:line"),
+    maybe("stack", Text, "the stack with which it went over to it, in stacks"),
 ];
 
-pub(super) const GOROUTINES: [Column; 10] = [
+pub(super) const STACKS: [Column; 5] = [
+    full("stack", Text, "16 hexadecimal digits, the same for equal stacks of whatever process and file"),
+    full("depth", Integer, "0 for the innermost place, and counted up"),
+    full("function", Text, "the function"),
+    full("source", Text, "the source file"),
+    full("line", Integer, "the line in it; 0 where it is not known"),
+];
+
+pub(super) const GOROUTINES: [Column; 11] = [
     FILE,
+    PROCESS,
     full("goroutine", Integer, "the goroutine; a process that is recorded anew may give numbers again"),
     maybe("function", Text, "the function that it began with"),
     full("start", Time, "since when something is known of it"),
@@ -106,8 +127,9 @@ pub(super) const GOROUTINES: [Column; 10] = [
     full("stretches", Integer, "how many rows it has in events"),
 ];
 
-pub(super) const GC: [Column; 8] = [
+pub(super) const GC: [Column; 9] = [
     FILE,
+    PROCESS,
     full("name", Text, "what it was, such as GC concurrent mark phase"),
     full("start", Time, "when it began"),
     full("duration", Duration, "how long it took"),

@@ -5,7 +5,10 @@ use std::{
     io,
 };
 
-use super::{Cell, Table, TableSink};
+use super::{
+    Cell, Table, TableSink,
+    stacks::{self, Stacks},
+};
 use crate::{
     render::{Canvas, DetailValue, Group, Instant, Slice, Track, TrackKind},
     span::UnixTime,
@@ -17,6 +20,11 @@ pub(super) struct Goroutines<S> {
     pub(super) sink: S,
     /// The file under way.
     pub(super) file: String,
+    /// The number of the process under way.
+    pub(super) process: i64,
+    pub(super) stacks: Stacks,
+    /// Whether the event that is looked at has made a row.
+    pub(super) has_row: bool,
     /// By the number of the track: one that is gone keeps its own to the end of its process, or until there are too many.
     tracks: HashMap<u32, Goroutine, foldhash::fast::RandomState>,
 }
@@ -48,11 +56,13 @@ const MOST: usize = 1 << 17;
 
 impl<S: TableSink> Goroutines<S> {
     pub(super) fn new(sink: S) -> Self {
-        Self { sink, file: String::new(), tracks: HashMap::default() }
+        let (tracks, stacks) = Default::default();
+        Self { sink, file: String::new(), process: 0, stacks, has_row: false, tracks }
     }
 
     /// Hands on a row for each goroutine.
     pub(super) fn end_process(&mut self) -> io::Result<()> {
+        self.stacks.end_process();
         let tracks = std::mem::take(&mut self.tracks);
         let tracks: BTreeMap<_, _> = tracks.into_iter().collect();
         tracks.values().try_for_each(|goroutine| self.goroutine(goroutine))
@@ -63,6 +73,7 @@ impl<S: TableSink> Goroutines<S> {
         let [running, runnable, syscall, waiting] = times.map(Cell::duration);
         let cells = [
             Cell::Text(&self.file),
+            Cell::Integer(self.process),
             Cell::Integer(goroutine.id),
             goroutine.function.as_deref().into(),
             Cell::Time(start),
@@ -105,7 +116,8 @@ impl Goroutine {
 }
 
 impl<S: TableSink> Canvas for Goroutines<S> {
-    fn process(&mut self, _: u32, _: &str) -> io::Result<()> {
+    fn process(&mut self, number: u32, _: &str) -> io::Result<()> {
+        self.process = number.into();
         Ok(())
     }
 
@@ -142,8 +154,12 @@ impl<S: TableSink> Canvas for Goroutines<S> {
             Some(DetailValue::Integer(proc)) => Cell::Integer(proc),
             _ => Cell::Empty,
         };
+        self.has_row = true;
+        let at = self.stacks.at(goroutine.id);
+        let stack = at.stack.map(stacks::hexadecimal);
         let cells = [
             Cell::Text(&self.file),
+            Cell::Integer(self.process),
             Cell::Integer(goroutine.id),
             goroutine.function.as_deref().into(),
             Cell::Text(STATES[state]),
@@ -151,7 +167,9 @@ impl<S: TableSink> Canvas for Goroutines<S> {
             Cell::Time(slice.start),
             Cell::duration(slice.end.0.saturating_sub(slice.start.0)),
             proc,
+            at.thread.into(),
             text("at"),
+            stack.as_deref().into(),
         ];
         self.sink.row(Table::Events, &cells)
     }

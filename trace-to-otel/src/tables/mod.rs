@@ -45,6 +45,7 @@
 mod columns;
 mod goroutines;
 mod spans;
+mod stacks;
 
 use std::io;
 
@@ -66,6 +67,8 @@ pub enum Table {
     Spans,
     /// What goroutines did: as long as one is in one state is a row.
     Events,
+    /// The places of the stacks that events name, each stack once.
+    Stacks,
     /// Goroutines, and how their time splits.
     Goroutines,
     /// What the garbage collector and the rest of the runtime did: the spans of scope `gotrace.range`.
@@ -195,7 +198,10 @@ impl<S: TableSink> Tables<S> {
     ///
     /// Those of the sink.
     pub fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {
-        self.timeline.event(event, time)
+        self.timeline.canvas_mut().has_row = false;
+        self.timeline.event(event, time)?;
+        let Goroutines { sink, stacks, has_row, .. } = self.timeline.canvas_mut();
+        stacks.event(event, *has_row, sink)
     }
 
     /// The process is over: what is under way ends with it.
@@ -227,7 +233,7 @@ impl<S: TableSink> SpanSink for Tables<S> {
     }
 
     fn lend(&mut self, span: &mut Span) -> io::Result<()> {
-        let Goroutines { file, sink, .. } = self.timeline.canvas_mut();
-        spans::hand_on(span, file, sink)
+        let Goroutines { file, process, sink, .. } = self.timeline.canvas_mut();
+        spans::hand_on(span, file, *process, sink)
     }
 }

@@ -10,15 +10,16 @@ use crate::{
 };
 
 /// Hands on the rows of a span.
-pub(super) fn hand_on(span: &Span, file: &str, sink: &mut impl TableSink) -> io::Result<()> {
+pub(super) fn hand_on(span: &Span, file: &str, process: i64, sink: &mut impl TableSink) -> io::Result<()> {
     if span.scope == Scope::Range {
-        range(span, file, sink)?;
+        range(span, file, process, sink)?;
     }
     let (trace_id, span_id) = (span.trace_id.to_string(), span.span_id.to_string());
     let parent_id = span.parent.map(|parent| parent.span_id.to_string());
     let attributes = attributes(span)?;
     let mut cells = vec![
         Cell::Text(file),
+        Cell::Integer(process),
         Cell::Text(&trace_id),
         Cell::Text(&span_id),
         parent_id.as_deref().into(),
@@ -40,9 +41,10 @@ pub(super) fn hand_on(span: &Span, file: &str, sink: &mut impl TableSink) -> io:
 }
 
 /// What the runtime did for a while.
-fn range(span: &Span, file: &str, sink: &mut impl TableSink) -> io::Result<()> {
+fn range(span: &Span, file: &str, process: i64, sink: &mut impl TableSink) -> io::Result<()> {
     let cells = [
         Cell::Text(file),
+        Cell::Integer(process),
         Cell::Text(&span.name),
         Cell::Time(span.start),
         Cell::duration(span.duration_nanos()),

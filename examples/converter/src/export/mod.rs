@@ -43,7 +43,7 @@ pub(crate) struct ExportArguments {
     /// How tables are written.
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: TableFormat,
-    /// The folder to write them into: spans, events, goroutines and gc. It is made where there is none; tables in it are
+    /// The folder to write them into: spans, events, stacks, goroutines and gc. It is made where there is none; tables in it are
     /// replaced.
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,

@@ -100,6 +100,53 @@ fn events_are_all_that_goroutines_did() {
     );
 }
 
+/// Rows of stacks stand for what events name, innermost place first: the one that events tell too, where it is the program's.
+#[test]
+fn events_name_their_stacks_and_threads() {
+    let names = ["go1.26/mutexes.trace", "go1.26/http.trace"];
+    let folder = exported(&names, "jsonl");
+    let mut stacks: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for row in rows(folder.path(), Table::Stacks) {
+        let stack = stacks.entry(row["stack"].as_str().expect("an id").to_owned()).or_default();
+        assert_eq!(number(&row, "depth"), stack.len() as u64, "each is there once: {row}");
+        stack.push(row);
+    }
+    let (events, mut with_place, mut used) =
+        (rows(folder.path(), Table::Events), 0, std::collections::BTreeSet::new());
+    for event in &events {
+        let state = event["state"].as_str().expect("a state");
+        assert_eq!(event["thread"].is_u64(), state == "running" || state == "syscall", "{event}");
+        let Some(stack) = event["stack"].as_str() else { continue };
+        used.insert(stack.to_owned());
+        let frames = &stacks[stack];
+        if let Some(place) = event["place"].as_str() {
+            let is_there = frames.iter().any(|frame| {
+                let (function, line) =
+                    (frame["function"].as_str().expect("a function"), number(frame, "line"));
+                place.starts_with(function) && place.ends_with(&format!(":{line}"))
+            });
+            assert!(is_there, "{place}: {frames:?}");
+            with_place += 1;
+        }
+    }
+    assert!(with_place > 100 && used.len() > 20, "{with_place} events, {} stacks", used.len());
+    let waits_in_mutex = events.iter().any(|event| {
+        let frames = event["stack"].as_str().map_or(&[][..], |stack| &stacks[stack]);
+        event["reason"] == "sync" && frames.iter().any(|frame| frame["function"] == "sync.(*Mutex).Lock")
+    });
+    assert!(waits_in_mutex);
+    let processes: std::collections::BTreeSet<_> =
+        events.iter().map(|event| (event["process"].to_string(), event["file"].to_string())).collect();
+    assert_eq!(processes.len(), 2, "each file is a process: {processes:?}");
+    // The same stacks have the same numbers wherever they are.
+    let alone = exported(&names[..1], "jsonl");
+    assert!(
+        rows(alone.path(), Table::Stacks)
+            .iter()
+            .all(|row| stacks.contains_key(row["stack"].as_str().expect("an id")))
+    );
+}
+
 /// The anatomy of a span is what its goroutine did meanwhile: both tables say the same.
 #[test]
 fn spans_and_events_agree() {
