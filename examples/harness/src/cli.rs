@@ -31,9 +31,15 @@ pub(crate) struct Run {
     /// Which one, or which ones.
     #[arg(long, value_enum, required = true)]
     pub(crate) scenario: Vec<Choice>,
-    /// How often: requests per second of the load, kills (kill, direct-kill), requests (flightrecorder), seconds (soak, direct-soak) or rounds (overhead); each scenario has its own default.
+    /// How often each scenario runs, one run after the other.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) num: u64,
+    /// How much of it: requests per second of the load, kills (kill, direct-kill), requests (flightrecorder), seconds (soak, direct-soak) or rounds (overhead); each scenario has its own default.
     #[arg(long)]
-    pub(crate) num: Option<u64>,
+    pub(crate) amount: Option<u64>,
+    /// What is printed: lines for people, or an array with requests, checks and resources of each run. Lines go to standard error then.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) output: Output,
     /// Small numbers, as `quick` has them.
     #[arg(long)]
     pub(crate) short: bool,
@@ -58,6 +64,15 @@ pub(crate) struct Run {
     /// The folder for what `overhead` has measured [default: .cache/harness/overhead].
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Lines.
+    #[default]
+    Text,
+    /// A JSON array with an object for each run.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@
 //! | `parts/jaeger`, [`Jaeger`] | Jaeger, keeping what it takes in memory, with its query API |
 //! | [`Process`] | a part, or any other program that has to end when we do |
 //! | [`Port`] | a port for one that cannot tell which one it was given |
-//! | `stat` | the CPU time of processes |
+//! | `stat` | the CPU time and the memory of processes |
 //! | [`run_file`] | which processes were started, for who comes after an interrupted run |
 //!
 //! The command `trace-harness` makes whole scenarios of them.
@@ -21,6 +21,6 @@ mod stat;
 
 pub use collector::{Collector, Place};
 pub use jaeger::Jaeger;
-pub use part::{Memory, Process, build, kill};
+pub use part::{Process, build, kill};
 pub use port::Port;
-pub use stat::{cpu_time, cpu_time_of_children};
+pub use stat::{Memory, cpu_time, cpu_time_of_children, memory};

@@ -9,7 +9,8 @@
 //! | `app`, `service`, `sidecar` | the parts that are ours; the others are in the library |
 //! | `load`, `proxy`, `archive`, `http` | what stands at the three ends: who orders, who receives, who sees snapshots |
 //! | `query`, `client` | asking Jaeger, and everybody else |
-//! | `journal`, `spans`, `truth`, `report` | what was done, what arrived, whether that is the same, and saying so |
+//! | `journal`, `spans`, `truth` | what was done, what arrived, whether that is the same |
+//! | `resources`, `report` | what it took, and saying all of it |
 
 mod app;
 mod archive;
@@ -24,6 +25,7 @@ mod machine;
 mod proxy;
 mod query;
 mod report;
+mod resources;
 mod scenario;
 mod service;
 mod sidecar;
@@ -40,12 +42,14 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use serde_json::Value;
 use trace_harness::{build, run_file};
 
 use crate::{
-    cli::{Choice, Cli, Command},
+    cli::{Choice, Cli, Command, Output},
     inputs::Inputs,
     report::Report,
+    resources::Watch,
     scenario::{
         Scale,
         overhead::{self, Settings},
@@ -116,41 +120,76 @@ fn run(arguments: &cli::Run) -> Result<u32> {
     let programs = needs_stage.then(|| programs(arguments.force, sidecar.clone())).transpose()?;
     let directory = runs().join(process::id().to_string());
     fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
-    run_file::write_to(directory.join(PROCESSES));
+    let processes = directory.join(PROCESSES);
+    run_file::write_to(processes.clone());
     run_file::add(process::id(), "trace-harness")?;
 
-    let mut failures = 0;
+    let mut outcome = Outcome::default();
     for (scenario, choice) in scenarios {
-        let scale = Scale {
-            number: arguments.num,
-            is_quick: arguments.short || choice == Choice::Quick,
-            limit: arguments.timeout,
-            seed: arguments.seed,
-        };
-        let directory = directory.join(scenario.name());
-        failures += run_one(scenario, |report| match &programs {
-            Some(programs) if scenario != Choice::Overhead => {
-                scenario::run(scenario, programs, &directory, scale, report);
-            }
-            _ => measure(arguments, &sidecar, directory, scale, report),
-        });
+        for repetition in 1..=arguments.num {
+            let scale = Scale {
+                number: arguments.amount,
+                is_quick: arguments.short || choice == Choice::Quick,
+                limit: arguments.timeout,
+                seed: arguments.seed,
+            };
+            let directory = directory.join(folder(scenario, repetition));
+            outcome.add(arguments.output, scenario, repetition, &processes, |report| match &programs {
+                Some(programs) if scenario != Choice::Overhead => {
+                    scenario::run(scenario, programs, &directory, scale, report);
+                }
+                _ => measure(arguments, &sidecar, directory, scale, report),
+            });
+        }
     }
-    if failures == 0 && !arguments.keep {
+    if arguments.output == Output::Json {
+        println!("{:#}", Value::Array(outcome.runs));
+    }
+    if outcome.failures == 0 && !arguments.keep {
         fs::remove_dir_all(&directory)?;
     } else {
-        println!("logs and files are in {}", directory.display());
+        eprintln!("logs and files are in {}", directory.display());
     }
-    Ok(failures)
+    Ok(outcome.failures)
 }
 
-fn run_one(scenario: Choice, perform: impl FnOnce(&mut Report)) -> u32 {
-    let (name, begin) = (scenario.name(), Instant::now());
-    println!("\n=== {name}");
-    let mut report = Report::default();
-    perform(&mut report);
-    report.figure("time", format_args!("{:.1} s", begin.elapsed().as_secs_f64()));
-    println!("Scenario completed scenario={name} failures={}", report.failures());
-    report.failures()
+/// For what a run of a scenario writes.
+fn folder(scenario: Choice, repetition: u64) -> String {
+    match repetition {
+        1 => scenario.name(),
+        _ => format!("{}-{repetition}", scenario.name()),
+    }
+}
+
+/// Of all runs.
+#[derive(Default)]
+struct Outcome {
+    failures: u32,
+    /// For JSON.
+    runs: Vec<Value>,
+}
+
+impl Outcome {
+    fn add(
+        &mut self,
+        output: Output,
+        scenario: Choice,
+        repetition: u64,
+        processes: &Path,
+        perform: impl FnOnce(&mut Report),
+    ) {
+        let (name, begin) = (scenario.name(), Instant::now());
+        let watch = (output == Output::Json).then(|| Watch::start(processes.to_owned()));
+        let mut report = Report::new(output);
+        report.say(format_args!("\n=== {name}"));
+        perform(&mut report);
+        report.figure("time", format_args!("{:.1} s", begin.elapsed().as_secs_f64()));
+        report.say(format_args!("Scenario completed scenario={name} failures={}", report.failures()));
+        self.failures += report.failures();
+        if let Some(watch) = watch {
+            self.runs.push(report.describe(&name, repetition, &watch.stop()));
+        }
+    }
 }
 
 /// Runs `overhead`.
@@ -182,10 +221,12 @@ fn stop() -> Result<u32> {
         for ended in run_file::end_all(&file)? {
             println!("ended {ended}");
         }
-        // The small disk of a run that was interrupted.
-        let disk = directory.join(Choice::DiskFull.name()).join("disk");
-        if disk.is_dir() {
-            process::Command::new("umount").args(["--lazy", "--quiet"]).arg(&disk).status().ok();
+        // The small disks of a run that was interrupted.
+        for scenario in fs::read_dir(&directory)? {
+            let disk = scenario?.path().join("disk");
+            if disk.is_dir() {
+                process::Command::new("umount").args(["--lazy", "--quiet"]).arg(&disk).status().ok();
+            }
         }
         fs::remove_file(file)?;
     }

@@ -11,7 +11,10 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::run_file;
+use crate::{
+    run_file,
+    stat::{self, Memory},
+};
 
 /// How often something that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -130,14 +133,7 @@ impl Process {
     ///
     /// Where it is gone, or the system does not tell.
     pub fn memory(&self) -> Result<Memory> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let kibibytes = |key: &str| {
-            let value = status.lines().find_map(|line| line.strip_prefix(key))?;
-            value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-        };
-        let (now, most) = (kibibytes("VmRSS:"), kibibytes("VmHWM:"));
-        let (now, most) = now.zip(most).with_context(|| format!("{} has no memory any more", self.name))?;
-        Ok(Memory { now: now << 10, most: most << 10 })
+        stat::memory(self.id()).with_context(|| format!("{} has no memory any more", self.name))
     }
 
     /// How many files and sockets it has open; Linux only.
@@ -165,16 +161,6 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// What a process uses of the machine's memory, in bytes.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Memory {
-    /// Now.
-    pub now: u64,
-    /// At most until now.
-    pub most: u64,
 }
 
 /// Sends a signal to a process.

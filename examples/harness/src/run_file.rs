@@ -35,25 +35,40 @@ pub fn add(id: u32, name: &str) -> Result<()> {
     writeln!(lines, "{id} {start} {name}").with_context(|| file.display().to_string())
 }
 
+/// A process of a run file that still runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Running {
+    /// Its process id.
+    pub id: u32,
+    /// What it was called when it was started.
+    pub name: String,
+}
+
+/// The processes of a run file that still run, in the order of their starts.
+///
+/// # Errors
+///
+/// Where the file cannot be read.
+pub fn running(file: &Path) -> Result<Vec<Running>> {
+    let lines = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let parse = |line: &str| {
+        let mut words = line.splitn(3, ' ');
+        let (id, start, name) = (words.next()?.parse().ok()?, words.next()?, words.next()?.to_owned());
+        (start_of(id)? == start).then_some(Running { id, name })
+    };
+    Ok(lines.lines().filter_map(parse).collect())
+}
+
 /// Ends the processes of a run file that still run, and tells which.
 ///
 /// # Errors
 ///
 /// Where the file cannot be read.
 pub fn end_all(file: &Path) -> Result<Vec<String>> {
-    let lines = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let mut ended = Vec::new();
-    for line in lines.lines() {
-        let mut words = line.splitn(3, ' ');
-        let (Some(id), Some(start), Some(name)) = (words.next(), words.next(), words.next()) else {
-            continue;
-        };
-        let Ok(id) = id.parse::<u32>() else { continue };
-        if start_of(id).is_some_and(|now| now == start) && signal(id, Signal::KILL).is_ok() {
-            ended.push(format!("{name} ({id})"));
-        }
-    }
-    Ok(ended)
+    let mut processes = running(file)?;
+    processes.retain(|process| signal(process.id, Signal::KILL).is_ok());
+    Ok(processes.into_iter().map(|Running { id, name }| format!("{name} ({id})")).collect())
 }
 
 /// When a process began, in the system's own unit; Linux only.

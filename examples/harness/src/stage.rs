@@ -170,6 +170,7 @@ impl Stage {
         sidecar: Sidecar,
         orders: &Orders,
     ) -> Result<(Vec<Journal>, Spans)> {
+        report.requests(orders);
         report.all("orders were answered", orders.0.len(), &orders.failed());
         let journals = apps.into_iter().map(Apps::stop).collect::<Result<Vec<_>>>()?.concat();
         self.wait_for(report, &journals, Duration::from_secs(60));
@@ -188,6 +189,7 @@ impl Stage {
         apps: Apps,
         orders: &Orders,
     ) -> Result<Spans> {
+        report.requests(orders);
         report.all("orders were answered", orders.0.len(), &orders.failed());
         let journals = apps.stop()?;
         self.report_traffic(report);
@@ -288,7 +290,7 @@ fn report_traffic(report: &mut Report, proxy: &Proxy) {
 }
 
 /// How long it takes; the services wait up to a second for their next snapshot.
-fn report_lags(report: &Report, proxy: &Proxy) {
+fn report_lags(report: &mut Report, proxy: &Proxy) {
     let seen = proxy.seen();
     let mut lags = seen.lags.clone();
     lags.sort_unstable();

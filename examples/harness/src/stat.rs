@@ -1,4 +1,4 @@
-//! What Linux tells of a process in `/proc/ID/stat` (proc_pid_stat(5)).
+//! What Linux tells of a process in `/proc/ID/stat` (proc_pid_stat(5)) and `/proc/ID/status`.
 
 use std::{fs, time::Duration};
 
@@ -52,6 +52,28 @@ impl Stat {
 #[must_use]
 pub fn cpu_time(id: u32) -> Option<Duration> {
     Stat::of(id)?.cpu_time()
+}
+
+/// What a process uses of the machine's memory, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Now.
+    pub now: u64,
+    /// At most until now.
+    pub most: u64,
+}
+
+/// The memory that a process uses; none where there is no such process any more, Linux only.
+#[must_use]
+pub fn memory(id: u32) -> Option<Memory> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let kibibytes = |key: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(key))?;
+        value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    };
+    let (now, most) = (kibibytes("VmRSS:")?, kibibytes("VmHWM:")?);
+    Some(Memory { now: now << 10, most: most << 10 })
 }
 
 /// The CPU time of all processes that this one has started and waited for, and of theirs; Linux only.

@@ -30,6 +30,28 @@ fn the_scenarios_are_listed() {
 }
 
 #[test]
+fn what_is_wrong_with_the_load_is_told_before_anything_is_built() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("inputs.json");
+    fs::write(&file, r#"{"rate": "fast"}"#).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trace-harness"));
+    // Nothing can be built without it.
+    command.args(["run", "--scenario", "overhead", "--inputs"]).arg(&file).env("PATH", directory.path());
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("rate is \"fast\": a whole number from 1 to 100000 is wanted"), "{error}");
+}
+
+#[test]
+fn a_scenario_runs_at_least_once() {
+    let arguments = ["run", "--scenario", "push", "--num", "0"];
+    let output = Command::new(env!("CARGO_BIN_EXE_trace-harness")).args(arguments).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("--num"), "{error}");
+}
+
+#[test]
 fn what_a_run_left_is_ended_and_nothing_else() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("processes");

@@ -18,7 +18,8 @@ pub(super) fn run(stage: &mut Stage, scale: Scale, report: &mut Report) -> Resul
     let disk = match Disk::mount(&stage.directory.join("disk")) {
         Ok(disk) => disk,
         Err(error) => {
-            println!("skipped: no small disk can be mounted here, which needs root: {error:#}");
+            report
+                .say(format_args!("skipped: no small disk can be mounted here, which needs root: {error:#}"));
             return Ok(());
         }
     };

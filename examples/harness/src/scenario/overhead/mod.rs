@@ -82,11 +82,12 @@ fn measure(settings: &Settings<'_>, report: &mut Report) -> Result<()> {
             ensure!(Instant::now() < deadline, "the time of the scenario is over");
             let (variant, measured) = (Variant::ALL[place], &mut outcome.variants[place]);
             let directory = directory.join(format!("{number}-{}", variant.name()));
-            let (round, found) = laboratory.run(variant, &measured.build, &directory)?;
+            let (round, found, orders) = laboratory.run(variant, &measured.build, &directory)?;
             report.figure(
                 &format!("round {number}, {}", variant.name()),
                 format_args!("{} requests, p50 {}", round.requests, display(round.p50, Unit::Seconds)),
             );
+            report.requests(&orders);
             measured.rounds.push(round);
             faults[place].failed.extend(found.failed);
             faults[place].missing.extend(found.missing);
@@ -96,7 +97,7 @@ fn measure(settings: &Settings<'_>, report: &mut Report) -> Result<()> {
     check(report, &outcome, &faults);
     write(&outcome, out)?;
     report.figure("JSON and a page", out.display());
-    println!("\n{}", table::write(&outcome));
+    report.say(format_args!("\n{}", table::write(&outcome)));
     Ok(())
 }
 

@@ -44,7 +44,12 @@ pub(super) struct Faults {
 }
 
 impl Laboratory<'_> {
-    pub(super) fn run(&self, variant: Variant, build: &Build, directory: &Path) -> Result<(Round, Faults)> {
+    pub(super) fn run(
+        &self,
+        variant: Variant,
+        build: &Build,
+        directory: &Path,
+    ) -> Result<(Round, Faults, Orders)> {
         fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
         let mut receiver = Receiver::start()?;
         let traces = directory.join("traces");
@@ -79,7 +84,7 @@ impl Laboratory<'_> {
                 faults.missing.push(format!("{} tasks in the trace, and there are {tasks}", 2 * served));
             }
         }
-        Ok((round, faults))
+        Ok((round, faults, orders))
     }
 
     fn observe(&self, traces: &Path, directory: &Path, places: &Places) -> Result<Sidecar> {

@@ -162,7 +162,7 @@ impl Service {
                 command.args(["-otlp", &places.receiver]);
             }
         }
-        let mut process = Process::start("service", command, log)?;
+        let mut process = Process::start(variant.name(), command, log)?;
         let address: SocketAddr = port.address();
         process.wait_until(|| TcpStream::connect(address).is_ok(), LIMIT)?;
         Ok(Self { process, url: format!("http://{address}"), _port: port })
