@@ -8,7 +8,8 @@ pub(crate) fn oracle_address(text: &str) -> Option<usize> {
 
 /// Whether a text is `user/password`, as Oracle has it, and no path.
 pub(crate) fn is_oracle(text: &str) -> bool {
-    let in_user = |character: char| character.is_alphanumeric() || "_$#".contains(character);
+    // A proxy names in brackets whom it stands for.
+    let in_user = |character: char| character.is_alphanumeric() || "_$#[]".contains(character);
     text.split_once('/').is_some_and(|(user, password)| {
         let name = user.trim_start_matches(|character: char| !character.is_alphanumeric());
         let whole = name.chars().all(in_user) && !name.is_empty() && !user.contains(['@', '.']);

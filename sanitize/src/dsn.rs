@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use crate::edit::{Edit, REDACTED, settled};
+use crate::edit::{Edit, REDACTED, settled, then};
 use crate::keys::in_name;
 use crate::rules::Rules;
 use crate::steps;
@@ -31,7 +31,20 @@ impl Dsn<'_> {
     /// Sanitizes one connection string. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where
     /// nothing had to change.
     pub(crate) fn sanitize<'a>(&self, text: &'a (impl AsRef<[u8]> + ?Sized)) -> Cow<'a, str> {
-        settled(String::from_utf8_lossy(text.as_ref()), |text| self.sanitize_text(text.trim()))
+        settled(String::from_utf8_lossy(text.as_ref()), |text| {
+            then(self.sanitize_text(text.trim()), |text| self.without_tokens(text))
+        })
+    }
+
+    /// Replaces what is known as a token by its shape, wherever it stands.
+    fn without_tokens<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut edit = Edit::new(text);
+        let mut place = 0;
+        while let Some((start, end)) = self.0.tokens.find(text, place, text.len()) {
+            edit.replace(start, end, REDACTED);
+            place = end;
+        }
+        edit.finish()
     }
 
     fn sanitize_text<'a>(&self, text: &'a str) -> Cow<'a, str> {

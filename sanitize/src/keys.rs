@@ -14,16 +14,30 @@ const OPENTELEMETRY: [&str; 7] = [
     "X-Goog-Signature",
 ];
 
-/// The patterns added to them by default, folded.
-const RECOMMENDED: [&str; 46] = [
-    "*password*",
-    "*passwd*",
+/// The patterns added to them by default, folded: English ones, and the words for a password in other languages.
+const RECOMMENDED: &[Pattern] = &patterns([
+    "*passw*",
+    "*kennwort*",
+    "*contraseña*",
+    "*contrasena*",
+    "*motdepasse*",
+    "*wachtwoord*",
+    "*пароль*",
+    "*密码*",
+    "*密碼*",
+    "*パスワード*",
+    "senha",
     "*passphrase*",
     "*passcode*",
     "*passkey*",
     "*pass",
     "*pwd*",
+    "*pswd*",
+    "psw",
     "pw",
+    "*bindpw",
+    "*rootpw",
+    "*userpw",
     "*secret*",
     "*token*",
     "*apikey*",
@@ -46,6 +60,7 @@ const RECOMMENDED: [&str; 46] = [
     "*signingkey*",
     "*subscriptionkey*",
     "*credential*",
+    "cred",
     "creds",
     "*signature*",
     "*assertion*",
@@ -62,10 +77,17 @@ const RECOMMENDED: [&str; 46] = [
     "*authorization*",
     "auth*",
     "code",
-];
+    "*verificationcode",
+    "*securitycode",
+    "*unlockcode",
+    "codeverifier",
+    "devicecode",
+    "usercode",
+    "pincode",
+]);
 
 /// Ordinary names that fit one of these patterns, folded.
-const ORDINARY: [&str; 21] = [
+const ORDINARY: &[Pattern] = &patterns([
     "author",
     "authors",
     "authorid",
@@ -83,14 +105,15 @@ const ORDINARY: [&str; 21] = [
     "*bypass",
     "*compass",
     "*keyname",
+    "secretary",
     "sessionstate",
     "tokencount",
     "tokenizer",
     "tokentype",
-];
+]);
 
 /// Last words of a name that make its value secret: `app_datadog_key`, `connect.sid`, `temp_url_sig`.
-const LAST_WORDS: &[&str] = &["key", "sid", "sig", "psk", "cvv", "cvc"];
+const LAST_WORDS: &[&str] = &["key", "sid", "sig", "psk", "pw", "cvv", "cvc"];
 
 /// Words before a last `key` that make it a name for something rather than a secret.
 const KEYS_OF_DATA: &[&str] = &[
@@ -250,7 +273,7 @@ const LAST_WORDS_OF_FACTS: &[&str] = &[
 /// A name is matched exactly as written. A pattern is matched without regard to ASCII case and to the characters `_`, `-`, `.` and
 /// blank, so `apikey` also means `api_key`, `API-Key` and `apiKey`; a `*` at its begin or end stands for any characters.
 ///
-/// By default a name is secret, too, whose last word is `key`, `sid`, `sig`, `psk`, `cvv` or `cvc` (`app_datadog_key`,
+/// By default a name is secret, too, whose last word is `key`, `sid`, `sig`, `psk`, `pw`, `cvv` or `cvc` (`app_datadog_key`,
 /// `connect.sid`), but for keys of data (`sort_key`, `idempotency_key`), and none is whose last word tells a fact
 /// (`max_password_length`, `token_expires_in`): rule L3.
 ///
@@ -263,9 +286,9 @@ const LAST_WORDS_OF_FACTS: &[&str] = &[
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SensitiveKeys {
     built_in_names: &'static [&'static str],
-    built_in_patterns: &'static [&'static str],
+    built_in_patterns: &'static [Pattern],
     /// What fits a built-in pattern and is ordinary all the same.
-    ordinary: &'static [&'static str],
+    ordinary: &'static [Pattern],
     names: Vec<String>,
     /// Folded, but for a `*` at either end.
     patterns: Vec<String>,
@@ -278,6 +301,36 @@ const LONGEST_COUNT: usize = 9;
 /// The least length of a `code` of letters and digits that is a secret, and the greatest of any that is none.
 const SHORTEST_CODE: usize = 16;
 const LONGEST_CODE: usize = 40;
+
+/// A folded pattern, and which letters a key must have to fit it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pattern {
+    text: &'static str,
+    letters: u32,
+}
+
+const fn patterns<const COUNT: usize>(texts: [&'static str; COUNT]) -> [Pattern; COUNT] {
+    let mut patterns = [Pattern { text: "", letters: 0 }; COUNT];
+    let mut place = 0;
+    while place < COUNT {
+        patterns[place] = Pattern { text: texts[place], letters: letters(texts[place].as_bytes()) };
+        place += 1;
+    }
+    patterns
+}
+
+/// A bit for each small letter that a text has.
+const fn letters(text: &[u8]) -> u32 {
+    let mut letters = 0;
+    let mut place = 0;
+    while place < text.len() {
+        if text[place].is_ascii_lowercase() {
+            letters |= 1 << (text[place] - b'a');
+        }
+        place += 1;
+    }
+    letters
+}
 
 /// Whether a folded key fits a folded pattern.
 fn fits(pattern: &str, key: &[u8]) -> bool {
@@ -314,8 +367,8 @@ impl Default for SensitiveKeys {
 impl SensitiveKeys {
     pub(crate) const RECOMMENDED: Self = Self {
         built_in_names: &OPENTELEMETRY,
-        built_in_patterns: &RECOMMENDED,
-        ordinary: &ORDINARY,
+        built_in_patterns: RECOMMENDED,
+        ordinary: ORDINARY,
         names: Vec::new(),
         patterns: Vec::new(),
     };
@@ -370,7 +423,10 @@ impl SensitiveKeys {
         if self.built_in_patterns.is_empty() {
             return false;
         }
-        let fits_any = |patterns: &[&str]| patterns.iter().any(|pattern| fits(pattern, &folded));
+        let letters = letters(&folded);
+        let fits_any = |patterns: &[Pattern]| {
+            patterns.iter().any(|pattern| pattern.letters & !letters == 0 && fits(pattern.text, &folded))
+        };
         let last = LastWord::of(key);
         (last.is_secret() || fits_any(self.built_in_patterns)) && !last.is_fact() && !fits_any(self.ordinary)
     }
@@ -452,7 +508,8 @@ impl<'a> LastWord<'a> {
         // A number may count several of one name.
         let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
         let (before, word) = split_last(&name[..name.len() - digits]);
-        Self { word, before: split_last(before).1, joined: !before.is_empty() }
+        let joined = !before.is_empty() || name.starts_with(b"_");
+        Self { word, before: split_last(before).1, joined }
     }
 
     fn is(&self, words: &[&str]) -> bool {

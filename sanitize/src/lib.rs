@@ -15,6 +15,7 @@ mod keys;
 #[cfg(test)]
 mod linear;
 mod options;
+mod places;
 mod rules;
 mod sanitizer;
 mod shapes;

@@ -73,7 +73,7 @@ const PIECES: [&str; 58] = [
 const STARTS: [&str; 9] = ["", "'", "SELECT ", "CREATE USER u ", "[", "/*! ", "x IN (", "$", "http://u:p"];
 
 /// More pieces of URLs, connection strings and messages.
-const LOCATIONS: [&str; 76] = [
+const LOCATIONS: [&str; 93] = [
     "@",
     ":",
     "/",
@@ -150,6 +150,23 @@ const LOCATIONS: [&str; 76] = [
     "%3A%40",
     "/%",
     "\\u0061",
+    "\u{1b}[1m",
+    "&quot;",
+    "/reset/aB3aB3aB3/",
+    "curl -u ",
+    "mysql -p",
+    "a=b\ntoken = c d\n",
+    "token: # a\n b",
+    "token: !a ",
+    "token='''",
+    "Token:(a) ",
+    "<name>token</name>",
+    "name=\"token\">",
+    "property a",
+    "context: a line ",
+    "token=a\\\n",
+    "tokens:\n- ",
+    "token '",
 ];
 
 /// The work for a text of many pieces must not be more than this many times its length.

@@ -22,7 +22,7 @@ use crate::url::Url;
 pub enum TextKind {
     /// SQL: rules S1–S15.
     Sql,
-    /// A URL: rules U1–U8.
+    /// A URL: rules U1–U9.
     Url,
     /// A connection string: rule U6.
     Dsn,

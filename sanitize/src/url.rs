@@ -1,4 +1,4 @@
-//! URLs: rules U1–U5, U7 and U8.
+//! URLs: rules U1–U5, U7 to U9.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::credentials::{is_oracle, is_version, oracle_address};
 use crate::edit::{Edit, REDACTED, into_text, settled};
 use crate::options::UrlMode;
+use crate::places;
 use crate::rules::Rules;
 use crate::steps;
 
@@ -29,22 +30,6 @@ const WRAPPERS: [&str; 4] = ["jdbc", "view-source", "feed", "blob"];
 /// Schemes without authority in which an `@` separates no user information (rule U5).
 const OPAQUE: [&str; 11] =
     ["mailto", "data", "javascript", "tel", "sip", "sips", "sms", "acct", "xmpp", "urn", "news"];
-
-/// Services whose URLs are secrets behind such a path: who knows one may post.
-const WEBHOOKS: [(&str, &str); 12] = [
-    ("hooks.slack.com", "/services/"),
-    ("hooks.slack.com", "/workflows/"),
-    ("hooks.slack.com", "/triggers/"),
-    ("discord.com", "/api/webhooks/"),
-    ("discordapp.com", "/api/webhooks/"),
-    ("webhook.office.com", "/webhookb2/"),
-    ("outlook.office.com", "/webhook/"),
-    ("outlook.office365.com", "/webhook/"),
-    ("hooks.zapier.com", "/hooks/"),
-    ("maker.ifttt.com", "/trigger/"),
-    ("webhook.site", "/"),
-    ("events.pagerduty.com", "/integration/"),
-];
 
 /// The sanitizer of URLs, with the rules of one run.
 #[derive(Clone, Copy)]
@@ -157,11 +142,8 @@ impl Url<'_> {
             // May be the begin of a password, of which the `@` is cut off.
             return edit.remove(host + name.len(), text.len());
         }
-        let webhook = WEBHOOKS
-            .iter()
-            .find(|(service, path)| is_host_of(name, service) && text[parameters..].starts_with(path));
-        match webhook {
-            Some((_, path)) => edit.replace(parameters + path.len(), text.len(), REDACTED),
+        match places::of_service(name, &text[parameters..]) {
+            Some(length) => edit.replace(parameters + length, text.len(), REDACTED),
             None => self.path(edit, text, parameters),
         }
     }
@@ -186,6 +168,7 @@ impl Url<'_> {
         let last_at = text[start..end].rfind('@').map_or(start, |at| start + at);
         let mut place = start;
         let mut token = self.0.tokens.find_in_path(&text[..end], start);
+        let mut behind_name = places::Tokens::of(self.0.keys, &text[start..end]).peekable();
         for segment in text[start..end].split_inclusive(['/', '\\']) {
             let whole = segment.strip_suffix(['/', '\\']).unwrap_or(segment);
             let name = &whole[..whole.find(';').unwrap_or(whole.len())];
@@ -202,7 +185,9 @@ impl Url<'_> {
             if let Some(secret) = secret {
                 return edit.replace(secret, end, REDACTED);
             }
-            if name.contains('%') && self.hides_secret(name) {
+            if let Some((token, token_end)) = behind_name.next_if(|&(token, _)| start + token < next) {
+                edit.replace(start + token, start + token_end, REDACTED);
+            } else if name.contains('%') && self.hides_secret(name) {
                 edit.replace(place, place + name.len(), REDACTED);
             }
             if self.0.url.scrub_path && self.is_value(name) {
@@ -349,14 +334,6 @@ fn has_password(text: &str, special: bool) -> bool {
     let user = &text[..authority_end(text)];
     let Some(at) = text.rfind('@').filter(|_| !user.contains(['.', ':', '[', ','])) else { return false };
     !is_version(&text[at + 1..]) && (!special && !text[..at].ends_with('/') || is_oracle(&text[..at]))
-}
-
-/// Whether a host is that of a service.
-fn is_host_of(host: &str, service: &str) -> bool {
-    host.len().checked_sub(service.len()).and_then(|start| host.get(start..)).is_some_and(|end| {
-        end.eq_ignore_ascii_case(service)
-            && matches!(host.as_bytes()[..host.len() - end.len()].last(), None | Some(b'.'))
-    })
 }
 
 /// The place behind slashes.

@@ -237,6 +237,11 @@ pub(super) fn names_login_secret(word: &[u8]) -> bool {
     is_among(word, &[b"using", b"new", b"confirm", b"key"])
 }
 
+/// Whether a secret follows this word behind IDENTIFIED WITH and the name of a way to authenticate.
+pub(super) fn names_authentication(word: &[u8]) -> bool {
+    is_among(word, &[b"as", b"using"])
+}
+
 /// Whether a secret follows this word of a PRAGMA statement.
 pub(super) fn names_pragma_secret(word: &[u8]) -> bool {
     is_among(word, &[b"key", b"rekey", b"hexkey", b"hexrekey", b"textkey", b"textrekey"])
@@ -315,6 +320,91 @@ const OPEN_VALUES: [&[u8]; 12] = [
 /// Whether a word may leave as the value of a setting.
 pub(super) fn is_open_setting(name: &[u8], value: &[u8]) -> bool {
     is_among(name, &OPEN_SETTINGS) || is_among(value, &OPEN_VALUES)
+}
+
+/// Whether a statement that starts with this word reads or changes rows, so that its names are those of columns.
+pub(super) fn is_query(word: &[u8]) -> bool {
+    is_among(word, &[b"merge", b"replace", b"upsert", b"with", b"values", b"table", b"call", b"declare"])
+}
+
+/// Whether a word of a statement that is no query names a secret, with or without a sign behind it.
+pub(super) fn names_stored_secret(word: &[u8]) -> bool {
+    const WORDS: [&[u8]; 6] = [
+        b"secret_access_key",
+        b"access_key_id",
+        b"session_token",
+        b"master_symmetric_key",
+        b"encryption_key",
+        b"secret_key",
+    ];
+    is_among(word, &WORDS)
+}
+
+/// Whether a word is the name of a procedure of SQL Server itself, which may be called without EXECUTE.
+pub(super) fn is_system_procedure(word: &[u8]) -> bool {
+    word.len() > 3 && (word[..3].eq_ignore_ascii_case(b"sp_") || word[..3].eq_ignore_ascii_case(b"xp_"))
+}
+
+/// What SET has behind it in SQL that neither is a setting nor, as in Redis, a key with its value.
+const NO_SETTINGS: [&[u8]; 16] = [
+    b"transaction",
+    b"constraints",
+    b"constraint",
+    b"identity_insert",
+    b"statistics",
+    b"time",
+    b"character",
+    b"current",
+    b"default",
+    b"deadlock_priority",
+    b"isolation",
+    b"integrity",
+    b"variable",
+    b"tags",
+    b"encryption",
+    b"password",
+];
+
+/// Whether no value follows this word behind SET.
+pub(super) fn is_no_setting(word: &[u8]) -> bool {
+    is_among(word, &NO_SETTINGS)
+}
+
+/// The commands of Redis that write values, behind the name of their key.
+const WRITES_OF_REDIS: [&[u8]; 28] = [
+    b"setex",
+    b"psetex",
+    b"setnx",
+    b"getset",
+    b"append",
+    b"setrange",
+    b"mset",
+    b"msetnx",
+    b"hset",
+    b"hmset",
+    b"hsetnx",
+    b"lpush",
+    b"lpushx",
+    b"rpush",
+    b"rpushx",
+    b"lset",
+    b"linsert",
+    b"lrem",
+    b"sadd",
+    b"srem",
+    b"smove",
+    b"zadd",
+    b"xadd",
+    b"pfadd",
+    b"geoadd",
+    b"publish",
+    b"eval",
+    b"restore",
+];
+
+/// Whether a text that starts with this word is a command of Redis that writes a value.
+pub(super) fn writes_to_redis(word: &[u8]) -> bool {
+    is_among(word, &WRITES_OF_REDIS)
 }
 
 /// Whether a text that starts with this word is a command of Redis which may hold a password further on.

@@ -5,7 +5,7 @@ use core::ops::ControlFlow::Continue;
 use memchr::memchr;
 
 use super::grammar::{Class, DoubleQuotes, Has};
-use super::keyword::{is_no_argument, is_open_setting, is_scope};
+use super::keyword::{is_no_argument, is_no_setting, is_open_setting, is_scope};
 use super::lexer::{Flow, Lexer, Previous};
 use super::scan;
 use super::statement::{Statement, is_connect};
@@ -63,6 +63,8 @@ impl Lexer<'_, '_> {
     /// `SET spark.hadoop.fs.s3a.secret.key=…` and PostgreSQL's `SET app.user = …`, else a word.
     fn setting(&mut self) -> Flow {
         self.skip_blanks_and_comments()?;
+        // A variable, as in `SET @@global.name = …`.
+        self.pos += self.text()[self.pos..].iter().take_while(|byte| **byte == b'@').count();
         let rest = &self.text()[self.pos..];
         let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
         let name = &rest[..rest.iter().take_while(in_name).count()];
@@ -73,16 +75,17 @@ impl Lexer<'_, '_> {
         let is_redis =
             matches!(rest[name.len()..], [b':', byte, ..] if byte != b'=' && !byte.is_ascii_whitespace());
         if is_redis {
-            let key = rest.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+            let key = rest.iter().take_while(|byte| !byte.is_ascii_whitespace() && **byte != b'=').count();
             steps::count(key);
             self.operand(key);
-            return self.drop_rest_of_command();
+            // Hive has colons in names, too.
+            return if rest.get(key) == Some(&b'=') { self.secret() } else { self.drop_rest_of_command() };
         }
         if name.is_empty() || is_scope(name) || name.eq_ignore_ascii_case(b"password") {
             return Continue(());
         }
         let secret = self.keys.contains(name);
-        let Some(value) = self.value_of_setting(self.pos + name.len()) else { return Continue(()) };
+        let Some(value) = self.value_of_setting(self.pos + name.len()) else { return self.written(name) };
         if secret || qualified {
             self.operand(name.len());
             self.pos = value;
@@ -96,6 +99,21 @@ impl Lexer<'_, '_> {
             self.literal(value, end);
         }
         Continue(())
+    }
+
+    /// The value behind a name without a sign: one of Redis, unless SQL has such values there.
+    fn written(&mut self, name: &[u8]) -> Flow {
+        let Some(value) = self.after_blanks(self.pos + name.len()) else { return Continue(()) };
+        let word = &self.text()[value..self.word_end(value)];
+        if value == self.pos + name.len()
+            || word.is_empty()
+            || is_no_setting(name)
+            || is_open_setting(name, word)
+        {
+            return Continue(());
+        }
+        self.operand(name.len());
+        self.drop_rest_of_command()
     }
 
     /// Where the value of a setting starts, behind `=`, `:=` or TO.
@@ -157,8 +175,24 @@ impl Lexer<'_, '_> {
 
     /// Rule S10: whether the last word is AUTH, with which a command of Redis starts that tells a password.
     pub(super) fn starts_redis_password(&self) -> bool {
-        let start = self.pos - self.word.len();
-        self.word.eq_ignore_ascii_case(b"auth") && self.text()[..start].trim_ascii_start().is_empty()
+        self.word.eq_ignore_ascii_case(b"auth")
+    }
+
+    /// Whether the last word is the first one of the text.
+    pub(super) fn starts_text(&self) -> bool {
+        self.text()[..self.pos - self.word.len()].trim_ascii_start().is_empty()
+    }
+
+    /// Rule S10: what a command of Redis writes, behind the name of the key.
+    pub(super) fn written_to_redis(&mut self) -> Flow {
+        self.skip_blanks_and_comments()?;
+        if !self.word.eq_ignore_ascii_case(b"eval") {
+            let rest = &self.text()[self.pos..];
+            let key = rest.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+            steps::count(key);
+            self.operand(key);
+        }
+        self.drop_rest_of_command()
     }
 
     /// Rule S10: a further word of a command of Redis that may hold a password.

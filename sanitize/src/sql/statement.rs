@@ -1,7 +1,7 @@
 //! The kind of the statement that is being read, and what its words say so far: rules S6, S10 and S11.
 
 use super::keyword::{
-    Keyword, holds_names, is_modifier, is_scope, starts_redis_command, starts_secret_statement,
+    Keyword, holds_names, is_modifier, is_query, is_scope, starts_redis_command, starts_secret_statement,
 };
 
 /// The kind of the statement that is being read, as far as a rule asks for it.
@@ -31,6 +31,8 @@ pub(super) enum Statement {
     Redis,
     Copy,
     Insert,
+    /// A statement that is no query, such as OPEN, CHANGE, START and UNLOAD: a sensitive name and `=` stand before a secret.
+    Command,
     Other,
 }
 
@@ -83,7 +85,7 @@ pub(super) fn statement_after(statement: Statement, word: &[u8], keyword: Option
         Statement::Set if is_scope(word) => Statement::Set,
         Statement::Set => Statement::Secret,
         Statement::If => match statement_of(word, keyword) {
-            Statement::Other => Statement::If,
+            Statement::Other | Statement::Command => Statement::If,
             inner => inner,
         },
         _ => statement_of(word, keyword),
@@ -105,7 +107,8 @@ fn statement_of(word: &[u8], keyword: Option<Keyword>) -> Statement {
         None if is("if") => Statement::If,
         None if starts_secret_statement(word) => Statement::Secret,
         None if starts_redis_command(word) => Statement::Redis,
-        None => Statement::Other,
+        None if is_query(word) => Statement::Other,
+        None => Statement::Command,
     }
 }
 

@@ -6,7 +6,8 @@ use memchr::memchr3;
 
 use super::group::Group;
 use super::keyword::{
-    Keyword, has_password, is_no_procedure, names_login_secret, names_pragma_secret, precedes_operand,
+    Keyword, has_password, is_no_procedure, is_system_procedure, names_authentication, names_login_secret,
+    names_pragma_secret, names_stored_secret, precedes_operand, writes_to_redis,
 };
 use super::lexer::{Flow, Lexer, Previous};
 use super::statement::{Statement, statement_after};
@@ -24,8 +25,11 @@ impl Lexer<'_, '_> {
             if was == Statement::Create && self.word.eq_ignore_ascii_case(b"secret") {
                 return self.stored_secret();
             }
+            if was == Statement::Start && self.context.statement == Statement::Command {
+                return self.note_command();
+            }
         }
-        let statement = context.statement;
+        let statement = self.context.statement;
         match keyword {
             Some(Keyword::Block) => self.context.statement = Statement::Start,
             Some(Keyword::Create) if statement != Statement::Definition || self.account_follows() => {
@@ -48,14 +52,36 @@ impl Lexer<'_, '_> {
             Some(Keyword::Password) if matches!(statement, Statement::Secret | Statement::Connect) => {
                 return self.secret();
             }
+            Some(Keyword::Password) if statement == Statement::Command && self.is_assigned() => {
+                return self.secret();
+            }
             Some(Keyword::Stdin) if statement == Statement::Copy && before[0] == Some(Keyword::From) => {
                 self.inline_data();
             }
             Some(Keyword::Format) if statement == Statement::Insert && self.grammar.inline_formats => {
                 return self.format();
             }
-            None => return self.note_name(statement, after, before[0] == Some(Keyword::Execute)),
+            // In queries, names are those of columns.
+            None if statement != Statement::Other => {
+                return self.note_name(statement, after, before[0] == Some(Keyword::Execute));
+            }
             _ => {}
+        }
+        Continue(())
+    }
+
+    /// Takes note of the first word of what is no statement of standard SQL.
+    #[cold]
+    fn note_command(&mut self) -> Flow {
+        if self.grammar.bare_arguments && is_system_procedure(self.word) {
+            self.context.statement = Statement::Arguments;
+        } else if self.starts_text() {
+            if writes_to_redis(self.word) {
+                return self.written_to_redis();
+            }
+            if self.starts_redis_password() {
+                return self.drop_rest_of_command();
+            }
         }
         Continue(())
     }
@@ -67,11 +93,24 @@ impl Lexer<'_, '_> {
         has_password(&self.text()[start..self.word_end(start)])
     }
 
+    /// Whether `=` follows the last word.
+    #[cold]
+    fn is_assigned(&self) -> bool {
+        self.after_blanks(self.pos).is_some_and(|next| self.text()[next] == b'=')
+    }
+
     /// Takes note of a bare word that is no keyword.
     fn note_name(&mut self, statement: Statement, after: Previous, after_execute: bool) -> Flow {
         match statement {
             Statement::Connect if names_login_secret(self.word) => self.secret(),
             Statement::Secret if self.word.eq_ignore_ascii_case(b"secret") => self.secret(),
+            Statement::Secret if self.word.eq_ignore_ascii_case(b"set") => self.settings(),
+            Statement::Secret if self.context.identified && names_authentication(self.word) => self.secret(),
+            Statement::Secret | Statement::Connect | Statement::Copy | Statement::Command
+                if names_stored_secret(self.word) || self.is_assigned() && self.keys.contains(self.word) =>
+            {
+                self.secret()
+            }
             Statement::Pragma if names_pragma_secret(self.word) => self.secret(),
             Statement::Set => self.settings(),
             Statement::Redis => self.redis_argument(),
@@ -84,7 +123,6 @@ impl Lexer<'_, '_> {
                 if after_execute || after == Previous::Operator { Continue(()) } else { self.argument() }
             }
             Statement::Arguments => self.argument(),
-            _ if self.starts_redis_password() => self.drop_rest_of_command(),
             _ => Continue(()),
         }
     }

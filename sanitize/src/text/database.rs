@@ -6,7 +6,8 @@ use crate::steps;
 struct Quotation {
     /// The word that it starts with, in small letters.
     word: &'static str,
-    /// What follows the word up to the value. A `*` stands for what has no quotes; before a quote, a backslash may stand.
+    /// What follows the word up to the value. A `*` stands for anything on the line that is not too long; before a quote, a
+    /// backslash may stand.
     then: &'static str,
     /// What follows the value, of which the first one found ends it.
     ends: &'static [&'static str],
@@ -23,8 +24,9 @@ const fn quotation(
     Quotation { word, then, ends, last }
 }
 
-/// What PostgreSQL and its kin, MySQL, SQL Server, SQLite, MongoDB and ClickHouse say.
-const QUOTATIONS: [Quotation; 18] = [
+/// What PostgreSQL and its kin, MySQL, SQL Server, Oracle, SQLite, DuckDB, MongoDB, ClickHouse, Cassandra, Snowflake, BigQuery, Spanner,
+/// Trino, Spark, Elasticsearch, Neo4j and Redis say.
+const QUOTATIONS: [Quotation; 41] = [
     quotation(
         "key",
         " (*)=(",
@@ -37,31 +39,72 @@ const QUOTATIONS: [Quotation; 18] = [
         ],
         Some(b')'),
     ),
+    quotation("parameters", ": $", &[], Some(b'\'')),
+    quotation("context", ": * line *: \"", &[], Some(b'"')),
+    quotation("column", " *: \"", &[], Some(b'"')),
+    quotation("column", " values (", &[") already exists"], Some(b')')),
     quotation("failing", " row contains (", &[], Some(b')')),
+    quotation("row", " [", &["] in table"], None),
     quotation("duplicate", " entry '", &["' for key"], Some(b'\'')),
     quotation("duplicate", " entry \"", &["\" for key"], Some(b'"')),
     quotation("duplicate", " key value is (", &[], Some(b')')),
+    quotation("duplicate", " key value (*)=(", &[") violates"], Some(b')')),
+    quotation("duplicate", " key \"", &["\" violates"], None),
     quotation("dup", " key: {", &[], Some(b'}')),
     quotation("incorrect", " * value: '", &["' for ", "' in "], Some(b'\'')),
+    quotation("incorrect", " syntax near '", &[], Some(b'\'')),
     quotation("truncated", " value: '", &[], Some(b'\'')),
-    quotation("value", " '", &["' to data type", "' is out of range", "' for column"], None),
+    quotation(
+        "value",
+        " '",
+        &[
+            "' to ",
+            "' is out of range",
+            "' for column",
+            "' is not recognized",
+            "' is not a valid",
+            "' of the type",
+        ],
+        None,
+    ),
     quotation("value", " \"", &["\" is out of range", "\" to data type"], None),
+    quotation("date", " '", &["' is not recognized"], None),
+    quotation("timestamp", " '", &["' is not recognized"], None),
+    quotation("field", "'s value: '", &[], Some(b'\'')),
+    quotation("property", " * = '", &[], Some(b'\'')),
     quotation("invalid", " input syntax for *: \"", &[], Some(b'"')),
     quotation("invalid", " input value for *: \"", &[], Some(b'"')),
+    quotation("invalid", " date: '", &[], Some(b'\'')),
+    quotation("invalid", " timestamp: '", &[], Some(b'\'')),
+    quotation("invalid", " STRING constant (", &[") for "], Some(b')')),
     quotation("range", ": \"", &[], Some(b'"')),
     quotation("literal", ": \"", &[], Some(b'"')),
+    quotation("literal", " \"", &["\" to type"], None),
     quotation("near", " '", &["' at line"], None),
     quotation("near", " \"", &["\": syntax error", "\": syntax"], None),
     quotation("or", " near \"", &[], Some(b'"')),
-    quotation("string", " '", &["' as "], None),
+    quotation("string", " '", &["' as ", "' to "], None),
+    quotation("cast", " '", &["' to ", "' as "], None),
+    quotation("parse", " \"", &["\" as "], None),
+    quotation("containing", " '", &["' to a number"], None),
+    quotation("coerce", " '", &["' to "], None),
+    quotation("number", " '", &["' in $convert"], None),
+    quotation("before", ": '", &[], Some(b'\'')),
+    quotation("beginning", " with: ", &[], Some(b'\'')),
 ];
 
 /// The farthest that a `*` reaches.
-const LONGEST_GAP: usize = 128;
+const LONGEST_GAP: usize = 160;
 
-/// Up to where each kind of quotation is known to have no end.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Searched([usize; QUOTATIONS.len()]);
+/// Up to where each kind of quotation is known to have no end, and none of the first piece behind a `*`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Searched([(usize, usize); QUOTATIONS.len()]);
+
+impl Default for Searched {
+    fn default() -> Self {
+        Self([(0, 0); QUOTATIONS.len()])
+    }
+}
 
 impl Searched {
     /// The value that an error quotes behind a word of the text.
@@ -73,15 +116,15 @@ impl Searched {
 }
 
 impl Quotation {
-    fn find(&self, text: &str, from: usize, searched: &mut usize) -> Option<(usize, usize)> {
-        let value = follows(text.as_bytes(), from, self.then)?;
-        if self.last.is_none() && value < *searched {
+    fn find(&self, text: &str, from: usize, searched: &mut (usize, usize)) -> Option<(usize, usize)> {
+        let value = follows(text.as_bytes(), from, self.then, &mut searched.1)?;
+        if self.last.is_none() && value < searched.0 {
             return None;
         }
         let end = match self.end(&text.as_bytes()[value..]) {
             Ok(length) => value + length,
             Err(line) => {
-                *searched = value + line;
+                searched.0 = value + line;
                 let rest = &text.as_bytes()[value..value + line];
                 value + memchr::memrchr(self.last?, rest).unwrap_or(line)
             }
@@ -112,18 +155,21 @@ impl Quotation {
 }
 
 /// The place behind a pattern, if a text has it at a place.
-fn follows(text: &[u8], from: usize, pattern: &str) -> Option<usize> {
+fn follows(text: &[u8], from: usize, pattern: &str, searched: &mut usize) -> Option<usize> {
     let mut place = from;
     let mut pieces = pattern.split('*');
     place = literally(text, place, pieces.next()?)?;
-    for piece in pieces {
-        let first = piece.as_bytes()[0];
-        let gap = text[place..]
-            .iter()
-            .take(LONGEST_GAP)
-            .position(|&byte| byte == first || b"'\"\n(".contains(&byte))?;
-        steps::count(gap);
-        place = literally(text, place + gap, piece)?;
+    for (number, piece) in pieces.enumerate() {
+        // A column may have quotes about its name, and an index parentheses about its columns.
+        let window = &text[place..text.len().min(place + LONGEST_GAP)];
+        let end = place + memchr::memchr(b'\n', window).unwrap_or(window.len());
+        let start = if number == 0 { place.max(*searched).min(end) } else { place };
+        let found = (start..end).find(|&start| literally(text, start, piece).is_some());
+        steps::count(found.unwrap_or(end) - start);
+        if found.is_none() && number == 0 {
+            *searched = end;
+        }
+        place = literally(text, found?, piece)?;
     }
     Some(place)
 }

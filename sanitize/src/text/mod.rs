@@ -1,7 +1,10 @@
 //! Free text: rules L1–L6.
 
+mod commands;
 mod database;
+mod lines;
 mod phrase;
+mod plain;
 mod prose;
 mod scan;
 mod statement;
@@ -19,7 +22,7 @@ use scan::Scan;
 /// URLs, connection strings and SQL within the text are sanitized by their own rules. The values of sensitive keys are replaced in
 /// `key=value`, `key: value`, JSON, YAML, Go's `%v` of maps and structs, flags, headers and XML; so are tokens of well-known shapes,
 /// what follows `Bearer` and the like, private keys, and the values that databases quote in their errors. Prose is left alone: a
-/// secret that no sign or shape tells, as in "the password is swordfish", stays. So do counts (`total_tokens=512`), a `code` that is a
+/// secret that no sign, place or shape tells, as in "the password is swordfish", stays. So do counts (`total_tokens=512`), a `code` that is a
 /// plain word or number (`exit code: 1`), and what is said of a thing with the name of a secret (`jwt: token is expired`).
 ///
 /// ```
@@ -54,8 +57,8 @@ impl Text<'_> {
     }
 
     fn read<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if let Some(plain) = unescaped(text) {
-            // A key may be written with escapes. Where they hide nothing, they stay.
+        if let Some(plain) = plain::unescaped(text) {
+            // Escapes that hide nothing stay.
             let clean = self.read_plain(&plain);
             if clean != plain {
                 return Cow::Owned(clean.into_owned());
@@ -67,29 +70,4 @@ impl Text<'_> {
     fn read_plain<'a>(&self, text: &'a str) -> Cow<'a, str> {
         then(phrase::without_values(self.0, text), |text| Scan::new(self.0, text).run())
     }
-}
-
-/// A text in which letters, digits and what else names are made of are not escaped as JSON has it; none if none is.
-fn unescaped(text: &str) -> Option<String> {
-    const ESCAPE: &str = "\\u00";
-    let mut place = memchr::memmem::find(text.as_bytes(), ESCAPE.as_bytes())?;
-    let mut plain = String::with_capacity(text.len());
-    plain.push_str(&text[..place]);
-    while place < text.len() {
-        let digits = text[place..].strip_prefix(ESCAPE).and_then(|rest| rest.get(..2));
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match byte.filter(|byte| byte.is_ascii_alphanumeric() || b"_-.:=/@".contains(byte)) {
-            Some(byte) => {
-                plain.push(char::from(byte));
-                place += ESCAPE.len() + 2;
-            }
-            None => {
-                let from = place + usize::from(text[place..].starts_with('\\'));
-                let next = text[from..].find('\\').map_or(text.len(), |next| from + next);
-                plain.push_str(&text[place..next]);
-                place = next;
-            }
-        }
-    }
-    (plain.len() < text.len()).then_some(plain)
 }

@@ -161,21 +161,40 @@ enum Opening {
 }
 
 /// The words, by length.
-const WORDS: [(&[u8], Opening); 33] = [
+const WORDS: [(&[u8], Opening); 72] = [
     (b"or", Opening::Error),
     (b"key", Opening::Error),
     (b"dup", Opening::Error),
     (b"set", Opening::Statement(Verb::Set)),
+    (b"row", Opening::Error),
+    (b"acl", Opening::Statement(Verb::Redis)),
     (b"with", Opening::Statement(Verb::With)),
     (b"exec", Opening::Statement(Verb::Execute)),
     (b"call", Opening::Statement(Verb::Execute)),
     (b"copy", Opening::Statement(Verb::Copy)),
     (b"near", Opening::Error),
+    (b"date", Opening::Error),
+    (b"cast", Opening::Error),
+    (b"auth", Opening::Statement(Verb::Redis)),
+    (b"hset", Opening::Statement(Verb::Redis)),
+    (b"sadd", Opening::Statement(Verb::Redis)),
+    (b"zadd", Opening::Statement(Verb::Redis)),
+    (b"xadd", Opening::Statement(Verb::Redis)),
+    (b"mset", Opening::Statement(Verb::Redis)),
     (b"merge", Opening::Statement(Verb::Insert)),
     (b"alter", Opening::Statement(Verb::Create)),
     (b"where", Opening::Statement(Verb::Where)),
     (b"value", Opening::Error),
     (b"range", Opening::Error),
+    (b"parse", Opening::Error),
+    (b"field", Opening::Error),
+    (b"hello", Opening::Statement(Verb::Redis)),
+    (b"setex", Opening::Statement(Verb::Redis)),
+    (b"setnx", Opening::Statement(Verb::Redis)),
+    (b"hmset", Opening::Statement(Verb::Redis)),
+    (b"lpush", Opening::Statement(Verb::Redis)),
+    (b"rpush", Opening::Statement(Verb::Redis)),
+    (b"pfadd", Opening::Statement(Verb::Redis)),
     (b"select", Opening::Statement(Verb::Select)),
     (b"insert", Opening::Statement(Verb::Insert)),
     (b"update", Opening::Statement(Verb::Update)),
@@ -186,36 +205,65 @@ const WORDS: [(&[u8], Opening); 33] = [
     (b"values", Opening::Statement(Verb::Values)),
     (b"pragma", Opening::Statement(Verb::Pragma)),
     (b"string", Opening::Error),
+    (b"column", Opening::Error),
+    (b"number", Opening::Error),
+    (b"before", Opening::Error),
+    (b"coerce", Opening::Error),
+    (b"config", Opening::Statement(Verb::Redis)),
+    (b"psetex", Opening::Statement(Verb::Redis)),
+    (b"getset", Opening::Statement(Verb::Redis)),
+    (b"hsetnx", Opening::Statement(Verb::Redis)),
+    (b"msetnx", Opening::Statement(Verb::Redis)),
+    (b"attach", Opening::Statement(Verb::Attach)),
     (b"replace", Opening::Statement(Verb::Insert)),
     (b"execute", Opening::Statement(Verb::Execute)),
     (b"failing", Opening::Error),
     (b"invalid", Opening::Error),
     (b"literal", Opening::Error),
+    (b"context", Opening::Error),
+    (b"migrate", Opening::Statement(Verb::Redis)),
+    (b"connect", Opening::Statement(Verb::Attach)),
+    (b"property", Opening::Error),
+    (b"sentinel", Opening::Statement(Verb::Redis)),
+    (b"setrange", Opening::Statement(Verb::Redis)),
     (b"duplicate", Opening::Error),
     (b"incorrect", Opening::Error),
     (b"truncated", Opening::Error),
+    (b"timestamp", Opening::Error),
+    (b"beginning", Opening::Error),
     (b"identified", Opening::Statement(Verb::Identified)),
+    (b"parameters", Opening::Error),
+    (b"containing", Opening::Error),
 ];
 const LONGEST: usize = 10;
 
-/// For each length, the first letters of the words that have it.
-const LETTERS: [u32; LONGEST + 1] = {
-    let mut letters = [0; LONGEST + 1];
-    let mut word = 0;
-    while word < WORDS.len() {
-        letters[WORDS[word].0.len()] |= 1 << (WORDS[word].0[0] & 31);
-        word += 1;
+/// For each length, where its words start in the table, and their first letters.
+const BY_LENGTH: [(usize, u32); LONGEST + 2] = {
+    let mut index = [(0, 0); LONGEST + 2];
+    let mut at = 0;
+    let mut length = 0;
+    while length < index.len() {
+        index[length].0 = at;
+        while at < WORDS.len() && WORDS[at].0.len() == length {
+            index[length].1 |= 1 << (WORDS[at].0[0] & 31);
+            at += 1;
+        }
+        length += 1;
     }
-    letters
+    assert!(at == WORDS.len(), "the words are sorted by length");
+    index
 };
 
 impl Opening {
     #[inline]
     fn of(word: &[u8]) -> Option<Self> {
-        let letters = LETTERS.get(word.len())?;
+        let &(start, letters) = BY_LENGTH[..=LONGEST].get(word.len())?;
         if letters >> (word[0] & 31) & 1 == 0 {
             return None;
         }
-        WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|&(_, opening)| opening)
+        WORDS[start..BY_LENGTH[word.len() + 1].0]
+            .iter()
+            .find(|(known, _)| word.eq_ignore_ascii_case(known))
+            .map(|&(_, opening)| opening)
     }
 }

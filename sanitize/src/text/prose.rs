@@ -103,8 +103,12 @@ pub(super) fn is_prose(value: &str, may_be_password: bool) -> bool {
     if may_be_password {
         return words.next().is_some_and(|word| is_among(word, &VERBS)) && words.next().is_some_and(is_plain);
     }
-    for word in words {
-        if is_among(word, &WORDS) {
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        // What follows the word may be the token.
+        let names =
+            bare(word).eq_ignore_ascii_case("token") && words.peek().is_some_and(|next| !is_plain(next));
+        if is_among(word, &WORDS) && !names {
             return true;
         }
         if !is_plain(word) {

@@ -2,14 +2,16 @@
 
 use alloc::borrow::Cow;
 
+use super::commands::{Commands, password_beside, sets};
 use super::prose::is_prose;
 use super::value::{
     Assignment, credentials_after, is_mark, is_scheme, name_end, password_of_user, private_key_end,
-    starts_private_key, word_end,
+    starts_private_key, trim_blanks, word_end,
 };
 use crate::credentials::{is_oracle, is_version};
 use crate::edit::{Edit, REDACTED};
 use crate::keys::in_name;
+use crate::places::Tokens;
 use crate::rules::Rules;
 use crate::steps;
 use crate::url::{Url, has_port, is_special};
@@ -22,7 +24,13 @@ pub(super) struct Scan<'a, 'r> {
     place: usize,
     /// The last word that was searched for an `@`.
     word: Word,
+    commands: Commands,
+    /// Whether the text has a JSON Web Key in it, once that was looked for.
+    has_web_key: Option<bool>,
 }
+
+/// What is secret of a JSON Web Key.
+const PARTS_OF_KEYS: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "k"];
 
 /// What is known of a word, a run without blanks.
 #[derive(Clone, Copy, Default)]
@@ -33,7 +41,8 @@ struct Word {
 
 impl<'a, 'r> Scan<'a, 'r> {
     pub(super) fn new(rules: Rules<'r>, text: &'a str) -> Self {
-        Self { rules, text, edit: Edit::new(text), place: 0, word: Word::default() }
+        let (word, commands) = (Word::default(), Commands::default());
+        Self { rules, text, edit: Edit::new(text), place: 0, word, commands, has_web_key: None }
     }
 
     pub(super) fn run(mut self) -> Cow<'a, str> {
@@ -126,6 +135,7 @@ impl<'a, 'r> Scan<'a, 'r> {
             self.place = start + address;
         }
         self.escaped(url.unwrap_or(end));
+        self.behind_names(url.unwrap_or(end));
         self.names(url.unwrap_or(end));
         if let Some(url) = url.filter(|&url| self.place <= url) {
             let clean = Url(self.rules).sanitize(&self.text[url..end]);
@@ -172,6 +182,21 @@ impl<'a, 'r> Scan<'a, 'r> {
         }
     }
 
+    /// Replaces the tokens of a path that the names before them tell.
+    fn behind_names(&mut self, end: usize) {
+        let path = self.place;
+        let Some(first) = self.text[path..end].find('/') else { return };
+        for (start, token_end) in Tokens::of(self.rules.keys, &self.text[path..end]) {
+            if start <= first {
+                continue;
+            }
+            self.names(path + start);
+            if self.place <= path + start {
+                self.redact(path + start, path + token_end);
+            }
+        }
+    }
+
     /// Replaces the values of sensitive keys, and tokens, from the current place up to an end.
     fn names(&mut self, end: usize) {
         let mut token = self.token(end);
@@ -192,7 +217,7 @@ impl<'a, 'r> Scan<'a, 'r> {
                 self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
             } else if let Some((value, value_end)) = self.secret_of(start, name_end) {
                 self.redact(value, value_end);
-            } else if let Some((value, value_end)) = password_of_user(self.text, start, name_end) {
+            } else if let Some((value, value_end)) = self.password_of_command(start, name_end) {
                 self.redact(value, value_end);
             } else {
                 self.place = name_end;
@@ -205,16 +230,33 @@ impl<'a, 'r> Scan<'a, 'r> {
         }
     }
 
+    /// The password that no key tells, but the program or the directive of which it is an argument.
+    fn password_of_command(&mut self, start: usize, name_end: usize) -> Option<(usize, usize)> {
+        if self.text[start..].starts_with('-') {
+            return password_of_user(self.text, start, name_end)
+                .or_else(|| self.commands.password(self.text, start, name_end));
+        }
+        if !self.text[name_end..].starts_with([' ', '\t']) {
+            return None;
+        }
+        password_beside(self.text, start, name_end).or_else(|| {
+            let is_variable =
+                sets(&self.text[..start]) && self.rules.keys.contains(&self.text.as_bytes()[start..name_end]);
+            let value = self.text.len() - trim_blanks(&self.text[name_end..]).len();
+            (is_variable && value > name_end).then(|| (value, word_end(self.text, value)))
+        })
+    }
+
     /// The next token that starts before an end.
     fn token(&self, end: usize) -> Option<(usize, usize)> {
         self.rules.tokens.find(self.text, self.place, end)
     }
 
     /// The value that a sensitive name has.
-    fn secret_of(&self, start: usize, name_end: usize) -> Option<(usize, usize)> {
+    fn secret_of(&mut self, start: usize, name_end: usize) -> Option<(usize, usize)> {
         let assignment = Assignment::of(self.text, start, name_end)?;
         let (key, keys) = (assignment.key(), self.rules.keys);
-        if !keys.contains(key.as_bytes()) {
+        if !keys.contains(key.as_bytes()) && !self.is_part_of_key(key) {
             return None;
         }
         let may_be_password = keys.may_be_password(key.as_bytes());
@@ -230,6 +272,15 @@ impl<'a, 'r> Scan<'a, 'r> {
         (!ordinary).then_some((value, end))
     }
 
+    /// Whether a name is that of a secret in a JSON Web Key (RFC 7518, section 6), which `kty` tells.
+    fn is_part_of_key(&mut self, name: &str) -> bool {
+        PARTS_OF_KEYS.contains(&name)
+            && *self.has_web_key.get_or_insert_with(|| {
+                steps::count(self.text.len());
+                memchr::memmem::find(self.text.as_bytes(), b"\"kty\"").is_some()
+            })
+    }
+
     /// Replaces a piece of the text and reads on behind it.
     fn redact(&mut self, start: usize, end: usize) {
         self.edit.replace(start, end, REDACTED);
@@ -237,15 +288,25 @@ impl<'a, 'r> Scan<'a, 'r> {
     }
 }
 
-/// Whether the quoted text beside a sensitive name is its value, and not what a parser met: `unexpected token "x"`.
+/// Whether the quoted text beside a sensitive name is its value, and not what a parser met, as in `unexpected token "x"`, or the name
+/// that a thing goes by, as in `secret "db-creds" not found`.
 fn is_quoted_secret(text: &str, start: usize, key: &str, value: &str) -> bool {
+    const LONGEST_WORD: usize = 8;
     let before = text[..start].trim_end();
     let met = ["unexpected", "illegal", "unknown", "invalid", "bad", "expected"]
         .iter()
         .any(|word| before.ends_with(word));
     let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
     let random = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
-    !met && !value.contains([',', '{', '}']) && (random || !key.to_ascii_lowercase().ends_with("token"))
+    let in_key = |word: &str| key.to_ascii_lowercase().trim_end_matches('s').ends_with(word);
+    if value.contains([',', '{', '}']) {
+        return false;
+    }
+    if met && in_key("token") || in_key("token") && !random {
+        return random && value.len() > LONGEST_WORD && has(u8::is_ascii_lowercase) && !value.contains(' ');
+    }
+    let in_name = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    !(in_key("secret") && value.contains('-') && value.bytes().all(in_name))
 }
 
 /// How much of a URL a segment has.

@@ -22,6 +22,10 @@ pub(super) enum Verb {
     Set,
     Copy,
     Pragma,
+    /// ATTACH and CONNECT
+    Attach,
+    /// A command of Redis that has a password or a value.
+    Redis,
     Values,
     /// WHERE and HAVING
     Where,
@@ -81,6 +85,8 @@ impl Verb {
             Self::Create => words.create(upper),
             Self::Execute => words.execute(upper),
             Self::Set => upper && words.set(),
+            Self::Attach => upper && words.attach(),
+            Self::Redis => words.redis(&text[start..end], start == 0, upper),
             Self::Copy => words.copy(),
             Self::Pragma => words.name() && (upper || words.sign("=") || words.sign("(")),
             Self::Values => words.sign("(") && words.literal(upper),
@@ -341,7 +347,16 @@ impl Words<'_> {
                     }
                 });
         }
-        const OBJECTS: [&str; 12] = [
+        if upper && self.word(&["system", "session", "current"]) {
+            return self.word(&["set", "user"]);
+        }
+        const OBJECTS: [&str; 18] = [
+            "dictionary",
+            "stage",
+            "catalog",
+            "connection",
+            "named",
+            "keyspace",
             "table",
             "view",
             "index",
@@ -355,12 +370,20 @@ impl Words<'_> {
             "event",
             "sequence",
         ];
-        upper && self.word(&OBJECTS)
+        upper
+            && (self.word(&OBJECTS)
+                || self.name() && (self.word(&["integration"]) || self.word(&["set"]) && self.name()))
     }
 
     fn execute(&mut self, upper: bool) -> bool {
+        self.skip_blanks();
+        let procedure = self.place;
         if !self.name() {
             return false;
+        }
+        let name = self.text[procedure..self.place].rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+        if name.starts_with(b"sp_") || name.starts_with(b"xp_") {
+            return true;
         }
         let next = self.peek();
         if upper {
@@ -375,8 +398,70 @@ impl Words<'_> {
     }
 
     fn set(&mut self) -> bool {
+        if self.word(&["password", "encryption"]) {
+            return true;
+        }
         self.word(&["local", "session", "global", "persist"]);
-        self.name() && (self.sign("=") || self.sign(":=") || self.word(&["to"])) && self.literal(true)
+        while self.sign("@") {}
+        self.name()
+            && (self.sign("=")
+                || self.sign(":=")
+                || self.word(&["to"])
+                || self.text.get(self.place) == Some(&b':'))
+    }
+
+    fn attach(&mut self) -> bool {
+        self.word(&["database", "to"]);
+        let named = self.literal(false) && self.skip_literal() || self.name();
+        named
+            && (self.word(&["as", "user", "password", "identified"])
+                || self.text.get(self.place) == Some(&b'/'))
+    }
+
+    /// Moves on behind a literal in single quotes.
+    fn skip_literal(&mut self) -> bool {
+        let Some(rest) = self.text[self.place..].strip_prefix(b"'") else { return false };
+        let length = rest.iter().take(LONGEST_NAME).position(|&byte| byte == b'\'');
+        self.place += length.map_or(0, |length| length + 2);
+        length.is_some()
+    }
+
+    /// Whether arguments follow a command of Redis as no sentence has them.
+    fn redis(&mut self, command: &[u8], starts_text: bool, upper: bool) -> bool {
+        let is = |known: &[u8]| command.eq_ignore_ascii_case(known);
+        if is(b"acl") {
+            return self.word(&["setuser"]);
+        }
+        if is(b"config") || is(b"sentinel") {
+            return upper && self.word(&["set"]);
+        }
+        if is(b"hello") {
+            return matches!(self.peek(), Some(b'2' | b'3')) && {
+                self.place += 1;
+                self.word(&["auth"])
+            };
+        }
+        if is(b"migrate") {
+            return upper && starts_text;
+        }
+        if is(b"auth") {
+            return starts_text && self.password_alone();
+        }
+        starts_text && upper && self.peek().is_some()
+    }
+
+    /// Whether no more than two words follow, of which the last one is none of a language.
+    fn password_alone(&mut self) -> bool {
+        let rest = &self.text[self.place..];
+        let mut words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(MOST_WORDS);
+        let (first, second) = (words.next(), words.next());
+        steps::count(rest.len());
+        let last = second.or(first);
+        rest.starts_with(b" ")
+            && words.next().is_none()
+            && last.is_some_and(|word| {
+                word.iter().any(|byte| !byte.is_ascii_lowercase() && !b".,:;!?".contains(byte))
+            })
     }
 
     fn copy(&mut self) -> bool {

@@ -1,5 +1,6 @@
 //! Where the value of a key in free text starts and ends.
 
+use super::lines::{behind_properties, block, setting_end};
 use crate::edit::REDACTED;
 use crate::keys::in_name;
 use crate::steps;
@@ -16,6 +17,9 @@ const PRIVATE_KEY_END: &str = "-----END";
 const LONGEST_PROSE: usize = 20;
 /// A word before the last one of a key is looked for so far.
 const LONGEST_WORD: usize = 32;
+
+/// A quoted text that nothing but a blank joins to its name is no longer than this.
+const LONGEST_BESIDE: usize = 512;
 
 /// How a value is joined to its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +69,10 @@ impl<'a> Assignment<'a> {
         if let Some(value) = value {
             return Some(assignment(Joint::Sign, value));
         }
-        let beside = argument.len() < rest.len() && argument.starts_with('"');
+        if let Some(value) = element_named_by(&text[..start], rest) {
+            return Some(assignment(Joint::Element, value));
+        }
+        let beside = argument.len() < rest.len() && argument.starts_with(['"', '\'']);
         beside.then(|| assignment(Joint::Beside, argument))
     }
 
@@ -90,7 +97,7 @@ impl<'a> Assignment<'a> {
     /// Whether the value is a mapping with keys of its own.
     pub(super) fn is_mapping(&self) -> bool {
         let Joint::Block(end) = self.joint else { return false };
-        let line = self.text[self.value..end].lines().next().unwrap_or_default();
+        let line = self.text[self.value..end].lines().find(|line| !line.starts_with('#')).unwrap_or_default();
         line.ends_with(':') || line.contains(": ")
     }
 
@@ -121,10 +128,21 @@ impl<'a> Assignment<'a> {
         if self.joint == Joint::Element {
             return (value, value + rest.find('<').unwrap_or(rest.len()));
         }
+        if let Some(quote) = ["\"\"\"", "\'\'\'"].iter().find(|quote| rest.starts_with(**quote)) {
+            // TOML and Python.
+            let length = rest[quote.len()..].find(quote);
+            steps::count(length.unwrap_or(rest.len()));
+            if let Some(length) = length.filter(|&length| length > 0) {
+                return (value + quote.len(), value + quote.len() + length);
+            }
+        }
         let escapes = rest.len() - rest.trim_start_matches('\\').len();
         match rest.as_bytes().get(escapes) {
             Some(&quote @ (b'"' | b'\'' | b'`')) => {
                 let open = value + escapes + 1;
+                if self.joint == Joint::Beside {
+                    return (open, open + quoted_beside(&self.text[open..], char::from(quote)));
+                }
                 match closing_quote(&self.text.as_bytes()[open..], quote, escapes) {
                     Some(length) => (open, open + length),
                     None => (value, self.text.len()),
@@ -140,10 +158,25 @@ impl<'a> Assignment<'a> {
         match () {
             () if HEADERS.iter().any(|header| ends_with(self.key(), header)) => line_end(self.text, start),
             () if value.starts_with(PRIVATE_KEY) => private_key_end(self.text, start),
-            () if value.starts_with(['[', '{', '(']) => brackets_end(self.text, start),
+            () if value.starts_with('(') => self.behind_types(brackets_end(self.text, start)),
+            () if value.starts_with(['[', '{']) => brackets_end(self.text, start),
             () if self.is_json_number(start) => start + json_number(value),
             () if self.joint == Joint::Field => field_end(self.text, start),
             () => self.scheme_end(start).unwrap_or_else(|| self.pair_end(start)),
+        }
+    }
+
+    /// The end of a value behind its type and length in parentheses, as in `(string) (len=3) "abc"`.
+    fn behind_types(&self, end: usize) -> usize {
+        let mut end = end;
+        loop {
+            let rest = trim_blanks(&self.text[end..]);
+            let next = self.text.len() - rest.len();
+            match rest.bytes().next() {
+                Some(b'(') => end = brackets_end(self.text, next),
+                Some(b'"' | b'{') => return self.first_range(next).1,
+                _ => return end,
+            }
         }
     }
 
@@ -161,6 +194,13 @@ impl<'a> Assignment<'a> {
 
     /// The end of a word. Where `;` stands before the key, pairs are separated by it, and values may have blanks.
     fn pair_end(&self, start: usize) -> usize {
+        let property_end = behind_properties(self.text, start);
+        if property_end > start {
+            return self.first_range(property_end).1;
+        }
+        if let Some(end) = setting_end(self.text, self.start, start) {
+            return end;
+        }
         let word = value_end(self.text, start);
         if !self.text[..self.start].trim_end_matches(' ').ends_with(';') {
             return word;
@@ -174,47 +214,11 @@ impl<'a> Assignment<'a> {
 
 /// What follows a name and the sign that assigns to it.
 fn after_name(rest: &str) -> Option<&str> {
-    let value = after_sign(trim_blanks(after_closing(rest)))?;
+    let closed = after_closing(rest);
+    // The sign may stand on the next line where JSON is printed widely.
+    let sign = if rest.starts_with('"') { closed.trim_start() } else { trim_blanks(closed) };
+    let value = after_sign(sign)?;
     Some(value.trim_start_matches([' ', '\t', '*']))
-}
-
-/// The lines behind that of a key that are indented more than it is, from their first character to their end, if the key's own
-/// has no value, or a sign that says that they are one.
-fn block(text: &str, key: usize, value: usize) -> Option<(usize, usize)> {
-    let mark = text[value..].trim_start_matches(['|', '>']);
-    let mark = if mark.len() < text.len() - value {
-        mark.trim_start_matches(['-', '+', '1', '2', '4', '8'])
-    } else {
-        mark
-    };
-    let rest = trim_blanks(mark);
-    if let Some(rest) = rest.strip_prefix("\\n") {
-        // In a text with escapes.
-        let start = text.len() - rest.trim_start_matches([' ', '\t']).len();
-        let length = text[start..].find(['\\', '"', '\n']).unwrap_or(text.len() - start);
-        steps::count(length);
-        return (rest.starts_with([' ', '\t']) && length > 0).then_some((start, start + length));
-    }
-    let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))?;
-    let line = text[..key].rfind('\n').map_or(0, |end| end + 1);
-    steps::count(key - line);
-    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
-    let outer = indent(&text[line..key]);
-    let mut end = text.len() - rest.len();
-    let mut start = None;
-    for next in rest.split_inclusive('\n') {
-        steps::count(next.len());
-        let whole = next.trim_end();
-        if !whole.is_empty() {
-            if indent(whole) <= outer {
-                break;
-            }
-            start = start.or(Some(end + indent(whole)));
-        }
-        end += next.len();
-    }
-    let start = start?;
-    Some((start, start + text[start..end].trim_end().len()))
 }
 
 /// What follows the quotes and brackets that close behind a name: `"name"`, `a["name"]`, `name[0]`, `**name**`, `%22name%22`.
@@ -248,18 +252,60 @@ fn element<'a>(text: &str, start: usize, rest: &'a str) -> Option<&'a str> {
     if !tag.ends_with('<') || !rest.starts_with(['>', ' ', '\t']) {
         return None;
     }
-    let close = rest.find(['<', '>']).unwrap_or(rest.len());
-    steps::count(close);
-    let content = rest[close..].strip_prefix('>')?;
+    content_of(behind_tag(rest)?)
+}
+
+/// The content of the XML element that the name at a place is an attribute of, or which stands behind that of the name, as in
+/// `<property name="token">x</property>` and `<name>token</name><value>x</value>`.
+fn element_named_by<'a>(before: &str, rest: &'a str) -> Option<&'a str> {
+    let in_element = before.ends_with('>') && rest.starts_with("</");
+    if in_element {
+        let next = behind_tag(&rest[1..])?.trim_start();
+        return next.starts_with('<').then(|| content_of(behind_tag(&next[1..])?)).flatten();
+    }
+    let in_attribute = before.ends_with("=\"") || before.ends_with("='");
+    if !in_attribute || !rest.starts_with(['"', '\'']) || !is_in_tag(before) {
+        return None;
+    }
+    let content = behind_tag(rest)?;
+    let inner = content.trim_start();
+    let is_tag = inner.strip_prefix('<').is_some_and(|tag| tag.starts_with(char::is_alphabetic));
+    content_of(if is_tag { behind_tag(&inner[1..])? } else { content })
+}
+
+/// Whether a text ends within a tag that has just begun.
+fn is_in_tag(before: &str) -> bool {
+    let sign = before.bytes().rev().take(LONGEST_WORD).find(|byte| matches!(byte, b'<' | b'>'));
+    steps::count(LONGEST_WORD);
+    sign == Some(b'<')
+}
+
+/// What follows the tag that ends behind a text.
+fn behind_tag(rest: &str) -> Option<&str> {
+    let close =
+        rest.bytes().take(LONGEST_TAG).position(|byte| matches!(byte, b'<' | b'>')).unwrap_or(rest.len());
+    steps::count(close.min(LONGEST_TAG));
+    rest.get(close..)?.strip_prefix('>')
+}
+
+/// The content of an element, if a text starts with that. Without an end tag it is a placeholder, as in `login <token>`.
+fn content_of(content: &str) -> Option<&str> {
+    if let Some(data) = content.trim_start().strip_prefix(DATA) {
+        return Some(data);
+    }
     let end = content.find('<').unwrap_or(content.len());
     steps::count(end);
-    // Without an end tag it is a placeholder, as in `login <token>`.
     content[end..].starts_with("</").then_some(content)
 }
 
+/// What is no markup in XML stands behind this.
+const DATA: &str = "<![CDATA[";
+/// No tag is looked at further.
+const LONGEST_TAG: usize = 256;
+
 /// The value in `name=KEY value=x` and `"name":"KEY","value":"x"`, after the key.
 fn value_named_by(rest: &str) -> Option<&str> {
-    let next = after_closing(rest).trim_start_matches([',', ';', ' ', '\t', '\\']);
+    let next = after_closing(rest).trim_start_matches([',', ';', ' ', '\t', '\\', '\r', '\n']);
     let next = next.strip_prefix(is_mark).unwrap_or(next);
     let word = next.get(..VALUE.len()).filter(|word| word.eq_ignore_ascii_case(VALUE))?;
     after_name(&next[word.len()..])
@@ -275,7 +321,7 @@ fn whole_key(text: &str, start: usize, end: usize) -> usize {
 }
 
 /// The word that a text ends with, unless it is a long one.
-fn last_word(text: &str) -> &str {
+pub(super) fn last_word(text: &str) -> &str {
     let length: usize = text
         .chars()
         .rev()
@@ -284,6 +330,19 @@ fn last_word(text: &str) -> &str {
         .map(char::len_utf8)
         .sum();
     &text[text.len() - length..]
+}
+
+/// The length of a short quoted text: nothing where its quote does not close on its line.
+fn quoted_beside(text: &str, quote: char) -> usize {
+    let end = text.bytes().take(LONGEST_BESIDE).position(|byte| char::from(byte) == quote || byte == b'\n');
+    let end = match end {
+        Some(end) if text[end..].starts_with(quote) => end,
+        // The text was cut off.
+        None if text.len() <= LONGEST_BESIDE => text.len(),
+        _ => 0,
+    };
+    steps::count(end);
+    text[..end].trim_end_matches('\\').len()
 }
 
 /// The length of a text up to its closing quote, before which as many backslashes stand as before the opening one.
@@ -384,7 +443,7 @@ pub(super) fn is_scheme(name: &str) -> bool {
 /// The password of `user:password` behind the flag that curl and its like have for it. Two numbers are those of a user and a
 /// group.
 pub(super) fn password_of_user(text: &str, start: usize, name_end: usize) -> Option<(usize, usize)> {
-    if !["-u", "-U", "--user", "--proxy-user"].contains(&&text[start..name_end]) {
+    if !["-u", "-U", "--user", "--proxy-user", "--auth"].contains(&&text[start..name_end]) {
         return None;
     }
     let rest = &text[name_end..];
@@ -408,7 +467,7 @@ const OTHER_PRIVATE_KEYS: [(&str, &str); 2] =
 
 /// Whether a name, and what follows it, start a private key, in PEM form or in that of SSH2 or PuTTY.
 pub(super) fn starts_private_key(name: &str, rest: &str) -> bool {
-    name.ends_with(PRIVATE_KEY) && rest.starts_with(' ')
+    name.ends_with(PRIVATE_KEY) && [" ", "+", "%20"].iter().any(|blank| rest.starts_with(blank))
         || name == "----" && rest.starts_with(" BEGIN")
         || name.starts_with("PuTTY-User-Key-File") && rest.starts_with(':')
 }
@@ -425,7 +484,12 @@ pub(super) fn private_key_end(text: &str, start: usize) -> usize {
 /// The end of a value without quotes: of a word, and of the next one where the first only names it.
 fn value_end(text: &str, start: usize) -> usize {
     let mut end = word_end(text, start);
-    while text[start..end].ends_with([':', '=']) && end < text.len() {
+    // A line may be joined to the next one by a backslash.
+    let goes_on = |end: usize| {
+        let word = &text[start..end];
+        word.ends_with([':', '=']) || word.ends_with('\\') && text[end..].starts_with(['\r', '\n'])
+    };
+    while end < text.len() && goes_on(end) {
         let blanks = text[end..].len() - text[end..].trim_start().len();
         end = word_end(text, end + blanks);
     }
@@ -442,7 +506,7 @@ fn word_before_blank(text: &str) -> usize {
     text.find(char::is_whitespace).unwrap_or(text.len())
 }
 
-fn line_end(text: &str, start: usize) -> usize {
+pub(super) fn line_end(text: &str, start: usize) -> usize {
     text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length)
 }
 
@@ -456,7 +520,7 @@ pub(super) fn is_mark(character: char) -> bool {
     matches!(character, '"' | '\'' | '`' | '<' | '>')
 }
 
-fn trim_blanks(text: &str) -> &str {
+pub(super) fn trim_blanks(text: &str) -> &str {
     text.trim_start_matches([' ', '\t'])
 }
 

@@ -2,6 +2,7 @@
 
 mod examples;
 mod filter;
+mod forms;
 mod leaks;
 mod properties;
 mod secrets;

@@ -1,0 +1,326 @@
+//! Rules L1, L5, L6, S10 and U9: the forms in which files, command lines, markup, databases and paths have secrets. In each text, `_` is
+//! the secret; none has the name or the shape of one.
+
+use go_trace_sanitize::{Dialect, dsn, sql, text, url};
+
+/// A secret that nothing tells but its place.
+const SECRET: &str = "pQ7xLm2Wd9";
+
+fn all_leave_none(inputs: &[&str], clean: impl Fn(&str) -> String) {
+    for input in inputs {
+        let input = input.replace('_', SECRET).replace('§', "_");
+        let once = clean(&input);
+        assert!(!once.contains(SECRET), "{input:?} became {once:?}");
+        assert_eq!(clean(&once), once, "twice: {input:?}");
+    }
+}
+
+fn leaves_none(inputs: &[&str]) {
+    all_leave_none(inputs, |input| text(input).into_owned());
+}
+
+#[test]
+fn l1_values_of_files() {
+    leaves_none(&[
+        "password: !!str _",
+        "password: &anchor _",
+        "password: !!binary |\n  _\n",
+        "password:   # told to nobody\n  _",
+        "passwords:\n- _\n- _\nnext: 1",
+        "env:\n- name: DB§PASSWORD\n  value: _",
+        "name: DB§PASSWORD\nvalue: \"_\"",
+        "password = \"\"\"\n_\n\"\"\"\nuser = 1",
+        "password = '''\n_\n'''",
+        "password=first\\\n    _\nuser=bob",
+        "[auth]\npassword=horse _\n",
+        "user: bob\npassword: horse _ staple\n",
+        "{\"password\":\n\"_\"}",
+        "{\"password\"\n:\n\"_\"}",
+        "Password:(string) (len=10) \"_\"",
+        "Token: (string) (len=10 cap=16) \"_\",",
+        "machine h login bob password _",
+        "default login bob password _",
+        "requirepass _",
+        "masterauth _",
+        "ENV DB§PASSWORD _",
+        "setenv API§TOKEN _",
+        "{\"kty\":\"RSA\",\"n\":\"abc\",\"d\":\"_\"}",
+        "{\"k\":\"_\",\"kty\":\"oct\"}",
+        "-----BEGIN%20PRIVATE%20KEY-----_",
+        "curl -H 'Authorization: token _' https://h.test/",
+    ]);
+}
+
+#[test]
+fn l1_values_of_markup() {
+    leaves_none(&[
+        "<password><![CDATA[_]]></password>",
+        "<property name=\"password\">_</property>",
+        "<entry key='db.password'>_</entry>",
+        "<setting name=\"apikey\" serializeAs=\"String\"><value>_</value></setting>",
+        "<name>fs.s3a.secret.key</name>\n<value>_</value>",
+        "<key>password</key><string>_</string>",
+        "&lt;password&gt;_&lt;/password&gt;",
+        "&quot;password&quot;:&quot;_&quot;",
+        "&#34;password&#34;:&#x22;_&#x22;",
+        "password&#61;_",
+    ]);
+}
+
+#[test]
+fn l1_values_behind_escapes_and_colours() {
+    leaves_none(&[
+        "{\"p\\x61ssword\":\"_\"}",
+        "\"password\\u0022:\\u0022_\"",
+        "{\"body\":\"\\u003cpassword\\u003e_\\u003c/password\\u003e\"}",
+        "\u{1b}[1mpassword\u{1b}[0m=_",
+        "\u{1b}[36mpw=\u{1b}[0m_",
+        "\\u001b[36mpw=\\u001b[0m_",
+    ]);
+    let token = "ghp_0123456789abcdef0123456789abcdef0123";
+    assert_eq!(text(&format!("\u{1b}[1m{token}\u{1b}[0m")), "REDACTED");
+    for plain in ["\u{1b}[31mdisk full\u{1b}[0m", "a &lt;b&gt; c &amp; d", "\\u0061 and \\x62", "5 &#60; 6"] {
+        assert_eq!(text(plain), plain);
+    }
+}
+
+#[test]
+fn l1_passwords_of_command_lines() {
+    leaves_none(&[
+        "mysql -u root -p_ shop",
+        "exec: [\"mysql\", \"-p_\"]",
+        "sshpass -p _ ssh h",
+        "redis-cli -h h -a _ ping",
+        "curl -ubob:_ https://h.test/",
+        "curl -su bob:_ https://h.test/",
+        "http -a bob:_ h.test",
+        "docker login -u bob -p _",
+        "mongosh -u bob -p _",
+        "ldapsearch -D cn=x -w _",
+        "sqlcmd -S h -U bob -P _",
+        "smbclient -U bob%_ //h/share",
+        "sqlplus scott/_",
+        "expdp system/_ directory=x",
+        "connect scott/_",
+    ]);
+    let plain = [
+        "ssh -p 2222 host",
+        "mkdir -p /var/lib/app",
+        "docker run -p 8080:80 nginx",
+        "go test -p 4 ./...",
+        "mysql -u root -p shop",
+        "curl -su bob https://h.test/",
+        "connect to db/1 failed",
+        "kubectl -n prod get pods -l app=web",
+    ];
+    for plain in plain {
+        assert_eq!(text(plain), plain);
+    }
+}
+
+#[test]
+fn l3_more_names_of_secrets() {
+    leaves_none(&[
+        "Passwort=_",
+        "kennwort: _",
+        "contraseña=_",
+        "mot§de§passe=_",
+        "пароль=_",
+        "密码: _",
+        "db§pw=_",
+        "bindpw=_",
+        "cred=_",
+        "code§verifier=_",
+        "verification§code=_",
+        "file:x.db?§key=_",
+        "wrong password '_' for bob",
+        "invalid token \"_\"",
+    ]);
+    for plain in
+        ["secret \"db-creds\" not found", "secretary: bob", "unexpected token '}'", "status_code=200"]
+    {
+        assert_eq!(text(plain), plain);
+    }
+}
+
+#[test]
+fn l6_values_in_the_errors_of_more_databases() {
+    leaves_none(&[
+        "Key (\"userEmail\")=(_) already exists.",
+        "Key (tenant, \"userEmail\")=(1, _) already exists.",
+        "Key (lower((email)::text))=(_) already exists.",
+        "{\"detail\":\"Key (\\\"userEmail\\\")=(_) already exists.\"}",
+        "duplicate key value (email)=('_') violates unique constraint \"u\"",
+        "DETAIL:  parameters: $1 = '_', $2 = 'b'",
+        "CONTEXT:  COPY t, line 1, column a: \"_\"",
+        "CONTEXT:  COPY t, line 1: \"_\"",
+        "Row [_] in table users already exists",
+        "Numeric value '_' is not recognized",
+        "Cannot cast '_' to bigint",
+        "The value '_' of the type \"STRING\" cannot be cast to \"INT\"",
+        "Could not convert string '_' to INT32",
+        "Duplicate key \"email: _\" violates primary key constraint",
+        "could not parse \"_\" as type int",
+        "Preview of field's value: '_'",
+        "already exists with label `A` and property `email` = '_'",
+        "row with column values (A:'_') already exists",
+        "unable to convert string value containing '_' to a number",
+        "Unable to coerce '_' to a formatted date",
+        "Invalid STRING constant (_) for \"a\" of type int",
+        "Failed to parse number '_' in $convert with no onError value",
+        "ERR unknown command 'AUTHX', with args beginning with: '_' ",
+        "mssql: Incorrect syntax near '_'.",
+    ]);
+    for plain in ["column a: text", "row [1] updated", "parse error", "date 'x'", "the field's value is 5"] {
+        assert_eq!(text(plain), plain);
+    }
+}
+
+#[test]
+fn u9_tokens_behind_names_in_paths() {
+    let paths = [
+        "/reset-password/_",
+        "/verify/email/_",
+        "/token/_",
+        "/users/bob/password/_",
+        "/hooks/catch/1/_/",
+        "/invite/0b8e6b0c-6b0f-4c5e-9b7a-3f0f5c9c1d2e_",
+    ];
+    for path in paths {
+        let path = path.replace('_', SECRET);
+        for (input, clean) in [
+            (format!("https://h.test{path}"), url(&format!("https://h.test{path}")).into_owned()),
+            (path.clone(), url(&path).into_owned()),
+            (format!("GET {path} 404"), text(&format!("GET {path} 404")).into_owned()),
+            (format!("https://h.test{path}: 404"), text(&format!("https://h.test{path}: 404")).into_owned()),
+        ] {
+            assert!(!clean.contains(SECRET), "{input} became {clean}");
+        }
+    }
+    let plain = [
+        "/oauth/token",
+        "/users/password/reset",
+        "/api/token/refresh",
+        "/sessions/42",
+        "/api/v1/namespaces/default/secrets/my-app-config",
+        "/reset/42",
+        "/v1/users/0b8e6b0c-6b0f-4c5e-9b7a-3f0f5c9c1d2e/orders",
+    ];
+    for plain in plain {
+        assert_eq!(url(plain), plain);
+        assert_eq!(text(&format!("GET {plain} 200")), format!("GET {plain} 200"));
+    }
+}
+
+#[test]
+fn u9_addresses_that_are_secrets() {
+    let addresses = [
+        "https://discord.com/api/v10/webhooks/123/_",
+        "https://ptb.discord.com/api/v9/webhooks/1/_",
+        "https://open.feishu.cn/open-apis/bot/v2/hook/_",
+        "https://maker.ifttt.com/use/_",
+        "https://hook.eu1.make.com/_",
+        "https://hc-ping.com/_",
+        "https://alert.victorops.com/integrations/generic/1/alert/_/x",
+        "https://endpoint1.collection.sumologic.com/receiver/v1/http/_",
+        "https://calendar.google.com/calendar/ical/bob/private-_/basic.ics",
+        "https://mainnet.infura.io/v3/_",
+    ];
+    all_leave_none(&addresses, |input| url(input).into_owned());
+    leaves_none(&addresses);
+    assert_eq!(url("https://discord.com/api/v10/channels/1"), "https://discord.com/api/v10/channels/1");
+    assert_eq!(dsn("ghp_0123456789abcdef0123456789abcdef0123"), "REDACTED");
+}
+
+#[test]
+fn s10_secrets_of_more_statements() {
+    let statements = [
+        "OPEN MASTER KEY DECRYPTION BY PASSWORD = _",
+        "OPEN SYMMETRIC KEY k DECRYPTION BY PASSWORD = _",
+        "CHANGE MASTER TO MASTER§PASSWORD=_",
+        "START REPLICA PASSWORD=_",
+        "ATTACH 'x' AS y (ENCRYPTION§KEY _)",
+        "SET @@global.x = _",
+        "SET @x := _",
+        "SET hivevar:x=_",
+        "ALTER SYSTEM SET x = _",
+        "ALTER DATABASE d SET app.flag TO _",
+        "ALTER ROLE r SET app.flag = _",
+        "CREATE STAGE s ENCRYPTION = (MASTER§KEY = _)",
+        "CREATE SECURITY INTEGRATION i OAUTH§CLIENT§SECRET = _",
+        "UNLOAD ('select 1') TO 's3://b' SECRET§ACCESS§KEY _",
+        "COPY t FROM 's3://b' ACCESS§KEY§ID _",
+        "CREATE USER u IDENTIFIED WITH x AS _",
+        "ALTER USER u IDENTIFIED VIA x USING _",
+        "SET k _",
+        "SETEX k 5 _",
+        "HSET k f _",
+        "LPUSH k _",
+        "PUBLISH c _",
+        "EVAL 'return 1' 0 _",
+    ];
+    for dialect in Dialect::ALL {
+        all_leave_none(&statements, |input| sql(input, dialect).into_owned());
+    }
+    for dialect in [Dialect::Generic, Dialect::MsSql] {
+        all_leave_none(&["sp§addlogin bob, _", "sp§setapprole @rolename=r, @password=_"], |input| {
+            sql(input, dialect).into_owned()
+        });
+    }
+}
+
+#[test]
+fn s10_names_stay_where_nothing_is_secret() {
+    let plain = [
+        "SET NAMES utf8",
+        "SET NOCOUNT ON",
+        "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        "SET ROLE admin",
+        "SET search_path TO app",
+        "UPDATE t SET password = excluded.password",
+        "INSERT INTO t SELECT password FROM u",
+        "SELECT token = other FROM t",
+        "MERGE INTO t USING s ON t.token = s.token WHEN MATCHED THEN UPDATE SET token = s.token",
+        "ALTER TABLE t ADD token text",
+    ];
+    for plain in plain {
+        assert_eq!(sql(plain, Dialect::Generic), plain);
+    }
+}
+
+#[test]
+fn l5_more_statements_in_texts() {
+    leaves_none(&[
+        "SET PASSWORD FOR u = _",
+        "query failed: SET PASSWORD _",
+        "query failed: SET LOCAL app.user TO _",
+        "query failed: SET x = _",
+        "query failed: ATTACH 'x' AS y KEY '_'",
+        "query failed: CONNECT TO d USER u USING _",
+        "query failed: ALTER SYSTEM SET x = _",
+        "query failed: ALTER DATABASE d SET app.user TO _",
+        "query failed: exec sp§addlinkedsrvlogin s, false, NULL, u, _",
+        "CREATE DICTIONARY d SOURCE(MYSQL(USER u PASSWORD _))",
+        "AUTH _",
+        "AUTH bob _",
+        "HELLO 3 AUTH bob _",
+        "ACL SETUSER bob on >_",
+        "CONFIG SET requirepass _",
+        "SENTINEL SET m auth-pass _",
+        "SETEX k 5 _",
+        "HSET k f _",
+    ]);
+    let plain = [
+        "AUTH failed for user bob",
+        "auth required",
+        "hello 3 times",
+        "connect to db failed",
+        "attach volume vol-1 to node",
+        "config set by user",
+        "set x to 5",
+        "SENTINEL is down",
+    ];
+    for plain in plain {
+        assert_eq!(text(plain), plain);
+    }
+}
