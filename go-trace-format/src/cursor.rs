@@ -1,5 +1,7 @@
 //! The hot loop's reader of varints; see the decisions in `ARCHITECTURE.md` for why it is not nom's.
 
+use crate::spec::MAX_ARGUMENTS;
+
 /// The longest varint of 64 bits, in bytes. Go: `binary.MaxVarintLen64`.
 pub(crate) const MAX_VARINT: usize = 10;
 
@@ -56,71 +58,54 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many bytes a [`Window`] shows: a power of two, and enough for any event.
-pub(crate) const WINDOW: usize = 64;
+/// The most bytes that the number of an event and its time delta take.
+pub(crate) const HEAD: usize = 1 + MAX_VARINT;
 
-/// An event and what follows it, in a fixed number of bytes, so that reading it checks no bounds.
+/// So many bytes from an event's arguments on hold these, and the whole of the event behind it.
+pub(crate) const WINDOW: usize = HEAD + 2 * MAX_ARGUMENTS * MAX_VARINT;
+
+/// How many of them are left behind the arguments at least.
+pub(crate) const BEHIND: usize = WINDOW - MAX_ARGUMENTS * MAX_VARINT;
+
+/// The next varint of well-formed bytes, and what is left of these, of which there are enough: see [`Cursor::varint`].
 ///
-/// For events that are known to be well-formed; on others it reads nonsense, and nothing worse.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Window<'a> {
-    bytes: &'a [u8; WINDOW],
-    position: usize,
+/// That nothing has to be checked is in the types: a varint takes [`MAX_VARINT`] bytes at most. On bytes that are not
+/// well-formed it reads nonsense, and nothing worse.
+#[inline(always)]
+pub(crate) fn varint<const N: usize, const LEFT: usize>(bytes: &[u8; N]) -> (u64, &[u8; LEFT]) {
+    const { assert!(LEFT + MAX_VARINT <= N) };
+    let at = |place: usize| u64::from(bytes[place]);
+    let value = at(0);
+    if value < 1 << 7 {
+        return (value, behind(bytes, 1));
+    }
+    // What says that there is more is the value's highest bit so far, and makes way for what there is.
+    let value = value - (1 << 7) + (at(1) << 7);
+    if value < 1 << 14 {
+        return (value, behind(bytes, 2));
+    }
+    let value = value - (1 << 14) + (at(2) << 14);
+    if value < 1 << 21 {
+        return (value, behind(bytes, 3));
+    }
+    let value = value - (1 << 21) + (at(3) << 21);
+    if value < 1 << 28 {
+        return (value, behind(bytes, 4));
+    }
+    let (value, length) = long_varint(behind::<N, MAX_VARINT>(bytes, 0)).unwrap_or_default();
+    (value, behind(bytes, length))
 }
 
-impl<'a> Window<'a> {
-    #[inline(always)]
-    pub(crate) fn new(bytes: &'a [u8; WINDOW], position: usize) -> Self {
-        Self { bytes, position }
-    }
-
-    /// How many bytes have been read.
-    #[inline(always)]
-    pub(crate) fn position(&self) -> usize {
-        self.position
-    }
-
-    #[inline(always)]
-    fn at(&self, ahead: usize) -> u8 {
-        self.bytes[(self.position + ahead) % WINDOW]
-    }
-
-    #[inline(always)]
-    pub(crate) fn byte(&mut self) -> u8 {
-        let byte = self.at(0);
-        self.position += 1;
-        byte
-    }
-
-    /// The next varint: see [`Cursor::varint`].
-    #[inline(always)]
-    pub(crate) fn varint(&mut self) -> u64 {
-        let first = u64::from(self.at(0));
-        if first < 0x80 {
-            self.position += 1;
-            return first;
-        }
-        let second = u64::from(self.at(1));
-        if second < 0x80 {
-            self.position += 2;
-            return (first & 0x7f) | second << 7;
-        }
-        let third = u64::from(self.at(2));
-        if third < 0x80 {
-            self.position += 3;
-            return (first & 0x7f) | (second & 0x7f) << 7 | third << 14;
-        }
-        let (value, length) = long_window_varint(self.bytes, self.position);
-        self.position += length;
-        value
-    }
+/// What is left behind so many bytes, which are no more than there are.
+#[inline(always)]
+pub(crate) fn behind<const N: usize, const LEFT: usize>(bytes: &[u8; N], length: usize) -> &[u8; LEFT] {
+    bytes.get(length..).and_then(<[u8]>::first_chunk).unwrap_or(const { &[0; LEFT] })
 }
 
-/// A varint of any length within a window, and its length. By value, so that the window stays in registers.
-#[inline(never)]
-fn long_window_varint(bytes: &[u8; WINDOW], position: usize) -> (u64, usize) {
-    let rest: [u8; MAX_VARINT] = core::array::from_fn(|ahead| bytes[(position + ahead) % WINDOW]);
-    long_varint(&rest).unwrap_or_default()
+/// How many bytes behind the beginning of `bytes` those begin that are left of them.
+#[inline(always)]
+pub(crate) fn distance(bytes: &[u8], left: &[u8]) -> usize {
+    left.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr())
 }
 
 /// A varint of any length at the start of `bytes`, and its length.
@@ -143,20 +128,30 @@ fn long_varint(bytes: &[u8]) -> Option<(u64, usize)> {
 /// where none is anything else.
 ///
 /// In front of a varint stands a byte without the high bit, of an event or another varint, so that those which are too
-/// long can be told without knowing where events begin. The first look compiles to wide vector instructions: it runs
+/// long can be told without knowing where events begin. The look at a block compiles to wide vector instructions: it runs
 /// over every batch.
 pub(crate) fn well_formed_from(bytes: &[u8]) -> usize {
+    /// So many bytes are looked at together.
+    const BLOCK: usize = 128;
     const GROUP: usize = 4;
     const HIGH_BITS: u32 = 0x8080_8080;
-    // A long run fills at least one aligned group, and in most batches nothing does.
-    let groups =
-        bytes.chunks_exact(GROUP).map(|group| u32::from_ne_bytes([group[0], group[1], group[2], group[3]]));
-    if !groups.fold(false, |any, group| any | (group & HIGH_BITS == HIGH_BITS)) {
-        return 0;
-    }
+    let is_high = |group: u32| group & HIGH_BITS == HIGH_BITS;
+    // A long run fills at least one aligned group, and in most blocks nothing does.
+    let may_hold_run = |block: &[u8]| {
+        let groups = block.chunks_exact(GROUP);
+        groups.fold(false, |any, group| {
+            any | is_high(u32::from_ne_bytes([group[0], group[1], group[2], group[3]]))
+        })
+    };
     let (mut place, mut from) = (0, 0);
     while let Some(&group) = bytes.get(place..).and_then(<[u8]>::first_chunk::<GROUP>) {
-        if u32::from_ne_bytes(group) & HIGH_BITS != HIGH_BITS {
+        if place % BLOCK == 0
+            && bytes[place..].first_chunk::<BLOCK>().is_some_and(|block| !may_hold_run(block))
+        {
+            place += BLOCK;
+            continue;
+        }
+        if !is_high(u32::from_ne_bytes(group)) {
             place += GROUP;
             continue;
         }

@@ -3,7 +3,7 @@
 //! Go: `Reader.ReadEvent`, steps 4 to 8.
 
 use crate::{
-    cursor::WINDOW,
+    cursor::{WINDOW, distance},
     error::Error,
     event::{Event, ReadyEvents, Record},
     generation::Generation,
@@ -11,7 +11,7 @@ use crate::{
     losses::{Loss, Losses},
     mode::Mode,
     order::{
-        Advance, Attempt, EventCursor, EventHead, Frontier, IdLimits, Loaded, Order, Source, Step,
+        EventCursor, EventHead, Frontier, Hesitation, IdLimits, Loaded, Order, Outcome, Source, Step,
         hide_stand_ins, unknown_ids,
     },
     spec::{EventType, MAX_ARGUMENTS},
@@ -269,10 +269,7 @@ impl Sequencer {
                 (first, Some(sample)) if first.is_none_or(|first| sample.time.0 < first) => {
                     self.put_sample(sample, generation);
                 }
-                // Each event has to be rid of what was made up, or marked for it.
-                (_, _) if self.order.has_stand_ins() || self.assumes_times => {
-                    self.run_carefully(&source, losses)?;
-                }
+                (first, _) if self.needs_care(first) => self.run_carefully(&source, losses)?,
                 (_, sample) => {
                     let sample = sample.map_or(i64::MAX, |sample| sample.time.0);
                     self.run_heads(sample, &source, losses)?;
@@ -282,90 +279,96 @@ impl Sequencer {
         Ok(())
     }
 
+    /// Whether the first event, which happened at `first`, cannot be put in order in a run: each event has to be rid of what was made
+    /// up, or marked for it; or its time may stand for none, as the reference has it, or be followed by one that does.
+    #[inline]
+    fn needs_care(&self, first: Option<i64>) -> bool {
+        self.order.has_stand_ins() || self.assumes_times || first.is_some_and(|first| first < EARLIEST)
+    }
+
     /// Puts events in order, each time those of the first thread up to where another one becomes the first: until then
     /// nothing else has to be looked at. Ends before what is later than the next CPU `sample`, and where an event takes a
     /// closer look.
     fn run_heads(&mut self, sample: i64, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
         let Self { order, frontier, buffer, ready, last_time, times, .. } = self;
-        let (earliest, latest) = (*times.range().start(), sample.min(*times.range().end()));
+        let latest = sample.min(*times.range().end());
         let tables = &source.generation.tables;
-        let limits = IdLimits::of(tables);
+        let (limits, base) = (IdLimits::of(tables), source.generation.offset(0));
         let mut last = *last_time;
         let mut records = buffer[*ready..BUFFER].iter_mut();
-        let (end, position, time) = 'heads: loop {
-            let expected = earliest..=frontier.bound().min(latest);
+        let end = 'heads: loop {
+            let bound = frontier.bound().min(latest);
             let cursor = frontier.cursor(0);
-            let mut position = cursor.position();
-            let Some(mut bytes) = cursor.bytes_within(source) else { break (RunEnd::Blind, position, 0) };
+            let mut head = cursor.head();
+            if head.time > bound {
+                break RunEnd::Later(head);
+            }
             let safe = cursor.safe_bytes(source);
             order.enter(cursor.thread as usize);
-            let mut time = cursor.time_before(source, bytes);
             loop {
-                let Some(head) = cursor.head(source, bytes, time) else {
-                    break 'heads (RunEnd::Unsafe, position, time);
+                let Some(window) = safe.get(head.arguments..).and_then(<[u8]>::first_chunk) else {
+                    break 'heads RunEnd::Blind(head);
                 };
-                if !expected.contains(&head.time) {
-                    if !(earliest..=latest).contains(&head.time) {
-                        break 'heads (RunEnd::Later(head), position, time);
+                let Some(record) = records.next() else { break 'heads RunEnd::Later(head) };
+                let time = Time(head.time);
+                (record.raw_time, record.offset) = (time, base + head.position as u64);
+                let behind = match order.advance(head.event_type, record, tables, &limits, window) {
+                    Ok(behind) => behind,
+                    Err(hesitation) => break 'heads RunEnd::Hesitating(hesitation),
+                };
+                record.time = squash(&mut last, time);
+                let Some(next) = EventCursor::next_head(source, behind, time.0) else {
+                    break 'heads RunEnd::Malformed(distance(source.bytes, behind));
+                };
+                head = next;
+                // Within a batch a time that is not later than all before it has overflowed, and is negative.
+                if head.time as u64 > bound as u64 {
+                    if head.time < 0 || head.time > latest {
+                        break 'heads RunEnd::Later(head);
                     }
-                    cursor.stand_at(position, head);
-                    frontier.update(0);
+                    cursor.stand_at(head);
+                    frontier.update_first(head.time);
                     break;
-                }
-                let Some(record) = records.next() else { break 'heads (RunEnd::Later(head), position, time) };
-                record.raw_time = Time(head.time);
-                record.offset = source.generation.offset(position);
-                let window = head.window(bytes);
-                let tried = order.advance::<true>(head.event_type, record, tables, &limits, window);
-                let Some(Attempt { outcome: Ok(Advance::Done), length }) = tried else {
-                    break 'heads (RunEnd::Hesitating(head, tried), position, time);
-                };
-                record.time = squash(&mut last, record.raw_time);
-                (position, time) = (position + length, head.time);
-                match safe.get(position..).and_then(<[u8]>::first_chunk) {
-                    Some(next) => bytes = next,
-                    None => break 'heads (RunEnd::Unsafe, position, time),
                 }
             }
         };
         let made = BUFFER - *ready - records.len();
         *last_time = last;
-        let cursor = frontier.cursor(0);
+        *ready += made;
+        self.end_run(end, source, losses)
+    }
+
+    /// Goes on from where a run has ended, behind the last record that is ready, or at it where that has not simply happened.
+    fn end_run(&mut self, end: RunEnd, source: &Source<'_>, losses: &mut Losses) -> Result<(), Error> {
+        let Self { frontier, buffer, ready, times, .. } = self;
+        let mut cursor = *frontier.cursor(0);
         match end {
-            RunEnd::Blind => {
-                *ready += made;
-                match self.ready {
-                    BUFFER => Ok(()),
-                    _ => self.run_carefully(source, losses),
-                }
-            }
-            RunEnd::Later(head) => {
-                *ready += made;
-                cursor.stand_at(position, head);
+            RunEnd::Blind(head) | RunEnd::Later(head) => {
+                cursor.stand_at(head);
                 if !times.contains(Time(head.time)) {
-                    let (mut moved, former) = (*cursor, Time(time));
-                    self.check_time(&mut moved, former, source, losses);
-                    *self.frontier.cursor(0) = moved;
-                }
-                self.frontier.update(0);
-                Ok(())
-            }
-            RunEnd::Hesitating(head, tried) => {
-                // The last of the records is its.
-                *ready += made - 1;
-                cursor.stand_at(position, head);
-                self.frontier.update(0);
-                match tried {
-                    Some(attempt) if self.conclude(0, attempt, source, losses)? => Ok(()),
-                    Some(_) => self.run_another(source, losses),
-                    None => self.run_carefully(source, losses),
+                    let former = buffer[*ready - 1].raw_time;
+                    self.check_time(&mut cursor, former, source, losses);
                 }
             }
-            RunEnd::Unsafe => {
+            RunEnd::Hesitating(_) | RunEnd::Malformed(_) => {
+                *ready -= 1;
+                let Record { offset, raw_time, .. } = buffer[*ready];
+                cursor.stand_again(source, (offset - source.generation.offset(0)) as usize, raw_time.0);
+            }
+        }
+        *self.frontier.cursor(0) = cursor;
+        self.frontier.update(0);
+        match end {
+            RunEnd::Blind(_) if self.ready < BUFFER => self.run_carefully(source, losses),
+            RunEnd::Blind(_) | RunEnd::Later(_) => Ok(()),
+            RunEnd::Hesitating(Hesitation::Untried) => self.run_carefully(source, losses),
+            RunEnd::Hesitating(tried) => match self.conclude(0, Err(tried), source, losses)? {
+                true => Ok(()),
+                false => self.run_another(source, losses),
+            },
+            RunEnd::Malformed(position) => {
                 // The reference does not give an event out behind which the batch is malformed.
-                *ready += made - 1;
-                cursor.pass(time);
-                self.move_on(0, position, Time(time), source, losses)?;
+                self.move_on(0, position, Time(cursor.time()), source, losses)?;
                 self.ready += 1;
                 Ok(())
             }
@@ -466,12 +469,12 @@ impl Sequencer {
 
     /// Lets the next event of a thread happen if it may. Go: `tryAdvance` in `Reader.ReadEvent`.
     fn try_one(&mut self, place: usize, source: &Source<'_>, losses: &mut Losses) -> Result<bool, Error> {
-        let attempt = self.attempt(place, source);
-        self.conclude(place, attempt, source, losses)
+        let outcome = self.attempt(place, source);
+        self.conclude(place, outcome, source, losses)
     }
 
     #[cold]
-    fn attempt(&mut self, place: usize, source: &Source<'_>) -> Attempt {
+    fn attempt(&mut self, place: usize, source: &Source<'_>) -> Outcome {
         let Self { order, frontier, buffer, ready, .. } = self;
         let cursor = frontier.cursor(place);
         let thread = cursor.thread as usize;
@@ -480,11 +483,9 @@ impl Sequencer {
         cursor.describe(source.generation, record);
         record.is_time_assumed = cursor.is_time_assumed();
         let mut tail = [0; WINDOW];
-        let window = cursor.window(cursor.bytes(source, &mut tail));
+        let window = cursor.window(source, &mut tail);
         let tables = &source.generation.tables;
-        let tried =
-            order.advance::<false>(cursor.event_type(), record, tables, &IdLimits::of(tables), window);
-        tried.unwrap_or(Attempt { outcome: Ok(Advance::Wait), length: 0 })
+        order.advance(cursor.event_type(), record, tables, &IdLimits::NONE, window).map(|_| ())
     }
 
     /// What follows from an attempt: the thread moves on and the event is ready, or, with `false`, it waits.
@@ -492,14 +493,14 @@ impl Sequencer {
     fn conclude(
         &mut self,
         place: usize,
-        attempt: Attempt,
+        outcome: Outcome,
         source: &Source<'_>,
         losses: &mut Losses,
     ) -> Result<bool, Error> {
-        match attempt.outcome {
-            Ok(Advance::Done | Advance::Several) => {}
-            Ok(Advance::Wait) => return Ok(false),
-            Err(violation) => {
+        match outcome {
+            Ok(()) | Err(Hesitation::Leads) => {}
+            Err(Hesitation::Waits | Hesitation::Untried) => return Ok(false),
+            Err(Hesitation::Breaks(violation)) => {
                 let cursor = self.frontier.cursor(place);
                 let error = Error::OutOfOrder {
                     offset: source.generation.offset(cursor.position()),
@@ -511,7 +512,7 @@ impl Sequencer {
                 return self.force(place, error, source, losses).map(|()| true);
             }
         }
-        let position = self.frontier.cursor(place).position() + attempt.length;
+        let position = self.frontier.cursor(place).end(source);
         self.move_on(place, position, self.buffer[self.ready].raw_time, source, losses)?;
         let Self { order, buffer, ready, last_time, mode, .. } = self;
         loop {
@@ -586,26 +587,29 @@ impl Sequencer {
         record.arguments = cursor.arguments(source);
         order.set_context(record);
         order.reconcile(&Step { record, tables: &source.generation.tables });
-        let mut attempt = self.attempt(place, source);
-        if !matches!(attempt.outcome, Ok(Advance::Done | Advance::Several)) {
+        let outcome = match self.attempt(place, source) {
+            Err(Hesitation::Leads) => Err(Hesitation::Leads),
             // Where even that does not help, the event stands for itself.
-            attempt.outcome = Ok(Advance::Done);
-        }
-        self.conclude(place, attempt, source, losses).map(|_| ())
+            _ => Ok(()),
+        };
+        self.conclude(place, outcome, source, losses).map(|_| ())
     }
 }
 
 /// Why events can no longer be put in order in a run.
 enum RunEnd {
-    /// The next one is so near the end of the generation that its bytes have to be copied.
-    Blind,
+    /// The next one is so near the end of its batch that what is behind it may be malformed.
+    Blind(EventHead),
     /// The next one is later than a CPU sample, or its time is implausible, or there is no room for it.
     Later(EventHead),
-    /// The next one does not simply happen; where it was not tried, because it names what may not be there.
-    Hesitating(EventHead, Option<Attempt>),
-    /// What is behind the last one may be malformed, or the end of the batch.
-    Unsafe,
+    /// The last one has not simply happened.
+    Hesitating(Hesitation),
+    /// What is behind the last one, at that position, is no event.
+    Malformed(usize),
 }
+
+/// Events of runs are not earlier.
+const EARLIEST: i64 = 1;
 
 /// The time of the next event of the whole trace. Go: the deferred function of `Reader.ReadEvent`.
 #[inline(always)]

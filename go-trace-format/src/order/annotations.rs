@@ -8,7 +8,7 @@ use crate::{
     error::Violation,
     id::{StringId, TaskId},
     order::{
-        Advance, Order, Outcome, Step,
+        Order, Outcome, Step,
         names::{Name, Names},
         ranges::Ranges,
         require_user_code,
@@ -158,7 +158,7 @@ impl Order {
             self.require_annotated_code(step)?;
             self.lose_sight();
         }
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn task_begin(&mut self, step: &mut Step<'_>) -> Outcome {
@@ -169,10 +169,10 @@ impl Order {
         };
         self.require_annotated_code(step)?;
         if step.tables.strings.get(StringId(name)).is_none() && !self.salvage {
-            return Err(Violation::Unknown);
+            return Err(Violation::Unknown.into());
         }
         match self.tasks.active.entry(id) {
-            Entry::Occupied(_) => return Err(Violation::AlreadyExists),
+            Entry::Occupied(_) => return Err(Violation::AlreadyExists.into()),
             Entry::Vacant(vacant) => {
                 vacant.insert(ActiveTask { name: Name::Current(name), parent: parent.0 });
             }
@@ -180,7 +180,7 @@ impl Order {
         self.tasks.fresh.push(id);
         step.record.arguments[1] = parent.0;
         self.lose_sight();
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn task_end(&mut self, step: &mut Step<'_>) -> Outcome {
@@ -195,33 +195,33 @@ impl Order {
             Name::Inherited(index) => (u64::from(index), true),
         };
         self.lose_sight();
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn region_begin(&mut self, step: &mut Step<'_>) -> Outcome {
-        let Some((slot, task, name)) = self.region(step)? else { return Ok(Advance::Done) };
+        let Some((slot, task, name)) = self.region(step)? else { return Ok(()) };
         let index = self.notes_index(slot);
         self.notes.get_mut(index).regions.push(ActiveRegion { task, name: Name::Current(name) });
         self.notes.fresh.push(index);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn region_end(&mut self, step: &mut Step<'_>) -> Outcome {
-        let Some((slot, task, name)) = self.region(step)? else { return Ok(Advance::Done) };
+        let Some((slot, task, name)) = self.region(step)? else { return Ok(()) };
         let index = self.notes_index(slot);
         let Some(&innermost) = self.notes.get_mut(index).regions.last() else {
             // It began before the trace did.
-            return Ok(Advance::Done);
+            return Ok(());
         };
         let names_agree = innermost.name == Name::Current(name)
             || self.names.bytes(innermost.name, step.tables) == step.tables.string(StringId(name)).as_bytes();
         if innermost.task != task || !names_agree {
-            return Err(Violation::RegionMismatch);
+            return Err(Violation::RegionMismatch.into());
         }
         let notes = self.notes.get_mut(index);
         notes.regions.pop();
         notes.inherited = notes.inherited.min(notes.regions.len());
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// The goroutine that a region is on, with the region's task and name; `None` where regions cannot be told

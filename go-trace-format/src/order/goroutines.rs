@@ -4,7 +4,8 @@ use crate::{
     error::Violation,
     event::{GoroutineState, Record},
     order::{
-        Advance, Goroutine, Need, Order, Outcome, Progress, Step, Thread, procs, require, require_user_code,
+        Goroutine, Hesitation, Need, Order, Outcome, Progress, Step, Thread, procs, require,
+        require_user_code,
     },
     spec::EventType,
 };
@@ -42,15 +43,15 @@ impl Order {
     #[inline(always)]
     pub(super) fn go_start(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
-        let generation = step.tables.generation;
-        let Some((slot, goroutine)) = self.goroutines.look_up_mut(id) else { return Ok(Advance::Wait) };
+        let generation = self.generation;
+        let Some((slot, goroutine)) = self.goroutines.look_up_mut(id) else { return Err(Hesitation::Waits) };
         if !goroutine.progress.allows(generation, step.argument(1), RUNNABLE) {
-            return Ok(Advance::Wait);
+            return Err(Hesitation::Waits);
         }
         require(step, Need::Present, Need::Absent)?;
         goroutine.progress.step(RUNNING);
-        self.run_goroutine(id, slot);
-        Ok(Advance::Done)
+        self.current.run_on_thread(id, slot);
+        Ok(())
     }
 
     #[inline(always)]
@@ -58,7 +59,7 @@ impl Order {
         require_user_code(step)?;
         self.goroutine_with(RUNNING)?.1.progress.set_status(RUNNABLE);
         self.leave_goroutine();
-        Ok(Advance::Done)
+        Ok(())
     }
 
     #[inline(always)]
@@ -66,7 +67,7 @@ impl Order {
         require_user_code(step)?;
         self.goroutine_with(RUNNING)?.1.progress.set_status(WAITING);
         self.leave_goroutine();
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn go_destroy(&mut self, step: &mut Step<'_>) -> Outcome {
@@ -74,18 +75,19 @@ impl Order {
         let (slot, _) = self.goroutine_with(RUNNING)?;
         self.remove_goroutine(slot);
         self.leave_goroutine();
-        Ok(Advance::Done)
+        Ok(())
     }
 
     #[inline(always)]
     pub(super) fn go_unblock(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
-        let Some((_, goroutine)) = self.goroutines.look_up_mut(id) else { return Ok(Advance::Wait) };
-        if !goroutine.progress.allows(step.tables.generation, step.argument(1), WAITING) {
-            return Ok(Advance::Wait);
+        let generation = self.generation;
+        let Some((_, goroutine)) = self.goroutines.look_up_mut(id) else { return Err(Hesitation::Waits) };
+        if !goroutine.progress.allows(generation, step.argument(1), WAITING) {
+            return Err(Hesitation::Waits);
         }
         goroutine.progress.step(RUNNABLE);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// `GoCreate` and `GoCreateBlocked`.
@@ -93,19 +95,19 @@ impl Order {
         require(step, Need::Present, Need::Either)?;
         if let Some((_, creator)) = self.current_goroutine() {
             if creator.progress.status() != RUNNING {
-                return Err(Violation::WrongState);
+                return Err(Violation::WrongState.into());
             }
         }
         let status = if step.record.event_type == EventType::GoCreate { RUNNABLE } else { WAITING };
         self.create_goroutine(step, status)?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn go_create_syscall(&mut self, step: &mut Step<'_>) -> Outcome {
         require(step, Need::Either, Need::Absent)?;
         let slot = self.create_goroutine(step, SYSCALL)?;
         self.run_goroutine(step.argument(0) as i64, slot);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     fn create_goroutine(&mut self, step: &Step<'_>, status: u64) -> Result<u32, Violation> {
@@ -124,7 +126,7 @@ impl Order {
         if step.record.proc != Record::NONE {
             let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
             if proc.progress.status() != procs::SYSCALL {
-                return Err(Violation::WrongState);
+                return Err(Violation::WrongState.into());
             }
             proc.progress.set_status(procs::SYSCALL_ABANDONED);
             self.release_proc();
@@ -135,7 +137,7 @@ impl Order {
             self.queue.push(destroy);
         }
         self.leave_goroutine();
-        Ok(if self.queue.is_empty() { Advance::Done } else { Advance::Several })
+        if self.queue.is_empty() { Ok(()) } else { Err(Hesitation::Leads) }
     }
 
     /// `GoStatus` and `GoStatusStack`.
@@ -151,7 +153,7 @@ impl Order {
                 let known = progress.status();
                 if known != status {
                     if !self.unscheduled {
-                        return Err(Violation::InconsistentStatus);
+                        return Err(Violation::InconsistentStatus.into());
                     }
                     progress.set_status(status);
                 }
@@ -161,7 +163,7 @@ impl Order {
             None if self.is_initial(step) || self.unscheduled => {
                 (self.goroutines.insert(id, Goroutine::new(generation, status)), GoroutineState::Undetermined)
             }
-            None => return Err(Violation::Unknown),
+            None => return Err(Violation::Unknown.into()),
         };
         // The state before goes into the upper half of the argument.
         step.record.arguments[2] = (from as u64) << 32 | status;
@@ -170,7 +172,7 @@ impl Order {
             SYSCALL => self.bind_syscall(step, id, slot, thread)?,
             _ => {}
         }
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// A goroutine that was in a syscall when the generation began, on a thread that may be another one.
@@ -211,10 +213,10 @@ impl Order {
         require_user_code(step)?;
         let (current, _) = self.goroutine_with(RUNNING)?;
         let (id, sequence) = (step.argument(0) as i64, step.argument(1));
-        let Some(next) = self.goroutines.look_up(id) else { return Ok(Advance::Wait) };
+        let Some(next) = self.goroutines.look_up(id) else { return Err(Hesitation::Waits) };
         let progress = &mut self.goroutines.get_mut(next).progress;
         if !progress.allows(step.tables.generation, sequence, WAITING) {
-            return Ok(Advance::Wait);
+            return Err(Hesitation::Waits);
         }
         progress.step(RUNNING);
         let switch = *step.record;
@@ -237,20 +239,20 @@ impl Order {
         });
         self.queue.push(Record { event_type: leaves, arguments: [0; 4], ..switch });
         self.run_goroutine(id, next);
-        Ok(Advance::Several)
+        Err(Hesitation::Leads)
     }
 
     #[inline(always)]
     pub(super) fn go_syscall_begin(&mut self, step: &mut Step<'_>) -> Outcome {
         require_user_code(step)?;
         self.goroutine_with(RUNNING)?.1.progress.set_status(SYSCALL);
-        let (generation, sequence) = (step.tables.generation, step.argument(0));
+        let (generation, sequence) = (self.generation, step.argument(0));
         let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
         if !proc.progress.precedes(generation, sequence) {
-            return Err(Violation::WrongSequence);
+            return Err(Violation::WrongSequence.into());
         }
         proc.progress.step(procs::SYSCALL);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     #[inline(always)]
@@ -259,10 +261,10 @@ impl Order {
         self.goroutine_with(SYSCALL)?.1.progress.set_status(RUNNING);
         let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
         if proc.progress.status() != procs::SYSCALL {
-            return Err(Violation::WrongState);
+            return Err(Violation::WrongState.into());
         }
         proc.progress.set_status(procs::RUNNING);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn go_syscall_end_blocked(&mut self, step: &mut Step<'_>) -> Outcome {
@@ -270,13 +272,13 @@ impl Order {
         if step.record.proc != Record::NONE {
             let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
             if proc.progress.status() == procs::SYSCALL {
-                return Ok(Advance::Wait);
+                return Err(Hesitation::Waits);
             }
         }
         require(step, Need::Either, Need::Present)?;
         self.goroutine_with(SYSCALL)?.1.progress.set_status(RUNNABLE);
         self.leave_goroutine();
-        Ok(Advance::Done)
+        Ok(())
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct IdLimits {
 }
 
 impl IdLimits {
+    /// Those of one who looks ids up later.
+    pub(crate) const NONE: Self = Self { strings: u64::MAX, stacks: u64::MAX };
+
     pub(crate) fn of(tables: &Tables<'_>) -> Self {
         Self { strings: tables.strings.complete(), stacks: tables.stacks.complete() }
     }

@@ -4,7 +4,7 @@
 //! makes of it, so the heap here must make the same moves.
 
 use crate::{
-    cursor::{Cursor, WINDOW, Window},
+    cursor::{BEHIND, Cursor, HEAD, WINDOW, behind, distance, varint},
     error::Error,
     event::Record,
     generation::Generation,
@@ -67,24 +67,18 @@ impl EventCursor {
     /// The generation's bytes up to where events of the current batch are known to be well-formed.
     #[inline(always)]
     pub(crate) fn safe_bytes<'g>(&self, source: &Source<'g>) -> &'g [u8] {
-        source.bytes.get(..self.safe_end).unwrap_or_default()
+        &source.bytes[..self.safe_end]
     }
 
-    /// The head of an event of the current batch that begins the window, and cannot be malformed but for its number. `time`
-    /// is that of the event before.
+    /// The head of the event that begins with `bytes`, which are of the generation's, of the current batch and well-formed. `time`
+    /// is that of the event before, and not 0.
     #[inline(always)]
-    pub(crate) fn head(&self, source: &Source<'_>, bytes: &[u8; WINDOW], time: i64) -> Option<EventHead> {
-        let mut window = Window::new(bytes, 0);
-        let event_type = source.events[window.byte() as usize]?;
-        let time = self.time_after(time, window.varint(), source);
-        Some(EventHead { event_type, time, length: window.position() })
-    }
-
-    /// The time of the event before the next one, which begins the window.
-    #[inline(always)]
-    pub(crate) fn time_before(&self, source: &Source<'_>, bytes: &[u8; WINDOW]) -> i64 {
-        let mut window = Window::new(bytes, 1);
-        self.time.wrapping_sub(source.clock.time(window.varint()).0)
+    pub(crate) fn next_head(source: &Source<'_>, bytes: &[u8; BEHIND], time: i64) -> Option<EventHead> {
+        let event_type = source.events[bytes[0] as usize]?;
+        let (delta, arguments) = varint::<{ BEHIND - 1 }, { BEHIND - HEAD }>(behind(bytes, 1));
+        let time = time.wrapping_add(source.clock.time(delta).0);
+        let position = distance(source.bytes, bytes);
+        Some(EventHead { event_type, time, position, arguments: distance(source.bytes, arguments) })
     }
 
     #[inline(always)]
@@ -94,19 +88,30 @@ impl EventCursor {
         last.wrapping_add(source.clock.time(delta).0)
     }
 
-    /// The next event is that one, whose head was read.
+    /// What stands at the beginning of the next event.
     #[inline(always)]
-    pub(crate) fn stand_at(&mut self, position: usize, head: EventHead) {
-        self.event = position;
+    pub(crate) fn head(&self) -> EventHead {
+        let Self { event_type, time, event, head_length, .. } = *self;
+        EventHead { event_type, time, position: event, arguments: event + head_length as usize }
+    }
+
+    /// The next event is that one.
+    #[inline(always)]
+    pub(crate) fn stand_at(&mut self, head: EventHead) {
+        self.event = head.position;
         self.event_type = head.event_type;
-        self.head_length = head.length as u8;
+        self.head_length = (head.arguments - head.position) as u8;
         self.time = head.time;
     }
 
-    /// The last event before the one that is [loaded](Self::load) next happened at `time`.
-    #[inline(always)]
-    pub(crate) fn pass(&mut self, time: i64) {
-        self.time = time;
+    /// The next event is the one of the current batch that begins at `position`, which was read before and happened at `time`.
+    #[cold]
+    pub(crate) fn stand_again(&mut self, source: &Source<'_>, position: usize, time: i64) {
+        let mut cursor = Cursor::new(source.bytes, position);
+        let event_type = cursor.byte().and_then(|byte| source.events[byte as usize]);
+        _ = cursor.varint();
+        let event_type = event_type.unwrap_or(self.event_type);
+        self.stand_at(EventHead { event_type, time, position, arguments: cursor.position() });
     }
 
     /// Goes on to the event that begins at `position`, or to the first of the next batch that has one.
@@ -127,27 +132,21 @@ impl EventCursor {
         let mut cursor = Cursor::new(&source.bytes[..self.end], self.event);
         let event_type = cursor.byte().and_then(|byte| source.events[byte as usize]);
         let (Some(event_type), Some(delta)) = (event_type, cursor.varint()) else { return Loaded::Malformed };
-        let head_length = cursor.position() - self.event;
+        let arguments = cursor.position();
         match decode_arguments(&mut cursor, argument_count(event_type)) {
             Some(_) => {
                 let time = self.time_after(self.time, delta, source);
-                self.stand_at(self.event, EventHead { event_type, time, length: head_length });
+                self.stand_at(EventHead { event_type, time, position: self.event, arguments });
                 Loaded::Event
             }
             None => Loaded::Malformed,
         }
     }
 
-    /// The bytes of the next event and what follows it, but near the end of the generation.
+    /// The bytes from the next event's arguments on; near the end of the generation, copied to `tail`.
     #[inline]
-    pub(crate) fn bytes_within<'g>(&self, source: &Source<'g>) -> Option<&'g [u8; WINDOW]> {
-        source.bytes.get(self.event..)?.first_chunk()
-    }
-
-    /// The bytes of the next event and what follows it; near the end of the generation, copied to `tail`.
-    #[inline]
-    pub(crate) fn bytes<'w>(&self, source: &Source<'w>, tail: &'w mut [u8; WINDOW]) -> &'w [u8; WINDOW] {
-        let rest = &source.bytes[self.event..];
+    pub(crate) fn window<'w>(&self, source: &Source<'w>, tail: &'w mut [u8; WINDOW]) -> &'w [u8; WINDOW] {
+        let rest = &source.bytes[self.head().arguments..];
         match rest.first_chunk() {
             Some(bytes) => bytes,
             None => {
@@ -155,12 +154,6 @@ impl EventCursor {
                 tail
             }
         }
-    }
-
-    /// A window on the bytes of the next event, at its arguments.
-    #[inline(always)]
-    pub(crate) fn window<'w>(&self, bytes: &'w [u8; WINDOW]) -> Window<'w> {
-        Window::new(bytes, self.head_length as usize)
     }
 
     /// Where the first event of the next batch that has one begins.
@@ -206,9 +199,15 @@ impl EventCursor {
 
     /// The next event's arguments as on the wire.
     pub(crate) fn arguments(&self, source: &Source<'_>) -> [u64; MAX_ARGUMENTS] {
-        let mut tail = [0; WINDOW];
-        let mut window = self.window(self.bytes(source, &mut tail));
-        window_arguments(&mut window, argument_count(self.event_type))
+        window_arguments(self.window(source, &mut [0; WINDOW]), argument_count(self.event_type)).0
+    }
+
+    /// Where the event behind the next one begins.
+    pub(crate) fn end(&self, source: &Source<'_>) -> usize {
+        let mut cursor = Cursor::new(&source.bytes[..self.end], self.head().arguments);
+        // It was read before.
+        _ = decode_arguments(&mut cursor, argument_count(self.event_type));
+        cursor.position()
     }
 
     /// Gives the next event another time than the trace says. Those behind it in its batch follow on that.
@@ -249,16 +248,9 @@ pub(crate) struct EventHead {
     pub(crate) event_type: EventType,
     /// When it happened.
     pub(crate) time: i64,
-    /// How many bytes its number and time delta take.
-    length: usize,
-}
-
-impl EventHead {
-    /// A window on the arguments of the event that begins another one.
-    #[inline(always)]
-    pub(crate) fn window<'w>(&self, bytes: &'w [u8; WINDOW]) -> Window<'w> {
-        Window::new(bytes, self.length)
-    }
+    /// Where it begins in the generation's bytes, and where its arguments do.
+    pub(crate) position: usize,
+    pub(crate) arguments: usize,
 }
 
 /// What cursors read from, its parts at hand.
@@ -289,8 +281,10 @@ pub(crate) enum Loaded {
 }
 
 /// The threads that have events left, as a binary heap by the time of their next one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Frontier {
+    /// Counted from 1, so that the children of each place are an even place and the one behind it. Behind the last is one that is later
+    /// than all, so that whoever has one child has two.
     heap: Vec<Entry>,
     cursors: Vec<EventCursor>,
 }
@@ -301,104 +295,135 @@ struct Entry {
     cursor: u32,
 }
 
+impl Entry {
+    /// Nobody's.
+    const NONE: Self = Self { time: i64::MAX, cursor: u32::MAX };
+}
+
+impl Default for Frontier {
+    fn default() -> Self {
+        Self { heap: vec![Entry::NONE; 2], cursors: Vec::new() }
+    }
+}
+
 impl Frontier {
     pub(crate) fn clear(&mut self) {
-        self.heap.clear();
+        self.heap.truncate(1);
+        self.heap.push(Entry::NONE);
         self.cursors.clear();
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() - 2
+    }
+
+    /// The entries of all threads that have events left.
+    fn entries(&self) -> &[Entry] {
+        &self.heap[1..=self.len()]
     }
 
     /// The time of the earliest event.
     #[inline]
     pub(crate) fn first_time(&self) -> Option<i64> {
-        self.heap.first().map(|entry| entry.time)
+        self.entries().first().map(|entry| entry.time)
     }
 
-    /// The cursor at a place of the heap; place 0 has the earliest event.
+    /// The cursor at a place of the heap, counted from 0; place 0 has the earliest event.
     #[inline]
     pub(crate) fn cursor(&mut self, place: usize) -> &mut EventCursor {
-        &mut self.cursors[self.heap[place].cursor as usize]
+        &mut self.cursors[self.heap[place + 1].cursor as usize]
     }
 
     /// The cursors of all threads that have events left.
     #[cfg(feature = "write")]
     pub(crate) fn cursors(&self) -> impl Iterator<Item = &EventCursor> {
-        self.heap.iter().map(|entry| &self.cursors[entry.cursor as usize])
+        self.entries().iter().map(|entry| &self.cursors[entry.cursor as usize])
     }
 
     /// Puts in a thread whose cursor has been loaded. Go: `heapInsert`.
     pub(crate) fn insert(&mut self, cursor: EventCursor) {
-        self.heap.push(Entry { time: cursor.time, cursor: self.cursors.len() as u32 });
+        let place = self.len() + 1;
+        self.heap[place] = Entry { time: cursor.time, cursor: self.cursors.len() as u32 };
+        self.heap.push(Entry::NONE);
         self.cursors.push(cursor);
-        self.sift_up(self.heap.len() - 1);
+        self.sift_up(place);
     }
 
     /// How late the first thread's events may be while it stays the first. Go: `min3`.
     #[inline]
     pub(crate) fn bound(&self) -> i64 {
-        self.heap.iter().skip(1).take(2).map(|entry| entry.time).min().unwrap_or(i64::MAX)
+        match self.heap[..] {
+            [_, _, left, right, ..] => left.time.min(right.time),
+            _ => i64::MAX,
+        }
     }
 
-    /// Puts the thread at a place of the heap where it belongs after its cursor has moved. Go: `heapUpdate`.
+    /// Puts the first thread where it belongs after its cursor has moved to `time`.
+    #[inline]
+    pub(crate) fn update_first(&mut self, time: i64) {
+        self.sift_down(1, Entry { time, ..self.heap[1] });
+    }
+
+    /// Puts the thread at a place of the heap, counted from 0, where it belongs after its cursor has moved. Go: `heapUpdate`.
     #[inline]
     pub(crate) fn update(&mut self, place: usize) {
+        let place = place + 1;
         self.heap[place].time = self.cursors[self.heap[place].cursor as usize].time;
         if self.sift_up(place) == place {
-            self.sift_down(place);
+            self.sift_down(place, self.heap[place]);
         }
     }
 
     /// Sorts the heap by time; it stays a heap. Go: `Reader.ReadEvent`, where the head cannot advance.
     pub(crate) fn sort(&mut self) {
-        self.heap.sort_by_key(|entry| entry.time);
+        let last = self.len();
+        self.heap[1..=last].sort_by_key(|entry| entry.time);
     }
 
-    /// Go: `heapRemove`.
+    /// Takes a thread out, whose place is counted from 0. Go: `heapRemove`.
     pub(crate) fn remove(&mut self, place: usize) {
-        let mut place = place;
-        while place > 0 {
-            self.heap.swap(place, (place - 1) / 2);
-            place = (place - 1) / 2;
+        let mut place = place + 1;
+        while place > 1 {
+            self.heap.swap(place, place / 2);
+            place /= 2;
         }
-        self.heap.swap_remove(0);
-        self.sift_down(0);
+        let last = self.len();
+        let moving = core::mem::replace(&mut self.heap[last], Entry::NONE);
+        self.heap.truncate(last + 1);
+        if last > 1 {
+            self.sift_down(1, moving);
+        }
     }
 
     /// Go: `heapSiftUp`.
     #[inline]
     fn sift_up(&mut self, place: usize) -> usize {
         let mut place = place;
-        while place > 0 && self.heap[(place - 1) / 2].time > self.heap[place].time {
-            self.heap.swap(place, (place - 1) / 2);
-            place = (place - 1) / 2;
+        while place > 1 && self.heap[place / 2].time > self.heap[place].time {
+            self.heap.swap(place, place / 2);
+            place /= 2;
         }
         place
     }
 
+    /// Puts an entry at a place or below it. Of two children of equal time the left one is the lesser.
+    ///
     /// Go: `heapSiftDown` and `min3`.
     #[inline]
-    fn sift_down(&mut self, place: usize) {
+    fn sift_down(&mut self, place: usize, moving: Entry) {
         let heap = &mut self.heap[..];
-        let Some(&moving) = heap.get(place) else { return };
         let mut place = place;
         loop {
-            let (left, right) = (2 * place + 1, 2 * place + 2);
-            let mut least = (moving.time, place);
-            for child in [left, right] {
-                if let Some(entry) = heap.get(child) {
-                    if entry.time < least.0 {
-                        least = (entry.time, child);
-                    }
-                }
-            }
-            if least.1 == place {
+            let (left, right) = (2 * place, (2 * place) | 1);
+            if right >= heap.len() {
                 break;
             }
-            heap[place] = heap[least.1];
-            place = least.1;
+            let least = left | usize::from(heap[right].time < heap[left].time);
+            if heap[least].time >= moving.time {
+                break;
+            }
+            heap[place] = heap[least];
+            place = least;
         }
         heap[place] = moving;
     }

@@ -26,7 +26,7 @@ pub(crate) use scene::{GOROUTINE_RUNNING, PROC_RUNNING, PROC_SYSCALL, Scene, Sta
 use smallvec::SmallVec;
 
 use crate::{
-    cursor::Window,
+    cursor::{BEHIND, WINDOW},
     error::Violation,
     event::Record,
     id::ThreadId,
@@ -39,25 +39,35 @@ use names::Names;
 use ranges::{Gc, RangeStart};
 use slots::{NO_SLOT, Slots};
 
-/// Whether an event may happen now.
+/// Whether an event has simply happened, with nothing that follows from it but the thread's next one.
+pub(crate) type Outcome = Result<(), Hesitation>;
+
+/// Why it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Advance {
-    /// It has happened.
-    Done,
-    /// It has happened, and others follow from it: see [`Order::queued`].
-    Several,
+pub(crate) enum Hesitation {
+    /// It was not tried.
+    Untried,
     /// It waits for an event of another thread.
-    Wait,
+    Waits,
+    /// It has happened, and others follow from it: see [`Order::queued`].
+    Leads,
+    /// It breaks a rule.
+    Breaks(Violation),
 }
 
-pub(crate) type Outcome = Result<Advance, Violation>;
+impl From<Violation> for Hesitation {
+    #[inline(always)]
+    fn from(violation: Violation) -> Self {
+        Self::Breaks(violation)
+    }
+}
 
 /// A goroutine's or proc's place in the sequence of its own events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
     generation: u64,
-    /// The number of its last event in the generation.
-    sequence: u64,
+    /// The number of its next event in the generation.
+    next: u64,
     /// As on the wire.
     status: u8,
 }
@@ -65,7 +75,7 @@ pub(crate) struct Progress {
 impl Progress {
     #[inline]
     fn new(generation: u64, status: u64) -> Self {
-        Self { generation, sequence: 0, status: status as u8 }
+        Self { generation, next: 1, status: status as u8 }
     }
 
     #[inline]
@@ -78,6 +88,12 @@ impl Progress {
         self.status = status as u8;
     }
 
+    /// The number of its last event in the generation.
+    #[cfg(feature = "write")]
+    fn sequence(self) -> u64 {
+        self.next.wrapping_sub(1)
+    }
+
     /// Whether the resource has `status` and `sequence` is its next number.
     #[inline]
     fn allows(&self, generation: u64, sequence: u64, status: u64) -> bool {
@@ -87,20 +103,20 @@ impl Progress {
     /// Whether `sequence` is the next number, whatever the status.
     #[inline]
     fn precedes(&self, generation: u64, sequence: u64) -> bool {
-        self.generation == generation && self.sequence.wrapping_add(1) == sequence
+        self.generation == generation && self.next == sequence
     }
 
     /// Goes one number on, and to `status`.
     #[inline]
     fn step(&mut self, status: u64) {
-        self.sequence = self.sequence.wrapping_add(1);
+        self.next = self.next.wrapping_add(1);
         self.set_status(status);
     }
 
     /// Begins to count anew.
     #[inline]
     fn restart(&mut self, generation: u64) {
-        (self.generation, self.sequence) = (generation, 0);
+        (self.generation, self.next) = (generation, 1);
     }
 }
 
@@ -149,8 +165,14 @@ impl Thread {
     #[inline(always)]
     fn run(&mut self, id: i64, slot: u32) {
         if self.id != Record::NONE {
-            (self.goroutine, self.goroutine_slot) = (id, slot);
+            self.run_on_thread(id, slot);
         }
+    }
+
+    /// The same of what is known to be a thread.
+    #[inline(always)]
+    fn run_on_thread(&mut self, id: i64, slot: u32) {
+        (self.goroutine, self.goroutine_slot) = (id, slot);
     }
 
     /// Takes a proc to hold. What has no thread holds none.
@@ -175,14 +197,6 @@ impl Step<'_> {
     fn argument(&self, index: usize) -> u64 {
         self.record.arguments[index]
     }
-}
-
-/// What became of trying an event.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) outcome: Outcome,
-    /// How many bytes the event takes.
-    pub(crate) length: usize,
 }
 
 /// So few threads are kept whatever they do.
@@ -214,7 +228,8 @@ pub(crate) struct Order {
     tasks: Tasks,
     names: Names,
     gc: Gc,
-    /// The first generation of the trace; 0 before there is one.
+    /// The generation under way, and the first one of the trace; 0 before there is one.
+    generation: u64,
     initial_generation: u64,
     /// Events that follow from the last one, last first.
     queue: SmallVec<[Record; 2]>,
@@ -241,6 +256,7 @@ impl Order {
             tasks: Tasks::default(),
             names: Names::default(),
             gc: Gc::default(),
+            generation: 0,
             initial_generation: 0,
             queue: SmallVec::new(),
             unscheduled: false,
@@ -256,6 +272,7 @@ impl Order {
 
     /// Begins with a generation. Go: the first lines of `ordering.Advance`.
     pub(crate) fn open_generation(&mut self, generation: u64, unscheduled: bool) {
+        self.generation = generation;
         if self.initial_generation == 0 {
             self.initial_generation = generation;
         }
@@ -357,17 +374,19 @@ impl Order {
         self.queue.pop()
     }
 
-    /// Tries an event of the current thread whose arguments stand in the window, and decodes them on the way. Does not
-    /// where it `KNOWS` that they name only what the tables hold, and they do not. Go: `ordering.Advance`.
+    /// Tries an event of the current thread whose arguments begin the window, and decodes them on the way. Gives what is
+    /// behind them where it has happened, and nothing follows from it but the next event.
+    ///
+    /// It is not tried where it names what is beyond the limits and not in the tables. Go: `ordering.Advance`.
     #[inline(always)]
-    pub(crate) fn advance<const KNOWS: bool>(
+    pub(crate) fn advance<'w>(
         &mut self,
         event_type: EventType,
         record: &mut Record,
         tables: &Tables<'_>,
         limits: &IdLimits,
-        window: Window<'_>,
-    ) -> Option<Attempt> {
+        window: &'w [u8; WINDOW],
+    ) -> Result<&'w [u8; BEHIND], Hesitation> {
         use EventType as E;
         record.event_type = event_type;
         self.set_context(record);
@@ -377,25 +396,23 @@ impl Order {
             ($($($event:ident)|+ => $rule:ident,)*) => {
                 match event_type {
                     $($(E::$event => {
-                        let mut window = window;
-                        record.arguments = window_arguments(&mut window, argument_count(E::$event));
-                        if KNOWS && !limits.hold(E::$event, &record.arguments) && !are_ids_known(record, tables) {
-                            return None;
+                        let (arguments, behind) = window_arguments(window, argument_count(E::$event));
+                        record.arguments = arguments;
+                        if !limits.hold(E::$event, &record.arguments) && !are_ids_known(record, tables) {
+                            return Err(Hesitation::Untried);
                         }
-                        let outcome = self.$rule(&mut Step { record, tables });
-                        Some(Attempt { outcome, length: window.position() })
+                        self.$rule(&mut Step { record, tables }).map(|()| behind)
                     })+)*
                     other => {
-                        let mut window = window;
-                        record.arguments = window_arguments(&mut window, argument_count(other));
-                        if KNOWS && !limits.hold(other, &record.arguments) && !are_ids_known(record, tables) {
-                            return None;
+                        let (arguments, behind) = window_arguments(window, argument_count(other));
+                        record.arguments = arguments;
+                        if !limits.hold(other, &record.arguments) && !are_ids_known(record, tables) {
+                            return Err(Hesitation::Untried);
                         }
                         // The fork's additions say nothing of who runs where.
                         let added = other.to_wire(crate::spec::Dialect::Stock).is_none();
                         self.lose_sight();
-                        let outcome = if added { Ok(Advance::Done) } else { Err(Violation::NotOrdered) };
-                        Some(Attempt { outcome, length: window.position() })
+                        if added { Ok(behind) } else { Err(Hesitation::Breaks(Violation::NotOrdered)) }
                     }
                 }
             };
@@ -480,7 +497,7 @@ impl Order {
     /// The current thread runs no goroutine any more.
     #[inline(always)]
     fn leave_goroutine(&mut self) {
-        self.current.run(Record::NONE, NO_SLOT);
+        self.current.run_on_thread(Record::NONE, NO_SLOT);
     }
 
     /// The current thread holds a proc.
@@ -493,25 +510,42 @@ impl Order {
     /// The current thread holds no proc any more.
     #[inline(always)]
     fn release_proc(&mut self) {
-        self.current.hold(Record::NONE, NO_SLOT);
+        (self.current.proc, self.current.proc_slot) = (Record::NONE, NO_SLOT);
     }
 }
 
 /// Go: `validateCtx`; every rule here needs a thread.
 #[inline(always)]
 fn require(step: &Step<'_>, proc: Need, goroutine: Need) -> Result<(), Violation> {
-    if step.record.thread == Record::NONE {
-        return Err(Violation::NeedsThread);
+    let record = &*step.record;
+    let is_met = |need, id| match need {
+        Need::Absent => id == Record::NONE,
+        Need::Either => true,
+        Need::Present => id != Record::NONE,
+    };
+    // Who holds or runs something is a thread.
+    let tells_of_thread = proc == Need::Present || goroutine == Need::Present;
+    let has_thread = tells_of_thread || record.thread != Record::NONE;
+    if has_thread && is_met(proc, record.proc) && is_met(goroutine, record.goroutine) {
+        return Ok(());
     }
-    match (proc, step.record.proc == Record::NONE) {
-        (Need::Present, true) => return Err(Violation::NeedsProc),
-        (Need::Absent, false) => return Err(Violation::NeedsNoProc),
+    Err(unmet(record, proc, goroutine))
+}
+
+/// The first of the needs of an event that is not met.
+#[cold]
+fn unmet(record: &Record, proc: Need, goroutine: Need) -> Violation {
+    if record.thread == Record::NONE {
+        return Violation::NeedsThread;
+    }
+    match (proc, record.proc == Record::NONE) {
+        (Need::Present, true) => return Violation::NeedsProc,
+        (Need::Absent, false) => return Violation::NeedsNoProc,
         _ => {}
     }
-    match (goroutine, step.record.goroutine == Record::NONE) {
-        (Need::Present, true) => Err(Violation::NeedsGoroutine),
-        (Need::Absent, false) => Err(Violation::NeedsNoGoroutine),
-        _ => Ok(()),
+    match goroutine {
+        Need::Absent => Violation::NeedsNoGoroutine,
+        _ => Violation::NeedsGoroutine,
     }
 }
 

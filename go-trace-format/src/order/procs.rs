@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     error::Violation,
     event::{ProcState, Record},
-    order::{Advance, Need, Order, Outcome, Proc, Progress, Step, require, slots::NO_SLOT},
+    order::{Hesitation, Need, Order, Outcome, Proc, Progress, Step, require, slots::NO_SLOT},
 };
 
 /// Statuses on the wire. Go: `tracev2.ProcStatus`.
@@ -47,7 +47,7 @@ impl Order {
                         progress.set_status(status);
                         ProcState::from_status(old).unwrap_or(ProcState::Undetermined)
                     }
-                    _ => return Err(Violation::InconsistentStatus),
+                    _ => return Err(Violation::InconsistentStatus.into()),
                 };
                 progress.restart(generation);
                 (slot, from)
@@ -70,7 +70,7 @@ impl Order {
         } else if reported == RUNNING || reported == SYSCALL {
             self.hold_proc(id, slot);
         }
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// The thread that holds a proc.
@@ -83,37 +83,37 @@ impl Order {
 
     pub(super) fn proc_start(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
-        let Some(slot) = self.procs.look_up(id) else { return Ok(Advance::Wait) };
+        let Some(slot) = self.procs.look_up(id) else { return Err(Hesitation::Waits) };
         let allowed = self.procs.get(slot).progress.allows(step.tables.generation, step.argument(1), IDLE);
         if !allowed || step.record.proc != Record::NONE {
-            return Ok(Advance::Wait);
+            return Err(Hesitation::Waits);
         }
         require(step, Need::Absent, Need::Either)?;
         self.procs.get_mut(slot).progress.step(RUNNING);
         self.hold_proc(id, slot);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn proc_stop(&mut self, step: &mut Step<'_>) -> Outcome {
         let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
         if !matches!(proc.progress.status(), RUNNING | SYSCALL) {
-            return Err(Violation::WrongState);
+            return Err(Violation::WrongState.into());
         }
         proc.progress.set_status(IDLE);
         require(step, Need::Present, Need::Either)?;
         self.release_proc();
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn proc_steal(&mut self, step: &mut Step<'_>) -> Outcome {
         let id = step.argument(0) as i64;
-        let Some(slot) = self.procs.look_up(id) else { return Ok(Advance::Wait) };
+        let Some(slot) = self.procs.look_up(id) else { return Err(Hesitation::Waits) };
         let progress = self.procs.get(slot).progress;
         let status = progress.status();
         if !matches!(status, SYSCALL | SYSCALL_ABANDONED)
             || !progress.precedes(step.tables.generation, step.argument(1))
         {
-            return Ok(Advance::Wait);
+            return Err(Hesitation::Waits);
         }
         require(step, Need::Either, Need::Either)?;
         let victim = step.argument(2) as i64;
@@ -122,22 +122,22 @@ impl Order {
         self.procs.get_mut(slot).progress.step(IDLE);
         if status == SYSCALL_ABANDONED {
             // Its thread was lost sight of and may hold another proc by now.
-            return Ok(Advance::Done);
+            return Ok(());
         }
         if victim == step.record.thread {
             if step.record.proc != id {
-                return Err(Violation::WrongThread);
+                return Err(Violation::WrongThread.into());
             }
             self.release_proc();
-            return Ok(Advance::Done);
+            return Ok(());
         }
         let thread = self.thread_index.get(&victim).map(|&index| index as usize);
-        let Some(index) = thread else { return Err(Violation::WrongThread) };
+        let Some(index) = thread else { return Err(Violation::WrongThread.into()) };
         let victim = self.at_mut(index);
         if !victim.known || victim.proc != id {
-            return Err(Violation::WrongThread);
+            return Err(Violation::WrongThread.into());
         }
         victim.hold(Record::NONE, NO_SLOT);
-        Ok(Advance::Done)
+        Ok(())
     }
 }

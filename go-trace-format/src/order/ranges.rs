@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::{
     error::Violation,
-    order::{Advance, Need, Order, Outcome, Step, require, require_user_code},
+    order::{Hesitation, Need, Order, Outcome, Step, require, require_user_code},
     spec::EventType,
 };
 
@@ -96,69 +96,69 @@ impl Order {
         let sequence = step.argument(0);
         if self.is_initial(step) {
             if self.gc.phase != Phase::Undetermined {
-                return Err(Violation::WrongGcState);
+                return Err(Violation::WrongGcState.into());
             }
             self.gc.set(sequence, Phase::Running);
-            return Ok(Advance::Done);
+            return Ok(());
         }
         if !self.gc.is_next(sequence) {
-            return Ok(Advance::Wait);
+            return Err(Hesitation::Waits);
         }
         if self.gc.phase != Phase::Running {
-            return Err(Violation::WrongGcState);
+            return Err(Violation::WrongGcState.into());
         }
         require_user_code(step)?;
         self.gc.set(sequence, Phase::Running);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn gc_begin(&mut self, step: &mut Step<'_>) -> Outcome {
         let sequence = step.argument(0);
         if self.gc.phase != Phase::Undetermined {
             if !self.gc.is_next(sequence) {
-                return Ok(Advance::Wait);
+                return Err(Hesitation::Waits);
             }
             if self.gc.phase == Phase::Running {
-                return Err(Violation::WrongGcState);
+                return Err(Violation::WrongGcState.into());
             }
             require_user_code(step)?;
         }
         self.gc.set(sequence, Phase::Running);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn gc_end(&mut self, step: &mut Step<'_>) -> Outcome {
         let sequence = step.argument(0);
         if !self.gc.is_next(sequence) {
-            return Ok(Advance::Wait);
+            return Err(Hesitation::Waits);
         }
         if self.gc.phase != Phase::Running {
-            return Err(Violation::WrongGcState);
+            return Err(Violation::WrongGcState.into());
         }
         require_user_code(step)?;
         self.gc.set(sequence, Phase::NotRunning);
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// `HeapAlloc` and `HeapGoal`.
     #[inline]
     pub(super) fn heap_metric(&mut self, step: &mut Step<'_>) -> Outcome {
         require(step, Need::Present, Need::Either)?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// Events of the allocation experiment.
     #[inline]
     pub(super) fn alloc_free(&mut self, step: &mut Step<'_>) -> Outcome {
         require(step, Need::Either, Need::Either)?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn sweep_begin(&mut self, step: &mut Step<'_>) -> Outcome {
         require(step, Need::Present, Need::Either)?;
         let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
         begin(&mut proc.ranges, RangeStart::of(EventType::GcSweepBegin))?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn sweep_active(&mut self, step: &mut Step<'_>) -> Outcome {
@@ -166,14 +166,14 @@ impl Order {
         let initial = self.is_initial(step);
         let range = RangeStart::of(EventType::GcSweepBegin);
         active(&mut self.procs.get_mut(slot).ranges, range, initial)?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn sweep_end(&mut self, step: &mut Step<'_>) -> Outcome {
         require(step, Need::Present, Need::Either)?;
         let (_, proc) = self.held_proc().ok_or(Violation::Unknown)?;
         end(&mut proc.ranges, EventType::GcSweepBegin)?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// `STWBegin` and `GCMarkAssistBegin`.
@@ -183,7 +183,7 @@ impl Order {
         let reason = if start == EventType::StwBegin { step.argument(0) } else { 0 };
         let (slot, _) = self.current_goroutine().ok_or(Violation::Unknown)?;
         begin(self.goroutine_ranges(slot), RangeStart { start, reason })?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     pub(super) fn goroutine_range_active(&mut self, step: &mut Step<'_>) -> Outcome {
@@ -191,7 +191,7 @@ impl Order {
         let initial = self.is_initial(step);
         let range = RangeStart::of(EventType::GcMarkAssistBegin);
         active(self.goroutine_ranges(slot), range, initial)?;
-        Ok(Advance::Done)
+        Ok(())
     }
 
     /// `STWEnd` and `GCMarkAssistEnd`.
@@ -205,6 +205,6 @@ impl Order {
             // The end says why, too.
             step.record.arguments[0] = range.reason;
         }
-        Ok(Advance::Done)
+        Ok(())
     }
 }

@@ -282,5 +282,5 @@ impl Order {
 
 /// The progress that a resource must have had for `sequence` to be its next number.
 fn before(generation: u64, sequence: u64, status: u64) -> Progress {
-    Progress { sequence: sequence.wrapping_sub(1), ..Progress::new(generation, status) }
+    Progress { next: sequence, ..Progress::new(generation, status) }
 }

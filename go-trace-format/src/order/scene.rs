@@ -43,7 +43,7 @@ pub(crate) struct Standing {
 
 impl Standing {
     fn new(id: i64, progress: Progress, thread: Option<i64>, is_collecting: bool) -> Self {
-        Self { id, status: progress.status(), sequence: progress.sequence, thread, is_collecting }
+        Self { id, status: progress.status(), sequence: progress.sequence(), thread, is_collecting }
     }
 }
 

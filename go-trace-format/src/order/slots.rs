@@ -50,7 +50,7 @@ impl<T> Slots<T> {
     #[inline(always)]
     pub(crate) fn look_up_mut(&mut self, id: i64) -> Option<(u32, &mut T)> {
         let near = self.near[Self::place(id)];
-        if self.is(near, id) {
+        if self.is_near(near, id) {
             return self.at(near);
         }
         let slot = self.search(id)?;
@@ -65,7 +65,13 @@ impl<T> Slots<T> {
     #[inline(always)]
     pub(crate) fn look_up(&mut self, id: i64) -> Option<u32> {
         let near = self.near[Self::place(id)];
-        if self.is(near, id) { Some(near) } else { self.search(id) }
+        if self.is_near(near, id) { Some(near) } else { self.search(id) }
+    }
+
+    /// Whether what has a place is the thing with an id. It lives, or it would have none.
+    #[inline(always)]
+    fn is_near(&self, slot: u32, id: i64) -> bool {
+        self.slots.get(slot as usize).is_some_and(|slot| slot.id == id)
     }
 
     #[inline(always)]

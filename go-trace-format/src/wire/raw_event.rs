@@ -3,7 +3,7 @@
 //! Go: `internal/trace.readTimedBaseEvent`.
 
 use crate::{
-    cursor::{Cursor, WINDOW, Window, well_formed_from},
+    cursor::{BEHIND, Cursor, HEAD, MAX_VARINT, WINDOW, behind, distance, varint, well_formed_from},
     error::Error,
     spec::{Dialect, EventType, MAX_ARGUMENTS},
 };
@@ -62,7 +62,7 @@ impl<'a> RawEvents<'a> {
     fn read_carefully(&mut self) -> Result<RawEvent, Error> {
         let offset = self.offset + self.position as u64;
         if self.position >= self.safe_start {
-            self.safe_end = self.data.len().saturating_sub(WINDOW);
+            self.safe_end = self.data.len().saturating_sub(HEAD + WINDOW);
         }
         let mut cursor = Cursor::new(self.data, self.position);
         let byte = cursor.byte().unwrap_or_default();
@@ -81,13 +81,14 @@ impl Iterator for RawEvents<'_> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.position < self.safe_end {
-            if let Some(bytes) = self.data.get(self.position..).and_then(<[u8]>::first_chunk) {
-                let mut window = Window::new(bytes, 0);
-                if let Some(event_type) = self.events[window.byte() as usize] {
+            if let Some(bytes) =
+                self.data.get(self.position..).and_then(<[u8]>::first_chunk::<{ HEAD + WINDOW }>)
+            {
+                if let Some(event_type) = self.events[bytes[0] as usize] {
                     let offset = self.offset + self.position as u64;
-                    let time_delta = window.varint();
-                    let arguments = window_arguments(&mut window, argument_count(event_type));
-                    self.position += window.position();
+                    let (time_delta, rest) = varint(behind::<_, { HEAD + WINDOW - 1 }>(bytes, 1));
+                    let (arguments, rest) = window_arguments(rest, argument_count(event_type));
+                    self.position += distance(bytes, rest);
                     return Some(Ok(RawEvent { offset, event_type, time_delta, arguments }));
                 }
             }
@@ -103,18 +104,31 @@ impl Iterator for RawEvents<'_> {
     }
 }
 
-/// Reads `count` arguments of a well-formed event; the places after them stay 0.
+/// Reads `count` arguments of a well-formed event; the places after them stay 0. Gives what is left, too.
 ///
 /// No loop: a branch of its own for each argument of each count is predicted better.
 #[inline(always)]
-pub(crate) fn window_arguments(window: &mut Window<'_>, count: usize) -> [u64; MAX_ARGUMENTS] {
-    match count {
-        0 => [0; MAX_ARGUMENTS],
-        1 => [window.varint(), 0, 0, 0],
-        2 => [window.varint(), window.varint(), 0, 0],
-        3 => [window.varint(), window.varint(), window.varint(), 0],
-        _ => [window.varint(), window.varint(), window.varint(), window.varint()],
+pub(crate) fn window_arguments(bytes: &[u8; WINDOW], count: usize) -> ([u64; MAX_ARGUMENTS], &[u8; BEHIND]) {
+    const AFTER_ONE: usize = WINDOW - MAX_VARINT;
+    const AFTER_TWO: usize = AFTER_ONE - MAX_VARINT;
+    const AFTER_THREE: usize = AFTER_TWO - MAX_VARINT;
+    if count == 0 {
+        return ([0; MAX_ARGUMENTS], behind(bytes, 0));
     }
+    let (first, rest) = varint::<WINDOW, AFTER_ONE>(bytes);
+    if count == 1 {
+        return ([first, 0, 0, 0], behind(rest, 0));
+    }
+    let (second, rest) = varint::<AFTER_ONE, AFTER_TWO>(rest);
+    if count == 2 {
+        return ([first, second, 0, 0], behind(rest, 0));
+    }
+    let (third, rest) = varint::<AFTER_TWO, AFTER_THREE>(rest);
+    if count == 3 {
+        return ([first, second, third, 0], behind(rest, 0));
+    }
+    let (fourth, rest) = varint(rest);
+    ([first, second, third, fourth], rest)
 }
 
 /// Reads `count` arguments; the places after them stay 0.
