@@ -15,8 +15,9 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// On the wall clock, if the first event was at `begin`.
-    pub(crate) fn unix_time(self, begin: UnixTime) -> UnixTime {
+    /// On the wall clock, if the first event of the first trace was at `begin`.
+    #[must_use]
+    pub fn unix_time(self, begin: UnixTime) -> UnixTime {
         match self {
             Self::At(time) => time,
             Self::After(duration) => {

@@ -24,6 +24,7 @@ use crate::{
     order::{self, NamedFile},
     read::{Source, Traces},
     report,
+    select::{Times, Within},
 };
 
 use goroutines::Goroutines;
@@ -67,6 +68,8 @@ pub(crate) struct FindArguments {
     #[arg(short = 'l', long)]
     files_with_matches: bool,
     #[command(flatten)]
+    times: Times,
+    #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     mapping: Mapping,
@@ -79,6 +82,7 @@ pub(crate) fn run(arguments: &FindArguments) -> anyhow::Result<ExitCode> {
     let traces = Traces::new(files.iter().map(|file| file.open(Progress::UnlessOutputIsTerminal)), opening);
     let mut found = Found {
         query,
+        within: arguments.times.within()?,
         shown: arguments.into(),
         files: Files::default(),
         told: 0,
@@ -144,6 +148,7 @@ impl From<&FindArguments> for Shown {
 /// Prints what matches, as it comes.
 struct Found<W> {
     query: Query,
+    within: Within,
     shown: Shown,
     files: Files,
     /// Of how many the names, or counts, are printed.
@@ -188,7 +193,8 @@ impl<W: Write> Found<W> {
     }
 
     fn span(&mut self, span: &Span) -> io::Result<()> {
-        if !self.query.matches_span(span, self.files.current()) {
+        let is_within = self.within.holds(span.start, span.end);
+        if !is_within || !self.query.matches_span(span, self.files.current()) {
             return Ok(());
         }
         self.files.count();
@@ -267,6 +273,11 @@ impl<W: Write> SpanSink for Found<W> {
 
 impl<W: Write> Output for Found<W> {
     fn begin(&mut self, _: &Begun) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn starts(&mut self, time: UnixTime) -> io::Result<()> {
+        self.within.starts(time);
         Ok(())
     }
 

@@ -88,6 +88,52 @@ impl Selecting {
     }
 }
 
+/// Which part of the recordings.
+#[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct Times {
+    /// Only what ends from here on, whole: so long after the beginning of the first trace, such as 500ms, or a time of day, as
+    /// 2026-11-23T15:04:05Z.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    from: Option<Moment>,
+    /// Only what starts up to here.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    to: Option<Moment>,
+}
+
+impl Times {
+    /// Fails where there can be nothing in it.
+    pub(crate) fn within(self) -> anyhow::Result<Within> {
+        refuse_backwards(self.from, self.to)?;
+        Ok(Within { times: self, begin: None })
+    }
+}
+
+/// Tells what is in a part of the recordings.
+pub(crate) struct Within {
+    times: Times,
+    /// When the first event of all was.
+    begin: Option<UnixTime>,
+}
+
+impl Within {
+    /// A process begins with an event at this time.
+    pub(crate) fn starts(&mut self, time: UnixTime) {
+        self.begin.get_or_insert(time);
+    }
+
+    pub(crate) fn is_all(&self) -> bool {
+        self.times.from.is_none() && self.times.to.is_none()
+    }
+
+    /// Whether a part of what was from `start` to `end` is in it.
+    pub(crate) fn holds(&self, start: UnixTime, end: UnixTime) -> bool {
+        let time = |moment: Moment| moment.unix_time(self.begin.unwrap_or(UnixTime(0)));
+        self.times.from.is_none_or(|from| time(from) <= end)
+            && self.times.to.is_none_or(|to| start <= time(to))
+    }
+}
+
 pub(crate) fn refuse_backwards(from: Option<Moment>, to: Option<Moment>) -> anyhow::Result<()> {
     let is_backwards = match (from, to) {
         (Some(Moment::At(from)), Some(Moment::At(to))) => from > to,

@@ -26,6 +26,8 @@ use crate::{
     order::{self, NamedFile},
     output::Destination,
     read::{Source, Traces},
+    report,
+    select::{Times, Within},
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -47,6 +49,8 @@ pub(crate) struct ExportArguments {
     /// replaced.
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
+    #[command(flatten)]
+    times: Times,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -77,14 +81,20 @@ impl TableFormat {
 pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
     let opening = arguments.reading.opening();
     let files = order::in_order(NamedFile::all(&arguments.files, &[])?, opening);
+    let within = arguments.times.within()?;
     let name = || arguments.out.display().to_string();
     fs::create_dir_all(&arguments.out).with_context(name)?;
-    let sink = Files::create(&arguments.out, arguments.format)?;
+    let files_of_tables = Files::create(&arguments.out, arguments.format)?;
+    let sink = Chosen { files: files_of_tables, within, has_rows: false };
     let mut export = Export { tables: Tables::new(sink) };
     let traces = Traces::new(files.iter().map(|file| file.open(Progress::Shown)), opening);
     let outcome = Conversion::new(&arguments.mapping, arguments.reading.details, &mut export).run(traces);
     // What precedes a failure is in the tables.
-    export.tables.into_sink().finish()?;
+    let Chosen { files, within, has_rows } = export.tables.into_sink();
+    files.finish()?;
+    if !has_rows && !within.is_all() {
+        report::note("nothing was recorded between --from and --to: the tables have no rows");
+    }
     outcome
 }
 
@@ -160,9 +170,41 @@ impl TableSink for Files {
     }
 }
 
+/// Takes the rows of a part of the recordings; stacks have no time.
+struct Chosen {
+    files: Files,
+    within: Within,
+    /// Whether there is one in it that has a time.
+    has_rows: bool,
+}
+
+impl TableSink for Chosen {
+    fn row(&mut self, table: Table, cells: &[Cell<'_>]) -> io::Result<()> {
+        if let Some((start, end)) = times(table, cells) {
+            if !self.within.holds(start, end) {
+                return Ok(());
+            }
+            self.has_rows = true;
+        }
+        self.files.row(table, cells)
+    }
+}
+
+/// When that of which a row tells began and ended.
+fn times(table: Table, cells: &[Cell<'_>]) -> Option<(UnixTime, UnixTime)> {
+    let cell = |name| table.column(name).and_then(|place| cells.get(place)).copied();
+    let Some(Cell::Time(start)) = cell("start") else { return None };
+    let end = match (cell("end"), cell("duration")) {
+        (Some(Cell::Time(end)), _) => end,
+        (_, Some(Cell::Integer(duration))) => UnixTime(start.0.saturating_add(duration.unsigned_abs())),
+        _ => start,
+    };
+    Some((start, end))
+}
+
 /// Makes tables of what is mapped.
 struct Export {
-    tables: Tables<Files>,
+    tables: Tables<Chosen>,
 }
 
 impl SpanSink for Export {
@@ -184,6 +226,11 @@ impl Output for Export {
 
     fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
         self.tables.begin_process(source.title())
+    }
+
+    fn starts(&mut self, time: UnixTime) -> io::Result<()> {
+        self.tables.sink_mut().within.starts(time);
+        Ok(())
     }
 
     fn reads(&mut self, source: &Source) -> io::Result<()> {

@@ -51,6 +51,10 @@ impl<W: Write> Output for Goroutines<W> {
         self.0.begin_process(source.title())
     }
 
+    fn starts(&mut self, time: UnixTime) -> io::Result<()> {
+        self.0.sink_mut().starts(time)
+    }
+
     fn opens(&mut self, source: &Source) {
         self.0.sink_mut().opens(source);
     }
@@ -70,16 +74,17 @@ impl<W: Write> Output for Goroutines<W> {
 
 impl<W: Write> TableSink for Found<W> {
     fn row(&mut self, table: Table, cells: &[Cell<'_>]) -> io::Result<()> {
-        match stretch(cells).filter(|_| table == Table::Events) {
-            Some(stretch) if self.query.matches_stretch(&stretch, self.files.current()) => {
-                self.files.count();
-                match self.shown {
-                    Shown::Lines => self.stretch_line(&stretch),
-                    Shown::Json => self.stretch_json(&stretch),
-                    Shown::Counts | Shown::Files => Ok(()),
-                }
-            }
-            _ => Ok(()),
+        let Some(stretch) = stretch(cells).filter(|_| table == Table::Events) else { return Ok(()) };
+        let end = UnixTime(stretch.start.0.saturating_add(stretch.duration));
+        let is_within = self.within.holds(stretch.start, end);
+        if !is_within || !self.query.matches_stretch(&stretch, self.files.current()) {
+            return Ok(());
+        }
+        self.files.count();
+        match self.shown {
+            Shown::Lines => self.stretch_line(&stretch),
+            Shown::Json => self.stretch_json(&stretch),
+            Shown::Counts | Shown::Files => Ok(()),
         }
     }
 }

@@ -27,6 +27,7 @@ Examples:
   trace-converter stats snapshots/*.trace
   trace-converter stats --json app.trace | jq '.goroutines[] | {function, count, running: .running_nanoseconds.total}'
   trace-converter stats --csv spans --per-file *.trace > spans.csv
+  trace-converter cut app.trace --from 1s --to 3s --out - | trace-converter stats -
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter stats -";
 
 #[derive(Debug, Args)]

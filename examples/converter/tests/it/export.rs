@@ -100,6 +100,37 @@ fn events_are_all_that_goroutines_did() {
     );
 }
 
+#[test]
+fn a_part_of_the_recording_has_the_rows_that_reach_into_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("new/tables").display().to_string();
+    let file = path("go1.26/http.trace");
+    let export = |arguments: &[&str]| {
+        let all = [&["export", &file, "--format", "jsonl", "--out", &out], arguments].concat();
+        let exported = run(&all, b"");
+        assert!(exported.status.success(), "{}", errors(&exported));
+        let rows = [Table::Spans, Table::Events, Table::Goroutines].map(|table| rows(folder.path(), table));
+        (rows, errors(&exported))
+    };
+    let (all, _) = export(&[]);
+    let middle = number(&all[1][all[1].len() / 2], "start");
+    let to = middle + 2_000_000;
+    let of_day = |time: u64| jiff::Timestamp::from_nanosecond(time.into()).expect("a time").to_string();
+    let (part, _) = export(&["--from", &of_day(middle), "--to", &of_day(to)]);
+    for (all, part) in all.iter().zip(&part) {
+        let is_in = |row: &&Value| {
+            let start = number(row, "start");
+            let end = row["end"].as_u64().unwrap_or_else(|| start + number(row, "duration"));
+            end >= middle && start <= to
+        };
+        assert!(all.iter().filter(is_in).eq(part), "{} of {}", part.len(), all.len());
+        assert!(!part.is_empty());
+    }
+    assert!(part[1].len() < all[1].len());
+    let (nothing, told) = export(&["--from", "1h"]);
+    assert!(nothing.iter().all(Vec::is_empty) && told.contains("between --from and --to"), "{told}");
+}
+
 /// Rows of stacks stand for what events name, innermost place first: the one that events tell too, where it is the program's.
 #[test]
 fn events_name_their_stacks_and_threads() {

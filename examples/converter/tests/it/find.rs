@@ -76,6 +76,47 @@ fn what_goroutines_did_is_found() {
     }
 }
 
+/// Moments are of the first trace, or times of day, and what reaches into the part is in it.
+#[test]
+fn a_part_of_the_recording_is_searched() {
+    let file = path("go1.27/http.trace");
+    for query in ["", "goroutine.state=waiting"] {
+        let found = |arguments: &[&str]| -> Vec<(u64, u64)> {
+            let found = run(&[&["find", "--json", &file, query], arguments].concat(), b"").stdout;
+            let lines = String::from_utf8(found).expect("UTF-8");
+            let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+            let number = |row: &Value| {
+                row["start_unix_nano"].as_str().expect("digits").parse::<u64>().expect("a time")
+            };
+            rows.map(|row| (number(&row), number(&row) + row["duration_ns"].as_u64().expect("a duration")))
+                .collect()
+        };
+        let all = found(&[]);
+        let first = all.iter().map(|&(start, _)| start).min().expect("something");
+        let middle = all[all.len() / 2].0;
+        let of_day = |time: u64| jiff::Timestamp::from_nanosecond(time.into()).expect("a time").to_string();
+        let (from, to) = (of_day(middle), of_day(middle + 1_000_000));
+        let expected: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|&(start, end)| end >= middle && start <= middle + 1_000_000)
+            .collect();
+        assert_eq!(found(&["--from", &from, "--to", &to]), expected, "{query}");
+        assert!(!expected.is_empty() && expected.len() < all.len(), "{query}");
+        assert_eq!(found(&["--from", "1h"]), [], "{query}");
+        assert_eq!(found(&["--from", "0s", "--to", "1h"]), all, "{query}");
+        let last = all.iter().map(|&(start, _)| start).max().expect("something");
+        let half = (last - first) / 2;
+        let begin = found(&["--to", &format!("{half}ns")]);
+        assert!(half > 0 && begin.len() < all.len(), "{query}");
+        assert!(begin.iter().all(|&(start, _)| start <= first + half), "{query}: {begin:?}");
+    }
+    assert_eq!(status(&[&file, "", "--from", "1h"]), Some(1), "nothing is found");
+    let backwards = run(&["find", &file, "", "--from", "2s", "--to", "1s"], b"");
+    assert_eq!(backwards.status.code(), Some(2));
+    assert!(errors(&backwards).contains("--from is behind --to"), "{}", errors(&backwards));
+}
+
 #[test]
 fn goroutines_are_found_over_the_snapshots_of_a_process() {
     let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
