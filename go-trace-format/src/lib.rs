@@ -22,6 +22,7 @@ mod mode;
 mod order;
 mod process;
 mod reader;
+mod selection;
 mod sequence;
 #[cfg(feature = "serde")]
 mod serialize;
@@ -51,6 +52,7 @@ pub use mistaken::Mistaken;
 pub use mode::Mode;
 pub use process::{Continuity, ProcessMark};
 pub use reader::{Reader, ReaderOptions};
+pub use selection::{Ordered, Selected, Selection};
 pub use spec::{Category, Dialect, EventType, Version};
 pub use stream::TraceFrames;
 pub use tables::{Clock, ClockSnapshot, Frame, Frames, Stack, Tables, Text, Time, WallTime};

@@ -2,7 +2,7 @@
 //!
 //! Go: `internal/trace/reader.go`.
 
-use std::{fmt, io::Read, sync::Arc};
+use std::{fmt, io::Read, marker::PhantomData, sync::Arc};
 
 use crate::{
     cut::{Cutter, Input},
@@ -13,6 +13,7 @@ use crate::{
     losses::Losses,
     mode::Mode,
     process::Continuity,
+    selection::{Ordered, Selected, Selecting, Selection},
     sequence::Sequencer,
     snapshots::{Admission, Delivered},
     spec::{Dialect, Version},
@@ -28,10 +29,12 @@ use crate::{
 /// # let _ = options;
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct ReaderOptions {
+pub struct ReaderOptions<O = Ordered> {
     mode: Mode,
     dialect: Option<Dialect>,
     max_generation_bytes: u64,
+    selection: Option<Selection>,
+    order: PhantomData<O>,
 }
 
 impl Default for ReaderOptions {
@@ -41,10 +44,56 @@ impl Default for ReaderOptions {
 }
 
 impl ReaderOptions {
-    /// Salvage, the dialect told by the trace, and generations of any size.
+    /// Salvage, the dialect told by the trace, generations of any size, and all events.
     #[must_use]
     pub const fn new() -> Self {
-        Self { mode: Mode::Salvage, dialect: None, max_generation_bytes: u64::MAX }
+        Self {
+            mode: Mode::Salvage,
+            dialect: None,
+            max_generation_bytes: u64::MAX,
+            selection: None,
+            order: PhantomData,
+        }
+    }
+}
+
+impl<O> ReaderOptions<O> {
+    /// Reads these events only, and the sync events that begin generations.
+    ///
+    /// The reader looks no closer at all others than it has to. In [`Mode::Salvage`] it does not put them in order, which is
+    /// several times as fast, and contradictions among them are no [losses](Reader::losses); in [`Mode::Strict`], and of what is
+    /// damaged, of [format v1](Version::is_v1) and of ranges, it does, and leaves them out. What the events are sure to say
+    /// is the same: see [`Selected`].
+    ///
+    /// ```
+    /// use go_trace_format::{EventKind, ReaderOptions, Selection};
+    ///
+    /// # fn main() -> Result<(), go_trace_format::Error> {
+    /// # let trace: &[u8] = b"go 1.26 trace\0\0\0";
+    /// let mut reader = ReaderOptions::new().events(Selection::USER).read_slice(trace)?;
+    /// while let Some(event) = reader.next_event()? {
+    ///     if let EventKind::TaskBegin(task) = event.kind() {
+    ///         println!("{} {:?} {}", event.raw_time(), event.goroutine(), task.name);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Where such an event stands among all others is not known, and nobody is told a wrong time or proc:
+    ///
+    /// ```compile_fail,E0599
+    /// # use go_trace_format::{ReaderOptions, Selection};
+    /// # let trace: &[u8] = b"go 1.26 trace\0\0\0";
+    /// let mut reader = ReaderOptions::new().events(Selection::USER).read_slice(trace).unwrap();
+    /// while let Some(event) = reader.next_event().unwrap() {
+    ///     println!("{}", event.time());
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn events(self, selection: Selection) -> ReaderOptions<Selected> {
+        let Self { mode, dialect, max_generation_bytes, .. } = self;
+        ReaderOptions { mode, dialect, max_generation_bytes, selection: Some(selection), order: PhantomData }
     }
 
     /// What to do with a trace that breaks the rules.
@@ -77,7 +126,7 @@ impl ReaderOptions {
     /// # Errors
     ///
     /// As [`Version::parse`].
-    pub fn read_slice<'a>(&self, trace: &'a [u8]) -> Result<Reader<'a>, Error> {
+    pub fn read_slice<'a>(&self, trace: &'a [u8]) -> Result<Reader<'a, O>, Error> {
         self.open(Input::from_slice(trace))
     }
 
@@ -89,7 +138,7 @@ impl ReaderOptions {
     /// # Errors
     ///
     /// As [`Version::parse`], and [`Error::Io`] where the source fails.
-    pub fn read<'a>(&self, source: impl Read + Send + 'a) -> Result<Reader<'a>, Error> {
+    pub fn read<'a>(&self, source: impl Read + Send + 'a) -> Result<Reader<'a, O>, Error> {
         self.open(Input::from_reader(Box::new(source)))
     }
 
@@ -97,7 +146,7 @@ impl ReaderOptions {
         Cutter::new(input, self.mode, self.dialect, self.max_generation_bytes)
     }
 
-    fn open<'a>(&self, input: Input<'a>) -> Result<Reader<'a>, Error> {
+    fn open<'a>(&self, input: Input<'a>) -> Result<Reader<'a, O>, Error> {
         let cutter = self.cutter(input)?;
         let (version, dialect) = (cutter.version(), cutter.dialect());
         let mut sequencer = Sequencer::new(self.mode);
@@ -114,6 +163,8 @@ impl ReaderOptions {
             stage: Stage::Between,
             delivered: Delivered::default(),
             known: None,
+            selecting: self.selection.map(|selection| Box::new(Selecting::new(selection))),
+            order: PhantomData,
         })
     }
 
@@ -159,7 +210,7 @@ impl ReaderOptions {
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Reader<'a> {
+pub struct Reader<'a, O = Ordered> {
     cutter: Cutter<'a>,
     generation: Generation<'a>,
     sequencer: Sequencer,
@@ -169,6 +220,9 @@ pub struct Reader<'a> {
     stage: Stage,
     delivered: Delivered,
     known: Option<Known<'a>>,
+    /// Where only some events are read.
+    selecting: Option<Box<Selecting>>,
+    order: PhantomData<O>,
 }
 
 /// Says which generations are known already.
@@ -211,7 +265,9 @@ impl<'a> Reader<'a> {
     pub fn new(source: impl Read + Send + 'a) -> Result<Self, Error> {
         ReaderOptions::new().read(source)
     }
+}
 
+impl<'a, O> Reader<'a, O> {
     /// Continues where `earlier` ended, a reader of an earlier snapshot of the same process.
     ///
     /// Snapshots of a flight recorder overlap. Generations that `earlier` has delivered are left out, and tasks,
@@ -238,12 +294,15 @@ impl<'a> Reader<'a> {
     /// # }
     /// ```
     #[must_use]
-    pub fn follow(mut self, earlier: Reader<'_>) -> Self {
+    pub fn follow(mut self, earlier: Reader<'_, O>) -> Self {
         let same_rules = (self.mode, self.dialect()) == (earlier.mode, earlier.dialect());
         let is_done = matches!(earlier.stage, Stage::Done);
         // Only at its end does the state of the earlier one fit what comes next.
         if same_rules && is_done {
             self.sequencer = earlier.sequencer;
+            if let (Some(selecting), Some(earlier)) = (&mut self.selecting, earlier.selecting) {
+                selecting.follow(*earlier);
+            }
         }
         self.delivered = earlier.delivered;
         if !is_done {
@@ -345,7 +404,7 @@ impl<'a> Reader<'a> {
     /// come: let it fail with [`std::io::ErrorKind::WouldBlock`] where it has nothing more for now, and each
     /// generation is delivered as soon as it is whole.
     #[inline]
-    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
+    pub fn next_event(&mut self) -> Result<Option<Event<'_, O>>, Error> {
         if !self.sequencer.is_ready() && !self.go_on()? {
             return Ok(None);
         }
@@ -361,7 +420,7 @@ impl<'a> Reader<'a> {
     ///
     /// As [`next_event`](Self::next_event), once the events before the error have been given.
     #[inline]
-    pub fn next_events(&mut self) -> Result<Option<ReadyEvents<'_>>, Error> {
+    pub fn next_events(&mut self) -> Result<Option<ReadyEvents<'_, O>>, Error> {
         if !self.sequencer.is_ready() && !self.go_on()? {
             return Ok(None);
         }
@@ -385,7 +444,7 @@ impl<'a> Reader<'a> {
             }
             Stage::Done => Ok(false),
             Stage::Between => self.next_generation(),
-            Stage::Within => match self.sequencer.refill(&self.generation, &mut self.losses) {
+            Stage::Within => match self.refill() {
                 Ok(true) => Ok(true),
                 Ok(false) => {
                     self.close_generation();
@@ -396,11 +455,39 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn refill(&mut self) -> Result<bool, Error> {
+        let Self { selecting, sequencer, generation, losses, .. } = self;
+        match selecting {
+            Some(selecting) => selecting.refill(generation, sequencer, losses),
+            None => sequencer.refill(generation, losses),
+        }
+    }
+
+    /// Begins with the events of the generation that was read.
+    fn open_generation(&mut self) -> Result<(), Error> {
+        let Self { selecting, sequencer, generation, losses, mode, .. } = self;
+        match selecting {
+            Some(selecting) => selecting.open(generation, *mode, sequencer, losses),
+            None => sequencer.open(generation, losses),
+        }
+    }
+
+    /// Forgets who ran where, because something is missing.
+    fn forget_order(&mut self) {
+        self.sequencer.forget_order();
+        if let Some(selecting) = &mut self.selecting {
+            selecting.forget();
+        }
+    }
+
     fn close_generation(&mut self) {
         if matches!(self.stage, Stage::Within) {
             // The names that it inherited are about to be added to.
             self.generation.tables.inherited = Arc::default();
             self.sequencer.order().close_generation(&self.generation.tables);
+            if let Some(selecting) = &mut self.selecting {
+                selecting.close(&mut self.sequencer);
+            }
             self.stage = Stage::Between;
         }
     }
@@ -414,7 +501,7 @@ impl<'a> Reader<'a> {
             }
             let (continuity, is_first) = match cut {
                 Ok(true) if self.known.as_mut().is_some_and(|known| (known.0)(&self.generation)) => {
-                    self.sequencer.forget_order();
+                    self.forget_order();
                     self.delivered.leave_out();
                     continue;
                 }
@@ -438,10 +525,11 @@ impl<'a> Reader<'a> {
                 }
             };
             if is_first && continuity != Continuity::Next {
+                self.forget_order();
                 self.sequencer.begin_process();
             }
             self.generation.tables.inherited = self.sequencer.order().names();
-            if let Err(error) = self.sequencer.open(&self.generation, &mut self.losses) {
+            if let Err(error) = self.open_generation() {
                 return Err(self.fail(error));
             }
             self.stage = Stage::Within;

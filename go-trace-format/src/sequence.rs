@@ -14,6 +14,7 @@ use crate::{
         EventCursor, EventHead, Frontier, Hesitation, IdLimits, Loaded, Order, Outcome, Source, Step,
         hide_stand_ins, unknown_ids,
     },
+    selection::Selection,
     spec::{EventType, MAX_ARGUMENTS},
     tables::{CpuSample, Time},
     times::Times,
@@ -95,18 +96,18 @@ impl Sequencer {
 
     /// The next event, which must be ready, and of `generation`.
     #[inline(always)]
-    pub(crate) fn take<'s>(&'s mut self, generation: &'s Generation<'s>) -> Event<'s> {
+    pub(crate) fn take<'s, O>(&'s mut self, generation: &'s Generation<'s>) -> Event<'s, O> {
         let record = &self.buffer[self.delivered];
         self.delivered += 1;
-        Event { tables: &generation.tables, record }
+        Event::new(&generation.tables, record)
     }
 
     /// All events that are ready, which must be of `generation`.
     #[inline]
-    pub(crate) fn take_all<'s>(&'s mut self, generation: &'s Generation<'s>) -> ReadyEvents<'s> {
+    pub(crate) fn take_all<'s, O>(&'s mut self, generation: &'s Generation<'s>) -> ReadyEvents<'s, O> {
         let records = self.buffer[self.delivered..self.ready].iter();
         self.delivered = self.ready;
-        ReadyEvents { tables: &generation.tables, records }
+        ReadyEvents::new(&generation.tables, records)
     }
 
     /// The events that were made ready last.
@@ -151,8 +152,8 @@ impl Sequencer {
         if core::mem::take(&mut self.assumes_times) {
             self.buffer.iter_mut().for_each(|record| record.is_time_assumed = false);
         }
-        self.is_scheduled |= !generation.is_unscheduled();
-        self.order.open_generation(generation.number(), !self.is_scheduled);
+        let is_scheduled = self.is_scheduled_in(generation);
+        self.order.open_generation(generation.number(), !is_scheduled);
         for (thread, first) in generation.streams() {
             let mut cursor = EventCursor::new(self.order.thread(thread), Some(first));
             let mut loaded = cursor.load_next_batch(&source);
@@ -166,6 +167,12 @@ impl Sequencer {
             }
         }
         Ok(())
+    }
+
+    /// Whether scheduling is told in a generation that comes next, or was in one before.
+    pub(crate) fn is_scheduled_in(&mut self, generation: &Generation<'_>) -> bool {
+        self.is_scheduled = self.is_scheduled || !generation.is_unscheduled();
+        self.is_scheduled
     }
 
     /// Times of format v1 count from the first event, with what is said of the beginning just before it.
@@ -195,6 +202,32 @@ impl Sequencer {
             }
         }
         Ok(self.ready > 0)
+    }
+
+    /// Makes ready what `write` has written of records that it is lent: as many as it says, which are events in their order.
+    pub(crate) fn make_ready(&mut self, write: impl FnOnce(&mut Order, &mut [Record]) -> usize) -> bool {
+        self.empty();
+        self.ready = write(&mut self.order, &mut self.buffer[..BUFFER]);
+        self.ready > 0
+    }
+
+    /// Forgets those of the events that are ready which are not of a selection. Says whether any is left.
+    pub(crate) fn select(&mut self, selection: Selection) -> bool {
+        let mut kept = 0;
+        for index in self.delivered..self.ready {
+            if selection.contains(self.buffer[index].event_type) {
+                let record = self.buffer[index];
+                self.buffer[kept] = Record { time: record.raw_time, ..record };
+                kept += 1;
+            }
+        }
+        (self.ready, self.delivered) = (kept, 0);
+        kept > 0
+    }
+
+    /// All events of a generation were no later than that.
+    pub(crate) fn pass_time(&mut self, time: Time) {
+        self.last_time = self.last_time.max(time);
     }
 
     /// Forgets the events that are ready, and lets what they have earned be spent.
@@ -648,13 +681,19 @@ fn look_ids_up(
     mode: Mode,
     losses: &mut Losses,
 ) -> Result<(), Error> {
+    if mode == Mode::Strict {
+        let unknown = unknown_ids(record, &generation.tables).next();
+        return unknown.map_or(Ok(()), |unknown| Err(unknown.error(record)));
+    }
+    note_unknown_ids(record, generation, losses);
+    Ok(())
+}
+
+/// Says which strings and stacks an event names that do not exist.
+pub(crate) fn note_unknown_ids(record: &Record, generation: &Generation<'_>, losses: &mut Losses) {
     for unknown in unknown_ids(record, &generation.tables) {
-        let error = unknown.error(record);
-        if mode == Mode::Strict {
-            return Err(error);
-        }
         let thread = Some(ThreadId(record.thread));
+        let error = unknown.error(record);
         losses.add(Loss { error, generation: Some(generation.number()), thread, bytes: 0 });
     }
-    Ok(())
 }

@@ -23,7 +23,7 @@ pub struct ExperimentalArgument {
 }
 
 impl Experimental {
-    pub(crate) fn of(event: &Event<'_>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'_, O>) -> Self {
         Self { spec: event.record.event_type.spec(), values: event.record.arguments }
     }
 

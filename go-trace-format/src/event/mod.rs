@@ -9,7 +9,7 @@ mod range;
 mod state;
 mod user;
 
-use core::fmt;
+use core::{fmt, marker::PhantomData};
 
 pub use crate::id::{GoroutineId, ProcId, StackId, StringId, TaskId, ThreadId};
 pub use experimental::{Experimental, ExperimentalArgument};
@@ -24,6 +24,7 @@ pub use user::{Label, Log, Region, Task};
 use crate::{
     generation_key::GenerationKey,
     process::Continuity,
+    selection::Ordered,
     spec::{ArgumentKind, Category, EventType, MAX_ARGUMENTS},
     tables::{ClockSnapshot, Stack, Tables, Text, Time, WallTime},
     wire::argument_count,
@@ -32,25 +33,35 @@ use crate::{
 /// One event of a trace.
 ///
 /// Two pointers, valid until the reader goes on. Copy what must live longer.
+///
+/// One of [some events](crate::ReaderOptions::events) is [`Selected`], and says less than one of all, which is [`Ordered`].
 #[derive(Clone, Copy)]
-pub struct Event<'t> {
+pub struct Event<'t, O = Ordered> {
     pub(crate) tables: &'t Tables<'t>,
     pub(crate) record: &'t Record,
+    order: PhantomData<O>,
 }
 
 /// Events that follow on each other in one generation: what [`Reader::next_events`](crate::Reader::next_events) gives.
 #[derive(Clone)]
-pub struct ReadyEvents<'t> {
-    pub(crate) tables: &'t Tables<'t>,
-    pub(crate) records: core::slice::Iter<'t, Record>,
+pub struct ReadyEvents<'t, O = Ordered> {
+    tables: &'t Tables<'t>,
+    records: core::slice::Iter<'t, Record>,
+    order: PhantomData<O>,
 }
 
-impl<'t> Iterator for ReadyEvents<'t> {
-    type Item = Event<'t>;
+impl<'t, O> ReadyEvents<'t, O> {
+    pub(crate) fn new(tables: &'t Tables<'t>, records: core::slice::Iter<'t, Record>) -> Self {
+        Self { tables, records, order: PhantomData }
+    }
+}
+
+impl<'t, O> Iterator for ReadyEvents<'t, O> {
+    type Item = Event<'t, O>;
 
     #[inline]
-    fn next(&mut self) -> Option<Event<'t>> {
-        self.records.next().map(|record| Event { tables: self.tables, record })
+    fn next(&mut self) -> Option<Event<'t, O>> {
+        self.records.next().map(|record| Event::new(self.tables, record))
     }
 
     #[inline]
@@ -59,11 +70,12 @@ impl<'t> Iterator for ReadyEvents<'t> {
     }
 }
 
-impl ExactSizeIterator for ReadyEvents<'_> {}
+impl<O> ExactSizeIterator for ReadyEvents<'_, O> {}
 
-impl fmt::Debug for ReadyEvents<'_> {
+impl<O> fmt::Debug for ReadyEvents<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
+        let events = self.records.clone().map(|record| Event::<O>::new(self.tables, record));
+        f.debug_list().entries(events).finish()
     }
 }
 
@@ -206,7 +218,36 @@ impl Metric {
     }
 }
 
-impl<'t> Event<'t> {
+impl Event<'_> {
+    /// The event's time as the reference gives it: strictly increasing over the whole trace.
+    ///
+    /// Where threads disagree or generations overlap it is later than the event was; see
+    /// [`raw_time`](Self::raw_time). Where an input goes on with the trace of another process, times begin anew.
+    #[inline]
+    #[must_use]
+    pub fn time(&self) -> Time {
+        self.record.time
+    }
+
+    /// The proc that the thread held, before the event.
+    #[inline]
+    #[must_use]
+    pub fn proc(&self) -> Option<ProcId> {
+        self.held_proc()
+    }
+}
+
+impl<'t, O> Event<'t, O> {
+    #[inline(always)]
+    pub(crate) fn new(tables: &'t Tables<'t>, record: &'t Record) -> Self {
+        Self { tables, record, order: PhantomData }
+    }
+
+    #[inline]
+    fn held_proc(&self) -> Option<ProcId> {
+        (self.record.proc != Record::NONE).then_some(ProcId(self.record.proc))
+    }
+
     /// Which event it is on the wire; [`EventType::Sync`] stands for the beginning of a generation and the end
     /// of the trace.
     #[inline]
@@ -219,16 +260,6 @@ impl<'t> Event<'t> {
     #[must_use]
     pub fn category(&self) -> Category {
         self.event_type().spec().category
-    }
-
-    /// The event's time as the reference gives it: strictly increasing over the whole trace.
-    ///
-    /// Where threads disagree or generations overlap it is later than the event was; see
-    /// [`raw_time`](Self::raw_time). Where an input goes on with the trace of another process, times begin anew.
-    #[inline]
-    #[must_use]
-    pub fn time(&self) -> Time {
-        self.record.time
     }
 
     /// The time at which the thread recorded the event. Not monotonic over threads: right for durations and
@@ -258,13 +289,6 @@ impl<'t> Event<'t> {
     #[must_use]
     pub fn thread(&self) -> Option<ThreadId> {
         (self.record.thread != Record::NONE).then_some(ThreadId(self.record.thread))
-    }
-
-    /// The proc that the thread held, before the event.
-    #[inline]
-    #[must_use]
-    pub fn proc(&self) -> Option<ProcId> {
-        (self.record.proc != Record::NONE).then_some(ProcId(self.record.proc))
     }
 
     /// The goroutine that the thread ran, before the event.
@@ -411,10 +435,10 @@ impl<'t> Event<'t> {
     }
 }
 
-impl fmt::Debug for Event<'_> {
+impl<O> fmt::Debug for Event<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
-            .field("time", &self.time().0)
+            .field("time", &self.record.time.0)
             .field("thread", &self.record.thread)
             .field("proc", &self.record.proc)
             .field("goroutine", &self.record.goroutine)

@@ -233,7 +233,7 @@ impl TlsVersion {
 }
 
 /// The typed view of an event that the fork added; `None` for any other.
-pub(crate) fn kind<'t>(event: &Event<'t>) -> Option<EventKind<'t>> {
+pub(crate) fn kind<'t, O>(event: &Event<'t, O>) -> Option<EventKind<'t>> {
     use EventType as E;
     Some(match event.record.event_type {
         E::HttpServerRequestStart => start(event, Operation::HttpServer),
@@ -252,12 +252,12 @@ pub(crate) fn kind<'t>(event: &Event<'t>) -> Option<EventKind<'t>> {
     })
 }
 
-fn start<'t>(event: &Event<'t>, operation: Operation) -> EventKind<'t> {
+fn start<'t, O>(event: &Event<'t, O>, operation: Operation) -> EventKind<'t> {
     let [trace_id_fold, span_id, ..] = event.record.arguments;
     EventKind::OperationStart(OperationStart { operation, trace_id_fold, span_id, text: event.text(2) })
 }
 
-fn end<'t>(event: &Event<'t>, operation: Operation) -> EventKind<'t> {
+fn end<'t, O>(event: &Event<'t, O>, operation: Operation) -> EventKind<'t> {
     let [span_id, second, third, _] = event.record.arguments;
     let outcome = match operation {
         Operation::HttpServer => Outcome::HttpServer { status_code: second as i64 },

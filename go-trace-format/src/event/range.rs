@@ -84,7 +84,7 @@ pub struct Range<'t> {
 }
 
 impl<'t> Range<'t> {
-    pub(crate) fn of(event: &Event<'t>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'t, O>) -> Self {
         use EventType as E;
         let [first, second, ..] = event.record.arguments;
         let mut sweep = None;
@@ -93,10 +93,10 @@ impl<'t> Range<'t> {
                 (RangeKind::StopTheWorld(event.text(0)), Scope::Goroutine(event.goroutine()))
             }
             E::GcSweepActive => (RangeKind::GcSweep, Scope::Proc(Some(ProcId(first as i64)))),
-            E::GcSweepBegin => (RangeKind::GcSweep, Scope::Proc(event.proc())),
+            E::GcSweepBegin => (RangeKind::GcSweep, Scope::Proc(event.held_proc())),
             E::GcSweepEnd => {
                 sweep = Some(Sweep { swept: first, reclaimed: second });
-                (RangeKind::GcSweep, Scope::Proc(event.proc()))
+                (RangeKind::GcSweep, Scope::Proc(event.held_proc()))
             }
             E::GcMarkAssistActive => {
                 (RangeKind::GcMarkAssist, Scope::Goroutine(Some(GoroutineId(first as i64))))

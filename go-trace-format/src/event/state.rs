@@ -122,7 +122,7 @@ pub struct GoroutineTransition<'t> {
 
 impl<'t> GoroutineTransition<'t> {
     #[inline]
-    pub(crate) fn of(event: &Event<'t>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'t, O>) -> Self {
         use EventType as E;
         use GoroutineState as S;
         let Record { event_type, arguments, .. } = event.record;
@@ -186,14 +186,14 @@ pub struct ProcTransition {
 pub(crate) const PROC_SYSCALL_ABANDONED: u64 = 4;
 
 impl ProcTransition {
-    pub(crate) fn of(event: &Event<'_>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'_, O>) -> Self {
         use EventType as E;
         use ProcState as S;
         let [first, second, third, fourth] = event.record.arguments;
         let other = (first as i64 != Record::NONE).then_some(ProcId(first as i64));
         let (proc, from, to) = match event.record.event_type {
             E::ProcStart => (other, S::Idle, S::Running),
-            E::ProcStop => (event.proc(), S::Running, S::Idle),
+            E::ProcStop => (event.held_proc(), S::Running, S::Idle),
             // The ordering puts the status before behind the arguments.
             E::ProcSteal if fourth == PROC_SYSCALL_ABANDONED => (other, S::Idle, S::Idle),
             E::ProcSteal => (other, S::Running, S::Idle),

@@ -23,7 +23,7 @@ pub struct Task<'t> {
 }
 
 impl<'t> Task<'t> {
-    pub(crate) fn of(event: &Event<'t>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'t, O>) -> Self {
         use crate::spec::EventType;
         let [id, second, third, fourth] = event.record.arguments;
         // The ordering puts parent and name of the beginning behind the arguments of an end.
@@ -54,7 +54,7 @@ pub struct Region<'t> {
 }
 
 impl<'t> Region<'t> {
-    pub(crate) fn of(event: &Event<'t>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'t, O>) -> Self {
         let [task, name, ..] = event.record.arguments;
         Self { task: TaskId(task), name: event.text(1), name_id: StringId(name) }
     }
@@ -78,7 +78,7 @@ pub struct Log<'t> {
 }
 
 impl<'t> Log<'t> {
-    pub(crate) fn of(event: &Event<'t>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'t, O>) -> Self {
         let [task, category, message, _] = event.record.arguments;
         Self {
             task: TaskId(task),
@@ -102,7 +102,7 @@ pub struct Label<'t> {
 }
 
 impl<'t> Label<'t> {
-    pub(crate) fn of(event: &Event<'t>) -> Self {
+    pub(crate) fn of<O>(event: &Event<'t, O>) -> Self {
         Self { label: event.text(0), goroutine: event.goroutine() }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{
     error::Violation,
+    event::Record,
     id::{StringId, TaskId},
     order::{
         Order, Outcome, Step,
@@ -49,6 +50,36 @@ impl Tasks {
 
     pub(super) fn forget(&mut self, id: u64) {
         self.active.remove(&id);
+    }
+
+    /// The task of an event begins, and is not open.
+    fn begin(&mut self, record: &mut Record) -> Result<(), Violation> {
+        let [id, parent, name, _] = record.arguments;
+        let parent = match TaskId(parent) {
+            TaskId::BACKGROUND => TaskId::NONE,
+            parent => parent,
+        };
+        match self.active.entry(id) {
+            Entry::Occupied(_) => return Err(Violation::AlreadyExists),
+            Entry::Vacant(vacant) => {
+                vacant.insert(ActiveTask { name: Name::Current(name), parent: parent.0 });
+            }
+        }
+        self.fresh.push(id);
+        record.arguments[1] = parent.0;
+        Ok(())
+    }
+
+    /// The task of an event ends: parent and name of its beginning go behind the arguments.
+    fn end(&mut self, record: &mut Record) {
+        let task = self.active.remove(&record.arguments[0]);
+        let ActiveTask { parent, name } =
+            task.unwrap_or(ActiveTask { name: Name::Current(0), parent: TaskId::NONE.0 });
+        record.arguments[2] = parent;
+        (record.arguments[3], record.is_name_inherited) = match name {
+            Name::Current(id) => (id, false),
+            Name::Inherited(index) => (u64::from(index), true),
+        };
     }
 }
 
@@ -162,40 +193,33 @@ impl Order {
     }
 
     pub(super) fn task_begin(&mut self, step: &mut Step<'_>) -> Outcome {
-        let (id, name) = (step.argument(0), step.argument(2));
-        let parent = match TaskId(step.argument(1)) {
-            TaskId::BACKGROUND => TaskId::NONE,
-            parent => parent,
-        };
         self.require_annotated_code(step)?;
-        if step.tables.strings.get(StringId(name)).is_none() && !self.salvage {
+        if step.tables.strings.get(StringId(step.argument(2))).is_none() && !self.salvage {
             return Err(Violation::Unknown.into());
         }
-        match self.tasks.active.entry(id) {
-            Entry::Occupied(_) => return Err(Violation::AlreadyExists.into()),
-            Entry::Vacant(vacant) => {
-                vacant.insert(ActiveTask { name: Name::Current(name), parent: parent.0 });
-            }
-        }
-        self.tasks.fresh.push(id);
-        step.record.arguments[1] = parent.0;
+        self.tasks.begin(step.record)?;
         self.lose_sight();
         Ok(())
     }
 
     pub(super) fn task_end(&mut self, step: &mut Step<'_>) -> Outcome {
         self.require_annotated_code(step)?;
-        let task = self.tasks.active.remove(&step.argument(0));
-        let ActiveTask { parent, name } =
-            task.unwrap_or(ActiveTask { name: Name::Current(0), parent: TaskId::NONE.0 });
-        // Parent and name of the beginning go behind the arguments.
-        step.record.arguments[2] = parent;
-        (step.record.arguments[3], step.record.is_name_inherited) = match name {
-            Name::Current(id) => (id, false),
-            Name::Inherited(index) => (u64::from(index), true),
-        };
+        self.tasks.end(step.record);
         self.lose_sight();
         Ok(())
+    }
+
+    /// Writes into an event of a task what the events before it tell of that, wherever it happened: of a damaged trace, too.
+    pub(crate) fn tell_task(&mut self, record: &mut Record) {
+        match record.event_type {
+            EventType::UserTaskBegin => {
+                self.tasks.forget(record.arguments[0]);
+                // Nothing else is in its way.
+                _ = self.tasks.begin(record);
+            }
+            EventType::UserTaskEnd => self.tasks.end(record),
+            _ => {}
+        }
     }
 
     pub(super) fn region_begin(&mut self, step: &mut Step<'_>) -> Outcome {

@@ -278,14 +278,28 @@ impl Order {
         }
         if self.unscheduled || unscheduled {
             // Nothing that was known before can be relied on.
-            self.goroutines = Slots::default();
-            self.procs = Slots::default();
-            self.forget_threads();
-            self.notes = GoroutineNotes::default();
-            self.gc = Gc::default();
+            self.forget_scheduling();
             self.initial_generation = generation;
         }
         self.unscheduled = unscheduled;
+    }
+
+    /// Forgets all but tasks and names: the next generation is read as if the trace began with it.
+    pub(crate) fn forget_scheduling(&mut self) {
+        self.goroutines = Slots::default();
+        self.procs = Slots::default();
+        self.forget_threads();
+        self.notes = GoroutineNotes::default();
+        self.gc = Gc::default();
+        self.initial_generation = 0;
+    }
+
+    /// Each thread that runs a goroutine, with that.
+    pub(crate) fn running(&self) -> impl Iterator<Item = (i64, i64)> {
+        let threads = (0..self.threads.len()).map(|index| self.at(index));
+        threads
+            .map(|thread| (thread.id, thread.goroutine))
+            .filter(|&(_, goroutine)| goroutine != Record::NONE)
     }
 
     fn forget_threads(&mut self) {

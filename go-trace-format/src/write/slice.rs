@@ -11,6 +11,7 @@ use crate::{
     id::ThreadId,
     mode::Mode,
     order::{GOROUTINE_RUNNING, PROC_RUNNING, PROC_SYSCALL, Scene, Standing},
+    selection::Ordered,
     sequence::Sequencer,
     spec::{EventType, MAX_ARGUMENTS},
     tables::Time,
@@ -89,7 +90,7 @@ impl Seen {
             }
             _ => record.goroutine,
         };
-        let stack = Event { tables: generation.tables(), record }.stack();
+        let stack = Event::<Ordered>::new(generation.tables(), record).stack();
         if let Some(stack) = stack.filter(|_| goroutine != Record::NONE) {
             self.stacks.insert(goroutine, stack.id().0);
         }

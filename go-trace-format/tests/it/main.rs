@@ -12,6 +12,7 @@ mod fork;
 mod parity;
 mod pieces;
 mod salvage;
+mod selection;
 mod serde;
 mod times;
 mod untrusted;

@@ -39,6 +39,11 @@ fn dumps_file(theme: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/canned").join(theme).with_extension("dumps")
 }
 
+/// Every trace of ours, with its name.
+pub(crate) fn traces() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    THEMES.iter().flat_map(|(_, cases)| cases()).map(|case| (case.name, (case.trace)()))
+}
+
 #[test]
 fn own_traces_are_read_as_their_dumps_say() {
     let mut failures = String::new();
