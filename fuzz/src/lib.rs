@@ -5,7 +5,8 @@ mod mapped;
 pub use mapped::{Mapped, in_pieces, map};
 
 use go_trace_format::{
-    Dumper, Error, Losses, Reader, ReaderOptions,
+    Dumper, Error, EventType, Losses, Reader, ReaderOptions, Selection, Time,
+    event::ThreadId,
     write::{Copier, SyncBatch, Writer},
 };
 
@@ -37,6 +38,22 @@ pub fn dump(mut reader: Reader<'_>) -> Dump {
         events += 1;
     };
     Dump { text: dumper.into_inner(), events, error, losses: reader.losses().clone() }
+}
+
+/// Which events of a selection a reader gives of each generation, and when they happened, in the order of that.
+#[must_use]
+pub fn places<O>(mut reader: Reader<'_, O>, selection: Selection) -> Vec<Vec<(Time, u64, Option<ThreadId>)>> {
+    let mut generations = vec![Vec::new()];
+    while let Some(event) = reader.next_event().expect("salvaging never fails") {
+        if event.event_type() == EventType::Sync {
+            generations.push(Vec::new());
+        } else if selection.contains(event.event_type()) {
+            let place = (event.raw_time(), event.offset(), event.thread());
+            generations.last_mut().expect("there is always one").push(place);
+        }
+    }
+    generations.iter_mut().for_each(|places| places.sort_unstable());
+    generations
 }
 
 /// Writes what can be read of a trace, generation by generation; `None` where it is none, or in no dialect of its version.

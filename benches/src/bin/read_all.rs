@@ -3,11 +3,14 @@
 //! `read_all ordered FILE` takes the events in causal order, strictly, as Go's reader gives them; `read_all raw FILE` as
 //! they stand in the file, thread by thread. `read_all single FILE` takes them in order and one by one, and looks at nothing
 //! but their times; `read_all kinds FILE` does so too and asks each what it says, as the documentation shows it.
+//!
+//! `read_all user FILE` takes the events only with which a program tells of itself, tasks, regions, logs and labels, and counts
+//! those.
 
 use std::{env, error::Error, fmt, fs::File, io::Read, process::ExitCode};
 
 use go_trace_format::{
-    Event, EventKind, HEADER_LENGTH, Mode, ReaderOptions,
+    Event, EventKind, HEADER_LENGTH, Mode, ReaderOptions, Selection,
     wire::{BatchKind, Batches},
 };
 
@@ -17,8 +20,9 @@ fn main() -> ExitCode {
         ["ordered", path] => File::open(path).map_err(Into::into).and_then(ordered),
         ["raw", path] => File::open(path).map_err(Into::into).and_then(raw),
         ["single", path] => File::open(path).map_err(Into::into).and_then(|file| one_by_one(file, time)),
+        ["user", path] => File::open(path).map_err(Into::into).and_then(user),
         ["kinds", path] => File::open(path).map_err(Into::into).and_then(|file| one_by_one(file, kind)),
-        _ => Err("usage: read_all ordered|raw|single|kinds FILE".into()),
+        _ => Err("usage: read_all ordered|raw|user|single|kinds FILE".into()),
     };
     match read {
         Ok(total) => {
@@ -71,6 +75,17 @@ fn ordered(file: File) -> Result<Total, Box<dyn Error>> {
         }
     }
     Ok(total)
+}
+
+fn user(file: File) -> Result<Total, Box<dyn Error>> {
+    let mut total = Total::default();
+    let mut reader = ReaderOptions::new().events(Selection::USER).read(file)?;
+    while let Some(events) = reader.next_events()? {
+        for event in events {
+            total.add(event.raw_time().0 as u64, event.arguments());
+        }
+    }
+    if reader.losses().is_empty() { Ok(total) } else { Err(reader.losses().to_string().into()) }
 }
 
 fn one_by_one(file: File, look_at: impl Fn(&Event<'_>) -> u64) -> Result<Total, Box<dyn Error>> {
