@@ -4,14 +4,14 @@
 //! began: that may be said by another thread. So nothing is put in order here.
 
 use crate::{
-    cursor::{Cursor, WINDOW, Window},
+    cursor::{Cursor, WINDOW},
     event::{GoroutineState, Record},
     generation::{BatchPlace, Generation},
     selection::{Selection, causality::Session},
     spec::{Dialect, EventType, MAX_ARGUMENTS},
     tables::Clock,
     times::Times,
-    wire::{argument_count, decode_arguments, timed_event, window_arguments},
+    wire::{argument_count, decode_arguments, timed_event},
 };
 
 /// An event of the selection.
@@ -270,10 +270,10 @@ fn word_at<const AT: usize>(ahead: &[u8; WINDOW]) -> u64 {
 /// The same for events of any length.
 #[inline(never)]
 fn long_extent(ahead: &[u8; WINDOW], count: u8) -> (u64, usize) {
-    let mut window = Window::new(ahead, 1);
-    let delta = window.varint();
-    (0..count).for_each(|_| _ = window.varint());
-    (delta, window.position())
+    let mut cursor = Cursor::new(ahead, 1);
+    let delta = cursor.varint().unwrap_or_default();
+    (0..count).for_each(|_| _ = cursor.varint());
+    (delta, cursor.position())
 }
 
 /// The event at a place of a generation's bytes, with its arguments. It must be well-formed.
@@ -284,14 +284,9 @@ pub(super) fn event_at(
 ) -> Option<(EventType, [u64; MAX_ARGUMENTS])> {
     let bytes = generation.bytes().get(position..)?;
     let event_type = timed_event(generation.dialect(), *bytes.first()?)?;
-    let mut tail = [0; WINDOW];
-    let ahead = bytes.first_chunk().unwrap_or_else(|| {
-        tail[..bytes.len()].copy_from_slice(bytes);
-        &tail
-    });
-    let mut window = Window::new(ahead, 1);
-    window.varint();
-    Some((event_type, window_arguments(&mut window, argument_count(event_type))))
+    let mut cursor = Cursor::new(bytes, 1);
+    cursor.varint()?;
+    Some((event_type, decode_arguments(&mut cursor, argument_count(event_type))?))
 }
 
 /// The thread that is scanned.
