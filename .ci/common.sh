@@ -21,6 +21,20 @@ run() {
     "$@"
 }
 
+# alone NAME COMMAND...: runs it when no other check runs one under that name.
+alone() {
+    local lock=.cache/$1.lock
+    shift
+    mkdir -p .cache
+    (
+        ! command -v flock >/dev/null || flock 9
+        "$@" 9>&-
+    ) 9>"$lock"
+}
+
+# Installs by rustup, which has no lock of its own.
+rustup_alone() { run alone rustup rustup "$@"; }
+
 # cargo_tool NAME VERSION: makes `cargo NAME` that very version, built once into .cache/tools.
 cargo_tool() {
     local name=$1 version=$2
@@ -35,7 +49,7 @@ host() { rustc --version --verbose | sed -n 's/^host: //p'; }
 
 # standard_library TARGET: what is needed to build for a target, C included.
 standard_library() {
-    [[ -d $(rustc --print target-libdir --target "$1" 2>/dev/null) ]] || run rustup target add "$1"
+    [[ -d $(rustc --print target-libdir --target "$1" 2>/dev/null) ]] || rustup_alone target add "$1"
     # ring and Zstandard are C, and musl has a compiler of its own.
     if [[ $1 == *-linux-musl && $(host) != *-musl ]] && ! command -v musl-gcc >/dev/null; then
         debian_packages musl-tools
@@ -44,18 +58,33 @@ standard_library() {
 
 # rustup_component COMMAND NAME: a component that rustup's minimal profile leaves out.
 rustup_component() {
-    "$1" --version >/dev/null 2>&1 || run rustup component add "$2"
+    "$1" --version >/dev/null 2>&1 || rustup_alone component add "$2"
 }
 
-# debian_packages NAME[=VERSION]...: installs Debian packages, as root or through sudo.
-debian_packages() {
+# Runs apt-get as root, or through sudo.
+apt_get() {
     local as_root=()
     [[ $(id -u) == 0 ]] || as_root=(sudo)
+    run "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet "$@"
+}
+
+# with_packages COMMAND...: runs it with a fresh list of Debian's packages.
+with_packages() {
     if ! command -v apt-get >/dev/null; then
-        echo "Please install ${*} yourself: this system has no apt-get." >&2
+        echo "This system has no apt-get to install what is missing: $*" >&2
         return 1
     fi
-    run "${as_root[@]}" apt-get update --quiet --quiet
-    run "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install --yes --quiet --quiet --no-install-recommends "$@"
+    alone packages updated "$@"
+}
+updated() { apt_get update && "$@"; }
+
+# debian_packages NAME[=VERSION]...: installs Debian packages.
+debian_packages() { with_packages apt_get install --yes --no-install-recommends "$@"; }
+
+# debian_files NAME FOLDER: unpacks a Debian package into a folder, and installs nothing.
+debian_files() { with_packages unpacked "$@"; }
+unpacked() {
+    mkdir -p "$2"
+    rm -f "$2/$1"_*.deb
+    (cd "$2" && run apt-get --quiet --quiet download "$1" && dpkg-deb --extract "$1"_*.deb .)
 }
