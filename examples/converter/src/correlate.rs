@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn run(
     correlation: &Correlation,
     (reading, mapping): (&Reading, &Mapping),
-    output: &mut impl Output,
+    output: &mut dyn Output,
     traces: impl Iterator<Item = anyhow::Result<Trace>>,
 ) -> anyhow::Result<()> {
     if !correlation.correlate {
@@ -26,8 +26,8 @@ pub(crate) fn run(
 }
 
 /// Holds all spans until those of every process are there.
-struct Held<'o, O> {
-    output: &'o mut O,
+struct Held<'o> {
+    output: &'o mut dyn Output,
     correlator: Correlator,
     processes: Vec<Process>,
 }
@@ -39,7 +39,7 @@ struct Process {
     spans: Vec<Span>,
 }
 
-impl<O: Output> Held<'_, O> {
+impl Held<'_> {
     fn hand_on(self, align_clocks: bool) -> anyhow::Result<()> {
         let mut correlation = self.correlator.finish();
         tell(correlation.report(), &self.processes);
@@ -66,10 +66,10 @@ impl<O: Output> Held<'_, O> {
     }
 }
 
-impl<O: Output> SpanSink for Held<'_, O> {
-    type Error = O::Error;
+impl SpanSink for Held<'_> {
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> Result<(), O::Error> {
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
         if let Some(process) = self.processes.last_mut() {
             self.correlator.observe(process.index, &span);
             process.spans.push(span);
@@ -78,21 +78,21 @@ impl<O: Output> SpanSink for Held<'_, O> {
     }
 }
 
-impl<O: Output> Output for Held<'_, O> {
-    fn begin(&mut self, begun: &Begun) -> Result<(), O::Error> {
+impl Output for Held<'_> {
+    fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {
         let index = self.correlator.add_process();
         self.processes.push(Process { index, begun: begun.clone(), start: None, spans: Vec::new() });
         Ok(())
     }
 
-    fn starts(&mut self, time: UnixTime) -> Result<(), O::Error> {
+    fn starts(&mut self, time: UnixTime) -> anyhow::Result<()> {
         if let Some(process) = self.processes.last_mut() {
             process.start = Some(time);
         }
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), O::Error> {
+    fn end(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
 }

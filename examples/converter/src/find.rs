@@ -260,23 +260,23 @@ fn value(value: &Value) -> Json {
 }
 
 impl<W: Write> SpanSink for Found<W> {
-    type Error = io::Error;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> io::Result<()> {
-        self.span(&span)
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
+        Ok(self.span(&span)?)
     }
 
-    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
-        self.span(span)
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
+        Ok(self.span(span)?)
     }
 }
 
 impl<W: Write> Output for Found<W> {
-    fn begin(&mut self, _: &Begun) -> io::Result<()> {
+    fn begin(&mut self, _: &Begun) -> anyhow::Result<()> {
         Ok(())
     }
 
-    fn starts(&mut self, time: UnixTime) -> io::Result<()> {
+    fn starts(&mut self, time: UnixTime) -> anyhow::Result<()> {
         self.within.starts(time);
         Ok(())
     }
@@ -287,13 +287,13 @@ impl<W: Write> Output for Found<W> {
         }
     }
 
-    fn reads(&mut self, _: &Source) -> io::Result<()> {
+    fn reads(&mut self, _: &Source) -> anyhow::Result<()> {
         self.files.current = self.files.all.len().saturating_sub(1);
         // Nothing comes of those before any more.
-        self.tell_files(self.files.current)
+        Ok(self.tell_files(self.files.current)?)
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
 }

@@ -21,18 +21,19 @@ use crate::{
     report::{self, Notes},
 };
 
-/// Takes what is made of one process after the other.
-pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'static> {
+/// Takes what is made of one process after the other. Its users know no more of it than this, so that mapping is compiled once for
+/// all outputs.
+pub(crate) trait Output: SpanSink<Error = anyhow::Error> {
     /// Which records are wanted beside spans: they come only then.
     fn wanted(&self) -> Wanted {
         Wanted::default()
     }
 
     /// A process begins.
-    fn begin(&mut self, begun: &Begun) -> Result<(), Self::Error>;
+    fn begin(&mut self, begun: &Begun) -> anyhow::Result<()>;
 
     /// The first event of the process happened then.
-    fn starts(&mut self, _: UnixTime) -> Result<(), Self::Error> {
+    fn starts(&mut self, _: UnixTime) -> anyhow::Result<()> {
         Ok(())
     }
 
@@ -40,32 +41,32 @@ pub(crate) trait Output: SpanSink<Error: std::error::Error + Send + Sync + 'stat
     fn opens(&mut self, _: &Source) {}
 
     /// What comes from here on is of this trace.
-    fn reads(&mut self, _: &Source) -> Result<(), Self::Error> {
+    fn reads(&mut self, _: &Source) -> anyhow::Result<()> {
         Ok(())
     }
 
     /// A log record, where they are [wanted](Self::wanted).
-    fn log(&mut self, _: &LogRecord) -> Result<(), Self::Error> {
+    fn log(&mut self, _: &LogRecord) -> anyhow::Result<()> {
         Ok(())
     }
 
     /// A metric, where they are [wanted](Self::wanted).
-    fn metric(&mut self, _: &Metric) -> Result<(), Self::Error> {
+    fn metric(&mut self, _: &Metric) -> anyhow::Result<()> {
         Ok(())
     }
 
     /// An event of the process, after the spans that it finished, and when it happened.
-    fn event(&mut self, _: &Event<'_>, _: UnixTime) -> Result<(), Self::Error> {
+    fn event(&mut self, _: &Event<'_>, _: UnixTime) -> anyhow::Result<()> {
         Ok(())
     }
 
     /// The profiles of the process, behind all else, where they are [wanted](Self::wanted).
-    fn profiles(&mut self, _: Profiles) -> Result<(), Self::Error> {
+    fn profiles(&mut self, _: Profiles) -> anyhow::Result<()> {
         Ok(())
     }
 
     /// All of the process has come.
-    fn end(&mut self) -> Result<(), Self::Error>;
+    fn end(&mut self) -> anyhow::Result<()>;
 }
 
 /// What an output wants of a mapping.
@@ -88,42 +89,42 @@ pub(crate) struct Begun {
 }
 
 /// An output, as what a pipeline hands on to.
-struct Sink<'o, O>(&'o mut O);
+struct Sink<'o>(&'o mut dyn Output);
 
-impl<O: Output> SpanSink for Sink<'_, O> {
-    type Error = O::Error;
+impl SpanSink for Sink<'_> {
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> Result<(), O::Error> {
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
         self.0.take(span)
     }
 
-    fn lend(&mut self, span: &mut Span) -> Result<(), O::Error> {
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
         self.0.lend(span)
     }
 }
 
-impl<O: Output> LogSink for Sink<'_, O> {
-    type Error = O::Error;
+impl LogSink for Sink<'_> {
+    type Error = anyhow::Error;
 
-    fn take_log(&mut self, log: LogRecord) -> Result<(), O::Error> {
+    fn take_log(&mut self, log: LogRecord) -> anyhow::Result<()> {
         self.0.log(&log)
     }
 }
 
-impl<O: Output> MetricSink for Sink<'_, O> {
-    type Error = O::Error;
+impl MetricSink for Sink<'_> {
+    type Error = anyhow::Error;
 
-    fn take_metric(&mut self, metric: Metric) -> Result<(), O::Error> {
+    fn take_metric(&mut self, metric: Metric) -> anyhow::Result<()> {
         self.0.metric(&metric)
     }
 }
 
 /// Maps traces one after the other.
-pub(crate) struct Conversion<'m, 'o, O: Output> {
+pub(crate) struct Conversion<'m, 'o> {
     mapping: &'m Mapping,
     /// Whether each loss is told.
     has_details: bool,
-    pipeline: Pipeline<AllSignals<Sink<'o, O>>>,
+    pipeline: Pipeline<AllSignals<Sink<'o>>>,
     /// What the process under way is called.
     process: Option<String>,
     /// The first trace, as long as none had a generation.
@@ -141,8 +142,8 @@ enum Failure {
 
 const WRITING: &str = "writing the spans";
 
-impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
-    pub(crate) fn new(mapping: &'m Mapping, has_details: bool, output: &'o mut O) -> Self {
+impl<'m, 'o> Conversion<'m, 'o> {
+    pub(crate) fn new(mapping: &'m Mapping, has_details: bool, output: &'o mut dyn Output) -> Self {
         let mut options = PipelineOptions::default();
         let wanted = output.wanted();
         options.mapper = mapper(mapping, wanted);
@@ -233,9 +234,9 @@ impl<'m, 'o, O: Output> Conversion<'m, 'o, O> {
         self.output().event(event, time).context(WRITING)
     }
 
-    fn output(&mut self) -> &mut O {
+    fn output(&mut self) -> &mut dyn Output {
         let AllSignals(Sink(output)) = self.pipeline.sink_mut();
-        output
+        *output
     }
 
     fn begin_process(&mut self, source: Source, told: Resource) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! Recordings that are added up: what is known of them, and what they tell.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use go_trace_format::Event;
 use trace_to_otel::{
@@ -95,13 +95,13 @@ impl Gathering {
 }
 
 impl SpanSink for Gathering {
-    type Error = io::Error;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, mut span: Span) -> io::Result<()> {
+    fn take(&mut self, mut span: Span) -> anyhow::Result<()> {
         self.lend(&mut span)
     }
 
-    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
         if let Some(collector) = &mut self.collector {
             collector.span(span);
         }
@@ -110,7 +110,7 @@ impl SpanSink for Gathering {
 }
 
 impl Output for Gathering {
-    fn begin(&mut self, Begun { source, told }: &Begun) -> io::Result<()> {
+    fn begin(&mut self, Begun { source, told }: &Begun) -> anyhow::Result<()> {
         let base_time = self.base_time.or(source.modified).unwrap_or(UnixTime(0));
         match &mut self.collector {
             Some(collector) => collector.begin_process(base_time),
@@ -132,14 +132,14 @@ impl Output for Gathering {
         Ok(())
     }
 
-    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> io::Result<()> {
+    fn event(&mut self, event: &Event<'_>, _: UnixTime) -> anyhow::Result<()> {
         if let Some(collector) = &mut self.collector {
             collector.event(event);
         }
         Ok(())
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self) -> anyhow::Result<()> {
         Ok(())
     }
 }

@@ -144,8 +144,8 @@ pub(crate) fn refuse_backwards(from: Option<Moment>, to: Option<Moment>) -> anyh
 }
 
 /// An output that gets the chosen spans only.
-pub(crate) struct Selected<'o, O> {
-    output: &'o mut O,
+pub(crate) struct Selected<'o> {
+    output: &'o mut dyn Output,
     /// Spans that are held carry the place of their process.
     selection: Selection<usize>,
     /// The processes whose spans are held.
@@ -160,8 +160,12 @@ struct Held {
     profiles: Option<Profiles>,
 }
 
-impl<'o, O: Output> Selected<'o, O> {
-    pub(crate) fn new(selecting: &Selecting, has_ranges: bool, output: &'o mut O) -> anyhow::Result<Self> {
+impl<'o> Selected<'o> {
+    pub(crate) fn new(
+        selecting: &Selecting,
+        has_ranges: bool,
+        output: &'o mut dyn Output,
+    ) -> anyhow::Result<Self> {
         refuse_backwards(selecting.from, selecting.to)?;
         let selection = Selection::new(selecting.options(has_ranges));
         Ok(Self { output, selection, processes: Vec::new(), is_begun: false })
@@ -197,32 +201,32 @@ impl<'o, O: Output> Selected<'o, O> {
     }
 }
 
-fn hand_on<O: Output>(output: &mut O, process: Held, spans: Vec<Span>) -> Result<(), O::Error> {
+fn hand_on(output: &mut dyn Output, process: Held, spans: Vec<Span>) -> anyhow::Result<()> {
     output.begin(&process.begun)?;
     spans.into_iter().try_for_each(|span| output.take(span))?;
     process.profiles.map_or(Ok(()), |profiles| output.profiles(profiles))?;
     output.end()
 }
 
-impl<O: Output> SpanSink for Selected<'_, O> {
-    type Error = O::Error;
+impl SpanSink for Selected<'_> {
+    type Error = anyhow::Error;
 
-    fn take(&mut self, mut span: Span) -> Result<(), O::Error> {
+    fn take(&mut self, mut span: Span) -> anyhow::Result<()> {
         self.lend(&mut span)
     }
 
-    fn lend(&mut self, span: &mut Span) -> Result<(), O::Error> {
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
         let process = self.processes.len().saturating_sub(1);
         if self.selection.admits(process, span) { self.output.lend(span) } else { Ok(()) }
     }
 }
 
-impl<O: Output> Output for Selected<'_, O> {
+impl Output for Selected<'_> {
     fn wanted(&self) -> Wanted {
         self.output.wanted()
     }
 
-    fn begin(&mut self, begun: &Begun) -> Result<(), O::Error> {
+    fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {
         if self.selection.holds() {
             self.processes.push(Held { begun: begun.clone(), profiles: None });
             return Ok(());
@@ -230,7 +234,7 @@ impl<O: Output> Output for Selected<'_, O> {
         self.output.begin(begun)
     }
 
-    fn starts(&mut self, time: UnixTime) -> Result<(), O::Error> {
+    fn starts(&mut self, time: UnixTime) -> anyhow::Result<()> {
         if !mem::replace(&mut self.is_begun, true) {
             self.selection.begin(time);
         }
@@ -241,23 +245,23 @@ impl<O: Output> Output for Selected<'_, O> {
         self.output.opens(source);
     }
 
-    fn reads(&mut self, source: &Source) -> Result<(), O::Error> {
+    fn reads(&mut self, source: &Source) -> anyhow::Result<()> {
         self.output.reads(source)
     }
 
-    fn log(&mut self, log: &LogRecord) -> Result<(), O::Error> {
+    fn log(&mut self, log: &LogRecord) -> anyhow::Result<()> {
         self.output.log(log)
     }
 
-    fn metric(&mut self, metric: &Metric) -> Result<(), O::Error> {
+    fn metric(&mut self, metric: &Metric) -> anyhow::Result<()> {
         self.output.metric(metric)
     }
 
-    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> Result<(), O::Error> {
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> anyhow::Result<()> {
         self.output.event(event, time)
     }
 
-    fn profiles(&mut self, profiles: Profiles) -> Result<(), O::Error> {
+    fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
         match self.processes.last_mut() {
             Some(process) => process.profiles = Some(profiles),
             None => return self.output.profiles(profiles),
@@ -265,7 +269,7 @@ impl<O: Output> Output for Selected<'_, O> {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<(), O::Error> {
+    fn end(&mut self) -> anyhow::Result<()> {
         if self.selection.holds() { Ok(()) } else { self.output.end() }
     }
 }

@@ -129,7 +129,7 @@ fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<(
     outcome
 }
 
-fn show(arguments: &SpansArguments, output: &mut impl Output) -> anyhow::Result<()> {
+fn show(arguments: &SpansArguments, output: &mut dyn Output) -> anyhow::Result<()> {
     let (progress, opening) = (output::progress(&arguments.out), arguments.reading.opening());
     let mut selected = Selected::new(&arguments.selection, arguments.ranges, output)?;
     let outcome = map_all(arguments, (progress, opening), &mut selected);
@@ -141,7 +141,7 @@ fn show(arguments: &SpansArguments, output: &mut impl Output) -> anyhow::Result<
 fn map_all(
     arguments: &SpansArguments,
     (progress, opening): (Progress, Opening),
-    output: &mut impl Output,
+    output: &mut dyn Output,
 ) -> anyhow::Result<()> {
     let services = &arguments.correlation.service_names;
     let how = (&arguments.reading, &arguments.mapping);
@@ -262,9 +262,9 @@ impl<W: Write> Trees<'_, W> {
 }
 
 impl<W: Write> SpanSink for Trees<'_, W> {
-    type Error = io::Error;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> io::Result<()> {
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
         self.spans.add(span);
         Ok(())
     }
@@ -276,19 +276,19 @@ impl<W: Write> Output for Trees<'_, W> {
         Wanted { profiles: self.options.critical_path && !self.is_joined, ..Wanted::default() }
     }
 
-    fn profiles(&mut self, profiles: Profiles) -> io::Result<()> {
+    fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
         if let Some(process) = self.processes.last_mut() {
             process.profiles = Some(profiles);
         }
         Ok(())
     }
 
-    fn begin(&mut self, begun: &Begun) -> io::Result<()> {
+    fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {
         self.processes.push(KeptProcess::begun(&begun.source));
         Ok(())
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self) -> anyhow::Result<()> {
         let Some(process) = self.processes.last_mut() else { return Ok(()) };
         process.end(&mut self.spans);
         let is_shown = |span: &&Span| self.options.ranges || span.scope != Scope::Range;
@@ -296,7 +296,7 @@ impl<W: Write> Output for Trees<'_, W> {
         self.totals.processes += 1;
         self.totals.spans += shown.clone().count();
         self.totals.traces.extend(shown.map(|span| span.trace_id));
-        if self.is_joined { Ok(()) } else { self.show() }
+        if self.is_joined { Ok(()) } else { Ok(self.show()?) }
     }
 }
 
@@ -309,9 +309,9 @@ struct Page {
 }
 
 impl SpanSink for Page {
-    type Error = io::Error;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> io::Result<()> {
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
         self.spans.add(span);
         Ok(())
     }
@@ -322,19 +322,19 @@ impl Output for Page {
         Wanted { profiles: self.has_profiles, ..Wanted::default() }
     }
 
-    fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
+    fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {
         self.processes.push(KeptProcess::begun(source));
         Ok(())
     }
 
-    fn profiles(&mut self, profiles: Profiles) -> io::Result<()> {
+    fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
         if let Some(process) = self.processes.last_mut() {
             process.profiles = Some(profiles);
         }
         Ok(())
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self) -> anyhow::Result<()> {
         if let Some(process) = self.processes.last_mut() {
             process.end(&mut self.spans);
         }

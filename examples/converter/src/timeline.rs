@@ -32,14 +32,14 @@ impl<C: Canvas> TimelineOutput<C> {
 }
 
 impl<C: Canvas> SpanSink for TimelineOutput<C> {
-    type Error = io::Error;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> io::Result<()> {
-        self.timeline.take(span)
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
+        Ok(self.timeline.take(span)?)
     }
 
-    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
-        self.timeline.lend(span)
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
+        Ok(self.timeline.lend(span)?)
     }
 }
 
@@ -48,17 +48,17 @@ impl<C: Canvas> Output for TimelineOutput<C> {
         Wanted { steady_clock: true, ..Wanted::default() }
     }
 
-    fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
+    fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {
         self.name.clone_from(&source.name);
         let name = source.service.as_deref().unwrap_or_else(|| file_name(&source.name));
-        self.timeline.begin_process(name, source.is_approximate())
+        Ok(self.timeline.begin_process(name, source.is_approximate())?)
     }
 
-    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {
-        self.timeline.event(event, time)
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> anyhow::Result<()> {
+        Ok(self.timeline.event(event, time)?)
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self) -> anyhow::Result<()> {
         let left_out = self.timeline.end_process()?;
         if left_out > 0 {
             let what =

@@ -208,14 +208,14 @@ struct Export {
 }
 
 impl SpanSink for Export {
-    type Error = io::Error;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> io::Result<()> {
-        self.tables.take(span)
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
+        Ok(self.tables.take(span)?)
     }
 
-    fn lend(&mut self, span: &mut Span) -> io::Result<()> {
-        self.tables.lend(span)
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
+        Ok(self.tables.lend(span)?)
     }
 }
 
@@ -224,25 +224,25 @@ impl Output for Export {
         Wanted { steady_clock: true, ..Wanted::default() }
     }
 
-    fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
-        self.tables.begin_process(source.title())
+    fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {
+        Ok(self.tables.begin_process(source.title())?)
     }
 
-    fn starts(&mut self, time: UnixTime) -> io::Result<()> {
+    fn starts(&mut self, time: UnixTime) -> anyhow::Result<()> {
         self.tables.sink_mut().within.starts(time);
         Ok(())
     }
 
-    fn reads(&mut self, source: &Source) -> io::Result<()> {
+    fn reads(&mut self, source: &Source) -> anyhow::Result<()> {
         self.tables.begin_file(&source.name);
         Ok(())
     }
 
-    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {
-        self.tables.event(event, time)
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> anyhow::Result<()> {
+        Ok(self.tables.event(event, time)?)
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        self.tables.end_process()
+    fn end(&mut self) -> anyhow::Result<()> {
+        Ok(self.tables.end_process()?)
     }
 }

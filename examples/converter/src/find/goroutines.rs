@@ -31,13 +31,13 @@ impl<W: Write> Goroutines<W> {
 }
 
 impl<W: Write> SpanSink for Goroutines<W> {
-    type Error = io::Error;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, _: Span) -> io::Result<()> {
+    fn take(&mut self, _: Span) -> anyhow::Result<()> {
         Ok(())
     }
 
-    fn lend(&mut self, _: &mut Span) -> io::Result<()> {
+    fn lend(&mut self, _: &mut Span) -> anyhow::Result<()> {
         Ok(())
     }
 }
@@ -47,11 +47,11 @@ impl<W: Write> Output for Goroutines<W> {
         Wanted { steady_clock: true, ..Wanted::default() }
     }
 
-    fn begin(&mut self, Begun { source, .. }: &Begun) -> io::Result<()> {
-        self.0.begin_process(source.title())
+    fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {
+        Ok(self.0.begin_process(source.title())?)
     }
 
-    fn starts(&mut self, time: UnixTime) -> io::Result<()> {
+    fn starts(&mut self, time: UnixTime) -> anyhow::Result<()> {
         self.0.sink_mut().starts(time)
     }
 
@@ -59,16 +59,16 @@ impl<W: Write> Output for Goroutines<W> {
         self.0.sink_mut().opens(source);
     }
 
-    fn reads(&mut self, source: &Source) -> io::Result<()> {
+    fn reads(&mut self, source: &Source) -> anyhow::Result<()> {
         self.0.sink_mut().reads(source)
     }
 
-    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {
-        self.0.event(event, time)
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> anyhow::Result<()> {
+        Ok(self.0.event(event, time)?)
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        self.0.end_process()
+    fn end(&mut self) -> anyhow::Result<()> {
+        Ok(self.0.end_process()?)
     }
 }
 

@@ -139,14 +139,14 @@ impl<W: Write> Records<W> {
 }
 
 impl<W: Write> SpanSink for Records<W> {
-    type Error = WriteError;
+    type Error = anyhow::Error;
 
-    fn take(&mut self, span: Span) -> Result<(), WriteError> {
-        self.spans.take(&span)
+    fn take(&mut self, span: Span) -> anyhow::Result<()> {
+        Ok(self.spans.take(&span)?)
     }
 
-    fn lend(&mut self, span: &mut Span) -> Result<(), WriteError> {
-        self.spans.take(span)
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
+        Ok(self.spans.take(span)?)
     }
 }
 
@@ -156,7 +156,7 @@ impl<W: Write> Output for Records<W> {
         Wanted { logs, metrics, profiles: self.profiles.is_somewhere(), ..Wanted::default() }
     }
 
-    fn begin(&mut self, Begun { source, told }: &Begun) -> Result<(), WriteError> {
+    fn begin(&mut self, Begun { source, told }: &Begun) -> anyhow::Result<()> {
         let mut resource = self.resource.clone().with_attributes(told.attributes().iter().cloned());
         if let Some(service) = &source.service {
             resource = resource.with("service.name", &**service);
@@ -168,22 +168,22 @@ impl<W: Write> Output for Records<W> {
         Ok(())
     }
 
-    fn log(&mut self, log: &LogRecord) -> Result<(), WriteError> {
-        self.logs.take(log)
+    fn log(&mut self, log: &LogRecord) -> anyhow::Result<()> {
+        Ok(self.logs.take(log)?)
     }
 
-    fn metric(&mut self, metric: &Metric) -> Result<(), WriteError> {
-        self.metrics.take(metric)
+    fn metric(&mut self, metric: &Metric) -> anyhow::Result<()> {
+        Ok(self.metrics.take(metric)?)
     }
 
-    fn profiles(&mut self, profiles: Profiles) -> Result<(), WriteError> {
-        self.profiles.take(&self.profiled, &Arc::new(profiles), &ProfileKind::ALL)
+    fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
+        Ok(self.profiles.take(&self.profiled, &Arc::new(profiles), &ProfileKind::ALL)?)
     }
 
-    fn end(&mut self) -> Result<(), WriteError> {
+    fn end(&mut self) -> anyhow::Result<()> {
         self.spans.flush()?;
         self.logs.flush()?;
-        self.metrics.flush()
+        Ok(self.metrics.flush()?)
     }
 }
 
