@@ -28,6 +28,12 @@ pub enum Mistaken {
     Zip,
     /// An archive of 7-Zip.
     SevenZip,
+    /// An archive of tar.
+    Tar,
+    /// Compressed by Snappy, in its framing format.
+    Snappy,
+    /// The answer of an HTTP server with its head, as `curl --include` prints it.
+    HttpAnswer,
     /// Text in UTF-16, such as PowerShell's redirection made of any bytes before its version 7.4.
     Utf16,
     /// A trace whose bytes were taken for text of another encoding, and written again in UTF-8.
@@ -55,6 +61,11 @@ impl Mistaken {
             // APPNOTE.TXT, section 4.3.7, and 4.3.16 for an empty one.
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
             [b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c, ..] => Some(Self::SevenZip),
+            // Snappy framing format, section 4.1.
+            [0xff, 6, 0, 0, b's', b'N', b'a', b'P', b'p', b'Y', ..] => Some(Self::Snappy),
+            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..] => Some(Self::HttpAnswer),
+            // POSIX, pax, "ustar Interchange Format".
+            _ if head.get(257..262) == Some(b"ustar") => Some(Self::Tar),
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(Self::Utf16),
             [b'g', 0, b'o', 0, b' ', 0, ..] | [0, b'g', 0, b'o', 0, b' ', ..] => Some(Self::Utf16),
             _ => Self::of_text(head),
@@ -112,6 +123,11 @@ impl fmt::Display for Mistaken {
             Self::Lz4 => "compressed by lz4, which is not read: decompress it first, as lz4 -d does",
             Self::Zip => "a zip archive: take the trace out of it first",
             Self::SevenZip => "a 7-Zip archive: take the trace out of it first",
+            Self::Tar => "a tar archive: take the trace out of it first",
+            Self::Snappy => "compressed by Snappy, which is not read: decompress it first",
+            Self::HttpAnswer => {
+                "the answer of an HTTP server with its head: record again without it, such as by curl without --include"
+            }
             Self::Utf16 => {
                 "text in UTF-16, as PowerShell's > makes of any bytes: record again, and write to the file without it, such \
                  as by curl --output"
@@ -175,7 +191,11 @@ mod tests {
 
     #[test]
     fn other_formats_are_told_by_their_first_bytes() {
-        let cases: [(&[u8], Option<Mistaken>); 12] = [
+        let tar = [&[b'a'; 257][..], b"ustar\x0000"].concat();
+        let cases: [(&[u8], Option<Mistaken>); 15] = [
+            (&tar, Some(Mistaken::Tar)),
+            (b"\xff\x06\0\0sNaPpY", Some(Mistaken::Snappy)),
+            (b"HTTP/1.1 200 OK\r\n\r\ngo 1.26 trace\0\0\0", Some(Mistaken::HttpAnswer)),
             (b"\xfd7zXZ\0\0\x04", Some(Mistaken::Xz)),
             (b"BZh91AY&SY", Some(Mistaken::Bzip2)),
             (b"\x04\x22\x4d\x18\x64", Some(Mistaken::Lz4)),

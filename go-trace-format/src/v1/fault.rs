@@ -36,8 +36,13 @@ pub enum FaultV1 {
     NoBatch,
     /// A frequency of 0, or below.
     InvalidFrequency,
-    /// A time that is hours away from those of the rest. Only salvaging doubts it.
+    /// A time that is far away from those of the rest. Only salvaging doubts it.
     ImplausibleTime {
+        /// The time, in ticks.
+        time: i64,
+    },
+    /// An event that happened before the one before it in its batch. Only salvaging doubts it.
+    Backwards {
         /// The time, in ticks.
         time: i64,
     },
@@ -63,7 +68,10 @@ impl fmt::Display for FaultV1 {
             Self::NoBatch => f.write_str("an event stands before the first batch"),
             Self::InvalidFrequency => f.write_str("a frequency that cannot be"),
             Self::ImplausibleTime { time } => {
-                write!(f, "time {time}, in ticks, is hours away from the rest of the trace")
+                write!(f, "time {time}, in ticks, is far away from the rest of the trace")
+            }
+            Self::Backwards { time } => {
+                write!(f, "time {time}, in ticks, is before that of the event before it in its batch")
             }
         }
     }

@@ -17,15 +17,12 @@ use crate::{
         fault::FaultV1,
         raw::{RawRecord, read},
         spec::{Kind, Layout},
-        trace::{Exit, Sample, TraceV1},
+        trace::{Exit, NEAR, Sample, TraceV1},
     },
 };
 
 /// How many records behind what looks like the head of a batch have to be readable for it to be one.
 const BEARING_OUT: usize = 16;
-
-/// How far from the two batches before it, in ticks, the time of a batch behind damage may be: some minutes of the fastest clock.
-const NEAR: u64 = 1 << 42;
 
 /// How many procs a trace may have that is not as it should be. Go has never allowed more than 1,024 before Go 1.10, and more than
 /// processors hardly ever.
@@ -117,7 +114,7 @@ impl Scan {
             if self.mode == Mode::Salvage && bytes[self.position] == b'g' {
                 let rest = &bytes[self.position..];
                 if is_header(rest) {
-                    self.end(base, losses);
+                    self.end(bytes, base, losses);
                     return Ok(Progress::Header);
                 }
                 if rest.len() < HEADER_LENGTH && !is_all {
@@ -145,7 +142,7 @@ impl Scan {
             match taken {
                 Ok(end) => {
                     self.position = end;
-                    self.trace.end_batch(end);
+                    self.trace.end_batch(end, self.has_events.then_some(self.time));
                 }
                 Err(FaultV1::Cut) if !is_all => return Ok(Progress::Short),
                 Err(fault) if self.mode == Mode::Strict => {
@@ -158,18 +155,18 @@ impl Scan {
             }
         }
         if is_all {
-            self.end(base, losses);
+            self.end(bytes, base, losses);
         }
         Ok(if is_all { Progress::End } else { Progress::Short })
     }
 
     /// Leaves out what stands apart now that all is known.
-    fn end(&mut self, base: u64, losses: &mut Losses) {
+    fn end(&mut self, bytes: &[u8], base: u64, losses: &mut Losses) {
         self.end_damage(base, losses);
         if self.mode == Mode::Salvage {
-            self.trace.leave_out_far(|bytes, time| {
-                losses.add(loss(base, bytes, FaultV1::ImplausibleTime { time }));
-            });
+            let mut say = |bytes, time| losses.add(loss(base, bytes, FaultV1::ImplausibleTime { time }));
+            self.trace.leave_out_far(&mut say);
+            self.trace.leave_out_alone(bytes, say);
         }
     }
 
@@ -217,8 +214,13 @@ impl Scan {
             return Err(FaultV1::NoBatch);
         }
         let leading = self.trace.layout.leading;
+        let time = self.time.wrapping_add(record.arguments[leading - 1] as i64);
+        if self.mode == Mode::Salvage && time < self.time {
+            // Behind it, no time of the batch would be right.
+            return Err(FaultV1::Backwards { time });
+        }
         self.sequence = self.sequence.wrapping_add(record.arguments[0] as i64);
-        self.time = self.time.wrapping_add(record.arguments[leading - 1] as i64);
+        self.time = time;
         if !self.has_events {
             self.has_events = true;
             self.trace.note_first(self.time);

@@ -5,7 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::v1::spec::Layout;
+use crate::v1::{
+    raw::read,
+    spec::{Kind, Layout},
+};
 
 /// A trace of format v1, as it is needed to put its events in order.
 #[derive(Debug)]
@@ -31,6 +34,14 @@ pub(crate) struct TraceV1 {
 /// recorded for minutes.
 const FAR: u64 = 1 << 46;
 
+/// How far from all others, in ticks, the time of an event can be: some minutes of the fastest clock.
+pub(super) const NEAR: u64 = 1 << 42;
+
+/// Whether nothing bears out that a time is as late as it says.
+fn is_alone(time: i64, before: i64) -> bool {
+    time > before && time.abs_diff(before) >= NEAR
+}
+
 /// A batch: the events of a proc from one flush to the next.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BatchPlace {
@@ -41,6 +52,8 @@ pub(super) struct BatchPlace {
     next: u32,
     /// The time of its first event.
     first: Option<i64>,
+    /// The latest time of its events.
+    latest: i64,
 }
 
 const LAST: u32 = u32::MAX;
@@ -135,7 +148,7 @@ impl TraceV1 {
     /// Begins a batch of a proc.
     pub(super) fn begin_batch(&mut self, proc: i32, start: usize) {
         let index = self.batches.len() as u32;
-        self.batches.push(BatchPlace { start, end: start, next: LAST, first: None });
+        self.batches.push(BatchPlace { start, end: start, next: LAST, first: None, latest: i64::MIN });
         let Self { procs, batches, .. } = self;
         let place = *self.proc_index.entry(proc).or_insert_with(|| {
             procs.push(ProcBatches { proc, first: index, last: index });
@@ -148,10 +161,11 @@ impl TraceV1 {
         }
     }
 
-    /// Ends the batch that was begun last.
-    pub(super) fn end_batch(&mut self, end: usize) {
+    /// Ends the batch that was begun last behind a record, which happened at `time` if it is an event.
+    pub(super) fn end_batch(&mut self, end: usize, time: Option<i64>) {
         if let Some(batch) = self.batches.last_mut() {
             batch.end = end;
+            batch.latest = batch.latest.max(time.unwrap_or(i64::MIN));
         }
     }
 
@@ -203,6 +217,49 @@ impl TraceV1 {
                 false
             }
         });
+    }
+
+    /// Leaves out what stands in a batch from a time on that nothing else of the trace comes near: from one event to the next nothing
+    /// is recorded for so long, since a collector that is idle runs every two minutes. Says where each rest stands, and its time.
+    pub(super) fn leave_out_alone(&mut self, bytes: &[u8], mut say: impl FnMut(Range<usize>, i64)) {
+        let mut latest_first: Vec<_> = (0..self.batches.len()).collect();
+        latest_first.retain(|&batch| self.batches[batch].first.is_some());
+        latest_first.sort_unstable_by_key(|&batch| core::cmp::Reverse(self.batches[batch].latest));
+        let sampled = self.samples.iter().map(|sample| sample.time).max();
+        for (place, &index) in latest_first.iter().enumerate() {
+            let batch = self.batches[index];
+            let next = latest_first.get(place + 1).map(|&next| self.batches[next].latest);
+            let others = next.max(sampled);
+            if others.is_some_and(|others| !is_alone(batch.latest, others)) {
+                return;
+            }
+            if let Some((alone, time)) = self.first_alone(batch, others, bytes) {
+                say(alone..batch.end, time);
+                self.batches[index].end = alone;
+                self.exits.retain(|exit| !(alone..batch.end).contains(&exit.start));
+            }
+        }
+    }
+
+    /// Where the first event of a batch stands that is alone with its time, and that time.
+    fn first_alone(&self, batch: BatchPlace, others: Option<i64>, bytes: &[u8]) -> Option<(usize, i64)> {
+        let (mut position, mut time) = (batch.start, None);
+        while position < batch.end {
+            let record = read(bytes, position, &self.layout).ok()?;
+            let said = record.arguments[self.layout.leading - 1] as i64;
+            if record.kind == Kind::Batch {
+                time = Some(record.arguments[self.layout.leading] as i64);
+            } else if record.kind.is_timed() && record.kind != Kind::CpuSample {
+                let before = time?;
+                let now = before.wrapping_add(said);
+                if is_alone(now, others.map_or(before, |others| others.max(before))) {
+                    return Some((position, now));
+                }
+                time = Some(now);
+            }
+            position = record.end;
+        }
+        None
     }
 
     /// Puts in order what was found in the order of the file.

@@ -296,6 +296,40 @@ fn one_wrong_time_moves_no_other() {
 }
 
 #[test]
+fn a_wrong_time_within_a_batch_ends_what_is_believed_of_it() {
+    let record = |delta: u64, next: u64| {
+        let mut trace = WriterV1::new(Version::Go121).expect("of the format");
+        trace.batch(0, 0, 10);
+        trace.record("GoCreate", &[0, 1, 0, 0]).unwrap();
+        trace.record("ProcStart", &[1, 7]).unwrap();
+        trace.record("GoStart", &[1, 1, 1]).unwrap();
+        trace.record("HeapAlloc", &[delta, 5]).unwrap();
+        trace.record("HeapAlloc", &[1, 6]).unwrap();
+        trace.batch(0, 0, next);
+        trace.record("HeapAlloc", &[0, 7]).unwrap();
+        trace.record("Frequency", &[1_000_000_000]).unwrap();
+        trace.into_inner()
+    };
+    let (sound, none) = times_of_first(&record(20, 100));
+    assert_eq!((sound.len(), none), (4, vec![]));
+    // Forwards, backwards, and farther than any clock has gone.
+    for delta in [1_u64 << 44, 5_u64.wrapping_neg(), 1 << 62] {
+        let (times, lost) = times_of_first(&record(delta, 100));
+        assert_eq!(times, [sound[0], sound[3]], "{delta}: {lost:?}");
+        assert_eq!(lost.len(), 1, "{delta}: {lost:?}");
+        assert!(
+            matches!(
+                lost[0],
+                Error::RecordV1 { fault: FaultV1::ImplausibleTime { .. } | FaultV1::Backwards { .. }, .. }
+            ),
+            "{lost:?}"
+        );
+    }
+    let (times, lost) = times_of_first(&record(1 << 41, 1 << 42));
+    assert_eq!((times.len(), lost), (4, vec![]), "minutes of silence are believed");
+}
+
+#[test]
 fn before_go_1_7_frames_have_addresses_only() {
     let trace = Scenario::record(Version::Go15, &[(0, 0, 1)]);
     let mut reader = strict(&trace);
