@@ -366,7 +366,7 @@ pub(crate) struct FilterArguments {
     /// The dialect of the trace's SQL, such as postgres, mysql or sqlite.
     #[arg(long, value_name = "DIALECT", default_value_t)]
     pub(crate) sql_dialect: SqlDialect,
-    #[arg(long, help = texts::ANONYMIZED)]
+    #[arg(long, help = texts::ANONYMIZE, long_help = texts::ANONYMIZE_AT_LENGTH)]
     pub(crate) anonymize: bool,
     #[command(flatten)]
     pub(crate) reading: Reading,

@@ -69,7 +69,7 @@ pub(crate) struct CutArguments {
     /// How much more there is before and behind what --around, --trace-id or --goroutine names, such as 10ms.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1ms")]
     margin: Duration,
-    #[arg(long, help = texts::ANONYMIZED)]
+    #[arg(long, help = texts::ANONYMIZE, long_help = texts::ANONYMIZE_AT_LENGTH)]
     anonymize: bool,
     /// Where to write the trace; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]

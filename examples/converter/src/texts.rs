@@ -8,8 +8,10 @@ use go_trace_format::{
 };
 use go_trace_sanitize::{Sanitizer, anonymous_file, anonymous_function, stand_in};
 
-/// What help says of `--anonymize`, where it is said.
-pub(crate) const ANONYMIZED: &str = "\
+/// What help says of `--anonymize`, in short and at length.
+pub(crate) const ANONYMIZE: &str =
+    "Replaces what tells whose program it is by stand-ins, the same in every file";
+pub(crate) const ANONYMIZE_AT_LENGTH: &str = "\
 Replaces what tells whose program it is by stand-ins: functions and files outside of the standard library, and all that the \
 program says: names of tasks and regions, logs, paths, hosts, queries. The same name has the same stand-in in every file, so \
 that whoever guesses one can check it. docs/anonymize.md tells what stays.";
