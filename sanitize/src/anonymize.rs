@@ -1,8 +1,9 @@
 //! Stand-ins for names that tell whose program it is.
 //!
 //! A stand-in is a hash without a key, and no number that is counted up: the same name has the same stand-in in every file, on every
-//! machine and at any time, without a table that would have to be kept, and would tell everything. In return, whoever guesses a
-//! name can tell that it is the right one.
+//! machine and at any time, without a table that would have to be kept, and would tell everything. In return it hides only what
+//! nobody can guess: whoever guesses a name can tell that it is the right one, and of what there are few, such as addresses and
+//! numbers, can try them all.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -19,8 +20,9 @@ const PLACE: &str = "anon.invalid";
 
 /// Eight hexadecimal digits that stand for a text: the same ones for the same text, everywhere and always.
 ///
-/// They are the first of its SHA-256. A text that could be guessed, such as an address or a password, can be found again by
-/// who tries them all, so take [secrets](crate::text) out of it before.
+/// They are the first of its SHA-256, without a key. That hides no text that can be guessed: an address, a number, a short or a usual
+/// text is found by who tries them all, so take [secrets](crate::text) out of it before. Of 100,000 different texts about two have the
+/// same digits.
 ///
 /// ```
 /// assert_eq!(go_trace_sanitize::stand_in("checkout"), "c7761e58");
@@ -34,8 +36,10 @@ pub fn stand_in(text: &str) -> String {
 ///
 /// Functions of the standard library stay as they are, and so do the package `main` and what the compiler names (`init`, `func1`,
 /// `gowrap2`). The other packages, types, methods and functions are replaced, each by a [stand-in](stand_in) that depends on
-/// what it is in: a name of two packages has two. Capital letters tell exported names. Arguments of types become `[...]`. A
-/// name without a package, as functions of C have it, is replaced too.
+/// what it is in: a name of two packages has two. `p` stands before that of a package, `n` before that of a type or a function,
+/// which cannot be told apart where others follow, and `m` before that of a method or of a function that the compiler put into
+/// another; capital letters tell exported names. Arguments of types become `[...]`. A name without a package, as functions of C
+/// have it, is replaced too.
 ///
 /// ```
 /// use go_trace_sanitize::anonymous_function;
@@ -44,7 +48,7 @@ pub fn stand_in(text: &str) -> String {
 /// assert_eq!(anonymous_function("main.main.func1"), "main.main.func1");
 /// assert_eq!(
 ///     anonymous_function("example.com/shop.(*Cart).pay.func1"),
-///     "anon.invalid/p25af21ce.(*T5f4556b4).m155e31f7.func1",
+///     "anon.invalid/p25af21ce.(*N5f4556b4).m155e31f7.func1",
 /// );
 /// ```
 #[must_use]
@@ -57,31 +61,19 @@ pub fn anonymous_function(function: &str) -> Cow<'_, str> {
         return Cow::Borrowed("");
     }
     let mut hash = hash_of(package);
-    let segments = segments(symbol);
     let mut anonymous = anonymous_package(package);
-    for (place, segment) in segments.iter().enumerate() {
+    for (place, segment) in segments(symbol).into_iter().map(Segment::of).enumerate() {
         if place > 0 || !package.is_empty() {
             anonymous.push('.');
         }
-        let is_followed = segments.get(place + 1).is_some_and(|next| !Segment::of(next).is_of_compiler());
-        let segment = Segment::of(segment);
         hash.update([0]);
         hash.update(segment.name);
-        let is_type = segment.is_pointer || place == 0 && is_followed;
-        match segment.is_of_compiler() || package == "main" && place == 0 && segment.name == "main" {
-            true => anonymous.push_str(segment.name),
-            false => segment.write(
-                if is_type {
-                    't'
-                } else if place == 0 {
-                    'f'
-                } else {
-                    'm'
-                },
-                &hash,
-                &mut anonymous,
-            ),
-        }
+        let is_main = package == "main" && place == 0 && segment.name == "main" && !segment.is_pointer;
+        let name = match segment.is_of_compiler() || is_main {
+            true => segment.name.into(),
+            false => segment.stand_in(if place == 0 { 'n' } else { 'm' }, &hash),
+        };
+        segment.write(&name, &mut anonymous);
     }
     Cow::Owned(anonymous)
 }
@@ -91,7 +83,7 @@ pub fn anonymous_function(function: &str) -> Cow<'_, str> {
 /// Of a file of the standard library only the folders around that are left out, as `go build -trimpath` does, so that
 /// `/home/alice/go/src/net/http/server.go` is `net/http/server.go`; the toolchain's version stays where the path tells it.
 /// Of any other, package and name are replaced, and the folders around the package left out: it is the same wherever the program
-/// was built.
+/// was built. Where the function has no package, as those of C, it is only the name's.
 ///
 /// ```
 /// use go_trace_sanitize::anonymous_file;
@@ -112,30 +104,28 @@ pub fn anonymous_file<'f>(function: &str, file: &'f str) -> Cow<'f, str> {
     {
         return Cow::Borrowed(file);
     }
-    // A function that has no package has its folder.
-    let place = if package.is_empty() { folder } else { package };
-    let mut hash = hash_of(place);
+    // The folders of a function without a package tell where it was built, and no more of it.
+    let mut hash = hash_of(package);
     hash.update([0]);
     hash.update(name);
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     let extension = extension.filter(|extension| ["go", "s", "S", "c", "h", "cc", "cpp"].contains(extension));
     let dot = if extension.is_some() { "." } else { "" };
-    Cow::Owned(format!(
-        "{}/s{}{dot}{}",
-        anonymous_package(place),
-        digits(&hash),
-        extension.unwrap_or_default()
-    ))
+    let place = if package.is_empty() { format!("{PLACE}/c") } else { anonymous_package(package) };
+    Cow::Owned(format!("{place}/s{}{dot}{}", digits(&hash), extension.unwrap_or_default()))
 }
 
 /// The path of a file of the standard library from its package on, or from its toolchain on. Not every function is in its own
 /// package's folder: `time.Sleep` is the runtime's.
 fn of_standard_library<'f>(file: &'f str, folder: &str) -> Option<&'f str> {
+    const SOURCES: &str = "/src/";
     const TOOLCHAIN: &str = "golang.org/toolchain@v0.0.1-go";
-    let begins = core::iter::once(0).chain(folder.match_indices('/').map(|(slash, _)| slash + 1));
-    let begin = begins.into_iter().find(|&begin| is_standard(&folder[begin..]))?;
+    let begin = folder.rfind(SOURCES).map_or(0, |slash| slash + SOURCES.len());
+    if !is_standard(&folder[begin..]) {
+        return None;
+    }
     let toolchain = file[..begin].rfind(TOOLCHAIN).filter(|&start| {
-        let version = file[start + TOOLCHAIN.len()..begin].strip_suffix("/src/");
+        let version = file[start + TOOLCHAIN.len()..begin].strip_suffix(SOURCES);
         let is_of_version = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         version.is_some_and(|version| version.len() <= 32 && version.chars().all(is_of_version))
     });
@@ -207,12 +197,17 @@ impl<'s> Segment<'s> {
                 || ["", "func", "gowrap", "deferwrap"].iter().any(|kind| is_numbered(self.name, kind)))
     }
 
-    fn write(&self, kind: char, hash: &Sha256, to: &mut String) {
+    fn stand_in(&self, kind: char, hash: &Sha256) -> String {
         let is_exported = self.name.starts_with(char::is_uppercase);
         let kind = if is_exported { kind.to_ascii_uppercase() } else { kind };
+        format!("{kind}{}", digits(hash))
+    }
+
+    /// With another name.
+    fn write(&self, name: &str, to: &mut String) {
         let arguments = if self.has_type_arguments { "[...]" } else { "" };
         let (begin, end) = if self.is_pointer { ("(*", ")") } else { ("", "") };
-        to.extend([begin, kind.encode_utf8(&mut [0; 4]), &digits(hash), arguments, end, self.suffix]);
+        to.extend([begin, name, arguments, end, self.suffix]);
     }
 }
 
@@ -262,7 +257,7 @@ mod tests {
         while let Some(kind) = rest.chars().next() {
             shape.push(kind);
             rest = &rest[kind.len_utf8()..];
-            let digits = rest.get(..8).filter(|_| "pftmFTM".contains(kind));
+            let digits = rest.get(..8).filter(|_| "pnmNM".contains(kind));
             if digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())) {
                 shape.push('#');
                 rest = &rest[8..];
@@ -281,6 +276,8 @@ mod tests {
             "internal/sync.(*HashTrieMap[...]).iter",
             "crypto/internal/fips140/sha256.(*Digest).Write",
             "vendor/golang.org/x/net/http2/hpack.(*Decoder).Write",
+            "vendor/golang.org/x/crypto/internal/poly1305.Sum",
+            "go/internal/gcimporter.readUnifiedPackage",
             "encoding/json/jsontext.(*Decoder).ReadValue",
             "main.main",
             "main.main.func2.1",
@@ -299,30 +296,36 @@ mod tests {
     #[test]
     fn shapes_can_be_read() {
         for (function, expected) in [
-            ("main.run", "main.f#"),
-            ("main.Run.gowrap1", "main.F#.gowrap1"),
-            ("main.(*service).routes.traced.func1", "main.(*t#).m#.m#.func1"),
-            ("main.client.do", "main.t#.m#"),
-            ("main.doubled.1", "main.f#.1"),
-            ("main.(*Pool[...]).Get", "main.(*T#[...]).M#"),
-            ("main.(*Pool[example.com/shop.Secret]).Get", "main.(*T#[...]).M#"),
-            ("main.Map[...].func1", "main.F#[...].func1"),
-            ("main.(*T).m-fm", "main.(*T#).m#-fm"),
-            ("main.walk-range1", "main.f#-range1"),
-            ("main.walk.func2-range12", "main.f#.func2"),
-            ("example.com/shop/v2.(*Cart).Pay", "anon.invalid/p#.(*T#).M#"),
-            ("gopkg.in/yaml%2ev3.(*Decoder).Decode", "anon.invalid/p#.(*T#).M#"),
+            ("main.run", "main.n#"),
+            ("main.Run.gowrap1", "main.N#.gowrap1"),
+            ("main.(*service).routes.traced.func1", "main.(*n#).m#.m#.func1"),
+            ("main.client.do", "main.n#.m#"),
+            ("main.doubled.1", "main.n#.1"),
+            ("main.(*Pool[...]).Get", "main.(*N#[...]).M#"),
+            ("main.(*Pool[example.com/shop.Secret]).Get", "main.(*N#[...]).M#"),
+            ("main.Map[...].func1", "main.N#[...].func1"),
+            ("main.(*T).m-fm", "main.(*N#).m#-fm"),
+            ("main.walk-range1", "main.n#-range1"),
+            ("main.walk.func2-range12", "main.n#.func2-range12"),
+            ("main.main-range1", "main.main-range1"),
+            ("main.walk.func1[...]", "main.n#.func1[...]"),
+            ("main.(*main).x", "main.(*n#).m#"),
+            ("example.com/shop/v2.(*Cart).Pay", "anon.invalid/p#.(*N#).M#"),
+            ("gopkg.in/yaml%2ev3.(*Decoder).Decode", "anon.invalid/p#.(*N#).M#"),
             // A module needs no domain, and may be called as a folder of the standard library is.
-            ("shop/orders.Place", "anon.invalid/p#.F#"),
-            ("image/resizer.Run", "anon.invalid/p#.F#"),
-            ("image/secret/internal.Run", "anon.invalid/p#.F#"),
-            ("logger.Run", "anon.invalid/p#.F#"),
-            ("net/http_test.TestSecret", "anon.invalid/p#.F#"),
-            ("cmd/secret.Run", "anon.invalid/p#.F#"),
-            ("_cgoexp_82062cd6fb92_goCallback", "f#"),
-            ("type:.eq.example.com/shop.T", "anon.invalid/p#.F#"),
-            ("main.ümlaut", "main.f#"),
-            ("main.secret])([.(*", "main.f#[...]"),
+            ("shop/orders.Place", "anon.invalid/p#.N#"),
+            ("image/resizer.Run", "anon.invalid/p#.N#"),
+            ("image/secret/internal.Run", "anon.invalid/p#.N#"),
+            ("internal/acme.Run", "anon.invalid/p#.N#"),
+            ("net/http/internal/acme.Run", "anon.invalid/p#.N#"),
+            ("vendor/golang.org/x/acme.Run", "anon.invalid/p#.N#"),
+            ("logger.Run", "anon.invalid/p#.N#"),
+            ("net/http_test.TestSecret", "anon.invalid/p#.N#"),
+            ("cmd/secret.Run", "anon.invalid/p#.N#"),
+            ("_cgoexp_82062cd6fb92_goCallback", "n#"),
+            ("type:.eq.example.com/shop.T", "anon.invalid/p#.N#"),
+            ("main.ümlaut", "main.n#"),
+            ("main.secret])([.(*", "main.n#[...]"),
         ] {
             assert_eq!(shape(function), expected, "{function}");
         }
@@ -338,6 +341,11 @@ mod tests {
         assert_ne!(last("a.b/c.(*T).Close"), last("a.b/c.(*U).Close"));
         assert_ne!(last("a.b/c.Close"), last("a.b/d.Close"));
         assert_ne!(name("a.b/c.f"), name("a.b/c.g"));
+        assert_ne!(name("a.b/c.f.func1"), name("a.b/c.f.func1-range1"));
+        // Whoever searches a function finds its closures, those of others that were put into it, and its type's methods.
+        assert!(name("main.run.traced.func1").starts_with(&name("main.run")));
+        assert!(name("main.client.do").starts_with(&name("main.client")));
+        assert_eq!(name("main.(*client).do").replace(['(', '*', ')'], ""), name("main.client.do"));
     }
 
     #[test]
@@ -347,6 +355,8 @@ mod tests {
             ("time.Sleep", "/usr/local/go/src/runtime/time.go", "runtime/time.go"),
             ("time.Sleep", "C:/Users/alice/go/src/runtime/time.go", "runtime/time.go"),
             ("net/http.(*conn).serve", "net/http/server.go", "net/http/server.go"),
+            ("runtime.gopark", "/opt/internal/acme/go/src/runtime/proc.go", "runtime/proc.go"),
+            ("strings.Map", "/srv/src/net/internal/acme/go/src/strings/strings.go", "strings/strings.go"),
             ("runtime.main", &format!("/home/alice/go/pkg/mod/{toolchain}"), toolchain),
             ("runtime.main", "/golang.org/toolchain@v0.0.1-go1/alice's/src/runtime/a.go", "runtime/a.go"),
             ("main.(*T).Lock", "<autogenerated>", "<autogenerated>"),
@@ -360,10 +370,15 @@ mod tests {
         assert_eq!(of_shop("/home/alice/shop/pay.go"), of_shop(r"C:\shop\pay.go"));
         assert_ne!(of_shop("/home/alice/shop/pay.go"), of_shop("/home/alice/shop/cart.go"));
         // A function of the program that is called as one of the standard library, by go:linkname.
-        let linked = anonymous_file("runtime.secret", "/home/alice/shop/link.go").into_owned();
-        assert!(linked.starts_with("runtime/s") && linked.ends_with(".go"), "{linked}");
+        for file in
+            ["/home/alice/shop/link.go", "/home/alice/shop/internal/pay/link.go", "internal/pay/link.go"]
+        {
+            let linked = anonymous_file("runtime.secret", file).into_owned();
+            assert!(linked.starts_with("runtime/s") && linked.ends_with(".go"), "{linked}");
+        }
         let c = anonymous_file("pay", "/home/alice/shop/pay.c").into_owned();
-        assert!(c.starts_with("anon.invalid/p") && c.ends_with(".c"), "{c}");
+        assert!(c.starts_with("anon.invalid/c/s") && c.ends_with(".c"), "{c}");
+        assert_eq!(c, anonymous_file("pay", "/home/bob/shop/pay.c"));
         assert!(!anonymous_file("main.f", "secret.alice").contains("alice"));
     }
 }

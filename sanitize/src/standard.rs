@@ -1,6 +1,7 @@
 //! The packages of the standard library.
 
-/// Those that programs may import, sorted, with those of experiments. Go: `go list std`.
+/// All of them, sorted: those that programs may import, those that are internal to others, the copies that Go keeps of modules, those
+/// of experiments, and those that only some systems or some releases from Go 1.22 on have. Go: `go list std`.
 const PACKAGES: &[&str] = &[
     "archive/tar",
     "archive/zip",
@@ -31,6 +32,65 @@ const PACKAGES: &[&str] = &[
     "crypto/hkdf",
     "crypto/hmac",
     "crypto/hpke",
+    "crypto/internal/alias",
+    "crypto/internal/bigmod",
+    "crypto/internal/boring",
+    "crypto/internal/boring/bbig",
+    "crypto/internal/boring/bcache",
+    "crypto/internal/boring/sig",
+    "crypto/internal/boring/syso",
+    "crypto/internal/constanttime",
+    "crypto/internal/cryptotest",
+    "crypto/internal/edwards25519",
+    "crypto/internal/edwards25519/field",
+    "crypto/internal/entropy",
+    "crypto/internal/entropy/v1.0.0",
+    "crypto/internal/fips140",
+    "crypto/internal/fips140/aes",
+    "crypto/internal/fips140/aes/gcm",
+    "crypto/internal/fips140/alias",
+    "crypto/internal/fips140/bigmod",
+    "crypto/internal/fips140/check",
+    "crypto/internal/fips140/check/checktest",
+    "crypto/internal/fips140/drbg",
+    "crypto/internal/fips140/ecdh",
+    "crypto/internal/fips140/ecdsa",
+    "crypto/internal/fips140/ed25519",
+    "crypto/internal/fips140/edwards25519",
+    "crypto/internal/fips140/edwards25519/field",
+    "crypto/internal/fips140/hkdf",
+    "crypto/internal/fips140/hmac",
+    "crypto/internal/fips140/mldsa",
+    "crypto/internal/fips140/mlkem",
+    "crypto/internal/fips140/nistec",
+    "crypto/internal/fips140/nistec/fiat",
+    "crypto/internal/fips140/pbkdf2",
+    "crypto/internal/fips140/rsa",
+    "crypto/internal/fips140/sha256",
+    "crypto/internal/fips140/sha3",
+    "crypto/internal/fips140/sha512",
+    "crypto/internal/fips140/ssh",
+    "crypto/internal/fips140/subtle",
+    "crypto/internal/fips140/tls12",
+    "crypto/internal/fips140/tls13",
+    "crypto/internal/fips140cache",
+    "crypto/internal/fips140deps",
+    "crypto/internal/fips140deps/byteorder",
+    "crypto/internal/fips140deps/cpu",
+    "crypto/internal/fips140deps/godebug",
+    "crypto/internal/fips140deps/time",
+    "crypto/internal/fips140hash",
+    "crypto/internal/fips140only",
+    "crypto/internal/fips140test",
+    "crypto/internal/hpke",
+    "crypto/internal/impl",
+    "crypto/internal/mlkem768",
+    "crypto/internal/nistec",
+    "crypto/internal/nistec/fiat",
+    "crypto/internal/rand",
+    "crypto/internal/randutil",
+    "crypto/internal/sysrand",
+    "crypto/internal/sysrand/internal/seccomp",
     "crypto/md5",
     "crypto/mlkem",
     "crypto/mlkem/mlkemtest",
@@ -44,7 +104,10 @@ const PACKAGES: &[&str] = &[
     "crypto/sha512",
     "crypto/subtle",
     "crypto/tls",
+    "crypto/tls/fipsonly",
+    "crypto/tls/internal/fips140tls",
     "crypto/x509",
+    "crypto/x509/internal/macos",
     "crypto/x509/pkix",
     "database/sql",
     "database/sql/driver",
@@ -56,6 +119,7 @@ const PACKAGES: &[&str] = &[
     "debug/pe",
     "debug/plan9obj",
     "embed",
+    "embed/internal/embedtest",
     "encoding",
     "encoding/ascii85",
     "encoding/asn1",
@@ -66,6 +130,11 @@ const PACKAGES: &[&str] = &[
     "encoding/gob",
     "encoding/hex",
     "encoding/json",
+    "encoding/json/internal",
+    "encoding/json/internal/jsonflags",
+    "encoding/json/internal/jsonopts",
+    "encoding/json/internal/jsontest",
+    "encoding/json/internal/jsonwire",
     "encoding/json/jsontext",
     "encoding/json/v2",
     "encoding/pem",
@@ -82,6 +151,11 @@ const PACKAGES: &[&str] = &[
     "go/doc/comment",
     "go/format",
     "go/importer",
+    "go/internal/gccgoimporter",
+    "go/internal/gcimporter",
+    "go/internal/scannerhooks",
+    "go/internal/srcimporter",
+    "go/internal/typeparams",
     "go/parser",
     "go/printer",
     "go/scanner",
@@ -101,19 +175,139 @@ const PACKAGES: &[&str] = &[
     "image/color/palette",
     "image/draw",
     "image/gif",
+    "image/internal/imageutil",
     "image/jpeg",
     "image/png",
     "index/suffixarray",
+    "internal/abi",
+    "internal/asan",
+    "internal/bisect",
+    "internal/buildcfg",
+    "internal/bytealg",
+    "internal/byteorder",
+    "internal/cfg",
+    "internal/cgrouptest",
+    "internal/chacha8rand",
+    "internal/concurrent",
+    "internal/copyright",
+    "internal/coverage",
+    "internal/coverage/calloc",
+    "internal/coverage/cfile",
+    "internal/coverage/cformat",
+    "internal/coverage/cmerge",
+    "internal/coverage/decodecounter",
+    "internal/coverage/decodemeta",
+    "internal/coverage/encodecounter",
+    "internal/coverage/encodemeta",
+    "internal/coverage/pods",
+    "internal/coverage/rtcov",
+    "internal/coverage/slicereader",
+    "internal/coverage/slicewriter",
+    "internal/coverage/stringtab",
+    "internal/coverage/test",
+    "internal/coverage/uleb128",
+    "internal/cpu",
+    "internal/dag",
+    "internal/diff",
+    "internal/exportdata",
+    "internal/filepathlite",
+    "internal/fmtsort",
+    "internal/fuzz",
+    "internal/goarch",
+    "internal/godebug",
+    "internal/godebugs",
+    "internal/goexperiment",
+    "internal/goos",
+    "internal/goroot",
+    "internal/gover",
+    "internal/goversion",
+    "internal/intern",
+    "internal/lazyregexp",
+    "internal/lazytemplate",
+    "internal/msan",
+    "internal/nettrace",
+    "internal/obscuretestdata",
+    "internal/oserror",
+    "internal/pkgbits",
+    "internal/platform",
+    "internal/poll",
+    "internal/profile",
+    "internal/profilerecord",
+    "internal/race",
+    "internal/reflectlite",
+    "internal/routebsd",
+    "internal/runtime/atomic",
+    "internal/runtime/cgobench",
+    "internal/runtime/cgroup",
+    "internal/runtime/exithook",
+    "internal/runtime/gc",
+    "internal/runtime/gc/internal/gen",
+    "internal/runtime/gc/scan",
+    "internal/runtime/maps",
+    "internal/runtime/math",
+    "internal/runtime/pprof/label",
+    "internal/runtime/startlinetest",
+    "internal/runtime/sys",
+    "internal/runtime/syscall",
+    "internal/runtime/syscall/linux",
+    "internal/runtime/syscall/windows",
+    "internal/runtime/wasitest",
+    "internal/safefilepath",
+    "internal/saferio",
+    "internal/singleflight",
+    "internal/strconv",
+    "internal/stringslite",
+    "internal/sync",
+    "internal/synctest",
+    "internal/syscall/execenv",
+    "internal/syscall/unix",
+    "internal/syscall/windows",
+    "internal/syscall/windows/registry",
+    "internal/syscall/windows/sysdll",
+    "internal/sysinfo",
+    "internal/syslist",
+    "internal/testenv",
+    "internal/testhash",
+    "internal/testlog",
+    "internal/testpty",
+    "internal/trace",
+    "internal/trace/event",
+    "internal/trace/event/go122",
+    "internal/trace/internal/oldtrace",
+    "internal/trace/internal/testgen",
+    "internal/trace/internal/tracev1",
+    "internal/trace/raw",
+    "internal/trace/testtrace",
+    "internal/trace/tracev2",
+    "internal/trace/traceviewer",
+    "internal/trace/traceviewer/format",
+    "internal/trace/v2",
+    "internal/trace/v2/event",
+    "internal/trace/v2/event/go122",
+    "internal/trace/v2/raw",
+    "internal/trace/v2/version",
+    "internal/trace/version",
+    "internal/txtar",
+    "internal/types/errors",
+    "internal/unsafeheader",
+    "internal/weak",
+    "internal/xcoff",
+    "internal/zstd",
     "io",
     "io/fs",
     "io/ioutil",
     "iter",
     "log",
+    "log/internal",
     "log/slog",
+    "log/slog/internal",
+    "log/slog/internal/benchmarks",
+    "log/slog/internal/buffer",
     "log/syslog",
     "maps",
     "math",
     "math/big",
+    "math/big/internal/asmgen",
     "math/bits",
     "math/cmplx",
     "math/rand",
@@ -129,7 +323,14 @@ const PACKAGES: &[&str] = &[
     "net/http/httptest",
     "net/http/httptrace",
     "net/http/httputil",
+    "net/http/internal",
+    "net/http/internal/ascii",
+    "net/http/internal/http2",
+    "net/http/internal/httpcommon",
+    "net/http/internal/testcert",
     "net/http/pprof",
+    "net/internal/cgotest",
+    "net/internal/socktest",
     "net/mail",
     "net/netip",
     "net/rpc",
@@ -139,12 +340,15 @@ const PACKAGES: &[&str] = &[
     "net/url",
     "os",
     "os/exec",
+    "os/exec/internal/fdtest",
     "os/signal",
     "os/user",
     "path",
     "path/filepath",
     "plugin",
     "reflect",
+    "reflect/internal/example1",
+    "reflect/internal/example2",
     "regexp",
     "regexp/syntax",
     "runtime",
@@ -152,14 +356,23 @@ const PACKAGES: &[&str] = &[
     "runtime/cgo",
     "runtime/coverage",
     "runtime/debug",
+    "runtime/internal/atomic",
+    "runtime/internal/math",
+    "runtime/internal/startlinetest",
+    "runtime/internal/sys",
+    "runtime/internal/syscall",
+    "runtime/internal/wasitest",
     "runtime/metrics",
     "runtime/msan",
     "runtime/pprof",
     "runtime/race",
+    "runtime/race/internal/amd64v1",
     "runtime/secret",
     "runtime/trace",
     "simd",
     "simd/archsimd",
+    "simd/archsimd/internal/simd_test",
+    "simd/archsimd/internal/test_helpers",
     "slices",
     "sort",
     "strconv",
@@ -168,9 +381,11 @@ const PACKAGES: &[&str] = &[
     "sync",
     "sync/atomic",
     "syscall",
+    "syscall/js",
     "testing",
     "testing/cryptotest",
     "testing/fstest",
+    "testing/internal/testdeps",
     "testing/iotest",
     "testing/quick",
     "testing/slogtest",
@@ -186,25 +401,115 @@ const PACKAGES: &[&str] = &[
     "unicode/utf8",
     "unique",
     "unsafe",
+    "vendor/golang.org/x/crypto/chacha20",
+    "vendor/golang.org/x/crypto/chacha20poly1305",
+    "vendor/golang.org/x/crypto/cryptobyte",
+    "vendor/golang.org/x/crypto/cryptobyte/asn1",
+    "vendor/golang.org/x/crypto/hkdf",
+    "vendor/golang.org/x/crypto/internal/alias",
+    "vendor/golang.org/x/crypto/internal/poly1305",
+    "vendor/golang.org/x/crypto/sha3",
+    "vendor/golang.org/x/net/dns/dnsmessage",
+    "vendor/golang.org/x/net/http/httpguts",
+    "vendor/golang.org/x/net/http/httpproxy",
+    "vendor/golang.org/x/net/http2/hpack",
+    "vendor/golang.org/x/net/idna",
+    "vendor/golang.org/x/net/lif",
+    "vendor/golang.org/x/net/nettest",
+    "vendor/golang.org/x/net/route",
+    "vendor/golang.org/x/sys/cpu",
+    "vendor/golang.org/x/text/secure/bidirule",
+    "vendor/golang.org/x/text/transform",
+    "vendor/golang.org/x/text/unicode/bidi",
+    "vendor/golang.org/x/text/unicode/norm",
     "weak",
 ];
 
-/// Whether a package is of the standard library: one that programs may import, one that is internal to such a package or to all
-/// of it, or one that Go keeps a copy of.
+/// Whether a package is of the standard library.
 ///
-/// The list decides, and not whether the first element of a path has a dot, as Go tells the two apart where it looks for packages:
-/// a module may be called `shop` as well.
+/// The list decides, and neither whether the first element of a path has a dot, as Go tells the two apart where it looks for
+/// packages, nor whether an element is `internal`: modules may be called `shop`, `internal/shop` and `net/internal` as well.
 pub(crate) fn is_standard(package: &str) -> bool {
-    let is_listed = |package: &str| PACKAGES.binary_search(&package).is_ok();
-    match package.split_once("internal") {
-        Some(("", rest)) if is_end(rest) => true,
-        Some((around, rest)) if is_end(rest) && around.ends_with('/') => {
-            is_listed(&around[..around.len() - 1])
-        }
-        _ => is_listed(package) || package.starts_with("vendor/golang.org/x/"),
-    }
+    PACKAGES.binary_search(&package).is_ok() || is_of_frozen_module(package)
 }
 
-fn is_end(rest: &str) -> bool {
-    rest.is_empty() || rest.starts_with('/')
+/// Whether it is of a cryptographic module that was frozen for certification: `GOFIPS140` puts its version into the path.
+fn is_of_frozen_module(package: &str) -> bool {
+    const MODULE: &str = "crypto/internal/fips140/";
+    let Some((version, rest)) = package
+        .strip_prefix(MODULE)
+        .and_then(|package| package.strip_prefix('v'))
+        .and_then(|package| package.split_once('/'))
+    else {
+        return false;
+    };
+    let is_of_version = |c: char| matches!(c, '0'..='9' | 'a'..='f' | '.' | '-');
+    version.len() <= 32
+        && version.starts_with(|c: char| c.is_ascii_digit())
+        && version.chars().all(is_of_version)
+        && PACKAGES.iter().any(|listed| listed.strip_prefix(MODULE) == Some(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use alloc::{string::String, vec::Vec};
+    use std::{eprintln, process::Command};
+
+    use super::*;
+
+    #[test]
+    fn the_list_can_be_searched() {
+        assert!(PACKAGES.is_sorted_by(|one, other| one < other));
+    }
+
+    #[test]
+    fn only_what_is_listed_is_standard() {
+        for package in [
+            "net/http",
+            "runtime/internal/atomic",
+            "internal/runtime/maps",
+            "go/internal/gcimporter",
+            "vendor/golang.org/x/crypto/internal/poly1305",
+            "syscall/js",
+            "crypto/internal/fips140/v1.0.0/sha256",
+            "crypto/internal/fips140/v1.26.0-c2097c7c/aes/gcm",
+        ] {
+            assert!(is_standard(package), "{package}");
+        }
+        for package in [
+            "",
+            "main",
+            "shop",
+            "internal/shop",
+            "net/internal/shop",
+            "net/http/internal/shop",
+            "vendor/golang.org/x/shop",
+            "crypto/internal/fips140/v1.0.0/shop",
+            "crypto/internal/fips140/vshop/sha256",
+            "crypto/internal/fips140/v1.shop/sha256",
+        ] {
+            assert!(!is_standard(package), "{package}");
+        }
+    }
+
+    /// Asks the Go that is installed, of systems that have packages of their own.
+    #[test]
+    fn what_go_has_is_listed() {
+        for (system, machine) in
+            [("linux", "amd64"), ("windows", "amd64"), ("darwin", "arm64"), ("js", "wasm")]
+        {
+            let mut list = Command::new("go");
+            let list = list.args(["list", "-e", "std"]).env("GOOS", system).env("GOARCH", machine);
+            let Ok(output) = list.output() else {
+                eprintln!("skipped: there is no Go");
+                return;
+            };
+            let listed = String::from_utf8(output.stdout).expect("UTF-8");
+            assert!(output.status.success() && listed.contains("net/http"), "{system}: {listed}");
+            let missing: Vec<_> = listed.lines().filter(|package| !is_standard(package)).collect();
+            assert!(missing.is_empty(), "{system}: {missing:?}");
+        }
+    }
 }

@@ -18,10 +18,9 @@ use go_trace_context::{SpanId, TraceId};
 use go_trace_format::{
     EventType, Generation, Time,
     event::GoroutineId,
-    spec::Experiment,
     write::{CopiedEvent, CopiedText, Copier, Slice, Window, WriteError, Writer},
 };
-use go_trace_sanitize::Sanitizer;
+use go_trace_sanitize::{Dialect as SqlDialect, Sanitizer, SqlOptions};
 use trace_to_otel::{Moment, UnixTime};
 
 use crate::{
@@ -71,6 +70,9 @@ pub(crate) struct CutArguments {
     margin: Duration,
     #[arg(long, help = texts::ANONYMIZE, long_help = texts::ANONYMIZE_AT_LENGTH)]
     anonymize: bool,
+    /// The dialect of the trace's SQL, such as postgres, mysql or sqlite, for --anonymize.
+    #[arg(long, value_name = "DIALECT", default_value_t, requires = "anonymize")]
+    sql_dialect: SqlDialect,
     /// Where to write the trace; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -117,6 +119,8 @@ pub(crate) fn run(arguments: &CutArguments) -> anyhow::Result<()> {
 fn write(arguments: &CutArguments, trace: &mut Trace, times: Range<Time>) -> anyhow::Result<bool> {
     let mut window = Window::new(times);
     let mut left_out = LeftOut::default();
+    let sanitizer = || Sanitizer::new().with_sql(SqlOptions::new(arguments.sql_dialect));
+    let anonymizer = arguments.anonymize.then(sanitizer);
     let mut writer: Option<Writer<BufWriter<Destination>>> = None;
     while let Some(event) = trace.reader.next_event()? {
         if event.generation_begun().is_none() {
@@ -131,7 +135,7 @@ fn write(arguments: &CutArguments, trace: &mut Trace, times: Range<Time>) -> any
                     writer.insert(Writer::new(output, generation.version(), generation.dialect())?)
                 }
             };
-            copy(generation, &slice, writer, arguments.anonymize, &mut left_out)?;
+            copy(generation, &slice, writer, anonymizer.as_ref(), &mut left_out)?;
         }
         if window.is_over() {
             break;
@@ -144,29 +148,26 @@ fn write(arguments: &CutArguments, trace: &mut Trace, times: Range<Time>) -> any
     Ok(true)
 }
 
-/// Copies what the window holds of a generation. Anonymous, it has no batches in an experiment's own format: nobody knows what
-/// these may tell.
+/// Copies what the window holds of a generation. Anonymous, it has no batches in an experiment's own format: that of allocations has
+/// the names of types, and nobody knows what others may tell.
 fn copy(
     generation: &Generation<'_>,
     slice: &Slice,
     writer: &mut Writer<impl Write>,
-    is_anonymous: bool,
+    anonymizer: Option<&Sanitizer>,
     left_out: &mut LeftOut,
 ) -> Result<(), WriteError> {
-    if !is_anonymous {
+    let Some(sanitizer) = anonymizer else {
         return Copier::new(generation, |_| true, |text| text.text.into()).within(slice).copy_to(writer);
-    }
+    };
     let keeps = |event: &CopiedEvent<'_>| match (event.event_type, event.arguments) {
-        (EventType::ExperimentalBatch, &[experiment])
-            if experiment != u64::from(Experiment::ALLOC_FREE.0) =>
-        {
+        (EventType::ExperimentalBatch, &[experiment]) => {
             left_out.add(format_args!("a batch of experiment {experiment}"));
             false
         }
         _ => true,
     };
-    let sanitizer = Sanitizer::new();
-    Copier::new(generation, keeps, |text: &CopiedText<'_>| texts::clipped(texts::anonymous(&sanitizer, text)))
+    Copier::new(generation, keeps, |text: &CopiedText<'_>| texts::clipped(texts::anonymous(sanitizer, text)))
         .within(slice)
         .copy_to(writer)
 }

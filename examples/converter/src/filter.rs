@@ -211,9 +211,10 @@ impl Plan {
         });
         for batch in generation.batches() {
             let outcome = match batch.kind(format.version, format.from) {
-                // Nobody knows what else an experiment's own format may hold, or a batch of a wrong size.
+                // Nobody knows what else an experiment's own format may hold, or a batch of a wrong size; that of allocations
+                // has the names of types.
                 BatchKind::Experimental(experiment)
-                    if self.is_damaged || experiment != Experiment::ALLOC_FREE =>
+                    if self.is_anonymous || self.is_damaged || experiment != Experiment::ALLOC_FREE =>
                 {
                     left_out.add(format_args!("a batch of experiment {}", experiment.0));
                     Ok(())

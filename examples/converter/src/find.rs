@@ -40,7 +40,8 @@ Texts with spaces or parentheses stand in quotes. Fields:
   http.route and any other attribute, in quotes where it has no dot
 What goroutines did, a line for as long as one was in one state, is found by the fields
   goroutine.state (running, runnable, syscall, waiting), reason (sync, chan receive, select, network, sleep, ...) and place
-of which each makes a query one about that; beside them stand function, goroutine, file and duration.
+of which each makes a query one about that; beside them stand function (that it began with, as far as the trace had told by then),
+goroutine, file and duration.
 
 Examples:
   trace-converter find *.trace 'name~GET duration>50ms waiting.sync>10ms'

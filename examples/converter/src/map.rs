@@ -77,6 +77,8 @@ pub(crate) struct Wanted {
     pub(crate) profiles: bool,
     /// Whether times of day matter less than that all are on one line.
     pub(crate) steady_clock: bool,
+    /// Whether spans are not wanted: then the least is done for them, and nothing told of what they lack.
+    pub(crate) no_spans: bool,
 }
 
 /// A process that begins.
@@ -253,7 +255,7 @@ impl<'m, 'o> Conversion<'m, 'o> {
         let Some(name) = self.process.take() else { return Ok(()) };
         self.pipeline.finish().context(WRITING)?;
         let counters = self.pipeline.counters();
-        if !self.mapping.no_from_stacks {
+        if !self.mapping.no_from_stacks && !self.output().wanted().no_spans {
             report::found_in_stacks(&name, &counters.stacks);
         }
         let mut lacks = Notes::new(self.has_details);
@@ -277,14 +279,14 @@ impl<'m, 'o> Conversion<'m, 'o> {
 
 fn mapper(mapping: &Mapping, wanted: Wanted) -> MapperOptions {
     let mut options = MapperOptions::default();
-    options.logs = !mapping.no_logs;
+    options.logs = !mapping.no_logs && !wanted.no_spans;
     options.log_records = wanted.logs;
     options.steady_clock = wanted.steady_clock;
     options.unsampled = mapping.unsampled;
     options.written_contexts = !mapping.sdk_exports;
     options.db_system_name = mapping.db_system.as_str().into();
     options.stacks = mapping.stacks;
-    options.stack_operations = !mapping.no_from_stacks;
+    options.stack_operations = !mapping.no_from_stacks && !wanted.no_spans;
     options.span_functions = mapping.span_functions.iter().map(|name| name.as_str().into()).collect();
     options.state_events = mapping.state_events;
     options

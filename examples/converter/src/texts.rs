@@ -14,7 +14,8 @@ pub(crate) const ANONYMIZE: &str =
 pub(crate) const ANONYMIZE_AT_LENGTH: &str = "\
 Replaces what tells whose program it is by stand-ins: functions and files outside of the standard library, and all that the \
 program says: names of tasks and regions, logs, paths, hosts, queries. The same name has the same stand-in in every file, so \
-that whoever guesses one can check it. docs/anonymize.md tells what stays.";
+that whoever guesses one can check it: addresses, numbers and short texts can be found by trying them all. Ids of spans stay. \
+docs/anonymize.md tells more.";
 
 /// A text of an event, without its secrets; `category` is that of the log whose message it is.
 pub(crate) fn sanitized<'t>(
@@ -58,7 +59,8 @@ pub(crate) fn anonymous<'t>(sanitizer: &Sanitizer, asked: &CopiedText<'t>) -> Co
         TextKind::Path => format!("/{}", stand_in(&text)),
         TextKind::Url => anonymous_url(&text),
         TextKind::Query => anonymous_query(&text),
-        TextKind::ServerName | TextKind::Host | TextKind::Address => anonymous_address(&text),
+        TextKind::ServerName | TextKind::Host => anonymous_host(&text),
+        TextKind::Address => anonymous_address(&text),
         _ => format!("text {}", stand_in(&text)),
     };
     Cow::Owned(anonymous.into_bytes())
@@ -72,20 +74,26 @@ fn is_label_of_runtime(label: &str) -> bool {
 fn anonymous_url(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme @ ("http" | "https"), rest)) => {
-            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-            format!("{scheme}://{}/{}", anonymous_address(host), stand_in(path))
+            let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
+            format!("{scheme}://{}/{}", anonymous_address(address), stand_in(path))
         }
         _ => format!("/{}", stand_in(url)),
     }
 }
 
-/// Ports tell what is spoken, and stay.
+/// A host has the same one with a port and without. Brackets are around the addresses of IPv6 where a port follows.
+fn anonymous_host(host: &str) -> String {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    format!("{}.invalid", stand_in(address.unwrap_or(host)))
+}
+
+/// Ports tell what is spoken, and stay. What has more colons, and no brackets, is an address of IPv6 without one.
 fn anonymous_address(address: &str) -> String {
+    let is_port = |port: &str| matches!(port.len(), 1..=5) && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_host = |host: &str| !host.is_empty() && (host.ends_with(']') || !host.contains(':'));
     match address.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-            format!("{}.invalid:{port}", stand_in(host))
-        }
-        _ => format!("{}.invalid", stand_in(address)),
+        Some((host, port)) if is_host(host) && is_port(port) => format!("{}:{port}", anonymous_host(host)),
+        _ => anonymous_host(address),
     }
 }
 

@@ -374,6 +374,8 @@ pub enum TextKind {
     Function,
     /// The source file of a function of a stack.
     File,
+    /// A text that is none of these.
+    Other,
 }
 
 impl TextKind {
@@ -394,7 +396,8 @@ impl TextKind {
             E::TlsHandshakeStart => Self::ServerName,
             E::DnsLookupStart => Self::Host,
             E::ConnectStart => Self::Address,
-            _ => Self::Reason,
+            E::GoStop | E::GoBlock | E::StwBegin => Self::Reason,
+            _ => Self::Other,
         }
     }
 }

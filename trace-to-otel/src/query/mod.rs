@@ -48,10 +48,10 @@
 //! | `running`, `runnable`, `syscall`, `waiting`, `waiting.network`, `.sync`, `.channel`, `.select`, `.sleep`, `.gc`, `.other`, `gc_assist` | durations: the [parts](crate::Anatomy) of it |
 //! | `goroutine.state` | `running`, `runnable`, `syscall` or `waiting` |
 //! | `reason`, `place` | a text: why a goroutine came to be in its state, in the runtime's words (`sync`, `chan receive`), and where in the source |
-//! | any name with a dot, such as `http.route`, or in quotes | an attribute |
+//! | any other name with a dot, such as `http.route`, or in quotes | an attribute; one that begins with `goroutine.` only in quotes |
 //!
 //! A query that has one of `goroutine.state`, `reason` and `place` in it is about what goroutines did, of which `function` (that it
-//! began with), `goroutine`, `file` and `duration` tell too; all others are about spans. None is about both.
+//! began with, as far as the trace had told by then), `goroutine`, `file` and `duration` tell too; all others are about spans. None is about both.
 //!
 //! `=` compares whole texts, in which a `*` stands for any text; `~` asks whether a text has the value in it. Both tell capital
 //! letters from small ones. Durations are written with their units, as `1.5ms`; attributes that are numbers are compared by `<` and

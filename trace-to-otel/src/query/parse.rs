@@ -8,6 +8,9 @@ use super::{
     lexer::{Lexer, Operator, Token, TokenKind},
 };
 
+/// What begins as fields of goroutines do is no attribute: none of spans does.
+const GOROUTINE: &str = "goroutine.";
+
 /// How deep conditions may be in one another.
 const DEEPEST: usize = 64;
 
@@ -178,7 +181,7 @@ impl Parser<'_> {
     fn field(&self, name: &str, is_quoted: bool, place: Range<usize>) -> Result<Field, QueryError> {
         match Field::named(name).filter(|_| !is_quoted) {
             Some(field) => Ok(field),
-            None if (is_quoted || name.contains('.')) && !name.is_empty() => {
+            None if is_quoted && !name.is_empty() || name.contains('.') && !name.starts_with(GOROUTINE) => {
                 Ok(Field::Attribute(name.into()))
             }
             None if ["and", "or", "not"].iter().any(|word| name.eq_ignore_ascii_case(word)) => {
@@ -187,9 +190,8 @@ impl Parser<'_> {
             }
             None => {
                 let likely = likely(name).map_or(String::new(), |likely| format!("did you mean {likely}? "));
-                let what = format!(
-                    "there is no field {name}; {likely}an attribute without a dot in it stands in quotes"
-                );
+                let what =
+                    format!("there is no field {name}; {likely}an attribute of this name stands in quotes");
                 Err(self.lexer.error(place, what))
             }
         }
@@ -289,9 +291,22 @@ fn one_or(mut conditions: Vec<Condition>, together: impl FnOnce(Vec<Condition>) 
     }
 }
 
-/// The field that a name was most likely meant to be: one that begins with it, or that it begins with.
+/// The field that a name was most likely meant to be: one that is called the same but for what it is of, that begins with it, or that
+/// it begins with.
 fn likely(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
+    let own = lower.strip_prefix(GOROUTINE).unwrap_or(&lower);
+    let mut of_goroutines = FIELDS
+        .iter()
+        .filter(|(_, field)| field.subject() == Some(Subject::Stretches))
+        .map(|&(known, _)| known);
+    let is_meant = |known: &str| {
+        let known = known.strip_prefix(GOROUTINE).unwrap_or(known);
+        known == own || own.strip_suffix('s') == Some(known)
+    };
+    if let Some(known) = of_goroutines.find(|known| is_meant(known)) {
+        return Some(known);
+    }
     let begins = |known: &&str| known.starts_with(&lower) || lower.starts_with(known);
     // The letters that both have where they stand, from the front and from the back.
     let common = |known: &str| {
@@ -300,6 +315,9 @@ fn likely(name: &str) -> Option<&'static str> {
             known.bytes().rev().zip(lower.bytes().rev()).take_while(|(one, other)| one == other).count();
         (front + back).min(known.len()).min(lower.len())
     };
+    if let Some((known, _)) = FIELDS.iter().find(|(known, _)| *known == own) {
+        return Some(known);
+    }
     let names = FIELDS.iter().map(|&(known, _)| known);
     let close = |known: &&str| begins(known) || common(known) + 1 >= known.len().max(lower.len());
     names

@@ -19,7 +19,7 @@ use crate::span::UnixTime;
 pub struct Stretch<'a> {
     /// The goroutine.
     pub goroutine: i64,
-    /// The function that it began with, if that is known.
+    /// The function that it began with, as far as the trace had told by then.
     pub function: Option<&'a str>,
     /// `running`, `runnable`, `syscall` or `waiting`.
     pub state: &'a str,

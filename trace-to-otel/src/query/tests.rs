@@ -123,7 +123,14 @@ fn what_a_goroutine_did_is_matched_by_each_of_its_fields() {
         assert_eq!(query.subject(), Subject::Stretches, "{text}");
         assert_eq!(query.matches_stretch(&stretch, "traces/app.trace"), is_true, "{text}");
     }
-    for text in ["", "duration>50ms", "goroutine=18", "function~main or duration>1ms", "'reason'=sync"] {
+    for text in [
+        "",
+        "duration>50ms",
+        "goroutine=18",
+        "function~main or duration>1ms",
+        "'reason'=sync",
+        "'goroutine.x'=1",
+    ] {
         assert_eq!(query(text).subject(), Subject::Spans, "{text}");
     }
     stretch.reason = None;
@@ -194,6 +201,13 @@ fn what_is_wrong_is_told_with_its_place() {
             15..27,
             "waiting.sync is of spans, and reason of what goroutines did",
         ),
+        ("goroutine.reason=sync", 0..16, "there is no field goroutine.reason; did you mean reason?"),
+        ("goroutine.place~main", 0..15, "did you mean place?"),
+        ("goroutine.states=waiting", 0..16, "did you mean goroutine.state?"),
+        ("goroutine.duration>1ms", 0..18, "there is no field goroutine.duration; did you mean duration?"),
+        ("state=waiting", 0..5, "did you mean goroutine.state?"),
+        ("reasons=sync", 0..7, "did you mean reason?"),
+        ("goroutine.=1", 0..10, "there is no field goroutine."),
         ("place>1", 5..6, "is a text"),
         ("name~GET AND duration>5ms", 9..12, "write and in small letters"),
         ("name~GET Or name~PUT", 9..11, "write or in small letters"),

@@ -10,6 +10,7 @@ use go_trace_format::{
     Event, EventKind, EventType, Stack,
     event::{GoroutineState, GoroutineTransition, StackId},
 };
+use go_trace_sanitize::Sanitizer;
 use twox_hash::XxHash3_128;
 
 use super::{Cell, Table, TableSink};
@@ -20,6 +21,7 @@ const MOST: usize = 1 << 20;
 /// What is known of stacks and of goroutines.
 #[derive(Debug, Default)]
 pub(super) struct Stacks {
+    sanitizer: Sanitizer,
     /// By the ids of the generation under way.
     ids: HashMap<StackId, u64, RandomState>,
     /// Those that have rows.
@@ -81,9 +83,26 @@ impl Stacks {
             self.written.clear();
         }
         if self.written.insert(id) {
-            rows(stack, id, sink)?;
+            self.rows(stack, id, sink)?;
         }
         Ok(At { thread, stack: Some(id) })
+    }
+
+    /// Functions and files as events have them.
+    fn rows(&self, stack: Stack<'_>, id: u64, sink: &mut impl TableSink) -> io::Result<()> {
+        let id = hexadecimal(id);
+        for (depth, frame) in (0..).zip(stack.frames()) {
+            let (function, file) = (frame.function.as_bytes(), frame.file.as_bytes());
+            let cells = [
+                Cell::Text(&id),
+                Cell::Integer(depth),
+                Cell::Text(&self.sanitizer.text(function)),
+                Cell::Text(&self.sanitizer.text(file)),
+                Cell::Integer(i64::try_from(frame.line).unwrap_or(i64::MAX)),
+            ];
+            sink.row(Table::Stacks, &cells)?;
+        }
+        Ok(())
     }
 
     /// The numbers of goroutines of the next process are its own.
@@ -111,20 +130,4 @@ fn content(stack: Stack<'_>) -> u64 {
         }
     }
     XxHash3_128::oneshot(&bytes) as u64
-}
-
-fn rows(stack: Stack<'_>, id: u64, sink: &mut impl TableSink) -> io::Result<()> {
-    let id = hexadecimal(id);
-    for (depth, frame) in (0..).zip(stack.frames()) {
-        let (function, source) = (frame.function.to_string_lossy(), frame.file.to_string_lossy());
-        let cells = [
-            Cell::Text(&id),
-            Cell::Integer(depth),
-            Cell::Text(&function),
-            Cell::Text(&source),
-            Cell::Integer(i64::try_from(frame.line).unwrap_or(i64::MAX)),
-        ];
-        sink.row(Table::Stacks, &cells)?;
-    }
-    Ok(())
 }

@@ -44,7 +44,7 @@ impl<W: Write> SpanSink for Goroutines<W> {
 
 impl<W: Write> Output for Goroutines<W> {
     fn wanted(&self) -> Wanted {
-        Wanted { steady_clock: true, ..Wanted::default() }
+        Wanted { steady_clock: true, no_spans: true, ..Wanted::default() }
     }
 
     fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {
@@ -74,7 +74,8 @@ impl<W: Write> Output for Goroutines<W> {
 
 impl<W: Write> TableSink for Found<W> {
     fn row(&mut self, table: Table, cells: &[Cell<'_>]) -> io::Result<()> {
-        let Some(stretch) = stretch(cells).filter(|_| table == Table::Events) else { return Ok(()) };
+        let stretch = if table == Table::Events { stretch(cells) } else { None };
+        let Some(stretch) = stretch else { return Ok(()) };
         let end = UnixTime(stretch.start.0.saturating_add(stretch.duration));
         let is_within = self.within.holds(stretch.start, end);
         if !is_within || !self.query.matches_stretch(&stretch, self.files.current()) {

@@ -6,6 +6,11 @@ use std::{
     path::Path,
 };
 
+use go_trace_format::{
+    Clock, Dialect, EventType, Frame, Version, WallTime,
+    event::ThreadId,
+    write::{SyncBatch, Writer},
+};
 use serde_json::Value;
 use trace_to_otel::tables::{ColumnKind, Table};
 
@@ -176,6 +181,35 @@ fn events_name_their_stacks_and_threads() {
             .iter()
             .all(|row| stacks.contains_key(row["stack"].as_str().expect("an id")))
     );
+}
+
+/// What is hidden in one table is hidden in the other, so that they can be joined.
+#[test]
+fn texts_of_stacks_are_sanitized() {
+    let mut writer = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("a header");
+    let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, 1).with_snapshot(1, 0, WallTime(1 << 60));
+    let mut generation = writer.generation(1, sync).expect("a generation");
+    let (function, file) = (b"main.user_token=abcdef0123456789", b"/src/?token=hunter2hunter2/auth.go");
+    let stack = generation.stack([Frame::new(1, function, file, 3)]).expect("a stack").0;
+    let reason = generation.string(b"sync").expect("a string").0;
+    let thread = ThreadId(7);
+    generation.event(thread, 1, EventType::ProcStatus, &[0, 1]).expect("an event");
+    generation.event(thread, 1, EventType::GoStatus, &[1, 7, 2]).expect("an event");
+    generation.event(thread, 9, EventType::GoBlock, &[reason, stack]).expect("an event");
+    generation.finish().expect("memory takes it");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (trace, out) = (folder.path().join("a.trace"), folder.path().join("new/tables"));
+    fs::write(&trace, writer.into_inner()).expect("a file");
+    let (trace, out) = (trace.display().to_string(), out.display().to_string());
+    output(&["export", &trace, "--format", "jsonl", "--out", &out]);
+    let stacks = rows(folder.path(), Table::Stacks);
+    let [row] = &stacks[..] else { panic!("{stacks:?}") };
+    let (function, source) =
+        (row["function"].as_str().expect("a text"), row["source"].as_str().expect("a text"));
+    assert!(!function.contains("abcdef") && !source.contains("hunter2"), "{row}");
+    let events = rows(folder.path(), Table::Events);
+    let place = events.iter().find_map(|event| event["place"].as_str()).expect("a place");
+    assert!(place.starts_with(function), "{place} is in {row}");
 }
 
 /// The anatomy of a span is what its goroutine did meanwhile: both tables say the same.

@@ -117,6 +117,18 @@ fn a_part_of_the_recording_is_searched() {
     assert!(errors(&backwards).contains("--from is behind --to"), "{}", errors(&backwards));
 }
 
+/// Spans that a recording lacks are no matter of what its goroutines did.
+#[test]
+fn nothing_is_said_of_spans_where_goroutines_are_looked_for() {
+    let file = path("go1.27/mutexes.trace");
+    for (query, code) in [("reason=sync", 0), ("reason=semacquire", 1)] {
+        let found = run(&["find", &file, query], b"");
+        assert_eq!((found.status.code(), errors(&found)), (Some(code), String::new()), "{query}");
+    }
+    let wrong = errors(&run(&["find", &file, "goroutine.reason=sync"], b""));
+    assert!(wrong.contains("there is no field goroutine.reason; did you mean reason?"), "{wrong}");
+}
+
 #[test]
 fn goroutines_are_found_over_the_snapshots_of_a_process() {
     let names = [0, 1, 2, 3].map(|number| path(&format!("go1.27/flight.{number}.trace")));
