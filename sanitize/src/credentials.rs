@@ -26,3 +26,12 @@ pub(crate) fn is_version(text: &str) -> bool {
         numbered.starts_with(|first: char| first.is_ascii_digit()) && (text.starts_with('v') || dots == 2);
     number || text.starts_with("sha256:") || text == "latest"
 }
+
+/// Whether a word that may be `user/password`, behind a word such as `connect`, is that, and not a port or a device of which more is
+/// said: it ends its line or has an address, and no number behind the slash.
+pub(crate) fn ends_login(word: &str, behind: &[u8]) -> bool {
+    let password = word.split_once('/').map_or("", |(_, password)| password.trim_end_matches(';'));
+    let is_number = password.bytes().all(|byte| byte.is_ascii_digit());
+    let next = behind.iter().find(|byte| !b" \t;\r".contains(byte));
+    !is_number && (word.contains('@') || matches!(next, None | Some(b'\n')))
+}

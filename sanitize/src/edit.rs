@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// What stands in the place of a secret in URLs, connection strings and free text, as OpenTelemetry's conventions have it.
 pub(crate) const REDACTED: &str = "REDACTED";
@@ -14,11 +15,13 @@ pub(crate) struct Edit<'a> {
     changed: String,
     /// Where the text starts that is not copied yet.
     pending: usize,
+    /// The pieces that were replaced, and where in the changed text stands what replaces them.
+    replaced: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl<'a> Edit<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, changed: String::new(), pending: 0 }
+        Self { text, changed: String::new(), pending: 0, replaced: Vec::new() }
     }
 
     /// Puts another text in the place of a piece. What lies before the end of an earlier piece is left alone.
@@ -28,12 +31,19 @@ impl<'a> Edit<'a> {
             return;
         }
         self.changed.push_str(&self.text[self.pending..start]);
+        let by_start = self.changed.len();
         self.changed.push_str(by);
+        self.replaced.push((start..end, by_start..self.changed.len()));
         self.pending = end;
     }
 
     pub(crate) fn remove(&mut self, start: usize, end: usize) {
         self.replace(start, end, "");
+    }
+
+    /// The pieces that were replaced, each with what stands in its place.
+    pub(crate) fn replaced(&self) -> impl Iterator<Item = (Range<usize>, &str)> {
+        self.replaced.iter().map(|(piece, by)| (piece.clone(), &self.changed[by.clone()]))
     }
 
     pub(crate) fn finish(mut self) -> Cow<'a, str> {

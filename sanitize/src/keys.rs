@@ -16,7 +16,9 @@ const OPENTELEMETRY: [&str; 7] = [
 
 /// The patterns added to them by default, folded: English ones, and the words for a password in other languages.
 const RECOMMENDED: &[Pattern] = &patterns([
-    "*passw*",
+    "*passwo*",
+    "*passwd*",
+    "passw",
     "*kennwort*",
     "*contraseña*",
     "*contrasena*",
@@ -33,7 +35,6 @@ const RECOMMENDED: &[Pattern] = &patterns([
     "*pass",
     "*pwd*",
     "*pswd*",
-    "psw",
     "pw",
     "*bindpw",
     "*rootpw",
@@ -82,7 +83,6 @@ const RECOMMENDED: &[Pattern] = &patterns([
     "*unlockcode",
     "codeverifier",
     "devicecode",
-    "usercode",
     "pincode",
 ]);
 

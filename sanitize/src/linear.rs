@@ -73,7 +73,7 @@ const PIECES: [&str; 58] = [
 const STARTS: [&str; 9] = ["", "'", "SELECT ", "CREATE USER u ", "[", "/*! ", "x IN (", "$", "http://u:p"];
 
 /// More pieces of URLs, connection strings and messages.
-const LOCATIONS: [&str; 93] = [
+const LOCATIONS: [&str; 110] = [
     "@",
     ":",
     "/",
@@ -167,6 +167,23 @@ const LOCATIONS: [&str; 93] = [
     "token=a\\\n",
     "tokens:\n- ",
     "token '",
+    "a: # ",
+    "a: &",
+    "a: !",
+    "token: # ",
+    "token: &a: ",
+    "\u{1b}(B",
+    "\\033[",
+    "&&quot;",
+    "token: &a ",
+    "\"d\":",
+    "{\"d\":",
+    "row [] in table ",
+    "CONFIG SET a b1 ",
+    "CONNECT a/b ",
+    "mysql -p1:1 ",
+    "label a property ",
+    "token 'a' not ",
 ];
 
 /// The work for a text of many pieces must not be more than this many times its length.

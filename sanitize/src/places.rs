@@ -102,21 +102,27 @@ pub(crate) struct Tokens<'a> {
     path: &'a str,
     place: usize,
     before: [&'a str; REACH],
+    /// Whether the path starts with the name of a host, as the paths of Go's packages do.
+    in_package: bool,
 }
 
 impl<'a> Tokens<'a> {
     pub(crate) fn of(keys: &'a SensitiveKeys, path: &'a str) -> Self {
-        Self { keys, path, place: 0, before: [""; REACH] }
+        let first = path.bytes().take_while(|&byte| byte != b'/').filter(|&byte| byte == b'.');
+        Self { keys, path, place: 0, before: [""; REACH], in_package: first.count() > 0 }
     }
 
+    /// Whether a name tells that a segment is a token: one of those names a few segments before, or a sensitive key right before.
     fn is_behind_name(&self) -> bool {
-        self.before.iter().any(|name| {
+        let named = self.before.iter().any(|name| {
             steps::count(name.len());
-            name.len() <= LONGEST_NAME
-                && !name.is_empty()
-                && (BEFORE_TOKENS.iter().any(|known| name.eq_ignore_ascii_case(known))
-                    || self.keys.contains(name.as_bytes()))
-        })
+            BEFORE_TOKENS.iter().any(|known| name.eq_ignore_ascii_case(known))
+        });
+        let name = self.before[0];
+        // What is kept as a secret has a name, as a file and what Go's packages have in them do.
+        let has_names = self.in_package || name.eq_ignore_ascii_case("secrets");
+        let told = !has_names && !name.is_empty() && name.len() <= LONGEST_NAME;
+        named || told && self.keys.contains(name.as_bytes())
     }
 }
 
@@ -132,8 +138,11 @@ impl Iterator for Tokens<'_> {
             let start = self.place;
             self.place += segment.len() + 1;
             // A sentence may go on behind the path.
-            let token = segment.trim_end_matches([':', ',', '.', ')']);
-            let found = looks_random(token) && self.is_behind_name();
+            let token = segment.trim_end_matches([':', ',', '.', ')', ']', '}', '!']);
+            let run = token.bytes().take_while(|&byte| is_of_token(byte)).count();
+            // The name of a file has an ending.
+            let found =
+                !token[run..].starts_with('.') && looks_random(&token[..run]) && self.is_behind_name();
             self.before.rotate_right(1);
             self.before[0] = segment;
             if found {
@@ -144,8 +153,12 @@ impl Iterator for Tokens<'_> {
     }
 }
 
-/// Whether a segment has what neither names nor numbers of rows have: digits among letters of both cases, or many of them, or the
-/// form of a UUID.
+fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_=~".contains(&byte)
+}
+
+/// Whether a segment has what neither names nor numbers of rows have: digits among letters of both cases, as no words joined by
+/// capitals have them, or many digits among letters of one case, or the form of a UUID.
 fn looks_random(segment: &str) -> bool {
     const SHORTEST: usize = 8;
     const SHORTEST_OF_ONE_CASE: usize = 16;
@@ -158,8 +171,26 @@ fn looks_random(segment: &str) -> bool {
         (count(u8::is_ascii_digit), count(u8::is_ascii_lowercase), count(u8::is_ascii_uppercase));
     let joined = segment.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let hexadecimal = segment.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let alphabet = segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=~".contains(&byte));
-    let mixed = alphabet && digits.min(lower).min(upper) > 0;
+    let mixed = digits.min(lower).min(upper) > 0 && mixes(segment.as_bytes(), digits);
     let long = (joined || hexadecimal) && segment.len() >= SHORTEST_OF_ONE_CASE;
-    mixed || long && digits >= FEWEST_DIGITS && digits < segment.len()
+    let of_one_case = lower.min(upper) == 0;
+    mixed || long && (of_one_case || hexadecimal) && digits >= FEWEST_DIGITS && digits < segment.len()
+}
+
+/// Whether digits and letters change too often, or letters of both cases, for words joined by capitals and numbered, such as
+/// `OAuth2Callback` and `V1Beta1Secret`.
+fn mixes(segment: &[u8], digits: usize) -> bool {
+    const LONG: usize = 24;
+    const SHORTEST_WORD: usize = 3;
+    let changes = segment
+        .windows(2)
+        .filter(|pair| {
+            pair[0].is_ascii_alphanumeric()
+                && pair[1].is_ascii_alphanumeric()
+                && pair[0].is_ascii_digit() != pair[1].is_ascii_digit()
+        })
+        .count();
+    let mut words = segment.split(|byte| !byte.is_ascii_lowercase());
+    let has_word = words.any(|word| word.len() >= SHORTEST_WORD);
+    changes > 4 || changes > 1 && digits > 1 && !has_word || changes > 2 && segment.len() >= LONG
 }

@@ -324,7 +324,23 @@ pub(super) fn is_open_setting(name: &[u8], value: &[u8]) -> bool {
 
 /// Whether a statement that starts with this word reads or changes rows, so that its names are those of columns.
 pub(super) fn is_query(word: &[u8]) -> bool {
-    is_among(word, &[b"merge", b"replace", b"upsert", b"with", b"values", b"table", b"call", b"declare"])
+    is_among(
+        word,
+        &[
+            b"merge",
+            b"replace",
+            b"upsert",
+            b"with",
+            b"values",
+            b"table",
+            b"call",
+            b"declare",
+            b"lock",
+            b"truncate",
+            b"analyze",
+            b"drop",
+        ],
+    )
 }
 
 /// Whether a word of a statement that is no query names a secret, with or without a sign behind it.
@@ -340,13 +356,28 @@ pub(super) fn names_stored_secret(word: &[u8]) -> bool {
     is_among(word, &WORDS)
 }
 
-/// Whether a word is the name of a procedure of SQL Server itself, which may be called without EXECUTE.
+/// Whether a word is the name of a procedure of SQL Server itself, which may be called without EXECUTE;
+/// but for those whose arguments are names.
 pub(super) fn is_system_procedure(word: &[u8]) -> bool {
-    word.len() > 3 && (word[..3].eq_ignore_ascii_case(b"sp_") || word[..3].eq_ignore_ascii_case(b"xp_"))
+    const ABOUT_NAMES: [&[u8]; 8] =
+        [b"help", b"who", b"rename", b"spaceused", b"lock", b"depends", b"columns", b"tables"];
+    let of_server =
+        word.len() > 3 && (word[..3].eq_ignore_ascii_case(b"sp_") || word[..3].eq_ignore_ascii_case(b"xp_"));
+    let is_about =
+        |known: &[u8]| word[3..].get(..known.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(known));
+    of_server && !ABOUT_NAMES.iter().any(|known| is_about(known))
 }
 
 /// What SET has behind it in SQL that neither is a setting nor, as in Redis, a key with its value.
-const NO_SETTINGS: [&[u8]; 16] = [
+const NO_SETTINGS: [&[u8]; 24] = [
+    b"authorization",
+    b"characteristics",
+    b"connection",
+    b"descriptor",
+    b"filter",
+    b"offsets",
+    b"path",
+    b"result",
     b"transaction",
     b"constraints",
     b"constraint",

@@ -103,7 +103,11 @@ impl Lexer<'_, '_> {
 
     /// The value behind a name without a sign: one of Redis, unless SQL has such values there.
     fn written(&mut self, name: &[u8]) -> Flow {
-        let Some(value) = self.after_blanks(self.pos + name.len()) else { return Continue(()) };
+        // SQL has names of two words behind SET elsewhere, as in ALTER.
+        let starts_text = self.text()[..self.pos].trim_ascii().eq_ignore_ascii_case(b"set");
+        let Some(value) = self.after_blanks(self.pos + name.len()).filter(|_| starts_text) else {
+            return Continue(());
+        };
         let word = &self.text()[value..self.word_end(value)];
         if value == self.pos + name.len()
             || word.is_empty()

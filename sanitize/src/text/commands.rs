@@ -1,7 +1,7 @@
 //! The passwords of command lines, which a short flag or the place tells, and of directives, which have no sign: rule L1.
 
 use super::value::{last_word, trim_blanks, word_end};
-use crate::credentials::is_oracle;
+use crate::credentials::{ends_login, is_oracle};
 use crate::steps;
 
 /// What a flag's argument is.
@@ -64,22 +64,65 @@ const SETTERS: [&str; 3] = ["ENV", "setenv", "setx"];
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Commands {
     searched: usize,
-    last: Option<&'static Command>,
+    last: Option<Named>,
 }
 
+/// A program that is named in a text.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    command: &'static Command,
+    /// Whether the command starts with it, so that nothing else has the flags behind it.
+    starts: bool,
+}
+
+/// Programs whose `login` has a password behind `-p`.
+const LOGINS_OF_PROGRAMS: [&str; 11] =
+    ["docker", "podman", "nerdctl", "buildah", "skopeo", "registry", "acr", "oc", "auth", "oras", "cf"];
+/// What the long flags with one dash start with that look like the `p` of MySQL and a password of small letters.
+const LONG_FLAGS: [&str; 25] = [
+    "port",
+    "path",
+    "parallel",
+    "parents",
+    "partition",
+    "preserve",
+    "print",
+    "profile",
+    "protocol",
+    "pid",
+    "plugin",
+    "prefix",
+    "progress",
+    "proxy",
+    "prompt",
+    "pager",
+    "pool",
+    "project",
+    "public",
+    "publish",
+    "purge",
+    "ping",
+    "period",
+    "peer",
+    "persist",
+];
+
 impl Commands {
-    fn before(&mut self, text: &str, place: usize) -> Option<&'static Command> {
-        let mut piece = &text[self.searched.min(place)..place];
-        steps::count(piece.len());
+    fn before(&mut self, text: &str, place: usize) -> Option<Named> {
+        let mut start = self.searched.min(place);
+        steps::count(place - start);
         self.searched = place;
-        if let Some(end) = piece.rfind(['\n', ';', '|', '&']) {
+        if let Some(end) = text[start..place].rfind(['\n', ';', '|', '&']) {
             self.last = None;
-            piece = &piece[end + 1..];
+            start += end + 1;
         }
-        for word in piece.split(|character: char| character.is_whitespace() || "\"'`[,/".contains(character))
-        {
-            let known = COMMANDS.iter().find(|command| command.names.contains(&word));
-            self.last = known.or(self.last);
+        let separates = |character: char| character.is_whitespace() || "\"'`[,/\\=(".contains(character);
+        for piece in text[start..place].split_inclusive(separates) {
+            let word = piece.trim_end_matches(separates);
+            if let Some(command) = Command::of(word, &text[..start]) {
+                self.last = Some(Named { command, starts: starts_command(&text[..start]) });
+            }
+            start += piece.len();
         }
         self.last
     }
@@ -88,10 +131,16 @@ impl Commands {
     pub(super) fn password(&mut self, text: &str, start: usize, name_end: usize) -> Option<(usize, usize)> {
         let flag = text[start..name_end].strip_prefix('-')?;
         let first = flag.chars().next().filter(char::is_ascii_alphabetic)?;
-        let command = self.before(text, start)?;
+        let Named { command, starts } = self.before(text, start)?;
+        if command.has_long_flag(flag) {
+            return None;
+        }
         let is_last = |flag: &str| flag.chars().next_back().is_some_and(|last| command.flags.contains(&last));
-        let value = if flag.len() > 1 && command.flags.contains(&first) {
-            start + 2
+        let quoted = text[start + 2..].starts_with(['"', '\'']);
+        let value = if (flag.len() > 1 || quoted && command.argument == Argument::Joined)
+            && command.flags.contains(&first)
+        {
+            start + 2 + usize::from(quoted)
         } else if is_last(flag) && flag.len() <= LONGEST_CLUSTER && command.argument != Argument::Joined {
             let argument = text[name_end..].trim_start_matches([' ', '\t', '"', '\'', ',']);
             text.len() - argument.len()
@@ -106,7 +155,14 @@ impl Commands {
         steps::count(end - value);
         let word = text[value..end].trim_end_matches(['"', '\'', ']', ',']);
         let password = match command.argument {
-            Argument::Behind(sign) => word.split_once(sign)?.1,
+            Argument::Behind(sign) => {
+                let (user, password) = word.split_once(sign)?;
+                // The value of a flag with a name of its own, the port of a host, and a group.
+                let is_port = is_number(password) && (!starts || command.flags == ['a'] || is_number(user));
+                (!user.contains('=') && !is_port).then_some(password)?
+            }
+            // Ports, where another program has the flag.
+            _ if !starts && word.split(':').all(is_number) => return None,
             _ => word,
         };
         let end = value + word.len();
@@ -114,8 +170,37 @@ impl Commands {
     }
 }
 
-/// So many flags may stand in one word, as in `-su`.
-const LONGEST_CLUSTER: usize = 4;
+impl Command {
+    /// The program that a word behind a text names.
+    fn of(word: &str, before: &str) -> Option<&'static Self> {
+        let name = match word.len().checked_sub(4).and_then(|end| word.split_at_checked(end)) {
+            Some((name, end)) if end.eq_ignore_ascii_case(".exe") => name,
+            _ => word,
+        };
+        let is_name = |known: &&str| name.eq_ignore_ascii_case(known);
+        let command = COMMANDS.iter().find(|command| command.names.iter().any(is_name))?;
+        let is_login = name.eq_ignore_ascii_case("login");
+        (!is_login || LOGINS_OF_PROGRAMS.contains(&last_word(trim_end(before)))).then_some(command)
+    }
+
+    /// Whether a flag is a word with one dash, as the flags of Go's and Java's programs are, and no short flag with its value.
+    fn has_long_flag(&self, flag: &str) -> bool {
+        let is_word = flag.len() > 3 && flag.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        is_word
+            && match self.argument {
+                Argument::Joined => LONG_FLAGS.iter().any(|known| flag.starts_with(known)),
+                Argument::Password => true,
+                Argument::Behind(_) => false,
+            }
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// So many flags may stand in one word, as in `-fsSLu`.
+const LONGEST_CLUSTER: usize = 6;
 
 /// The password that follows the word at a place without a sign or a flag.
 pub(super) fn password_beside(text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
@@ -132,7 +217,8 @@ pub(super) fn password_beside(text: &str, start: usize, end: usize) -> Option<(u
     }
     if login {
         let word = &text[value..value_end];
-        let may_log_in = is(&LOGINS) || starts_line(&text[..start]);
+        let may_log_in =
+            is(&LOGINS) || starts_line(&text[..start]) && ends_login(word, &text.as_bytes()[value_end..]);
         let slash = word.find('/').filter(|_| may_log_in && is_oracle(word))?;
         return Some((value + slash + 1, value_end));
     }
@@ -150,6 +236,12 @@ pub(super) fn sets(before: &str) -> bool {
 fn starts_line(before: &str) -> bool {
     let before = before.trim_end_matches([' ', '\t']);
     before.is_empty() || before.ends_with(['\n', ';', '|', '&'])
+}
+
+/// Whether a program at the end of a text starts a command: of a line, of a quoted text, or behind `sudo` and the like.
+fn starts_command(before: &str) -> bool {
+    let before = before.trim_end_matches([' ', '\t', '"', '\'', '[', '(', '`']);
+    starts_line(before) || ["sudo", "exec"].contains(&last_word(before))
 }
 
 /// Whether a text ends with `login` and the name of a user, as `.netrc` has it.

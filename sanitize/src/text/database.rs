@@ -26,7 +26,7 @@ const fn quotation(
 
 /// What PostgreSQL and its kin, MySQL, SQL Server, Oracle, SQLite, DuckDB, MongoDB, ClickHouse, Cassandra, Snowflake, BigQuery, Spanner,
 /// Trino, Spark, Elasticsearch, Neo4j and Redis say.
-const QUOTATIONS: [Quotation; 41] = [
+const QUOTATIONS: [Quotation; 40] = [
     quotation(
         "key",
         " (*)=(",
@@ -39,12 +39,11 @@ const QUOTATIONS: [Quotation; 41] = [
         ],
         Some(b')'),
     ),
-    quotation("parameters", ": $", &[], Some(b'\'')),
+    quotation("parameters", ": $*= '", &[], Some(b'\'')),
     quotation("context", ": * line *: \"", &[], Some(b'"')),
-    quotation("column", " *: \"", &[], Some(b'"')),
     quotation("column", " values (", &[") already exists"], Some(b')')),
     quotation("failing", " row contains (", &[], Some(b')')),
-    quotation("row", " [", &["] in table"], None),
+    quotation("row", " [", &[ROW], None),
     quotation("duplicate", " entry '", &["' for key"], Some(b'\'')),
     quotation("duplicate", " entry \"", &["\" for key"], Some(b'"')),
     quotation("duplicate", " key value is (", &[], Some(b')')),
@@ -52,13 +51,13 @@ const QUOTATIONS: [Quotation; 41] = [
     quotation("duplicate", " key \"", &["\" violates"], None),
     quotation("dup", " key: {", &[], Some(b'}')),
     quotation("incorrect", " * value: '", &["' for ", "' in "], Some(b'\'')),
-    quotation("incorrect", " syntax near '", &[], Some(b'\'')),
+    quotation("incorrect", SYNTAX, &[], Some(b'\'')),
     quotation("truncated", " value: '", &[], Some(b'\'')),
     quotation(
         "value",
         " '",
         &[
-            "' to ",
+            "' to data type",
             "' is out of range",
             "' for column",
             "' is not recognized",
@@ -70,8 +69,8 @@ const QUOTATIONS: [Quotation; 41] = [
     quotation("value", " \"", &["\" is out of range", "\" to data type"], None),
     quotation("date", " '", &["' is not recognized"], None),
     quotation("timestamp", " '", &["' is not recognized"], None),
-    quotation("field", "'s value: '", &[], Some(b'\'')),
-    quotation("property", " * = '", &[], Some(b'\'')),
+    quotation("preview", " of field's value: '", &[], Some(b'\'')),
+    quotation("label", " * property * = '", &[], Some(b'\'')),
     quotation("invalid", " input syntax for *: \"", &[], Some(b'"')),
     quotation("invalid", " input value for *: \"", &[], Some(b'"')),
     quotation("invalid", " date: '", &[], Some(b'\'')),
@@ -83,16 +82,20 @@ const QUOTATIONS: [Quotation; 41] = [
     quotation("near", " '", &["' at line"], None),
     quotation("near", " \"", &["\": syntax error", "\": syntax"], None),
     quotation("or", " near \"", &[], Some(b'"')),
-    quotation("string", " '", &["' as ", "' to "], None),
+    quotation("string", " '", &["' as "], None),
+    quotation("convert", " string '", &["' to "], None),
     quotation("cast", " '", &["' to ", "' as "], None),
-    quotation("parse", " \"", &["\" as "], None),
+    quotation("parse", " \"", &["\" as type "], None),
     quotation("containing", " '", &["' to a number"], None),
     quotation("coerce", " '", &["' to "], None),
     quotation("number", " '", &["' in $convert"], None),
-    quotation("before", ": '", &[], Some(b'\'')),
-    quotation("beginning", " with: ", &[], Some(b'\'')),
+    quotation("beginning", " with: '", &[], Some(b'\'')),
 ];
 
+/// What follows the row of which Spanner says that it already exists.
+const ROW: &str = "] in table";
+/// Where SQL Server says at what it stopped to read.
+const SYNTAX: &str = " syntax near '";
 /// The farthest that a `*` reaches.
 const LONGEST_GAP: usize = 160;
 
@@ -130,7 +133,11 @@ impl Quotation {
             }
         };
         let escapes = text[value..end].bytes().rev().take_while(|&byte| byte == b'\\').count();
-        (end - escapes > value).then_some((value, end - escapes))
+        // A word of the statement, and none of its values.
+        let is_keyword =
+            self.then == SYNTAX && text[value..end].bytes().all(|byte| byte.is_ascii_uppercase());
+        let is_kept = is_keyword || self.ends == [ROW] && !says_exists(&text.as_bytes()[end..]);
+        (end - escapes > value && !is_kept).then_some((value, end - escapes))
     }
 
     /// The length of the value that a text starts with, or of the line where nothing ends it.
@@ -152,6 +159,16 @@ impl Quotation {
         steps::count(text.len());
         Err(text.len())
     }
+}
+
+/// Whether a text says that a row is in a table already, behind its value.
+fn says_exists(text: &[u8]) -> bool {
+    let Some(table) = text.strip_prefix(ROW.as_bytes()).and_then(|rest| rest.strip_prefix(b" ")) else {
+        return false;
+    };
+    let name = table.iter().take(LONGEST_GAP).take_while(|byte| !byte.is_ascii_whitespace()).count();
+    steps::count(name);
+    table[name..].starts_with(b" already exists")
 }
 
 /// The place behind a pattern, if a text has it at a place.

@@ -8,8 +8,9 @@ use crate::steps;
 const SIGNS: [char; 2] = ['=', ':'];
 
 /// The lines behind that of a key that are indented more than it is, from their first character to their end, if the key's own
-/// has no value, or a sign that says that they are one. A comment before them may be a value, too.
-pub(super) fn block(text: &str, key: usize, value: usize) -> Option<(usize, usize)> {
+/// has no value, or a sign that says that they are one. A comment before them may be a value, too. `line` is the end of the line that
+/// was looked for last, for comments in which names follow.
+pub(super) fn block(text: &str, key: usize, value: usize, line: &mut usize) -> Option<(usize, usize)> {
     let value = behind_properties(text, value);
     let mark = text[value..].trim_start_matches(['|', '>']);
     let mark = if mark.len() < text.len() - value {
@@ -27,7 +28,12 @@ pub(super) fn block(text: &str, key: usize, value: usize) -> Option<(usize, usiz
     }
     let comment = (rest.starts_with('#') && text[..text.len() - rest.len()].ends_with(' '))
         .then(|| text.len() - rest.len());
-    let rest = &text[comment.map_or(text.len() - rest.len(), |comment| line_end(text, comment))..];
+    let rest = &text[comment.map_or(text.len() - rest.len(), |comment| {
+        if comment > *line {
+            *line = line_end(text, comment);
+        }
+        *line
+    })..];
     let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))?;
     if text[..key].ends_with('"') && rest.trim_start().starts_with('"') {
         // JSON, in which the indentation says nothing.
@@ -67,13 +73,19 @@ fn is_element(line: &str) -> bool {
     line.starts_with("- ")
 }
 
+/// A tag and an anchor.
+const MOST_PROPERTIES: usize = 2;
+
 /// The place behind the tag and the anchor that YAML may have before a value.
 pub(super) fn behind_properties(text: &str, value: usize) -> usize {
     let mut place = value;
-    while text[place..].starts_with(['!', '&']) && text[..place].ends_with(' ') {
+    for _ in 0..MOST_PROPERTIES {
+        if !text[place..].starts_with(['!', '&']) || !text[..place].ends_with(' ') {
+            break;
+        }
         let end = word_end(text, place);
         let next = text.len() - trim_blanks(&text[end..]).len();
-        if next == end {
+        if next == end || text[..end].ends_with(':') {
             break;
         }
         place = next;

@@ -1,4 +1,4 @@
-//! Free text: rules L1–L6.
+//! Free text: rules L1–L6 and U9.
 
 mod commands;
 mod database;
@@ -13,9 +13,9 @@ mod value;
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-use crate::edit::{REDACTED, settled, then};
+use crate::edit::{Edit, REDACTED, settled, then};
 use crate::rules::Rules;
-use scan::Scan;
+use plain::Plain;
 
 /// Removes the secrets of a free text, such as a log message or a name, with the default rules.
 ///
@@ -38,6 +38,11 @@ pub fn text(text: &str) -> Cow<'_, str> {
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'r>(pub(crate) Rules<'r>);
 
+/// What finds the changes of a text.
+type Reading = for<'t, 'r> fn(Rules<'r>, &'t str) -> Edit<'t>;
+/// What is read, in this order.
+const READINGS: [Reading; 2] = [phrase::values, scan::secrets];
+
 impl Text<'_> {
     /// Sanitizes one free text. The result is valid UTF-8, with U+FFFD for bytes that are not, and borrowed where nothing had to
     /// change.
@@ -57,17 +62,20 @@ impl Text<'_> {
     }
 
     fn read<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if let Some(plain) = plain::unescaped(text) {
-            // Escapes that hide nothing stay.
-            let clean = self.read_plain(&plain);
-            if clean != plain {
-                return Cow::Owned(clean.into_owned());
-            }
-        }
-        self.read_plain(text)
+        // What is escaped may belong to a value, and is read as what it stands for only where it belongs to none.
+        let clean = READINGS
+            .iter()
+            .fold(Cow::Borrowed(text), |clean, edit| then(clean, |text| edit(self.0, text).finish()));
+        READINGS.iter().fold(clean, |clean, edit| then(clean, |text| self.behind_escapes(text, *edit)))
     }
 
-    fn read_plain<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        then(phrase::without_values(self.0, text), |text| Scan::new(self.0, text).run())
+    /// A text with the changes that are made to what it says behind its escapes. Escapes that hide nothing stay.
+    fn behind_escapes<'t>(&self, text: &'t str, edit: Reading) -> Cow<'t, str> {
+        let Some(plain) = Plain::of(text) else { return Cow::Borrowed(text) };
+        let mut escaped = Edit::new(text);
+        for (piece, by) in edit(self.0, plain.text()).replaced() {
+            escaped.replace(plain.start(piece.start), plain.end(piece.end), by);
+        }
+        escaped.finish()
     }
 }

@@ -1,7 +1,6 @@
 //! The words in a free text after which values stand that no key tells: statements of SQL (rule L5) and what databases quote in
 //! their errors (rule L6).
 
-use alloc::borrow::Cow;
 use alloc::string::String;
 
 use super::database::Searched;
@@ -11,8 +10,8 @@ use crate::rules::Rules;
 use crate::sql::{self, SqlOptions};
 use crate::steps;
 
-/// A text without the literals of its statements and the values of its database errors.
-pub(super) fn without_values<'a>(rules: Rules<'_>, text: &'a str) -> Cow<'a, str> {
+/// What a text is without the literals of its statements and the values of its database errors.
+pub(super) fn values<'a>(rules: Rules<'_>, text: &'a str) -> Edit<'a> {
     let mut edit = Edit::new(text);
     let mut quoted = Quoted::default();
     let mut froms = Froms::default();
@@ -29,7 +28,7 @@ pub(super) fn without_values<'a>(rules: Rules<'_>, text: &'a str) -> Cow<'a, str
         let word = &bytes[place..end];
         let next = match Opening::of(word) {
             Some(Opening::Statement(verb)) if verb.starts_statement(bytes, place, end, &mut froms) => {
-                let statement_end = quoted.end(bytes, end);
+                let statement_end = verb.within(bytes, place, quoted.end(bytes, end));
                 statement(rules, &mut edit, &text[place..statement_end], place, quoted.open);
                 statement_end
             }
@@ -45,7 +44,7 @@ pub(super) fn without_values<'a>(rules: Rules<'_>, text: &'a str) -> Cow<'a, str
         steps::count(end - place);
         place = next;
     }
-    edit.finish()
+    edit
 }
 
 /// The end of the word that starts at a place.
@@ -187,7 +186,7 @@ const WORDS: [(&[u8], Opening); 72] = [
     (b"value", Opening::Error),
     (b"range", Opening::Error),
     (b"parse", Opening::Error),
-    (b"field", Opening::Error),
+    (b"label", Opening::Error),
     (b"hello", Opening::Statement(Verb::Redis)),
     (b"setex", Opening::Statement(Verb::Redis)),
     (b"setnx", Opening::Statement(Verb::Redis)),
@@ -207,7 +206,6 @@ const WORDS: [(&[u8], Opening); 72] = [
     (b"string", Opening::Error),
     (b"column", Opening::Error),
     (b"number", Opening::Error),
-    (b"before", Opening::Error),
     (b"coerce", Opening::Error),
     (b"config", Opening::Statement(Verb::Redis)),
     (b"psetex", Opening::Statement(Verb::Redis)),
@@ -221,9 +219,10 @@ const WORDS: [(&[u8], Opening); 72] = [
     (b"invalid", Opening::Error),
     (b"literal", Opening::Error),
     (b"context", Opening::Error),
+    (b"convert", Opening::Error),
+    (b"preview", Opening::Error),
     (b"migrate", Opening::Statement(Verb::Redis)),
     (b"connect", Opening::Statement(Verb::Attach)),
-    (b"property", Opening::Error),
     (b"sentinel", Opening::Statement(Verb::Redis)),
     (b"setrange", Opening::Statement(Verb::Redis)),
     (b"duplicate", Opening::Error),

@@ -1,6 +1,6 @@
 //! One pass over a free text.
 
-use alloc::borrow::Cow;
+use core::ops::Range;
 
 use super::commands::{Commands, password_beside, sets};
 use super::prose::is_prose;
@@ -16,8 +16,13 @@ use crate::rules::Rules;
 use crate::steps;
 use crate::url::{Url, has_port, is_special};
 
+/// What a text is without the secrets that signs, places and shapes tell.
+pub(super) fn secrets<'a>(rules: Rules<'_>, text: &'a str) -> Edit<'a> {
+    Scan::new(rules, text).run()
+}
+
 /// One pass over a text, segment by segment: what stands between blanks, quotes and angle brackets.
-pub(super) struct Scan<'a, 'r> {
+struct Scan<'a, 'r> {
     rules: Rules<'r>,
     text: &'a str,
     edit: Edit<'a>,
@@ -25,8 +30,10 @@ pub(super) struct Scan<'a, 'r> {
     /// The last word that was searched for an `@`.
     word: Word,
     commands: Commands,
-    /// Whether the text has a JSON Web Key in it, once that was looked for.
-    has_web_key: Option<bool>,
+    /// The end of the line that was looked for last.
+    line: usize,
+    /// The last text between braces in which a JSON Web Key was looked for, and whether it is one.
+    web_key: (Range<usize>, bool),
 }
 
 /// What is secret of a JSON Web Key.
@@ -40,12 +47,12 @@ struct Word {
 }
 
 impl<'a, 'r> Scan<'a, 'r> {
-    pub(super) fn new(rules: Rules<'r>, text: &'a str) -> Self {
+    fn new(rules: Rules<'r>, text: &'a str) -> Self {
         let (word, commands) = (Word::default(), Commands::default());
-        Self { rules, text, edit: Edit::new(text), place: 0, word, commands, has_web_key: None }
+        Self { rules, text, edit: Edit::new(text), place: 0, word, commands, line: 0, web_key: (0..0, false) }
     }
 
-    pub(super) fn run(mut self) -> Cow<'a, str> {
+    fn run(mut self) -> Edit<'a> {
         while let Some(character) = self.text[self.place..].chars().next() {
             steps::count(1);
             if character.is_whitespace() || is_mark(character) {
@@ -56,7 +63,7 @@ impl<'a, 'r> Scan<'a, 'r> {
                 self.segment(self.place, end);
             }
         }
-        self.edit.finish()
+        self.edit
     }
 
     /// The end of the segment that starts at a place.
@@ -256,9 +263,10 @@ impl<'a, 'r> Scan<'a, 'r> {
     fn secret_of(&mut self, start: usize, name_end: usize) -> Option<(usize, usize)> {
         let assignment = Assignment::of(self.text, start, name_end)?;
         let (key, keys) = (assignment.key(), self.rules.keys);
-        if !keys.contains(key.as_bytes()) && !self.is_part_of_key(key) {
+        if !keys.contains(key.as_bytes()) && !self.is_part_of_key(key, start) {
             return None;
         }
+        let assignment = assignment.with_block(&mut self.line);
         let may_be_password = keys.may_be_password(key.as_bytes());
         if assignment.said().is_some_and(|said| is_prose(said, may_be_password)) {
             return None;
@@ -268,17 +276,25 @@ impl<'a, 'r> Scan<'a, 'r> {
         let ordinary = text.is_empty()
             || keys.is_ordinary(key.as_bytes(), text)
             || assignment.is_mapping() && !may_be_password
-            || assignment.is_beside() && !is_quoted_secret(self.text, start, key, text);
+            || assignment.is_beside() && !is_quoted_secret(self.text, start, key, (value, end));
         (!ordinary).then_some((value, end))
     }
 
-    /// Whether a name is that of a secret in a JSON Web Key (RFC 7518, section 6), which `kty` tells.
-    fn is_part_of_key(&mut self, name: &str) -> bool {
-        PARTS_OF_KEYS.contains(&name)
-            && *self.has_web_key.get_or_insert_with(|| {
-                steps::count(self.text.len());
-                memchr::memmem::find(self.text.as_bytes(), b"\"kty\"").is_some()
-            })
+    /// Whether a name is that of a secret in a JSON Web Key (RFC 7518, section 6), which `kty` within the same braces tells.
+    fn is_part_of_key(&mut self, name: &str, place: usize) -> bool {
+        if !PARTS_OF_KEYS.contains(&name) {
+            return false;
+        }
+        if !self.web_key.0.contains(&place) {
+            let braces = ['{', '}'];
+            let start = self.text[..place].rfind(braces).unwrap_or(0);
+            let end = self.text[place..].find(braces).map_or(self.text.len(), |length| place + length);
+            steps::count(end - start);
+            let inner = &self.text[start..end];
+            let is_key = inner.starts_with('{') && memchr::memmem::find(inner.as_bytes(), b"kty").is_some();
+            self.web_key = (start..end, is_key);
+        }
+        self.web_key.1
     }
 
     /// Replaces a piece of the text and reads on behind it.
@@ -288,9 +304,14 @@ impl<'a, 'r> Scan<'a, 'r> {
     }
 }
 
+/// What is said of a thing behind its name.
+const OF_NAMES: [&str; 5] = [" not found", " already exists", " is too", " mismatch", " failed"];
+
 /// Whether the quoted text beside a sensitive name is its value, and not what a parser met, as in `unexpected token "x"`, or the name
 /// that a thing goes by, as in `secret "db-creds" not found`.
-fn is_quoted_secret(text: &str, start: usize, key: &str, value: &str) -> bool {
+fn is_quoted_secret(text: &str, start: usize, key: &str, (value, end): (usize, usize)) -> bool {
+    const SHORTEST_TOKEN: usize = 16;
+    let (value, behind) = (&text[value..end], &text[end..]);
     const LONGEST_WORD: usize = 8;
     let before = text[..start].trim_end();
     let met = ["unexpected", "illegal", "unknown", "invalid", "bad", "expected"]
@@ -299,7 +320,19 @@ fn is_quoted_secret(text: &str, start: usize, key: &str, value: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| value.bytes().any(|byte| kind(&byte));
     let random = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
     let in_key = |word: &str| key.to_ascii_lowercase().trim_end_matches('s').ends_with(word);
-    if value.contains([',', '{', '}']) {
+    if value.contains([',', '{', '}']) || before.ends_with("unexpected") {
+        return false;
+    }
+    let mixed = random && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+    let long =
+        random && value.len() >= SHORTEST_TOKEN && value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let behind = behind.trim_start_matches(['\\', '"', '\'']);
+    let is_told_of = OF_NAMES.iter().any(|said| behind.starts_with(said));
+    if is_told_of
+        && !mixed
+        && !long
+        && !["password", "passwd", "pwd", "pass", "passphrase"].iter().any(|word| in_key(word))
+    {
         return false;
     }
     if met && in_key("token") || in_key("token") && !random {

@@ -4,6 +4,8 @@
 //! on. A sentence that is taken for a statement loses its numbers and what it has in quotes, and nothing else.
 
 use super::phrase::word_end;
+use super::prose::is_prose;
+use crate::credentials::ends_login;
 use crate::steps;
 
 /// The first word of a statement, or of a part of one.
@@ -32,10 +34,66 @@ pub(super) enum Verb {
     Identified,
 }
 
+impl Verb {
+    /// The end of a statement that starts and ends at these places at the latest: a command of Redis is a line.
+    pub(super) fn within(self, text: &[u8], start: usize, end: usize) -> usize {
+        if self == Self::Redis { start + line_end(&text[start..end]) } else { end }
+    }
+}
+
 /// Names are looked at no further than this.
 const LONGEST_NAME: usize = 128;
 /// Words between that are looked over for the one that tells.
 const MOST_WORDS: usize = 3;
+
+/// What tells that a line is a sentence is no farther.
+const LONGEST_SENTENCE: usize = 48;
+/// Host, port, key, database and timeout.
+const FEWEST_OF_MIGRATE: usize = 5;
+/// A shorter word behind AUTH is what is said of it.
+const SHORTEST_PASSWORD: usize = 4;
+
+fn line_end(text: &[u8]) -> usize {
+    let end = memchr::memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+    steps::count(end);
+    end
+}
+
+/// The arguments of a command of Redis.
+fn arguments(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
+    rest[..line_end(rest)].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// Whether a command of Redis has so many arguments, and they are no sentence.
+fn has_arguments(rest: &[u8], fewest: usize) -> bool {
+    arguments(rest).take(fewest).count() == fewest && !is_sentence(rest)
+}
+
+fn is_sentence(rest: &[u8]) -> bool {
+    is_prose(begin_of_line(rest), false)
+}
+
+/// As much of a line as tells what it is.
+fn begin_of_line(rest: &[u8]) -> &str {
+    let near = &rest[..rest.len().min(LONGEST_SENTENCE)];
+    let line = &near[..line_end(near)];
+    let valid = core::str::from_utf8(line).map_or_else(|error| error.valid_up_to(), str::len);
+    core::str::from_utf8(&line[..valid]).unwrap_or_default()
+}
+
+/// Whether an argument is neither a plain word nor a number or a length of time: it has quotes, signs within, or letters of both
+/// cases or digits and letters mixed.
+fn is_no_word(word: &[u8]) -> bool {
+    let bare = word.trim_ascii_end();
+    let bare =
+        bare.strip_suffix(b",").or(bare.strip_suffix(b".")).or(bare.strip_suffix(b":")).unwrap_or(bare);
+    let letters = bare.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let digits = bare.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let number = bare.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'.').count();
+    let has_unit = number > 0 && bare.len() - number <= 2;
+    let humps = bare.iter().skip(1).any(u8::is_ascii_uppercase) && bare.iter().any(u8::is_ascii_lowercase);
+    !has_unit && (letters + digits < bare.len() || letters.min(digits) > 0 || humps)
+}
 
 /// Where the next FROM is, looked for once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -415,7 +473,16 @@ impl Words<'_> {
         let named = self.literal(false) && self.skip_literal() || self.name();
         named
             && (self.word(&["as", "user", "password", "identified"])
-                || self.text.get(self.place) == Some(&b'/'))
+                || self.text.get(self.place) == Some(&b'/') && self.ends_login())
+    }
+
+    /// Whether a login of Oracle goes on with the `/` here.
+    fn ends_login(&self) -> bool {
+        let rest = &self.text[self.place..];
+        let length = rest.iter().take(LONGEST_NAME).take_while(|byte| !byte.is_ascii_whitespace()).count();
+        steps::count(length);
+        let (word, behind) = rest.split_at(length);
+        ends_login(core::str::from_utf8(word).unwrap_or_default(), behind)
     }
 
     /// Moves on behind a literal in single quotes.
@@ -429,11 +496,12 @@ impl Words<'_> {
     /// Whether arguments follow a command of Redis as no sentence has them.
     fn redis(&mut self, command: &[u8], starts_text: bool, upper: bool) -> bool {
         let is = |known: &[u8]| command.eq_ignore_ascii_case(known);
+        let line = &self.text[self.place..];
         if is(b"acl") {
             return self.word(&["setuser"]);
         }
         if is(b"config") || is(b"sentinel") {
-            return upper && self.word(&["set"]);
+            return upper && self.word(&["set"]) && !is_sentence(&self.text[self.place..]);
         }
         if is(b"hello") {
             return matches!(self.peek(), Some(b'2' | b'3')) && {
@@ -442,26 +510,30 @@ impl Words<'_> {
             };
         }
         if is(b"migrate") {
-            return upper && starts_text;
+            return upper && starts_text && has_arguments(line, FEWEST_OF_MIGRATE);
         }
         if is(b"auth") {
-            return starts_text && self.password_alone();
+            return upper && starts_text && self.password_alone();
         }
-        starts_text && upper && self.peek().is_some()
+        let fewest = match command.len() {
+            _ if is(b"setex") || is(b"psetex") || is(b"hset") || is(b"hmset") || is(b"zadd") => 3,
+            _ if is(b"hsetnx") || is(b"setrange") => 3,
+            _ if is(b"xadd") => 4,
+            _ => 2,
+        };
+        let has_value = || arguments(line).skip(1).any(is_no_word);
+        starts_text && upper && has_arguments(line, fewest) && has_value()
     }
 
     /// Whether no more than two words follow, of which the last one is none of a language.
     fn password_alone(&mut self) -> bool {
         let rest = &self.text[self.place..];
-        let mut words = rest.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(MOST_WORDS);
+        let mut words = arguments(rest);
         let (first, second) = (words.next(), words.next());
-        steps::count(rest.len());
         let last = second.or(first);
         rest.starts_with(b" ")
             && words.next().is_none()
-            && last.is_some_and(|word| {
-                word.iter().any(|byte| !byte.is_ascii_lowercase() && !b".,:;!?".contains(byte))
-            })
+            && last.is_some_and(|word| word.len() >= SHORTEST_PASSWORD && is_no_word(word))
     }
 
     fn copy(&mut self) -> bool {

@@ -60,8 +60,7 @@ impl<'a> Assignment<'a> {
             let upper = name.starts_with(|first: char| first.is_ascii_uppercase());
             let field = upper && rest.strip_prefix(':') == Some(value);
             let joint = if field { Joint::Field } else { Joint::Sign };
-            let assignment = Self { start: whole_key(text, start, end), ..assignment(joint, value) };
-            return Some(assignment.with_block());
+            return Some(Self { start: whole_key(text, start, end), ..assignment(joint, value) });
         }
         let argument = trim_blanks(rest);
         let flag = name.starts_with('-') && argument.len() < rest.len() && !argument.starts_with('-');
@@ -76,9 +75,15 @@ impl<'a> Assignment<'a> {
         beside.then(|| assignment(Joint::Beside, argument))
     }
 
-    /// With the value on the next lines, where that of the key has none.
-    fn with_block(self) -> Self {
-        match block(self.text, self.start, self.value) {
+    /// With the value on the next lines, where that of the key has none. `line` is the end of the line that was looked for last.
+    pub(super) fn with_block(self, line: &mut usize) -> Self {
+        let has_sign = matches!(self.joint, Joint::Sign | Joint::Field)
+            && after_name(&self.text[self.end..])
+                .is_some_and(|value| self.text.len() - value.len() == self.value);
+        if !has_sign {
+            return self;
+        }
+        match block(self.text, self.start, self.value, line) {
             Some((value, _)) if self.text[value..].starts_with(['"', '\'']) => Self { value, ..self },
             Some((value, end)) if self.text[..self.value].trim_end_matches([' ', '\t']).ends_with(':') => {
                 Self { value, joint: Joint::Block(end), ..self }
@@ -507,7 +512,9 @@ fn word_before_blank(text: &str) -> usize {
 }
 
 pub(super) fn line_end(text: &str, start: usize) -> usize {
-    text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length)
+    let end = text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length);
+    steps::count(end - start);
+    end
 }
 
 /// The end of the name that starts at a place.

@@ -19,6 +19,12 @@ fn leaves_none(inputs: &[&str]) {
     all_leave_none(inputs, |input| text(input).into_owned());
 }
 
+fn stay(texts: &[&str]) {
+    let changed: Vec<_> =
+        texts.iter().map(|plain| (*plain, text(plain))).filter(|(plain, clean)| plain != clean).collect();
+    assert!(changed.is_empty(), "{changed:#?}");
+}
+
 #[test]
 fn l1_values_of_files() {
     leaves_none(&[
@@ -76,11 +82,52 @@ fn l1_values_behind_escapes_and_colours() {
         "\u{1b}[1mpassword\u{1b}[0m=_",
         "\u{1b}[36mpw=\u{1b}[0m_",
         "\\u001b[36mpw=\\u001b[0m_",
+        "\\033[36mpw=\\033[0m_",
+        "\u{1b}(B\u{1b}[mpw=\u{1b}(B_",
+        "\u{1b}\u{1b}[36mpw=\u{1b}\u{1b}[0m_",
     ]);
     let token = "ghp_0123456789abcdef0123456789abcdef0123";
-    assert_eq!(text(&format!("\u{1b}[1m{token}\u{1b}[0m")), "REDACTED");
+    assert_eq!(text(&format!("\u{1b}[1m{token}\u{1b}[0m")), "\u{1b}[1mREDACTED\u{1b}[0m");
     for plain in ["\u{1b}[31mdisk full\u{1b}[0m", "a &lt;b&gt; c &amp; d", "\\u0061 and \\x62", "5 &#60; 6"] {
         assert_eq!(text(plain), plain);
+    }
+}
+
+#[test]
+fn l1_escaped_signs_within_a_value_do_not_end_it() {
+    leaves_none(&[
+        "{\"password\":\"p\\u0022, _\"}",
+        "{\"password\":\"p\\x22 _\"}",
+        "password='a\\x27 _'",
+        "password=\"a&quot; _\"",
+        "<password>a&lt;_</password><token>x</token>",
+        "<password>a&lt;_</password><token>x</token> pw=x",
+    ]);
+}
+
+#[test]
+fn l1_escapes_stay_beside_a_secret() {
+    for (input, clean) in [
+        (
+            "{\"msg\":\"say \\u0022hi\\u0022 \\u003cb\\u003e\",\"password\":\"x\"}",
+            "{\"msg\":\"say \\u0022hi\\u0022 \\u003cb\\u003e\",\"password\":\"REDACTED\"}",
+        ),
+        ("<a t=\"x &lt; y &amp; z\" password=\"z\"/>", "<a t=\"x &lt; y &amp; z\" password=\"REDACTED\"/>"),
+        (
+            "\u{1b}[31mERROR\u{1b}[0m login token=abc \u{1b}[32mok\u{1b}[0m",
+            "\u{1b}[31mERROR\u{1b}[0m login token=REDACTED \u{1b}[32mok\u{1b}[0m",
+        ),
+        ("path C:\\x64ata\\x token=abc", "path C:\\x64ata\\x token=REDACTED"),
+        (
+            "&quot;a&quot;:&quot;&lt;&quot;,&quot;password&quot;:&quot;x&quot;,&quot;b&quot;:&quot;&gt;&quot;",
+            "&quot;a&quot;:&quot;&lt;&quot;,&quot;password&quot;:&quot;REDACTED&quot;,&quot;b&quot;:&quot;&gt;&quot;",
+        ),
+        (
+            "\u{1b}[36mpw=\u{1b}[0mx \u{1b}[36muser=\u{1b}[0mbob",
+            "\u{1b}[36mpw=\u{1b}[0mREDACTED \u{1b}[36muser=\u{1b}[0mbob",
+        ),
+    ] {
+        assert_eq!(text(input), clean);
     }
 }
 
@@ -322,5 +369,159 @@ fn l5_more_statements_in_texts() {
     ];
     for plain in plain {
         assert_eq!(text(plain), plain);
+    }
+}
+
+#[test]
+fn l1_ordinary_lines_with_names_of_programs_stay() {
+    stay(&[
+        "mysql -port 3306",
+        "curl -u 1000:1000",
+        "waiting for mysql, flags: -parallel=4",
+        "exec /app/mongo -parallel 8",
+        "usage: login -profile NAME",
+        "mongo -path /data/db",
+        "redis-cli -args",
+        "mysqldump -print-defaults",
+        "mkdir /var/lib/mysql -parents",
+        "docker run --name mysql -p3306:3306 -e X=1",
+        "podman run mysql -p3306:3306",
+        "nc mongo -p 27017",
+        "login page -p not found",
+        "starting http -addr=localhost:8080",
+        "https -a foo:8080",
+        "cp /etc/mysql -preserve",
+        "conn 7/10 is busy",
+        "connect eth0/1",
+        "connect tcp/443",
+        "connect foo/bar failed",
+        "conn eth0/1 down",
+        "CONNECT user/42",
+        "passwall: on",
+        "PassWindow=5",
+        "psw=0x1f",
+        "{\"kty\":\"RSA\",\"n\":\"x\"} k=5 p=99",
+    ]);
+    leaves_none(&[
+        "mysql -p'a b_' db",
+        "mysql.exe -u root -p_",
+        "cmd=mysql -p_",
+        "sudo mysql -p1234567_",
+        "curl -fsSLu bob:_ https://h.test/",
+        "mysql -pswordfish_",
+        "connect scott/_@db",
+        "{\\\"kty\\\":\\\"RSA\\\",\\\"d\\\":\\\"_\\\"}",
+    ]);
+}
+
+#[test]
+fn u9_names_of_files_packages_and_pages_stay() {
+    stay(&[
+        "POST /auth/OAuth2Callback",
+        "/oauth/OpenId2Connect",
+        "/auth/login/SAML2Provider",
+        "/auth/realms/MyRealm01/protocol",
+        "/v1/auth/AppRole2Name/login",
+        "/api/tokens/ERC20Contract",
+        "/webhooks/GitHubPushEvent2",
+        "/hooks/useEffect2Hook/docs",
+        "/verify/Step2Page",
+        "/code/Level2Cache",
+        "/confirm/order-2024-Q3-Report",
+        "projects/p/secrets/MySecret1/versions/latest",
+        "/etc/secrets/tls-Cert1File",
+        "secret/data/MyService2Prod",
+        "github.com/acme/session/Redis7Store",
+        "k8s.io/kubernetes/pkg/credentialprovider/secrets/V1Beta1Secret",
+        "github.com/foo/password/hashSha256Sum",
+    ]);
+    leaves_none(&[
+        "GET /hooks/_!",
+        "[GET /hooks/_]",
+        "GET /hooks/_%20a",
+        "GET /hooks/_&x=1",
+        "GET /hooks/_:8080",
+    ]);
+    assert_eq!(text("GET /invite/0b8e6b0c-6b0f-4c5e-9b7a-3f0f5c9c1d2e 404"), "GET /invite/REDACTED 404");
+}
+
+#[test]
+fn l6_sentences_with_the_words_of_databases_stay() {
+    stay(&[
+        "cannot parse \"abc\" as int",
+        "parse \"12:00\" as time",
+        "could not parse \"5m0\" as duration",
+        "error at line 3, column 5: \"}\" expected",
+        "config.yaml: line 3 column 7: \"foo\"",
+        "column name: \"x\" missing",
+        "property color = 'red'",
+        "changed value 'red' to 'blue'",
+        "renamed string 'a' to 'b'",
+        "row [3] in table users not found",
+        "Incorrect syntax near 'FROM'",
+        "lines beginning with: # are skipped; see docs",
+        "parameters: $1 and $2",
+        "diff before: 'a' after: 'b' more",
+        "parameters: $1 is unset, see the manual, it's there",
+    ]);
+    leaves_none(&["DETAIL:  parameters: $1 = NULL, $2 = '_'"]);
+}
+
+#[test]
+fn l5_sentences_with_the_commands_of_redis_stay() {
+    stay(&[
+        "HSET is slow\nnext line",
+        "MSET took 5ms",
+        "LPUSH failed: connection refused",
+        "SETNX lock acquired",
+        "XADD stream full",
+        "SADD 12 items to the set",
+        "SETEX command failed",
+        "AUTH FAILED",
+        "AUTH OK",
+        "AUTH Required",
+        "Auth 401",
+        "auth v2",
+        "CONFIG SET by admin",
+        "MIGRATE 5 tables done",
+    ]);
+    let line = "HSET k f _\nnext line 5".replace('_', SECRET);
+    assert_eq!(text(&line), "HSET k ?\nnext line 5");
+}
+
+#[test]
+fn l1_names_in_quotes_beside_what_is_said_of_them_stay() {
+    stay(&[
+        "unexpected token 'functionName2' in JSON",
+        "unexpected token \"const2variable\"",
+        "session 'abc' not found",
+        "credential 'github' not found",
+        "signature 'foo(int)' mismatch",
+        "authorization 'x' failed",
+        "secret \"dbcreds\" not found",
+        "secret \"default/db-creds\" not found",
+        "secret \"db-creds-v2\" not found",
+        "secret \"tls-cert-2024\" not found",
+    ]);
+    leaves_none(&["password '_' failed", "token '_' not found"]);
+}
+
+#[test]
+fn s10_settings_and_procedures_of_sql_stay() {
+    let plain = [
+        "SET SESSION AUTHORIZATION bob",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        "SET CONNECTION c1",
+        "SET RESULT CACHE on",
+        "SET FILTER x",
+        "SET DESCRIPTOR d",
+        "ALTER DATABASE d SET RECOVERY SIMPLE",
+        "LOCK TABLE session_token IN SHARE MODE",
+    ];
+    for plain in plain {
+        assert_eq!(sql(plain, Dialect::Generic), plain);
+    }
+    for plain in ["sp_helptext foo", "sp_rename a, b", "sp_who2 active"] {
+        assert_eq!(sql(plain, Dialect::MsSql), plain);
     }
 }

@@ -167,7 +167,7 @@ mod l1_places {
         mapping: "session:\n  timeout: 5\n  mode: x" => "session:\n  timeout: 5\n  mode: x";
         mapping_of_secrets: "secrets:\n  db: hunter2\nn: 1" => "secrets:\n  REDACTED\nn: 1";
         no_value: "password:\nnext: 1" => "password:\nnext: 1";
-        escaped_keys: "{\"pass\\u0077ord\":\"hunter2\"}" => "{\"password\":\"REDACTED\"}";
+        escaped_keys: "{\"pass\\u0077ord\":\"hunter2\"}" => "{\"pass\\u0077ord\":\"REDACTED\"}";
         escapes_before_other_letters: "\\u0061‘’ \\é" => "\\u0061‘’ \\é";
         escapes_that_hide_nothing: "{\"n\\u0061me\":\"bob\"}" => "{\"n\\u0061me\":\"bob\"}";
         headers_beside: "Authorization \"hunter2\"" => "Authorization \"REDACTED\"";
