@@ -2,6 +2,7 @@
 // away each interval; or all of the trace goes into a file.
 //
 //	flight
+//	flight -last /tmp/traces
 //	flight -dir /tmp/traces
 //	flight -stream /tmp/all.trace
 package main
@@ -21,18 +22,19 @@ import (
 func main() {
 	flags := service.AddFlags()
 	dir := flag.String("dir", "", "directory for a snapshot each interval; without it the recorder's content goes nowhere")
+	last := flag.String("last", "", "directory for the recorder's content when the service ends, where there is no -dir")
 	stream := flag.String("stream", "", "file for all of the trace, in place of the flight recorder")
 	flag.Parse()
-	if err := run(flags, *dir, *stream); err != nil {
+	if err := run(flags, *dir, *last, *stream); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(flags *service.Flags, dir, stream string) error {
+func run(flags *service.Flags, dir, last, stream string) error {
 	var stop func() error
 	var err error
 	if stream == "" {
-		stop, err = record(flags, dir)
+		stop, err = record(flags, dir, last)
 	} else {
 		stop, err = write(stream)
 	}
@@ -43,14 +45,18 @@ func run(flags *service.Flags, dir, stream string) error {
 }
 
 // record keeps the latest of the trace in memory, as much as is needed for snapshots that leave nothing out.
-func record(flags *service.Flags, dir string) (func() error, error) {
+func record(flags *service.Flags, dir, last string) (func() error, error) {
 	options := flight.RecorderOptions{
 		MinAge: 3 * flags.Interval, MaxBytes: 64 << 20,
 		OnError: func(err error) { log.Print(err) },
 	}
-	if dir != "" {
+	switch {
+	case dir != "":
 		options.Interval = flags.Interval
 		options.Sinks = []flight.Sink{flight.Dir(dir, flight.DirOptions{})}
+	case last != "":
+		// Without an interval there is one snapshot, that of the end.
+		options.Sinks = []flight.Sink{flight.Dir(last, flight.DirOptions{})}
 	}
 	recorder, err := flight.StartRecorder(options)
 	if err != nil {

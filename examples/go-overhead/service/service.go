@@ -166,5 +166,5 @@ func Serve(address string, handler http.Handler) error {
 
 // Limit is how long ending may take.
 func Limit() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), 10*time.Second)
+	return context.WithTimeout(context.Background(), 30*time.Second)
 }

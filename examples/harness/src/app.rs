@@ -4,7 +4,7 @@ use std::{
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -23,21 +23,34 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Builds an example; Go's own cache makes that quick.
 pub(crate) fn build(root: &Path, example: &str) -> Result<PathBuf> {
-    build_in(root, example, None)
+    let program = root.join(".cache/harness").join(example);
+    build_to(&program, root, example, None)?;
+    Ok(program)
 }
 
-/// Builds an example with a cache of its own, if there shall be one: into an empty one, all that it is made of.
-pub(crate) fn build_in(root: &Path, example: &str, cache: Option<&Path>) -> Result<PathBuf> {
-    let program = root.join(".cache/harness").join(example);
+/// Builds an example into a file, with a cache of its own, if there shall be one: into an empty one, all that it is made of. Where the
+/// file is there already and the same would come of it, Go neither compiles the program's own package nor links.
+pub(crate) fn build_to(program: &Path, root: &Path, example: &str, cache: Option<&Path>) -> Result<()> {
     if let Some(folder) = program.parent() {
         fs::create_dir_all(folder)?;
     }
     let mut go = Command::new("go");
-    go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".");
+    go.args(["build", "-buildvcs=false", "-o"]).arg(program).arg(".");
     go.envs(cache.map(|cache| ("GOCACHE", cache)));
+    run_in(go, root, example)
+}
+
+/// Fetches the modules that an example is made of, where they are not there.
+pub(crate) fn fetch_modules(root: &Path, example: &str) -> Result<()> {
+    let mut go = Command::new("go");
+    go.args(["list", "-deps", "."]).stdout(Stdio::null());
+    run_in(go, root, example)
+}
+
+fn run_in(mut go: Command, root: &Path, example: &str) -> Result<()> {
     let status = go.current_dir(root.join("examples").join(example)).status()?;
     ensure!(status.success(), "{go:?} failed: {status}");
-    Ok(program)
+    Ok(())
 }
 
 /// How a service gives away its traces.

@@ -68,6 +68,11 @@ impl Order {
     pub(crate) fn end(&self) -> u64 {
         self.begin + self.duration.as_nanos() as u64
     }
+
+    /// When it should have been sent, in nanoseconds since 1970.
+    pub(crate) fn due(&self) -> u64 {
+        self.begin.saturating_sub(self.late.as_nanos() as u64)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -122,6 +127,12 @@ impl Load {
             }));
         }
         load
+    }
+
+    /// How many orders are answered that were due since a moment.
+    pub(crate) fn answered_since(&self, begin: u64) -> usize {
+        let answered = |order: &&Order| order.error.is_none() && order.due() >= begin;
+        lock(&self.made).0.iter().filter(answered).count()
     }
 
     /// Waits for the orders that are under way.

@@ -6,6 +6,7 @@
 //! | `scenario` | the scenarios, one in each file |
 //! | `stage` | the parts of a scenario, started and connected, and what every scenario ends with |
 //! | `inputs`, `cpus`, `machine` | for what is measured: the load, where it runs, and on what |
+//! | `environment` | what programs do not get of it |
 //! | `app`, `service`, `sidecar` | the parts that are ours; the others are in the library |
 //! | `load`, `proxy`, `archive`, `http` | what stands at the three ends: who orders, who receives, who sees snapshots |
 //! | `query`, `client` | asking Jaeger, and everybody else |
@@ -17,6 +18,7 @@ mod archive;
 mod cli;
 mod client;
 mod cpus;
+mod environment;
 mod http;
 mod inputs;
 mod journal;

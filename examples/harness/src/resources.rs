@@ -68,11 +68,11 @@ impl Watch {
 }
 
 /// One sample of each process that runs. A process that ends meanwhile has none.
-fn look(file: &Path, found: &mut BTreeMap<u32, OfProcess>) {
+fn look(file: &Path, found: &mut BTreeMap<(u32, String), OfProcess>) {
     let time = Timestamp::try_from(SystemTime::now()).unwrap_or_default().to_string();
     for process in run_file::running(file).unwrap_or_default() {
         let (Some(cpu), Some(memory)) = (cpu_time(process.id), memory(process.id)) else { continue };
-        let of_process = found.entry(process.id).or_insert_with(|| OfProcess {
+        let of_process = found.entry((process.id, process.start)).or_insert_with(|| OfProcess {
             process: process.name,
             id: process.id,
             samples: Vec::new(),

@@ -32,7 +32,8 @@ pub fn add(id: u32, name: &str) -> Result<()> {
     // A process that has ended already needs no line.
     let Some(start) = start_of(id) else { return Ok(()) };
     let mut lines = File::options().create(true).append(true).open(file)?;
-    writeln!(lines, "{id} {start} {name}").with_context(|| file.display().to_string())
+    // In one piece: who reads meanwhile sees no half of a name, and two that add get two lines.
+    lines.write_all(format!("{id} {start} {name}\n").as_bytes()).with_context(|| file.display().to_string())
 }
 
 /// A process of a run file that still runs.
@@ -41,6 +42,8 @@ pub fn add(id: u32, name: &str) -> Result<()> {
 pub struct Running {
     /// Its process id.
     pub id: u32,
+    /// When it began, in the system's own unit: an id is somebody else's some day.
+    pub start: String,
     /// What it was called when it was started.
     pub name: String,
 }
@@ -55,7 +58,7 @@ pub fn running(file: &Path) -> Result<Vec<Running>> {
     let parse = |line: &str| {
         let mut words = line.splitn(3, ' ');
         let (id, start, name) = (words.next()?.parse().ok()?, words.next()?, words.next()?.to_owned());
-        (start_of(id)? == start).then_some(Running { id, name })
+        (start_of(id)? == start).then(|| Running { id, start: start.to_owned(), name })
     };
     Ok(lines.lines().filter_map(parse).collect())
 }
@@ -68,7 +71,7 @@ pub fn running(file: &Path) -> Result<Vec<Running>> {
 pub fn end_all(file: &Path) -> Result<Vec<String>> {
     let mut processes = running(file)?;
     processes.retain(|process| signal(process.id, Signal::KILL).is_ok());
-    Ok(processes.into_iter().map(|Running { id, name }| format!("{name} ({id})")).collect())
+    Ok(processes.into_iter().map(|Running { id, name, .. }| format!("{name} ({id})")).collect())
 }
 
 /// When a process began, in the system's own unit; Linux only.

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use trace_harness::{Memory, Port, Process};
 
-use crate::client::Client;
+use crate::{client::Client, environment};
 
 /// Longer than it takes to drain.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -35,6 +35,8 @@ pub(crate) struct Configuration {
     telemetry: Port,
     /// Where it takes pushes; kept over its restarts.
     push: Option<Port>,
+    /// Whether garbage collections and the like become spans, which is not so by default.
+    pub(crate) ranges: bool,
     /// Lines before the first table, as `open_span_deadline = "3s"`.
     pub(crate) general: Vec<String>,
     /// Lines of the table `[otlp]`.
@@ -50,6 +52,7 @@ impl Configuration {
             endpoint: endpoint.to_owned(),
             telemetry: Port::take()?,
             push: None,
+            ranges: true,
             general: Vec::new(),
             otlp: Vec::new(),
             tables: Vec::new(),
@@ -73,11 +76,11 @@ impl Configuration {
     }
 
     fn render(&self) -> String {
-        let Self { state, endpoint, telemetry, push: _, general, otlp, tables } = self;
+        let Self { state, endpoint, telemetry, push: _, ranges, general, otlp, tables } = self;
         let state = state.to_string_lossy();
         format!(
             "state_dir = {state:?}\n{}\n[otlp]\nendpoint = {endpoint:?}\nmax_backoff = \"1s\"\n{}\n\
-             [defaults]\nranges = true\n[telemetry]\nlisten = \"{telemetry}\"\n[log]\nlevel = \"info\"\n{}",
+             [defaults]\nranges = {ranges}\n[telemetry]\nlisten = \"{telemetry}\"\n[log]\nlevel = \"info\"\n{}",
             general.join("\n"),
             otlp.join("\n"),
             tables.join("\n"),
@@ -99,11 +102,7 @@ impl Sidecar {
         fs::write(&file, configuration.render())?;
         let mut command = Command::new(program);
         command.args(["run", "--config"]).arg(&file);
-        // What the machine's environment says is not what is tested.
-        let inherited = env::vars_os().map(|(name, _)| name);
-        for name in inherited.filter(|name| name.to_string_lossy().starts_with("OTEL_")) {
-            command.env_remove(name);
-        }
+        environment::forget(&mut command);
         let process = Process::start("sidecar", command, directory.join("sidecar.log"))?;
         Ok(Self { process, telemetry: configuration.telemetry.address() })
     }

@@ -8,9 +8,9 @@ use crate::{inputs::Inputs, machine::Machine};
 /// One variant, once.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Round {
-    /// Requests that ended within the measured time.
+    /// Requests that were due within the measured time, and were answered.
     pub(super) requests: usize,
-    /// Requests that failed, whenever.
+    /// Such that failed: they are in no figure.
     pub(super) failed: usize,
     /// How long requests took, in seconds from when they were due.
     pub(super) p50: f64,

@@ -3,19 +3,20 @@
 
 use std::{
     fs,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process, thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use go_trace_format::{EventKind, Reader};
 use trace_harness::cpu_time;
 
 use super::{
     figures::{Round, quantile},
     receiver::{Arrived, Receiver},
-    variant::{Build, Places, SERVICE, Service, Variant},
+    variant::{Build, Places, REMEMBERED, SERVICE, Service, Variant},
 };
 use crate::{
     cpus::Division,
@@ -26,8 +27,10 @@ use crate::{
 };
 
 /// How long what was recorded last may take to arrive.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
+/// So many requests make a figure: where there are fewer in the time that is measured, it goes on, though not for longer than [`LIMIT`].
+const LEAST: usize = 20;
 
 /// What all rounds share.
 pub(super) struct Laboratory<'l> {
@@ -55,6 +58,7 @@ impl Laboratory<'_> {
         let traces = directory.join("traces");
         let places = Places {
             snapshots: traces.join(SERVICE).join("a"),
+            last: directory.join("last"),
             stream: directory.join("all.trace"),
             receiver: receiver.url(),
         };
@@ -67,29 +71,32 @@ impl Laboratory<'_> {
 
         let (mut round, orders) = self.measure(&service, observer.as_ref())?;
         service.stop()?;
-        let served = orders.0.iter().filter(|order| order.error.is_none()).count();
+        let stopped = now();
+        let answered = orders.0.iter().filter(|order| order.error.is_none());
+        let served = answered.clone().count();
         let arrived = wait(&mut receiver, variant, served)?;
         observer.map_or(Ok(()), Sidecar::stop)?;
         (round.spans, round.sent_bytes) = (arrived.requests + arrived.work, receiver.bytes);
 
-        let mut faults = Faults { failed: orders.failed(), missing: Vec::new() };
-        let expected =
-            if variant.exports() { Arrived { requests: served, work: served } } else { Arrived::default() };
-        if arrived != expected {
-            faults.missing.push(format!("{expected:?}, and there are {arrived:?}"));
-        }
-        if variant == Variant::Stream {
-            let tasks = count_tasks(&places.stream)?;
-            if tasks != 2 * served {
-                faults.missing.push(format!("{} tasks in the trace, and there are {tasks}", 2 * served));
+        let missing = match variant {
+            Variant::Snapshots | Variant::Direct | Variant::Sdk => missing_spans(arrived, served),
+            Variant::Stream => missing_tasks(count_tasks(&places.stream)?, served..=served),
+            Variant::Recorder => {
+                let remembered = stopped.saturating_sub((REMEMBERED * interval).as_nanos() as u64);
+                let least = answered.filter(|order| order.begin >= remembered).count();
+                missing_tasks(count_tasks(&only_trace(&places.last)?)?, least..=served)
             }
-        }
+            Variant::Nothing => None,
+        };
+        let faults = Faults { failed: orders.failed(), missing: missing.into_iter().collect() };
         Ok((round, faults, orders))
     }
 
     fn observe(&self, traces: &Path, directory: &Path, places: &Places) -> Result<Sidecar> {
         fs::create_dir_all(&places.snapshots)?;
-        let configuration = Configuration::new(directory, &places.receiver)?.watch(traces, "delete");
+        let mut configuration = Configuration::new(directory, &places.receiver)?.watch(traces, "delete");
+        // As by default: the others send no garbage collections either.
+        configuration.ranges = false;
         let mut sidecar = Sidecar::start(self.sidecar, directory, &configuration)?;
         sidecar.wait_until_ready()?;
         Ok(sidecar)
@@ -102,21 +109,27 @@ impl Laboratory<'_> {
         let ids = (service.process().id(), observer.map(Sidecar::id));
         let (begin, before) = (now(), Reading::of(ids)?);
         thread::sleep(self.inputs.duration);
+        let more = Instant::now();
+        while load.answered_since(begin) < LEAST && more.elapsed() < LIMIT {
+            thread::sleep(LOOK);
+        }
         let (end, after) = (now(), Reading::of(ids)?);
         let memory = |memory: trace_harness::Memory| memory.most as f64;
         let service_memory = memory(service.process().memory()?);
         let observer_memory = observer.map(Sidecar::memory).transpose()?.map_or(0.0, memory);
         let orders = load.stop();
 
-        let within = orders.0.iter().filter(|order| (begin..end).contains(&order.end()));
+        // By when they were due: one that is answered after the end was slow, and counts.
+        let due = orders.0.iter().filter(|order| (begin..end).contains(&order.due()));
+        let (answered, failed): (Vec<_>, Vec<_>) = due.partition(|order| order.error.is_none());
         let mut latencies: Vec<f64> =
-            within.map(|order| (order.late + order.duration).as_secs_f64()).collect();
+            answered.iter().map(|order| (order.late + order.duration).as_secs_f64()).collect();
         latencies.sort_unstable_by(f64::total_cmp);
         let each = |time: Duration| time.as_secs_f64() / latencies.len().max(1) as f64;
         let taken = after.since(&before);
         let round = Round {
             requests: latencies.len(),
-            failed: orders.failed().len(),
+            failed: failed.len(),
             p50: quantile(&latencies, 0.5),
             p95: quantile(&latencies, 0.95),
             p99: quantile(&latencies, 0.99),
@@ -180,6 +193,29 @@ fn wait(receiver: &mut Receiver, variant: Variant, served: usize) -> Result<Arri
     }
 }
 
+/// What is wrong with what a receiver got: each request that was served is one span, and its work another.
+fn missing_spans(arrived: Arrived, served: usize) -> Option<String> {
+    let expected = Arrived { requests: served, work: served };
+    (arrived != expected).then(|| format!("{expected:?}, and there are {arrived:?}"))
+}
+
+/// What is wrong with what a trace holds: two tasks of each request, of at least so many and at most so many requests.
+fn missing_tasks(tasks: usize, requests: RangeInclusive<usize>) -> Option<String> {
+    let (least, most) = (2 * requests.start(), 2 * requests.end());
+    let found = format!("{least} to {most} tasks in the trace, and there are {tasks}");
+    (!(least..=most).contains(&tasks)).then_some(found)
+}
+
+/// The trace in a folder that has one.
+fn only_trace(folder: &Path) -> Result<PathBuf> {
+    let files = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let files: Vec<_> = files.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+    let mut traces = files.into_iter().filter(|file| file.extension().is_some_and(|name| name == "trace"));
+    let trace = traces.next().with_context(|| format!("no trace is in {}", folder.display()))?;
+    ensure!(traces.next().is_none(), "more than one trace is in {}", folder.display());
+    Ok(trace)
+}
+
 /// How many tasks began in a trace, each of which is a span.
 fn count_tasks(file: &PathBuf) -> Result<usize> {
     let file = fs::File::open(file).with_context(|| file.display().to_string())?;
@@ -189,4 +225,41 @@ fn count_tasks(file: &PathBuf) -> Result<usize> {
         tasks += usize::from(matches!(event.kind(), EventKind::TaskBegin(_)));
     }
     Ok(tasks)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_span_of_each_request_and_of_its_work_has_to_arrive() {
+        let arrived = |requests, work| Arrived { requests, work };
+        assert_eq!(missing_spans(arrived(7, 7), 7), None);
+        for wrong in [arrived(6, 7), arrived(7, 6), arrived(8, 8), Arrived::default()] {
+            assert!(missing_spans(wrong, 7).is_some(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_trace_has_to_hold_what_is_remembered_and_no_more_than_there_was() {
+        for (tasks, is_right) in [(0, false), (9, false), (10, true), (14, true), (15, false)] {
+            assert_eq!(missing_tasks(tasks, 5..=7).is_none(), is_right, "{tasks}");
+        }
+        let missing = missing_tasks(0, 7..=7);
+        assert_eq!(missing.as_deref(), Some("14 to 14 tasks in the trace, and there are 0"));
+    }
+
+    #[test]
+    fn the_last_snapshot_is_the_only_trace() {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("a.json"), "").unwrap();
+        only_trace(folder.path()).unwrap_err();
+        let trace = folder.path().join("a.trace");
+        fs::write(&trace, "").unwrap();
+        assert_eq!(only_trace(folder.path()).unwrap(), trace);
+        fs::write(folder.path().join("b.trace"), "").unwrap();
+        only_trace(folder.path()).unwrap_err();
+    }
 }

@@ -8,16 +8,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use trace_harness::{Port, Process, cpu_time_of_children};
 
-use crate::app;
+use crate::{app, environment};
 
 /// What the services are called.
 pub(super) const SERVICE: &str = "overhead";
 
-const LIMIT: Duration = Duration::from_secs(30);
+/// Longer than the service gives itself for the last of its spans.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// For how many intervals the flight recorder remembers at least.
+pub(super) const REMEMBERED: u32 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variant {
@@ -98,13 +102,13 @@ pub(super) fn build_all(root: &Path, directory: &Path, from_nothing: bool) -> Re
 }
 
 fn build(root: &Path, directory: &Path, example: &str, from_nothing: bool) -> Result<Build> {
-    if from_nothing {
-        // Modules that have yet to be fetched are not what building costs.
-        app::build(root, example)?;
-    }
-    let cache = directory.join("go-cache");
+    // Modules that have yet to be fetched are not what building costs.
+    app::fetch_modules(root, example)?;
+    // A new file: linking is part of it.
+    let (program, cache) = (directory.join("programs").join(example), directory.join("go-cache"));
+    ensure!(!program.exists(), "{} is there already", program.display());
     let (begin, cpu_begin) = (Instant::now(), cpu_time_of_children().unwrap_or_default());
-    let program = app::build_in(root, example, from_nothing.then_some(&*cache))?;
+    app::build_to(&program, root, example, from_nothing.then_some(&*cache))?;
     let (seconds, cpu) = (begin.elapsed().as_secs_f64(), cpu_time_of_children().unwrap_or_default());
     if from_nothing {
         fs::remove_dir_all(&cache).with_context(|| cache.display().to_string())?;
@@ -123,6 +127,8 @@ fn build(root: &Path, directory: &Path, example: &str, from_nothing: bool) -> Re
 pub(super) struct Places {
     /// For a snapshot each interval.
     pub(super) snapshots: PathBuf,
+    /// For what the flight recorder remembers in the end.
+    pub(super) last: PathBuf,
     /// For all of the trace.
     pub(super) stream: PathBuf,
     /// The receiver's URL.
@@ -146,11 +152,15 @@ impl Service {
         let port = Port::take()?;
         let mut command = Command::new(&build.program);
         let interval = format!("{}ms", interval.as_millis());
-        command
-            .args(["-listen", &port.to_string(), "-interval", &interval])
-            .env("OTEL_SERVICE_NAME", SERVICE);
+        command.args(["-listen", &port.to_string(), "-interval", &interval]);
+        environment::forget(&mut command);
+        command.env("OTEL_SERVICE_NAME", SERVICE);
         match variant {
-            Variant::Nothing | Variant::Recorder => {}
+            Variant::Nothing => {}
+            Variant::Recorder => {
+                fs::create_dir_all(&places.last)?;
+                command.arg("-last").arg(&places.last);
+            }
             Variant::Snapshots => {
                 fs::create_dir_all(&places.snapshots)?;
                 command.arg("-dir").arg(&places.snapshots);
