@@ -61,7 +61,7 @@ pub(crate) struct Run {
     /// What load `overhead` is measured with, as JSON: {"rate": 200, "loops": 500000}; examples/harness/inputs.json has all settings.
     #[arg(long, value_name = "FILE")]
     pub(crate) inputs: Option<PathBuf>,
-    /// The folder for what `overhead` has measured [default: .cache/harness/overhead].
+    /// The folder for what `overhead` has measured [default: .cache/harness/overhead, or overhead-short with --short]; further runs take NAME-2 and so on.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
 }

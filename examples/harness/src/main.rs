@@ -36,6 +36,7 @@ mod stage;
 mod truth;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{self, ExitCode},
@@ -127,8 +128,13 @@ fn run(arguments: &cli::Run) -> Result<u32> {
     run_file::add(process::id(), "trace-harness")?;
 
     let mut outcome = Outcome::default();
+    let mut counts = BTreeMap::<String, u64>::new();
     for (scenario, choice) in scenarios {
-        for repetition in 1..=arguments.num {
+        for _ in 0..arguments.num {
+            // Over all choices: who names a scenario twice gets two folders.
+            let count = counts.entry(scenario.name()).or_default();
+            *count += 1;
+            let repetition = *count;
             let scale = Scale {
                 number: arguments.amount,
                 is_quick: arguments.short || choice == Choice::Quick,
@@ -140,7 +146,7 @@ fn run(arguments: &cli::Run) -> Result<u32> {
                 Some(programs) if scenario != Choice::Overhead => {
                     scenario::run(scenario, programs, &directory, scale, report);
                 }
-                _ => measure(arguments, &sidecar, directory, scale, report),
+                _ => measure(arguments, &sidecar, directory, repetition, scale, report),
             });
         }
     }
@@ -156,11 +162,18 @@ fn run(arguments: &cli::Run) -> Result<u32> {
 }
 
 /// For what a run of a scenario writes.
-fn folder(scenario: Choice, repetition: u64) -> String {
-    match repetition {
-        1 => scenario.name(),
-        _ => format!("{}-{repetition}", scenario.name()),
+fn folder(scenario: Choice, repetition: u64) -> PathBuf {
+    numbered(scenario.name().into(), repetition)
+}
+
+/// A folder for each of several runs: `name`, `name-2` and so on.
+fn numbered(folder: PathBuf, repetition: u64) -> PathBuf {
+    if repetition == 1 {
+        return folder;
     }
+    let mut name = folder.into_os_string();
+    name.push(format!("-{repetition}"));
+    name.into()
 }
 
 /// Of all runs.
@@ -195,11 +208,21 @@ impl Outcome {
 }
 
 /// Runs `overhead`.
-fn measure(arguments: &cli::Run, sidecar: &Path, directory: PathBuf, scale: Scale, report: &mut Report) {
+fn measure(
+    arguments: &cli::Run,
+    sidecar: &Path,
+    directory: PathBuf,
+    repetition: u64,
+    scale: Scale,
+    report: &mut Report,
+) {
     let inputs = Inputs::new(scale.is_quick);
     let inputs = arguments.inputs.as_ref().map_or(Ok(inputs.clone()), |file| inputs.read(file));
     let root = root();
-    let out = arguments.out.clone().unwrap_or_else(|| root.join(".cache/harness/overhead"));
+    // What was measured stays: a short run, which measures nothing, and another of several have folders of their own.
+    let usual = if scale.is_quick { "overhead-short" } else { "overhead" };
+    let out = arguments.out.clone().unwrap_or_else(|| root.join(".cache/harness").join(usual));
+    let out = numbered(out, repetition);
     match inputs {
         Ok(inputs) => {
             overhead::run(Settings { root: &root, directory, sidecar, out: &out, inputs, scale }, report);
@@ -234,4 +257,16 @@ fn stop() -> Result<u32> {
     }
     println!("nothing is left running");
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_run_has_a_folder_of_its_own() {
+        assert_eq!(folder(Choice::Kill, 1), Path::new("kill"));
+        assert_eq!(folder(Choice::Kill, 2), Path::new("kill-2"));
+        assert_eq!(numbered("/some/out".into(), 3), Path::new("/some/out-3"));
+    }
 }

@@ -50,6 +50,7 @@ fn row(outcome: &Outcome, variant: &Measured) -> String {
 fn cell(spread: &Spread, base: Option<&Measured>, variant: &Measured, metric: &Metric) -> String {
     let median = display(spread.median, metric.unit);
     match base.and_then(|base| variant.factor(base, metric)) {
+        Some(factor) if factor.least < 1.0 && factor.most > 1.0 => format!("{median}, within noise"),
         Some(factor) => format!("{median}, {}", display_factor(factor.median)),
         None => median,
     }
@@ -68,7 +69,7 @@ pub(super) fn about(outcome: &Outcome) -> Vec<String> {
         format!("{} ({} CPUs, {place}), {}, {day}.", machine.processor, machine.cpus, machine.go),
         format!(
             "Medians over {}, in which every variant ran for {:?} in an order that was drawn; percentages are differences from the \
-             first row within a round.",
+             first row within a round, and within noise are those that were more in one round and less in another.",
             match outcome.rounds() {
                 1 => "one round".to_owned(),
                 rounds => format!("{rounds} rounds"),
@@ -93,12 +94,13 @@ fn noise(outcome: &Outcome) -> String {
         let spread = outcome.base()?.spread(metric)?;
         Some(format!("{:.1} % ({})", spread.noise() * 100.0, metric.title))
     });
-    let foreign = outcome.foreign_cpu().map_or(0.0, |share| share.median);
+    let (foreign, most) = outcome.foreign_cpu().map_or((0.0, 0.0), |share| (share.median, share.most));
     format!(
         "Noise: without tracing, the highest and the lowest round are apart by {}; other programs had {:.1} % of the machine's \
-         CPU time.",
+         CPU time, and {:.1} % in the round in which they had most.",
         of_base.collect::<Vec<_>>().join(", "),
-        foreign * 100.0
+        foreign * 100.0,
+        most * 100.0
     )
 }
 
@@ -106,6 +108,16 @@ fn noise(outcome: &Outcome) -> String {
 mod tests {
     use super::*;
     use crate::scenario::overhead::figures::tests::outcome;
+
+    #[test]
+    fn what_is_more_in_one_round_and_less_in_another_is_no_difference() {
+        let mut outcome = outcome();
+        outcome.variants[5].rounds[0].p50 = outcome.variants[0].rounds[0].p50 * 0.9;
+        let table = write(&outcome);
+        let row = table.lines().nth(7).unwrap();
+        assert_eq!(row.matches(", within noise |").count(), 1, "{row}");
+        assert_eq!(row.matches("+50.0 %").count(), 3, "{row}");
+    }
 
     #[test]
     fn each_variant_has_a_row_with_as_many_cells_as_columns() {
