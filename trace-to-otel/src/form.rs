@@ -25,6 +25,8 @@ pub(crate) struct Ending {
     pub(crate) is_assumed: bool,
     /// Whether its time is not what the trace says, as that cannot be.
     pub(crate) is_clamped: bool,
+    /// Whether the trace says of what happened in the span that it was outside.
+    pub(crate) are_events_clamped: bool,
 }
 
 impl Ending {
@@ -34,7 +36,14 @@ impl Ending {
     }
 
     pub(crate) fn seen(time: Time, goroutine: Option<GoroutineId>) -> Self {
-        Self { time, goroutine, missing: None, is_assumed: false, is_clamped: false }
+        Self {
+            time,
+            goroutine,
+            missing: None,
+            is_assumed: false,
+            is_clamped: false,
+            are_events_clamped: false,
+        }
     }
 
     pub(crate) fn unseen(time: Time) -> Self {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How much earlier than its begin a span may end for no other reason than that threads' clocks disagree, in nanoseconds.
-const MOST_DISAGREEMENT: u64 = 1_000_000;
+pub(super) const MOST_DISAGREEMENT: u64 = 1_000_000;
 
 /// The name of the event of a log without category.
 pub(crate) const NO_CATEGORY: &str = "(no category)";
@@ -42,12 +42,14 @@ impl Mapping {
         sink: &mut S,
     ) -> Result<(), S::Error> {
         self.pending_events = self.pending_events.saturating_sub(span.details.held());
+        let holds_events = span.hold_events(ending.time);
         let said = span.details.get_mut().and_then(|details| details.notes.said.take());
         if said.is_some_and(|said| said.conclude(&mut span, &mut form, &mut ending)) {
             anatomy = None;
         }
         ending.is_clamped |= nanoseconds(ending.time, span.start) > MOST_DISAGREEMENT;
-        let is_clamped = span.is_start_clamped || ending.is_clamped;
+        ending.are_events_clamped = !holds_events;
+        let is_clamped = span.is_start_clamped || ending.is_clamped || ending.are_events_clamped;
         span.parent = self.open.dropped.outside(span.parent);
         self.open.dropped.unlink(&mut span);
         self.unlink_uncertain(&mut span);

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use go_trace_format::event::{GoroutineId, TaskId, ThreadId};
+use go_trace_format::{
+    Time,
+    event::{GoroutineId, TaskId, ThreadId},
+};
 use opentelemetry_semantic_conventions::attribute::{
     CODE_FILE_PATH, CODE_FUNCTION_NAME, CODE_LINE_NUMBER, CODE_STACKTRACE,
 };
@@ -13,6 +16,7 @@ use crate::{
     form::{Ending, Form, Missing},
     identity::Placed,
     known::span::{Details, OpenSpan},
+    mapping::emit::MOST_DISAGREEMENT,
     span::{Attribute, Span, Value},
 };
 
@@ -58,6 +62,20 @@ impl OpenSpan {
         span.status = form.status;
     }
 
+    /// Moves what happened in the span between its begin and an end, as threads' clocks may disagree and damage sets them off. Says
+    /// whether it was there but for a little.
+    pub(super) fn hold_events(&mut self, end: Time) -> bool {
+        let (first, last) = (self.wall.unix_time(self.start), self.wall.unix_time(end.max(self.start)));
+        let Some(details) = self.details.get_mut() else { return true };
+        let mut holds = true;
+        for event in &mut details.notes.events {
+            let time = event.time.clamp(first, last);
+            holds &= time.0.abs_diff(event.time.0) <= MOST_DISAGREEMENT;
+            event.time = time;
+        }
+        holds
+    }
+
     fn add_attributes(&mut self, attributes: &mut Rewriting<'_>, ending: Ending) {
         if let Some(code) = &self.place.code {
             attributes.shared_text(CODE_FUNCTION_NAME, &code.function);
@@ -80,7 +98,7 @@ impl OpenSpan {
             attributes.text(CODE_STACKTRACE, stack);
         }
         let clamped = match (self.is_start_clamped, ending.is_clamped) {
-            (false, false) => None,
+            (false, false) => ending.are_events_clamped.then_some("events"),
             (true, false) => Some("start"),
             (false, true) => Some("end"),
             (true, true) => Some("both"),

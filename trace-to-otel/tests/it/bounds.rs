@@ -197,6 +197,39 @@ fn a_time_that_cannot_be_is_marked_and_counted() {
     assert_eq!(mapped.counters.clamped_spans, 2);
 }
 
+#[test]
+fn nothing_happens_outside_of_its_span() {
+    // A region begins on a thread whose clock is ahead, and its goroutine goes on by another one's clock.
+    let regions = |ahead: i64| {
+        let trace = trace(
+            Dialect::Stock,
+            &[(1, &|script: &mut Script<'_>| {
+                script.run(7);
+                script.run(8);
+                script.block(8, "sleep");
+                script.set_clock(ahead);
+                script.region_begin(7, 0, "across");
+                let reason = script.string("preempted");
+                script.event(7, E::GoStop, &[reason, 0]);
+                script.set_clock(-ahead);
+                script.start(8, 7, 1);
+                script.log(8, 0, "category", "message");
+                script.set_clock(ahead);
+                script.region_end(8, 0, "across");
+            })],
+        );
+        let mapped = salvage(&trace);
+        check(&mapped).expect("spans that can be");
+        let region = mapped.spans.iter().find(|span| &*span.name == "across").expect("the region").clone();
+        assert_eq!(region.events.len(), 1);
+        assert!((region.start..=region.end).contains(&region.events[0].time), "{region:?}");
+        (region.attribute("gotrace.clamped").map(ToString::to_string), mapped.counters.clamped_spans)
+    };
+    assert_eq!(regions(0), (None, 0));
+    assert_eq!(regions(1_000), (None, 0), "threads' clocks disagree by a little");
+    assert_eq!(regions(1_000_000), (Some("events".to_owned()), 1));
+}
+
 /// What ends too often on a goroutine that the trace has seen created.
 const ENDS: [fn(&mut Script<'_>); 11] = [
     |script| script.task_end(7, 90),

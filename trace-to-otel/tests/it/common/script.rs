@@ -52,6 +52,11 @@ impl Script<'_> {
         self.generation.event(ThreadId(thread), self.time, event_type, arguments).expect("a fitting event");
     }
 
+    /// Sets the clock forward or back by so many units.
+    pub(crate) fn set_clock(&mut self, units: i64) {
+        self.time = self.time.wrapping_add_signed(units);
+    }
+
     /// A proc and a goroutine of the thread's own number run on it, and the scheduler is heard of.
     pub(crate) fn run(&mut self, thread: i64) {
         let number = thread as u64;
