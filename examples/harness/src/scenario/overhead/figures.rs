@@ -146,6 +146,8 @@ pub(super) struct Outcome {
     pub(super) inputs: Inputs,
     /// Of the order within each round.
     pub(super) seed: u64,
+    /// Why no figure is to be taken from here.
+    pub(super) faults: Vec<String>,
     pub(super) variants: Vec<Measured>,
 }
 
@@ -227,6 +229,7 @@ pub(super) mod tests {
             service_has_a_cpu_of_its_own: true,
             inputs: Inputs::new(false),
             seed: 7,
+            faults: Vec::new(),
             variants: variants.collect(),
         }
     }

@@ -58,7 +58,6 @@ pub(crate) fn run(settings: Settings<'_>, report: &mut Report) {
 
 fn measure(settings: &Settings<'_>, report: &mut Report) -> Result<()> {
     let Settings { root, directory, sidecar, out, inputs, scale } = settings;
-    let deadline = Instant::now() + scale.limit.unwrap_or(Duration::from_secs(40 * 60));
     fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
     let builds = variant::build_all(root, directory, !scale.is_quick)?;
     let variants = Variant::ALL.into_iter().zip(builds);
@@ -71,17 +70,42 @@ fn measure(settings: &Settings<'_>, report: &mut Report) -> Result<()> {
         service_has_a_cpu_of_its_own: division.is_apart(),
         inputs: inputs.clone(),
         seed,
+        faults: Vec::new(),
         variants: variants.map(|(variant, build)| Measured::new(variant, build)).collect(),
     };
     let laboratory = Laboratory { division: &division, inputs, sidecar };
-    let (mut random, mut faults) = (Rng::with_seed(seed), Variant::ALL.map(|_| Faults::default()));
+    let mut faults = Variant::ALL.map(|_| Faults::default());
+    let end = rounds(settings, &laboratory, report, &mut outcome, &mut faults);
+    drop(division);
+    check(report, &mut outcome, &faults);
+    if let Err(error) = &end {
+        outcome.faults.push(format!("it did not run to its end: {error:#}"));
+    }
+    // What precedes a failure has taken its time, too.
+    write(&outcome, out)?;
+    report.figure("JSON and a page", out.display());
+    report.say(format_args!("\n{}", table::write(&outcome)));
+    end
+}
+
+/// Runs every variant once in each round.
+fn rounds(
+    settings: &Settings<'_>,
+    laboratory: &Laboratory<'_>,
+    report: &mut Report,
+    outcome: &mut Outcome,
+    faults: &mut [Faults],
+) -> Result<()> {
+    let scale = &settings.scale;
+    let deadline = Instant::now() + scale.limit.unwrap_or(Duration::from_secs(40 * 60));
+    let mut random = Rng::with_seed(outcome.seed);
     for number in 1..=scale.number(1, 5) {
         let mut order: Vec<usize> = (0..Variant::ALL.len()).collect();
         random.shuffle(&mut order);
         for place in order {
             ensure!(Instant::now() < deadline, "the time of the scenario is over");
             let (variant, measured) = (Variant::ALL[place], &mut outcome.variants[place]);
-            let directory = directory.join(format!("{number}-{}", variant.name()));
+            let directory = settings.directory.join(format!("{number}-{}", variant.name()));
             let (round, found, orders) = laboratory.run(variant, &measured.build, &directory)?;
             report.figure(
                 &format!("round {number}, {}", variant.name()),
@@ -93,16 +117,11 @@ fn measure(settings: &Settings<'_>, report: &mut Report) -> Result<()> {
             faults[place].missing.extend(found.missing);
         }
     }
-    drop(division);
-    check(report, &outcome, &faults);
-    write(&outcome, out)?;
-    report.figure("JSON and a page", out.display());
-    report.say(format_args!("\n{}", table::write(&outcome)));
     Ok(())
 }
 
 /// Nothing is judged by how long it took: only whether all of it is there, and can be.
-fn check(report: &mut Report, outcome: &Outcome, faults: &[Faults]) {
+fn check(report: &mut Report, outcome: &mut Outcome, faults: &[Faults]) {
     for (measured, faults) in outcome.variants.iter().zip(faults) {
         let name = measured.variant;
         let requests = measured.rounds.iter().map(|round| round.requests).sum();
@@ -113,7 +132,17 @@ fn check(report: &mut Report, outcome: &Outcome, faults: &[Faults]) {
             report
                 .none(&format!("{name}: rounds whose spans are not those of the requests"), &faults.missing);
         }
-        report.none(&format!("{name}: figures that cannot be"), &implausible(measured));
+        let implausible = implausible(measured);
+        report.none(&format!("{name}: figures that cannot be"), &implausible);
+        for (many, what) in [
+            (faults.failed.len(), "requests failed"),
+            (faults.missing.len(), "rounds had other spans than requests"),
+            (implausible.len(), "figures cannot be"),
+        ] {
+            if many > 0 {
+                outcome.faults.push(format!("{name}: {many} {what}"));
+            }
+        }
     }
 }
 

@@ -60,12 +60,19 @@ fn cell(spread: &Spread, base: Option<&Measured>, variant: &Measured, metric: &M
 pub(super) fn about(outcome: &Outcome) -> Vec<String> {
     let machine = &outcome.machine;
     let day = outcome.date.split('T').next().unwrap_or_default();
-    let place = if outcome.service_has_a_cpu_of_its_own {
-        "the service on one CPU and everything else on the others"
-    } else {
-        "all on one CPU"
+    let place = match (outcome.service_has_a_cpu_of_its_own, machine.cpus) {
+        (false, _) => "all on one CPU",
+        (true, 2) => {
+            "the service on one CPU; load, receiver and sidecar share the other, so that latency has some of their waiting for each \
+             other, most where there is a sidecar"
+        }
+        (true, _) => "the service on one CPU and everything else on the others",
     };
-    let mut about = vec![
+    let mut about = Vec::new();
+    if !outcome.faults.is_empty() {
+        about.push(format!("Take no figure from here: {}.", outcome.faults.join("; ")));
+    }
+    about.extend([
         format!("{} ({} CPUs, {place}), {}, {day}.", machine.processor, machine.cpus, machine.go),
         format!(
             "Medians over {}, in which every variant ran for {:?} in an order that was drawn; percentages are differences from the \
@@ -77,7 +84,7 @@ pub(super) fn about(outcome: &Outcome) -> Vec<String> {
             outcome.inputs.duration
         ),
         noise(outcome),
-    ];
+    ]);
     let build = outcome.base().map(|base| base.build.from_nothing);
     about.push(match build {
         Some(true) => "Build is CPU time from an empty cache, with Go's own packages.".to_owned(),
@@ -117,6 +124,13 @@ mod tests {
         let row = table.lines().nth(7).unwrap();
         assert_eq!(row.matches(", within noise |").count(), 1, "{row}");
         assert_eq!(row.matches("+50.0 %").count(), 3, "{row}");
+    }
+
+    #[test]
+    fn what_failed_is_said_before_all_else() {
+        let mut outcome = outcome();
+        outcome.faults.push("direct: 3 requests failed".to_owned());
+        assert!(about(&outcome)[0].starts_with("Take no figure from here: direct: 3 requests failed."));
     }
 
     #[test]
