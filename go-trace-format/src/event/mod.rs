@@ -34,7 +34,8 @@ use crate::{
 ///
 /// Two pointers, valid until the reader goes on. Copy what must live longer.
 ///
-/// One of [some events](crate::ReaderOptions::events) is [`Selected`], and says less than one of all, which is [`Ordered`].
+/// One of [some events](crate::ReaderOptions::events) is [`Selected`](crate::Selected), and says less than one of all, which is
+/// [`Ordered`].
 #[derive(Clone, Copy)]
 pub struct Event<'t, O = Ordered> {
     pub(crate) tables: &'t Tables<'t>,
