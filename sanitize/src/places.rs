@@ -69,11 +69,16 @@ const LONGEST_NAME: usize = 40;
 
 /// The length of the path behind which all is secret, where a host is that of a service.
 pub(crate) fn of_service(host: &str, path: &str) -> Option<usize> {
-    let last = host.bytes().next_back()?.to_ascii_lowercase();
+    let mark = self::mark(host)?.to_ascii_lowercase();
     SERVICES
         .iter()
-        .filter(|(service, _)| service.ends_with(char::from(last)) && is_host_of(host, service))
+        .filter(|(service, _)| self::mark(service) == Some(mark) && is_host_of(host, service))
         .find_map(|(_, pattern)| starts_with(path, pattern))
+}
+
+/// A letter by which most hosts differ from those of the services: the last one but five.
+fn mark(host: &str) -> Option<u8> {
+    host.len().checked_sub(6).map(|place| host.as_bytes()[place])
 }
 
 /// Whether a host is that of a service.
@@ -109,7 +114,9 @@ pub(crate) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     pub(crate) fn of(keys: &'a SensitiveKeys, path: &'a str) -> Self {
         let first = path.bytes().take_while(|&byte| byte != b'/').filter(|&byte| byte == b'.');
-        Self { keys, path, place: 0, before: [""; REACH], in_package: first.count() > 0 }
+        // No token is without a digit.
+        let place = if path.bytes().any(|byte| byte.is_ascii_digit()) { 0 } else { path.len() };
+        Self { keys, path, place, before: [""; REACH], in_package: first.count() > 0 }
     }
 
     /// Whether a name tells that a segment is a token: one of those names a few segments before, or a sensitive key right before.
@@ -163,7 +170,7 @@ fn looks_random(segment: &str) -> bool {
     const SHORTEST: usize = 8;
     const SHORTEST_OF_ONE_CASE: usize = 16;
     const FEWEST_DIGITS: usize = 3;
-    if segment.len() < SHORTEST {
+    if segment.len() < SHORTEST || !segment.bytes().any(|byte| byte.is_ascii_digit()) {
         return false;
     }
     let count = |kind: fn(&u8) -> bool| segment.bytes().filter(kind).count();

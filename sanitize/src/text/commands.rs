@@ -58,7 +58,7 @@ const LOGINS_OF_LINES: [&str; 4] = ["exp", "imp", "connect", "conn"];
 const DIRECTIVES: [&str; 7] =
     ["requirepass", "masterauth", "rootpw", "bindpw", "replicationpw", "auth-pass", "tls-key-file-pass"];
 /// Words before the name of a variable that its value follows.
-const SETTERS: [&str; 3] = ["ENV", "setenv", "setx"];
+const SETTERS: [&str; 4] = ["ENV", "ARG", "setenv", "setx"];
 
 /// The last program named before a place, looked for once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -229,7 +229,11 @@ pub(super) fn password_beside(text: &str, start: usize, end: usize) -> Option<(u
 pub(super) fn sets(before: &str) -> bool {
     let before = before.strip_suffix(' ').unwrap_or_default();
     let word = SETTERS.iter().find(|word| before.ends_with(**word));
-    word.is_some_and(|word| starts_line(&before[..before.len() - word.len()]))
+    word.is_some_and(|word| {
+        let before = &before[..before.len() - word.len()];
+        // Docker tells the number of the step before it.
+        starts_line(before) || before.ends_with(": ")
+    })
 }
 
 /// Whether nothing but blanks stands before a place in its line or its command.
@@ -244,11 +248,11 @@ fn starts_command(before: &str) -> bool {
     starts_line(before) || ["sudo", "exec"].contains(&last_word(before))
 }
 
-/// Whether a text ends with `login` and the name of a user, as `.netrc` has it.
+/// Whether a text ends with `login` and the name of a user, or the like, as `.netrc` has it.
 fn is_behind_login(before: &str) -> bool {
     let user = trim_end(before);
     let login = trim_end(&user[..user.len() - last_word(user).len()]);
-    login.len() < user.len() && last_word(login) == "login"
+    login.len() < user.len() && ["login", "account", "machine"].contains(&last_word(login))
 }
 
 fn trim_end(text: &str) -> &str {

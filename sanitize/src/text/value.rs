@@ -130,6 +130,11 @@ impl<'a> Assignment<'a> {
 
     fn first_range(&self, value: usize) -> (usize, usize) {
         let rest = &self.text[value..];
+        if self.joint == Joint::Element && self.text[..value].ends_with(DATA) {
+            let length = rest.find("]]>").unwrap_or(rest.len());
+            steps::count(length);
+            return (value, value + length);
+        }
         if self.joint == Joint::Element {
             return (value, value + rest.find('<').unwrap_or(rest.len()));
         }

@@ -46,6 +46,11 @@ fn l1_values_of_files() {
         "Token: (string) (len=10 cap=16) \"_\",",
         "machine h login bob password _",
         "default login bob password _",
+        "machine h password _",
+        "login bob account x password _",
+        "STEP 3/5: ENV DB§PASSWORD _",
+        "Step 3/5 : ENV DB§PASSWORD _",
+        "ARG DB§PASSWORD _",
         "requirepass _",
         "masterauth _",
         "ENV DB§PASSWORD _",
@@ -61,6 +66,7 @@ fn l1_values_of_files() {
 fn l1_values_of_markup() {
     leaves_none(&[
         "<password><![CDATA[_]]></password>",
+        "<password type=\"x\"><![CDATA[a<_]]></password>",
         "<property name=\"password\">_</property>",
         "<entry key='db.password'>_</entry>",
         "<setting name=\"apikey\" serializeAs=\"String\"><value>_</value></setting>",
