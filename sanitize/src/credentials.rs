@@ -28,10 +28,15 @@ pub(crate) fn is_version(text: &str) -> bool {
 }
 
 /// Whether a word that may be `user/password`, behind a word such as `connect`, is that, and not a port or a device of which more is
-/// said: it ends its line or has an address, and no number behind the slash.
+/// said: it ends its line, has an address, or a role or an argument of `exp` and `imp` follows, and no number is behind the slash.
 pub(crate) fn ends_login(word: &str, behind: &[u8]) -> bool {
+    const LONGEST_ARGUMENT: usize = 64;
     let password = word.split_once('/').map_or("", |(_, password)| password.trim_end_matches(';'));
     let is_number = password.bytes().all(|byte| byte.is_ascii_digit());
-    let next = behind.iter().find(|byte| !b" \t;\r".contains(byte));
-    !is_number && (word.contains('@') || matches!(next, None | Some(b'\n')))
+    let blanks = behind.iter().take_while(|byte| b" \t;\r".contains(byte)).count();
+    let next = &behind[blanks..];
+    let length = next.iter().take(LONGEST_ARGUMENT).take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let argument = &next[..length];
+    let goes_on = argument.eq_ignore_ascii_case(b"as") || argument.contains(&b'=');
+    !is_number && (goes_on || word.contains('@') || matches!(next.first(), None | Some(b'\n')))
 }

@@ -76,6 +76,8 @@ pub(crate) fn settled<'a>(text: Cow<'a, str>, read: impl Fn(&str) -> Cow<'_, str
         let changed = match read(&text) {
             // A piece of the text that is as long as the text is the text.
             Cow::Borrowed(same) if same.len() == text.len() => return text,
+            // One rule may write over what another has written.
+            Cow::Owned(same) if same == *text => return text,
             changed => changed.into_owned(),
         };
         text = Cow::Owned(changed);

@@ -187,7 +187,7 @@ fn looks_random(segment: &str) -> bool {
 /// Whether digits and letters change too often, or letters of both cases, for words joined by capitals and numbered, such as
 /// `OAuth2Callback` and `V1Beta1Secret`.
 fn mixes(segment: &[u8], digits: usize) -> bool {
-    const LONG: usize = 24;
+    const LONG: usize = 16;
     const SHORTEST_WORD: usize = 3;
     let changes = segment
         .windows(2)

@@ -78,7 +78,7 @@ struct Named {
 /// Programs whose `login` has a password behind `-p`.
 const LOGINS_OF_PROGRAMS: [&str; 11] =
     ["docker", "podman", "nerdctl", "buildah", "skopeo", "registry", "acr", "oc", "auth", "oras", "cf"];
-/// What the long flags with one dash start with that look like the `p` of MySQL and a password of small letters.
+/// The first words of long flags with one dash that look like `p` and a password of small letters.
 const LONG_FLAGS: [&str; 25] = [
     "port",
     "path",
@@ -158,11 +158,11 @@ impl Commands {
             Argument::Behind(sign) => {
                 let (user, password) = word.split_once(sign)?;
                 // The value of a flag with a name of its own, the port of a host, and a group.
-                let is_port = is_number(password) && (!starts || command.flags == ['a'] || is_number(user));
+                let is_port = is_port(password) && (!starts || command.flags == ['a'] || is_number(user));
                 (!user.contains('=') && !is_port).then_some(password)?
             }
             // Ports, where another program has the flag.
-            _ if !starts && word.split(':').all(is_number) => return None,
+            _ if !starts && word.split(':').all(is_port) => return None,
             _ => word,
         };
         let end = value + word.len();
@@ -188,15 +188,23 @@ impl Command {
         let is_word = flag.len() > 3 && flag.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
         is_word
             && match self.argument {
-                Argument::Joined => LONG_FLAGS.iter().any(|known| flag.starts_with(known)),
-                Argument::Password => true,
                 Argument::Behind(_) => false,
+                // A short flag and its password may be written as one.
+                _ if self.flags != ['a'] && flag.starts_with(self.flags) => LONG_FLAGS.iter().any(|known| {
+                    flag.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+                }),
+                _ => true,
             }
     }
 }
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a number may be that of a port.
+fn is_port(text: &str) -> bool {
+    is_number(text) && text.len() <= "65535".len()
 }
 
 /// So many flags may stand in one word, as in `-fsSLu`.
@@ -231,9 +239,14 @@ pub(super) fn sets(before: &str) -> bool {
     let word = SETTERS.iter().find(|word| before.ends_with(**word));
     word.is_some_and(|word| {
         let before = &before[..before.len() - word.len()];
-        // Docker tells the number of the step before it.
-        starts_line(before) || before.ends_with(": ")
+        starts_line(before) || before.strip_suffix(": ").is_some_and(is_step)
     })
+}
+
+/// Whether a text ends with the number of a step, as in `STEP 3/5`, which Docker tells before what the step does.
+fn is_step(text: &str) -> bool {
+    let number = text.trim_end().rsplit(' ').next().and_then(|number| number.split_once('/'));
+    number.is_some_and(|(step, steps)| is_number(step) && is_number(steps))
 }
 
 /// Whether nothing but blanks stands before a place in its line or its command.

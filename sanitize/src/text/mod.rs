@@ -12,6 +12,7 @@ mod value;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use core::ops::Range;
 
 use crate::edit::{Edit, REDACTED, settled, then};
 use crate::rules::Rules;
@@ -63,10 +64,34 @@ impl Text<'_> {
 
     fn read<'a>(&self, text: &'a str) -> Cow<'a, str> {
         // What is escaped may belong to a value, and is read as what it stands for only where it belongs to none.
-        let clean = READINGS
-            .iter()
-            .fold(Cow::Borrowed(text), |clean, edit| then(clean, |text| edit(self.0, text).finish()));
+        let clean = then(phrase::values(self.0, text).finish(), |text| self.as_it_stands(text));
         READINGS.iter().fold(clean, |clean, edit| then(clean, |text| self.behind_escapes(text, *edit)))
+    }
+
+    /// A text without the secrets that it has as it stands. Each is left out to where it ends behind the escapes, which may be its
+    /// quotes.
+    fn as_it_stands<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let stands = scan::secrets(self.0, text);
+        if stands.replaced().next().is_none() {
+            return stands.finish();
+        }
+        let Some(plain) = Plain::of(text) else { return stands.finish() };
+        let says = scan::secrets(self.0, plain.text());
+        let place = |piece: Range<usize>| plain.start(piece.start)..plain.end(piece.end);
+        let mut said = says.replaced().map(|(piece, _)| place(piece)).peekable();
+        let mut clean = Edit::new(text);
+        let mut done = 0;
+        for (piece, by) in stands.replaced() {
+            let mut end = piece.end;
+            while let Some(other) = said.next_if(|other| other.start < piece.end) {
+                end = end.max(other.end);
+            }
+            if end > done {
+                clean.replace(piece.start, end, if piece.start < done { "" } else { by });
+                done = end;
+            }
+        }
+        clean.finish()
     }
 
     /// A text with the changes that are made to what it says behind its escapes. Escapes that hide nothing stay.

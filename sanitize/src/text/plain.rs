@@ -151,7 +151,7 @@ const LONGEST_NUMBER: usize = 4;
 
 /// A control sequence of a terminal (ECMA-48, 5.4), such as the one that makes what follows red, which stands for nothing, as does
 /// the choice of a set of characters (ECMA-35) that ends colours.
-fn control_sequence(text: &str) -> Option<Escape> {
+pub(super) fn control_sequence(text: &str) -> Option<Escape> {
     if text.starts_with("\u{1b}(B") {
         return Some((3, None));
     }

@@ -1,6 +1,7 @@
 //! Where the value of a key in free text starts and ends.
 
 use super::lines::{behind_properties, block, setting_end};
+use super::plain::control_sequence;
 use crate::edit::REDACTED;
 use crate::keys::in_name;
 use crate::steps;
@@ -227,8 +228,12 @@ fn after_name(rest: &str) -> Option<&str> {
     let closed = after_closing(rest);
     // The sign may stand on the next line where JSON is printed widely.
     let sign = if rest.starts_with('"') { closed.trim_start() } else { trim_blanks(closed) };
-    let value = after_sign(sign)?;
-    Some(value.trim_start_matches([' ', '\t', '*']))
+    let mut value = after_sign(sign)?.trim_start_matches([' ', '\t', '*']);
+    // What colours a value is none of it.
+    while let Some((length, _)) = control_sequence(value) {
+        value = value[length..].trim_start_matches([' ', '\t']);
+    }
+    Some(value)
 }
 
 /// What follows the quotes and brackets that close behind a name: `"name"`, `a["name"]`, `name[0]`, `**name**`, `%22name%22`.

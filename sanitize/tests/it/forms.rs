@@ -91,6 +91,14 @@ fn l1_values_behind_escapes_and_colours() {
         "\\033[36mpw=\\033[0m_",
         "\u{1b}(B\u{1b}[mpw=\u{1b}(B_",
         "\u{1b}\u{1b}[36mpw=\u{1b}\u{1b}[0m_",
+        "\u{1b}[36mpassword=\u{1b}[0m\"a b _\"",
+        "password: \u{1b}[32m\"a b _\"\u{1b}[0m",
+        "auth§token=\u{1b}[0m'a b _'",
+        "password=\\u0022a b _\\u0022",
+        "password=&quot;a b _&quot;",
+        "<a title=\"password=&#34;a b _&#34;\">",
+        "{\"msg\":\"password: \\u0027a b _\\u0027\"}",
+        "{\"log\":\"\\u001b[36mpassword=\\u001b[0m\\\"a b _\\\"\"}",
     ]);
     let token = "ghp_0123456789abcdef0123456789abcdef0123";
     assert_eq!(text(&format!("\u{1b}[1m{token}\u{1b}[0m")), "\u{1b}[1mREDACTED\u{1b}[0m");
@@ -132,6 +140,8 @@ fn l1_escapes_stay_beside_a_secret() {
             "\u{1b}[36mpw=\u{1b}[0mx \u{1b}[36muser=\u{1b}[0mbob",
             "\u{1b}[36mpw=\u{1b}[0mREDACTED \u{1b}[36muser=\u{1b}[0mbob",
         ),
+        ("\u{1b}[36mpassword=\u{1b}[0m\"a b\"", "\u{1b}[36mpassword=\u{1b}[0m\"REDACTED\""),
+        ("password=\u{1b}[0mabc user=bob", "password=\u{1b}[0mREDACTED user=bob"),
     ] {
         assert_eq!(text(input), clean);
     }
@@ -150,11 +160,15 @@ fn l1_passwords_of_command_lines() {
         "docker login -u bob -p _",
         "mongosh -u bob -p _",
         "ldapsearch -D cn=x -w _",
+        "docker exec db mysql -p_ db",
         "sqlcmd -S h -U bob -P _",
         "smbclient -U bob%_ //h/share",
         "sqlplus scott/_",
         "expdp system/_ directory=x",
         "connect scott/_",
+        "connect sys/_ as sysdba",
+        "exp scott/_ file=x",
+        "imp system/_ fromuser=a",
     ]);
     let plain = [
         "ssh -p 2222 host",
@@ -379,8 +393,26 @@ fn l5_more_statements_in_texts() {
 }
 
 #[test]
+fn l1_passwords_of_small_letters_or_digits_behind_flags() {
+    for (input, clean) in [
+        ("sshpass -pswordfish ssh host", "sshpass -pREDACTED ssh host"),
+        ("mongosh -u bob -pswordfish", "mongosh -u bob -pREDACTED"),
+        ("ldapsearch -wswordfish", "ldapsearch -wREDACTED"),
+        ("mysql -pidontknow", "mysql -pREDACTED"),
+        ("mysql -portland", "mysql -pREDACTED"),
+        ("docker exec db mysql -p123456 db", "docker exec db mysql -pREDACTED db"),
+        ("http -a bob:123456 h.test", "http -a bob:REDACTED h.test"),
+    ] {
+        assert_eq!(text(input), clean);
+    }
+}
+
+#[test]
 fn l1_ordinary_lines_with_names_of_programs_stay() {
     stay(&[
+        "Error: ENV DB_PASSWORD is missing",
+        "main: ARG API_TOKEN not set",
+        "mongo -http localhost",
         "mysql -port 3306",
         "curl -u 1000:1000",
         "waiting for mysql, flags: -parallel=4",
@@ -448,6 +480,8 @@ fn u9_names_of_files_packages_and_pages_stay() {
         "GET /hooks/_&x=1",
         "GET /hooks/_:8080",
     ]);
+    // A token of 16 characters that has words in it.
+    assert_eq!(text("GET /hooks/abcDEFgh1ijk2LMn 404"), "GET /hooks/REDACTED 404");
     assert_eq!(text("GET /invite/0b8e6b0c-6b0f-4c5e-9b7a-3f0f5c9c1d2e 404"), "GET /invite/REDACTED 404");
 }
 
@@ -493,6 +527,8 @@ fn l5_sentences_with_the_commands_of_redis_stay() {
     ]);
     let line = "HSET k f _\nnext line 5".replace('_', SECRET);
     assert_eq!(text(&line), "HSET k ?\nnext line 5");
+    let line = "2024 INFO CONFIG SET requirepass x";
+    assert_eq!(text(line), "2024 INFO CONFIG SET requirepass REDACTED");
 }
 
 #[test]
