@@ -86,7 +86,8 @@ impl Iterator for RawEvents<'_> {
             {
                 if let Some(event_type) = self.events[bytes[0] as usize] {
                     let offset = self.offset + self.position as u64;
-                    let (time_delta, rest) = varint(behind::<{ HEAD + WINDOW }, { HEAD + WINDOW - 1 }>(bytes, 1));
+                    let (time_delta, rest) =
+                        varint(behind::<{ HEAD + WINDOW }, { HEAD + WINDOW - 1 }>(bytes, 1));
                     let (arguments, rest) = window_arguments(rest, argument_count(event_type));
                     self.position += distance(bytes, rest);
                     return Some(Ok(RawEvent { offset, event_type, time_delta, arguments }));
