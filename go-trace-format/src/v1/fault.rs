@@ -41,7 +41,8 @@ pub enum FaultV1 {
         /// The time, in ticks.
         time: i64,
     },
-    /// An event that happened before the one before it in its batch. Only salvaging doubts it.
+    /// An event that happened far before the one before it in its batch. Only salvaging doubts it, and takes small steps back for
+    /// what they are: of clocks of processors that differ.
     Backwards {
         /// The time, in ticks.
         time: i64,
@@ -71,7 +72,7 @@ impl fmt::Display for FaultV1 {
                 write!(f, "time {time}, in ticks, is far away from the rest of the trace")
             }
             Self::Backwards { time } => {
-                write!(f, "time {time}, in ticks, is before that of the event before it in its batch")
+                write!(f, "time {time}, in ticks, is far before that of the event before it in its batch")
             }
         }
     }

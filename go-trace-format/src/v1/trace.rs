@@ -226,19 +226,26 @@ impl TraceV1 {
         latest_first.retain(|&batch| self.batches[batch].first.is_some());
         latest_first.sort_unstable_by_key(|&batch| core::cmp::Reverse(self.batches[batch].latest));
         let sampled = self.samples.iter().map(|sample| sample.time).max();
+        let mut left_out: Vec<Range<usize>> = Vec::new();
         for (place, &index) in latest_first.iter().enumerate() {
             let batch = self.batches[index];
             let next = latest_first.get(place + 1).map(|&next| self.batches[next].latest);
             let others = next.max(sampled);
             if others.is_some_and(|others| !is_alone(batch.latest, others)) {
-                return;
+                break;
             }
             if let Some((alone, time)) = self.first_alone(batch, others, bytes) {
                 say(alone..batch.end, time);
                 self.batches[index].end = alone;
-                self.exits.retain(|exit| !(alone..batch.end).contains(&exit.start));
+                left_out.push(alone..batch.end);
             }
         }
+        // Once for all: there may be as many of the ones as of the others.
+        left_out.sort_unstable_by_key(|place| place.start);
+        self.exits.retain(|exit| {
+            let behind = left_out.partition_point(|place| place.start <= exit.start);
+            behind == 0 || !left_out[behind - 1].contains(&exit.start)
+        });
     }
 
     /// Where the first event of a batch stands that is alone with its time, and that time.

@@ -5,7 +5,7 @@ mod scenario;
 use std::fs;
 
 use go_trace_format::{
-    Dumper, Error, EventKind, FaultV1, Mode, Reader, ReaderOptions, Version, Violation,
+    Dumper, Error, EventKind, EventType, FaultV1, Mode, Reader, ReaderOptions, Version, Violation,
     event::GoroutineState,
     wire::Batches,
     write::{WriteError, Writer, WriterV1},
@@ -313,7 +313,7 @@ fn a_wrong_time_within_a_batch_ends_what_is_believed_of_it() {
     let (sound, none) = times_of_first(&record(20, 100));
     assert_eq!((sound.len(), none), (4, vec![]));
     // Forwards, backwards, and farther than any clock has gone.
-    for delta in [1_u64 << 44, 5_u64.wrapping_neg(), 1 << 62] {
+    for delta in [1_u64 << 44, (1_u64 << 31).wrapping_neg(), 1 << 62] {
         let (times, lost) = times_of_first(&record(delta, 100));
         assert_eq!(times, [sound[0], sound[3]], "{delta}: {lost:?}");
         assert_eq!(lost.len(), 1, "{delta}: {lost:?}");
@@ -327,6 +327,48 @@ fn a_wrong_time_within_a_batch_ends_what_is_believed_of_it() {
     }
     let (times, lost) = times_of_first(&record(1 << 41, 1 << 42));
     assert_eq!((times.len(), lost), (4, vec![]), "minutes of silence are believed");
+    // Clocks of processors differ: nothing is left out, but the times contradict each other.
+    let trace = record(5_u64.wrapping_neg(), 100);
+    assert_eq!(times_of_first(&trace).0.len(), 4);
+    let mut reader = Reader::from_slice(&trace).expect("a header");
+    while reader.next_event().expect("salvaging never fails").is_some() {}
+    assert_eq!((reader.losses().bytes(), reader.losses().contradictions()), (0, 1), "{}", reader.losses());
+}
+
+/// Each batch ends in a time that is alone over those of all before it, with a return from a system call behind it.
+#[test]
+fn rests_of_batches_are_left_out_with_the_returns_from_system_calls_in_them_and_no_others() {
+    const TIMES: u64 = 20_000;
+    let record = |has_rests: bool| {
+        let mut trace = WriterV1::new(Version::Go121).expect("of the format");
+        trace.batch(0, 0, 10);
+        trace.record("GoCreate", &[0, 1, 0, 0]).unwrap();
+        trace.record("GoInSyscall", &[0, 1]).unwrap();
+        for number in 0..TIMES {
+            trace.record("GoSysExit", &[1, 1, 1 + number, 5 + number]).unwrap();
+        }
+        for number in 1..=TIMES {
+            trace.batch((number % 8) as i32, 0, 10);
+            trace.record("HeapAlloc", &[1, 6]).unwrap();
+            if has_rests {
+                trace.record("HeapAlloc", &[number << 43, 7]).unwrap();
+                trace.record("GoSysExit", &[1, 1, 2 + TIMES, 9]).unwrap();
+            }
+        }
+        trace.record("Frequency", &[1_000_000_000]).unwrap();
+        trace.into_inner()
+    };
+    let returns = |trace: &[u8]| {
+        let mut reader = Reader::from_slice(trace).expect("a header");
+        let mut returns = 0;
+        while let Some(event) = reader.next_event().expect("salvaging never fails") {
+            returns += usize::from(event.event_type() == EventType::GoSyscallEndBlocked);
+        }
+        returns
+    };
+    let (without, with) = (record(false), record(true));
+    assert!(returns(&without) > 0);
+    assert_eq!(returns(&with), returns(&without));
 }
 
 #[test]
