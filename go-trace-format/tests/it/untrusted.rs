@@ -89,31 +89,61 @@ fn options(mode: Mode) -> ReaderOptions {
 }
 
 /// The first event of the threads' batches, up to the first damage to the frames, that is not among those at `written`, which are
-/// in order. Batches that cannot be read to their end are left out, and those that cover others: damage may have made something
-/// look like a batch that is none.
-fn lost_on_the_wire(trace: &[u8], written: &[u64]) -> Option<u64> {
+/// in order. Batches that cannot be read to their end are left out, those behind them that were said to be passed over, and those
+/// that cover others which were given instead: damage may have made something look like a batch that is none.
+fn lost_on_the_wire(trace: &[u8], written: &[u64], losses: &Losses) -> Option<u64> {
     let batches = Batches::new(trace).ok()?;
     let (version, dialect) = (batches.version(), batches.dialect());
     let is_lost = |event: &RawEvent| written.binary_search(&event.offset).is_err();
+    let mut unreadable = Vec::new();
     batches.map_while(Result::ok).filter(|batch| batch.kind(version, dialect) == BatchKind::Events).find_map(
         |batch| {
-            let events: Vec<_> = batch.events(dialect).collect::<Result<_, _>>().ok()?;
+            let Ok(events) = batch.events(dialect).collect::<Result<Vec<_>, _>>() else {
+                unreadable.push(batch.offset);
+                return None;
+            };
             let lost = events.iter().find(|event| is_lost(event))?;
-            (!covers_others(trace, &batch)).then_some(lost.offset)
+            let is_excused =
+                is_passed_over(&batch, &unreadable, losses) || covers_others(trace, &batch, dialect, written);
+            (!is_excused).then_some(lost.offset)
         },
     )
 }
 
-/// Whether within the batch begin two others at least, one behind the other, of which the last goes on behind it.
-fn covers_others(trace: &[u8], batch: &Batch<'_>) -> bool {
+/// Whether it was said that the batch was passed over together with one before it that cannot be read.
+fn is_passed_over(batch: &Batch<'_>, unreadable: &[u64], losses: &Losses) -> bool {
+    let end = batch.data_offset + batch.data.len() as u64;
+    losses.iter().any(|loss| match loss.error {
+        Error::DamagedBatch { offset } => unreadable.contains(&offset) && end <= offset + loss.bytes,
+        _ => false,
+    })
+}
+
+/// Whether within the batch begin two others at least, one behind the other, of which the last goes on behind it and is one of
+/// events that were given, all of them.
+fn covers_others(trace: &[u8], batch: &Batch<'_>, dialect: Dialect, written: &[u64]) -> bool {
     let (start, end) = (batch.data_offset as usize, batch.data_offset as usize + batch.data.len());
-    (start..end).any(|place| {
+    let may_begin = |place: &usize| {
+        use EventType as E;
+        let event_type = dialect.event_type(trace[*place]);
+        matches!(event_type, Some(E::EventBatch | E::ExperimentalBatch | E::EndOfGeneration))
+    };
+    (start..end).filter(may_begin).any(|place| {
         let from_here = [&trace[..HEADER_LENGTH], &trace[place..]].concat();
-        let others = Batches::new(&from_here).into_iter().flatten().map_while(Result::ok);
-        let mut ends =
-            others.map(|other| place - HEADER_LENGTH + other.data_offset as usize + other.data.len());
-        ends.next().is_some_and(|first| first < end)
-            && ends.find(|&next| next >= end).is_some_and(|next| next > end)
+        let moved = place - HEADER_LENGTH;
+        let is_given = |other: &Batch<'_>| {
+            let mut events = other.events(dialect).map_while(Result::ok).peekable();
+            let mut is_written =
+                |event: RawEvent| written.binary_search(&(event.offset + moved as u64)).is_ok();
+            events.peek().is_some() && events.all(&mut is_written)
+        };
+        let end_of = |other: &Batch<'_>| moved + other.data_offset as usize + other.data.len();
+        let Ok(others) = Batches::new(&from_here) else { return false };
+        let mut others = others.with_dialect(dialect).map_while(Result::ok);
+        others.next().is_some_and(|first| end_of(&first) < end)
+            && others
+                .find(|next| end_of(next) >= end)
+                .is_some_and(|next| end_of(&next) > end && is_given(&next))
     })
 }
 
@@ -133,7 +163,7 @@ fn check(trace: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(&salvaged.error, &None);
     // An event takes two bytes and becomes three at most.
     prop_assert!(salvaged.starts.len() <= 3 * trace.len() / 2);
-    let lost = lost_on_the_wire(trace, &salvaged.written);
+    let lost = lost_on_the_wire(trace, &salvaged.written, &salvaged.losses);
     prop_assert_eq!(lost, None, "an event that can be read");
     prop_assert!(salvaged.written.len() >= strict.written.len(), "less than strict reading gives");
     // Salvaging also tells the dialect by a sync batch that is out of its place.
@@ -164,6 +194,29 @@ fn sound_recordings() {
         let salvaged = read(options(Mode::Salvage).read_slice(&recording.bytes)).expect("a header");
         assert!(salvaged.losses.is_empty(), "{}: {}", recording.name(), salvaged.losses);
     }
+}
+
+/// What is lost would be found: no sound batch is excused for what its bytes look like.
+#[test]
+fn a_batch_of_which_nothing_is_given_is_lost() {
+    let mut batches = 0;
+    for recording in small_recordings().iter().filter(|recording| recording.bytes.len() < 8 << 10) {
+        let trace = &recording.bytes;
+        let Outcome { written, losses, .. } = read(Reader::from_slice(trace)).expect("a header");
+        assert_eq!(lost_on_the_wire(trace, &written, &losses), None, "{}", recording.name());
+        let of_events = Batches::new(trace).expect("a header");
+        let (version, dialect) = (of_events.version(), of_events.dialect());
+        let is_of_events = |batch: &Batch<'_>| batch.kind(version, dialect) == BatchKind::Events;
+        for batch in of_events.map(|batch| batch.expect("a sound trace")).filter(is_of_events) {
+            let Some(first) = batch.events(dialect).next() else { continue };
+            let first = first.expect("a sound trace").offset;
+            let end = batch.data_offset + batch.data.len() as u64;
+            let others: Vec<_> = written.iter().copied().filter(|at| !(first..end).contains(at)).collect();
+            assert_eq!(lost_on_the_wire(trace, &others, &losses), Some(first), "{}", recording.name());
+            batches += 1;
+        }
+    }
+    assert!(batches > 100, "only {batches} batches");
 }
 
 /// Of a cut trace everything before the cut is read, but for what is in the batch that is cut.
