@@ -55,15 +55,34 @@ impl ReaderOptions {
             order: PhantomData,
         }
     }
+
+    /// Cuts a trace that is in memory into its generations, each of which can be read on its own.
+    ///
+    /// Each gives all its events, so that this is not for who asks for [some](Self::events) only:
+    ///
+    /// ```compile_fail,E0599
+    /// # use go_trace_format::{ReaderOptions, Selection};
+    /// # let trace: &[u8] = b"go 1.26 trace\0\0\0";
+    /// let generations = ReaderOptions::new().events(Selection::USER).generations(trace);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Version::parse`].
+    pub fn generations<'a>(&self, trace: &'a [u8]) -> Result<Generations<'a>, Error> {
+        let cutter = self.cutter(Input::from_slice(trace))?;
+        Ok(Generations::new(cutter))
+    }
 }
 
 impl<O> ReaderOptions<O> {
     /// Reads these events only, and the sync events that begin generations.
     ///
-    /// The reader looks no closer at all others than it has to. In [`Mode::Salvage`] it does not put them in order, which is
-    /// several times as fast, and contradictions among them are no [losses](Reader::losses); in [`Mode::Strict`], and of what is
-    /// damaged, of [format v1](Version::is_v1) and of ranges, it does, and leaves them out. What the events are sure to say
-    /// is the same: see [`Selected`].
+    /// The reader looks no closer at all others than it has to. In [`Mode::Salvage`] it does not put them in order, and
+    /// contradictions among them are no [losses](Reader::losses); in [`Mode::Strict`], and of what is damaged, of
+    /// [format v1](Version::is_v1) and of ranges, it does, and leaves them out. Not putting them in order is several times as
+    /// fast where few events are of the selection, and may be slower where many are. What the events are sure to say is the
+    /// same: see [`Selected`].
     ///
     /// ```
     /// use go_trace_format::{EventKind, ReaderOptions, Selection};
@@ -166,16 +185,6 @@ impl<O> ReaderOptions<O> {
             selecting: self.selection.map(|selection| Box::new(Selecting::new(selection))),
             order: PhantomData,
         })
-    }
-
-    /// Cuts a trace that is in memory into its generations, each of which can be read on its own.
-    ///
-    /// # Errors
-    ///
-    /// As [`Version::parse`].
-    pub fn generations<'a>(&self, trace: &'a [u8]) -> Result<Generations<'a>, Error> {
-        let cutter = self.cutter(Input::from_slice(trace))?;
-        Ok(Generations::new(cutter))
     }
 }
 
@@ -485,9 +494,6 @@ impl<'a, O> Reader<'a, O> {
             // The names that it inherited are about to be added to.
             self.generation.tables.inherited = Arc::default();
             self.sequencer.order().close_generation(&self.generation.tables);
-            if let Some(selecting) = &mut self.selecting {
-                selecting.close(&mut self.sequencer);
-            }
             self.stage = Stage::Between;
         }
     }

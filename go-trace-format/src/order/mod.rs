@@ -302,6 +302,12 @@ impl Order {
             .filter(|&(_, goroutine)| goroutine != Record::NONE)
     }
 
+    /// The goroutine that a thread runs, if it does.
+    pub(crate) fn running_on(&self, thread: i64) -> Option<i64> {
+        let &index = self.thread_index.get(&thread)?;
+        Some(self.at(index as usize).goroutine).filter(|&goroutine| goroutine != Record::NONE)
+    }
+
     fn forget_threads(&mut self) {
         self.threads.clear();
         self.thread_index = Default::default();

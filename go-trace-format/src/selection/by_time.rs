@@ -14,7 +14,7 @@ use crate::{
     selection::{
         Selection,
         causality::{Causality, Session},
-        scan::{Found, Scan, event_at},
+        scan::{Found, Scan, Scanned, event_at},
     },
     sequence::{Sequencer, note_unknown_ids},
     spec::{EventType, MAX_ARGUMENTS},
@@ -35,7 +35,8 @@ pub(crate) struct Selecting {
     next: usize,
     /// The threads of the generation, in their order.
     threads: Vec<i64>,
-    /// What each thread ran when the last generation ended, but those that ran nothing.
+    /// What each thread ran when the last generation ended, but those that ran nothing. Only kept while events are found: all else
+    /// is known to the order.
     running: HashMap<i64, i64, RandomState>,
 }
 
@@ -63,27 +64,21 @@ impl Selecting {
         losses: &mut Losses,
     ) -> Result<(), Error> {
         let may_scan = mode == Mode::Salvage && !self.selection.needs_order() && generation.v1().is_none();
+        let last = self.found.take();
+        let was_ordered = last.is_none();
+        self.next = 0;
         // The fork may leave out who runs where, and little else is left then.
-        let found = match may_scan && sequencer.is_scheduled_in(generation) {
-            true => self.scan(generation, sequencer),
-            false => None,
-        };
-        let was_ordered = self.found.is_none();
-        (self.found, self.next) = (found, 0);
+        if may_scan && sequencer.is_scheduled_in(generation) {
+            self.found = self.scan(generation, sequencer, last);
+        }
         if self.found.is_some() {
             return Ok(());
         }
         if !was_ordered {
             sequencer.order().forget_scheduling();
+            self.forget();
         }
         sequencer.open(generation, losses)
-    }
-
-    /// Takes along what outlives a generation that was read to its end.
-    pub(crate) fn close(&mut self, sequencer: &mut Sequencer) {
-        if self.found.is_none() {
-            self.running = sequencer.order().running().collect();
-        }
     }
 
     /// Makes events ready; `false` at the end of the generation.
@@ -119,18 +114,29 @@ impl Selecting {
         Ok(is_ready)
     }
 
-    /// The events of a generation in the order of their times; `None` where they have to be put in order.
-    fn scan(&mut self, generation: &Generation<'_>, sequencer: &mut Sequencer) -> Option<Vec<Found>> {
-        let mut scan = Scan::new(generation, self.selection);
+    /// The events of a generation in the order of their times; `None` where they have to be put in order. `last` are those of the
+    /// generation before, unless all of its events were put in order.
+    fn scan(
+        &mut self,
+        generation: &Generation<'_>,
+        sequencer: &mut Sequencer,
+        last: Option<Vec<Found>>,
+    ) -> Option<Vec<Found>> {
+        let was_ordered = last.is_none();
+        let mut scan = Scan::new(generation, self.selection, last.unwrap_or_default());
         scan.run()?;
-        let mut running = self.running.clone();
-        running.extend(scan.sleepers.iter().map(|sleeper| (sleeper.thread, sleeper.goroutine)));
-        for thread in &scan.threads {
-            let before = running.get(&thread.thread).copied().map_or(Session::NONE, Session::since_beginning);
-            scan.found[thread.first..][..thread.before].iter_mut().for_each(|found| found.session = before);
-            running.insert(thread.thread, thread.last.unwrap_or(before).goroutine);
+        // There may be many more threads than this generation speaks of: what is done for each hangs on these alone.
+        let mut changes: HashMap<i64, i64, RandomState> =
+            scan.sleepers.iter().map(|sleeper| (sleeper.thread, sleeper.goroutine)).collect();
+        for &Scanned { thread, last, before, first } in &scan.threads {
+            let known = changes.get(&thread).copied().or_else(|| match was_ordered {
+                true => sequencer.order().running_on(thread),
+                false => self.running.get(&thread).copied(),
+            });
+            let session = known.map_or(Session::NONE, Session::since_beginning);
+            scan.found[first..][..before].iter_mut().for_each(|found| found.session = session);
+            changes.insert(thread, last.unwrap_or(session).goroutine);
         }
-        running.retain(|_, goroutine| *goroutine != Record::NONE);
         scan.found.sort_by_key(|found| found.time);
         let mut causality = Causality::default();
         for found in &scan.found {
@@ -139,7 +145,13 @@ impl Selecting {
                 return None;
             }
         }
-        self.running = running;
+        if was_ordered {
+            self.running = sequencer.order().running().collect();
+        }
+        self.running.extend(changes.iter());
+        for (thread, _) in changes.iter().filter(|&(_, &goroutine)| goroutine == Record::NONE) {
+            self.running.remove(thread);
+        }
         self.threads = scan.threads.iter().map(|thread| thread.thread).collect();
         sequencer.pass_time(Time(scan.latest));
         Some(scan.found)

@@ -96,14 +96,16 @@ pub(super) struct Scan<'g> {
 }
 
 impl<'g> Scan<'g> {
-    pub(super) fn new(generation: &'g Generation<'g>, selection: Selection) -> Self {
+    /// Takes the list of an earlier one, so that only one of them is in memory.
+    pub(super) fn new(generation: &'g Generation<'g>, selection: Selection, mut found: Vec<Found>) -> Self {
+        found.clear();
         Self {
             generation,
             bytes: generation.bytes(),
             clock: *generation.clock(),
             times: generation.times(),
             classes: classes(generation.dialect(), selection),
-            found: Vec::new(),
+            found,
             sleepers: Vec::new(),
             threads: Vec::new(),
             latest: 0,

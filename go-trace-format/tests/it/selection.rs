@@ -225,6 +225,35 @@ fn events_of_threads_that_have_nothing_to_do_with_each_other_are_in_the_order_of
     assert_eq!(types(&trace), [EventType::UserLog, EventType::UserRegionBegin, EventType::GoLabel]);
 }
 
+/// What a generation costs hangs on the threads that it speaks of, not on all that run something.
+#[test]
+fn what_a_thread_runs_is_known_after_many_generations_that_say_nothing_of_it() {
+    const THREADS: u64 = 10_000;
+    let trace = script(|s| {
+        let (name, reason) = (s.text("label"), s.text("preempted"));
+        (0..THREADS).for_each(|number| s.running(number as i64, number, number + 1));
+        for number in 0..THREADS {
+            s.next_generation();
+            s.on(number as i64, EventType::GoLabel, &[name]);
+            if number % 2 == 0 {
+                s.on(number as i64, EventType::GoStop, &[reason, 1]);
+            }
+        }
+        for number in (1..THREADS).step_by(2) {
+            s.next_generation();
+            s.on(number as i64, EventType::GoLabel, &[name]);
+        }
+    });
+    let options = ReaderOptions::new().events(Selection::USER);
+    let (found, losses) = read(options.read_slice(&trace).expect("a header"), Selection::USER);
+    assert!(losses.is_empty(), "{losses}");
+    let labels: Vec<_> = found.iter().flat_map(|(_, events)| events).collect();
+    assert_eq!(labels.len() as u64, THREADS + THREADS / 2);
+    for label in labels {
+        assert_eq!(label.goroutine, label.thread.map(|thread| thread + 1));
+    }
+}
+
 #[test]
 fn the_end_of_a_task_says_its_name_over_generations_and_snapshots() {
     let mut named = 0;

@@ -19,6 +19,7 @@ pub(crate) const PROC_STATUS: u8 = 13;
 pub(crate) const GO_STATUS: u8 = 25;
 pub(crate) const STW_BEGIN: u8 = 26;
 pub(crate) const HEAP_ALLOC: u8 = 37;
+pub(crate) const GO_LABEL: u8 = 39;
 pub(crate) const USER_TASK_BEGIN: u8 = 40;
 pub(crate) const USER_REGION_BEGIN: u8 = 42;
 const FREQUENCY: u8 = 8;

@@ -9,14 +9,14 @@ mod build;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use go_trace_format::{
-    Mode, ReaderOptions,
+    Mode, ReaderOptions, Selection,
     wire::{BatchKind, Batches},
 };
 use peak_alloc::PeakAlloc;
 
 use build::{
-    Builder, CPU_SAMPLE, CPU_SAMPLES, GO_STATUS, HEAP_ALLOC, PROC_STATUS, STACK, STACKS, STRING, STRINGS,
-    STW_BEGIN, USER_REGION_BEGIN, USER_TASK_BEGIN,
+    Builder, CPU_SAMPLE, CPU_SAMPLES, GO_LABEL, GO_STATUS, HEAP_ALLOC, PROC_STATUS, STACK, STACKS, STRING,
+    STRINGS, STW_BEGIN, USER_REGION_BEGIN, USER_TASK_BEGIN,
 };
 use support::Pieces;
 
@@ -37,10 +37,9 @@ const USUAL_FACTOR: usize = 6;
 const BASE: usize = 1 << 20;
 
 /// How much memory reading the trace needs at most.
-fn peak(mode: Mode, trace: &[u8], in_pieces: bool) -> usize {
+fn peak<O>(options: ReaderOptions<O>, trace: &[u8], in_pieces: bool) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
-    let options = ReaderOptions::new().mode(mode);
     let reader = if in_pieces { options.read(Pieces::new(trace)) } else { options.read_slice(trace) };
     let mut reader = reader.expect("a header");
     while let Ok(Some(_)) = reader.next_event() {}
@@ -62,16 +61,21 @@ fn largest_generation(trace: &[u8]) -> usize {
 
 #[track_caller]
 fn check(name: &str, trace: &[u8], factor: usize) {
-    let largest = largest_generation(trace);
     for mode in [Mode::Strict, Mode::Salvage] {
-        for in_pieces in [false, true] {
-            let peak = peak(mode, trace, in_pieces);
-            assert!(
-                peak <= factor * largest + BASE,
-                "{name}, {mode:?}: {peak} bytes for a generation of {largest}: {:.1} times",
-                peak as f64 / largest as f64
-            );
-        }
+        check_with(ReaderOptions::new().mode(mode), &format!("{name}, {mode:?}"), trace, factor);
+    }
+}
+
+#[track_caller]
+fn check_with<O: Copy>(options: ReaderOptions<O>, name: &str, trace: &[u8], factor: usize) {
+    let largest = largest_generation(trace);
+    for in_pieces in [false, true] {
+        let peak = peak(options, trace, in_pieces);
+        assert!(
+            peak <= factor * largest + BASE,
+            "{name}: {peak} bytes for a generation of {largest}: {:.1} times",
+            peak as f64 / largest as f64
+        );
     }
 }
 
@@ -183,6 +187,24 @@ fn regions_and_tasks_that_never_end() {
     }
 }
 
+/// Only what is found in one generation is in memory at a time. There is one more than a list has room for before it grows.
+#[test]
+fn events_of_a_selection() {
+    let _alone = alone();
+    let mut trace = Builder::new();
+    for generation in 0..3 {
+        if generation > 0 {
+            trace.next_generation();
+        }
+        // All at one time: else they would have to be put in order.
+        trace.records(0, &[], [(PROC_STATUS, [0, 0, 1])]);
+        trace.records(0, &[], [(GO_STATUS, [0, 1, 0, 2])]);
+        trace.records(0, &[], (0..(1 << 17) + 1).map(|_| (GO_LABEL, [0, 1])));
+        trace.records(u64::MAX, &[STRINGS], [(STRING, [1, 0])]);
+    }
+    check_with(ReaderOptions::new().events(Selection::USER), "labels", &trace.finish(), FACTOR);
+}
+
 #[test]
 fn ranges_that_never_end() {
     let _alone = alone();
@@ -211,7 +233,7 @@ fn damage_without_end() {
     let mut trace = Builder::new().finish();
     // Bytes that look like the beginning of a batch over and over.
     trace.extend([1, 1, 1, 1, 0xff, 0xff, 0x03].repeat(1 << 20));
-    let peak = peak(Mode::Salvage, &trace, true);
+    let peak = peak(ReaderOptions::new(), &trace, true);
     assert!(peak <= 4 * BASE, "{peak} bytes for a trace of {}", trace.len());
 }
 
@@ -228,7 +250,7 @@ fn open_tasks_of_many_generations() {
         trace.running();
     }
     let trace = trace.finish();
-    let peak = peak(Mode::Strict, &trace, false);
+    let peak = peak(ReaderOptions::new().mode(Mode::Strict), &trace, false);
     assert!(peak <= FACTOR * trace.len(), "{peak} bytes for a trace of {}", trace.len());
 }
 
