@@ -92,12 +92,13 @@ impl Stacks {
     fn rows(&self, stack: Stack<'_>, id: u64, sink: &mut impl TableSink) -> io::Result<()> {
         let id = hexadecimal(id);
         for (depth, frame) in (0..).zip(stack.frames()) {
-            let (function, file) = (frame.function.as_bytes(), frame.file.as_bytes());
+            let function = self.sanitizer.text(frame.function.as_bytes());
+            let file = self.sanitizer.text(frame.file.as_bytes());
             let cells = [
                 Cell::Text(&id),
                 Cell::Integer(depth),
-                Cell::Text(&self.sanitizer.text(function)),
-                Cell::Text(&self.sanitizer.text(file)),
+                Cell::Text(&function),
+                Cell::Text(&file),
                 Cell::Integer(i64::try_from(frame.line).unwrap_or(i64::MAX)),
             ];
             sink.row(Table::Stacks, &cells)?;
