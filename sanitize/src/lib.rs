@@ -25,6 +25,7 @@ mod standard;
 mod steps;
 mod text;
 mod url;
+mod words;
 
 #[cfg(feature = "anonymize")]
 pub use anonymize::{anonymous_file, anonymous_function, stand_in};

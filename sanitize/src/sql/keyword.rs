@@ -1,5 +1,7 @@
 //! The words that matter to the sanitizer.
 
+use crate::words::Words;
+
 /// A word with a meaning to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keyword {
@@ -33,8 +35,8 @@ pub(super) enum Keyword {
     Block,
 }
 
-/// The keywords by length, each shorter than a word of 16 bytes.
-const KEYWORDS: [(&[u8], Keyword); 35] = [
+/// The keywords by length.
+static KEYWORDS: Words<Keyword, 12> = Words::new(&[
     (b"in", Keyword::In),
     (b"by", Keyword::By),
     (b"is", Keyword::Is),
@@ -70,39 +72,12 @@ const KEYWORDS: [(&[u8], Keyword); 35] = [
     (b"distinct", Keyword::Distinct),
     (b"password", Keyword::Password),
     (b"identified", Keyword::Identified),
-];
-
-const LONGEST: usize = 10;
-
-/// For each length, where its keywords start in the table, and which letters they start with.
-const BY_LENGTH: [(usize, u32); LONGEST + 2] = {
-    let mut index = [(0, 0); LONGEST + 2];
-    let mut at = 0;
-    let mut length = 0;
-    while length < index.len() {
-        index[length].0 = at;
-        while at < KEYWORDS.len() && KEYWORDS[at].0.len() == length {
-            index[length].1 |= 1 << (KEYWORDS[at].0[0] & 31);
-            at += 1;
-        }
-        length += 1;
-    }
-    assert!(at == KEYWORDS.len(), "the keywords are sorted by length");
-    index
-};
+]);
 
 impl Keyword {
     #[inline]
     pub(super) fn of(word: &[u8]) -> Option<Self> {
-        let &(start, letters) = BY_LENGTH[..=LONGEST].get(word.len())?;
-        if letters & (1 << (word.first()? & 31)) == 0 {
-            return None;
-        }
-        let end = BY_LENGTH[word.len() + 1].0;
-        KEYWORDS[start..end]
-            .iter()
-            .find(|(keyword, _)| word.eq_ignore_ascii_case(keyword))
-            .map(|&(_, keyword)| keyword)
+        KEYWORDS.meaning(word)
     }
 }
 

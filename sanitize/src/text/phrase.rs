@@ -9,6 +9,7 @@ use crate::edit::{Edit, REDACTED};
 use crate::rules::Rules;
 use crate::sql::{self, SqlOptions};
 use crate::steps;
+use crate::words::Words;
 
 /// What a text is without the literals of its statements and the values of its database errors.
 pub(super) fn values<'a>(rules: Rules<'_>, text: &'a str) -> Edit<'a> {
@@ -160,7 +161,7 @@ enum Opening {
 }
 
 /// The words, by length.
-const WORDS: [(&[u8], Opening); 72] = [
+static WORDS: Words<Opening, 12> = Words::new(&[
     (b"or", Opening::Error),
     (b"key", Opening::Error),
     (b"dup", Opening::Error),
@@ -233,36 +234,11 @@ const WORDS: [(&[u8], Opening); 72] = [
     (b"identified", Opening::Statement(Verb::Identified)),
     (b"parameters", Opening::Error),
     (b"containing", Opening::Error),
-];
-const LONGEST: usize = 10;
-
-/// For each length, where its words start in the table, and their first letters.
-const BY_LENGTH: [(usize, u32); LONGEST + 2] = {
-    let mut index = [(0, 0); LONGEST + 2];
-    let mut at = 0;
-    let mut length = 0;
-    while length < index.len() {
-        index[length].0 = at;
-        while at < WORDS.len() && WORDS[at].0.len() == length {
-            index[length].1 |= 1 << (WORDS[at].0[0] & 31);
-            at += 1;
-        }
-        length += 1;
-    }
-    assert!(at == WORDS.len(), "the words are sorted by length");
-    index
-};
+]);
 
 impl Opening {
     #[inline]
     fn of(word: &[u8]) -> Option<Self> {
-        let &(start, letters) = BY_LENGTH[..=LONGEST].get(word.len())?;
-        if letters >> (word[0] & 31) & 1 == 0 {
-            return None;
-        }
-        WORDS[start..BY_LENGTH[word.len() + 1].0]
-            .iter()
-            .find(|(known, _)| word.eq_ignore_ascii_case(known))
-            .map(|&(_, opening)| opening)
+        WORDS.meaning(word)
     }
 }
