@@ -112,7 +112,7 @@ pub use mapper::Mapper;
 pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
 #[cfg(any(feature = "profiles", feature = "query"))]
-pub use moment::Moment;
+pub use moment::{Moment, TimeWindow};
 pub use options::{Limits, MapperOptions};
 pub use pipeline::{Pipeline, PipelineCounters, PipelineOptions, PipelineState, PipelineStateError};
 pub use read::ReadError;

@@ -10,7 +10,7 @@ use crate::{
     options::MapperOptions,
     rules::{self, Whose},
     saved::{Input, StateError},
-    sink::Sinks,
+    sink::{self, Outlet, Sinks, Stopped},
     span::UnixTime,
 };
 
@@ -104,6 +104,10 @@ impl Mapper {
         events: &mut ReadyEvents<'_>,
         sink: &mut S,
     ) -> Result<(), S::Error> {
+        sink::through(sink, |sink| self.take_events(events, sink))
+    }
+
+    fn take_events(&mut self, events: &mut ReadyEvents<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         if let Some(first) = events.clone().next() {
             self.announce(&first, sink)?;
         }
@@ -131,6 +135,11 @@ impl Mapper {
     /// Those of the sink.
     #[inline]
     pub fn event<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+        sink::through(sink, |sink| self.take_event(event, sink))
+    }
+
+    #[inline]
+    fn take_event(&mut self, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         self.announce(event, sink)?;
         let whose = Whose::of(event.event_type());
         if whose == Whose::More {
@@ -143,7 +152,7 @@ impl Mapper {
     /// Goes over to the generation of an event that no sync event has announced, as of
     /// [one read on its own](go_trace_format::Generation::events): without its clock no time would mean anything.
     #[inline]
-    fn announce<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+    fn announce(&mut self, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         if self.mapping.timeline.is_of(event) || event.event_type() == EventType::Sync {
             return Ok(());
         }
@@ -153,11 +162,7 @@ impl Mapper {
 
     /// An event that says more than what a goroutine does.
     #[inline(never)]
-    fn event_with_more<S: Sinks + ?Sized>(
-        &mut self,
-        event: &Event<'_>,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+    fn event_with_more(&mut self, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         if event.event_type() == EventType::Sync {
             // Of the next generation, perhaps of another trace: its time is not the clock's under way.
             return self.sync(event, sink);
@@ -173,6 +178,10 @@ impl Mapper {
     ///
     /// Those of the sink.
     pub fn finish<S: Sinks + ?Sized>(&mut self, sink: &mut S) -> Result<(), S::Error> {
+        sink::through(sink, |sink| self.end(sink))
+    }
+
+    fn end(&mut self, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         rules::end_all(&mut self.mapping, sink)?;
         self.mapping.forget_tasks();
         self.mapping.forget();
@@ -212,7 +221,7 @@ impl Mapper {
         Some(Self { mapping: Mapping::load(options, input)?, is_resumed: true })
     }
 
-    fn sync<S: Sinks + ?Sized>(&mut self, event: &Event<'_>, sink: &mut S) -> Result<(), S::Error> {
+    fn sync(&mut self, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         match self.continuity(event) {
             Some(continuity) => self.begin_generation(event, continuity, sink),
             None => Ok(()),
@@ -250,18 +259,18 @@ impl Mapper {
     /// Goes over to the generation of an event.
     #[cold]
     #[inline(never)]
-    fn begin_generation<S: Sinks + ?Sized>(
+    fn begin_generation(
         &mut self,
         event: &Event<'_>,
         continuity: Continuity,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        sink: &mut Outlet<'_>,
+    ) -> Result<(), Stopped> {
         self.is_resumed = false;
         match continuity {
             Continuity::Next => {}
             // Tasks keep their ids, so that children of those that are gone still find them.
             Continuity::Gap => rules::end_all(&mut self.mapping, sink)?,
-            _ => self.finish(sink)?,
+            _ => self.end(sink)?,
         }
         self.mapping.begin_generation(event, continuity);
         Ok(())

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet, hash_map::Entry};
 use go_trace_context::TraceId;
 
 use crate::{
-    moment::Moment,
+    moment::TimeWindow,
     query::Pattern,
     span::{Scope, Span, UnixTime},
 };
@@ -15,10 +15,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SelectionOptions {
-    /// Spans that end before this moment are left out.
-    pub from: Option<Moment>,
-    /// Spans that start behind this moment are left out.
-    pub to: Option<Moment>,
+    /// Spans of which no part is in it are left out.
+    pub window: TimeWindow,
     /// Spans of all other names are left out, unless there is none.
     pub names: Vec<Pattern>,
     /// Spans of all other traces are left out, unless there is none.
@@ -39,8 +37,7 @@ pub struct SelectionOptions {
 impl Default for SelectionOptions {
     fn default() -> Self {
         Self {
-            from: None,
-            to: None,
+            window: TimeWindow::default(),
             names: Vec::new(),
             trace_ids: Vec::new(),
             slower_than: None,
@@ -209,7 +206,7 @@ impl<K> Selection<K> {
         }
     }
 
-    /// The first event of the first trace was at this time, from which [`Moment::After`] counts: to be told before its spans.
+    /// The first event of the first trace was at this time, from which [`Moment::After`](crate::Moment::After) counts: to be told before its spans.
     pub fn begin(&mut self, time: UnixTime) {
         self.begin = time;
     }
@@ -267,10 +264,8 @@ impl<K> Selection<K> {
 
     /// Whether a span is wanted by itself, and counts it if it is not.
     fn is_wanted(&mut self, span: &Span) -> bool {
-        let SelectionOptions { from, to, names, .. } = &self.options;
-        let is_before = from.is_some_and(|from| span.end < from.unix_time(self.begin));
-        let is_behind = to.is_some_and(|to| span.start > to.unix_time(self.begin));
-        if is_before || is_behind {
+        let SelectionOptions { window, names, .. } = &self.options;
+        if !window.holds(self.begin, span.start, span.end) {
             self.counters.other_times += 1;
             return false;
         }
@@ -379,7 +374,10 @@ mod tests {
     use std::num::{NonZeroU64, NonZeroU128};
 
     use super::*;
-    use crate::span::{Parent, SpanKind};
+    use crate::{
+        moment::Moment,
+        span::{Parent, SpanKind},
+    };
 
     /// A span of a trace from one millisecond to another, below another span unless that is 0.
     fn span(trace: u128, id: u64, parent: u64, name: &str, times: (u64, u64)) -> Span {
@@ -428,7 +426,7 @@ mod tests {
         assert_eq!((named, counters.other_names), (vec![(3, 1), (1, 1), (2, 1)], 3));
         let milliseconds = |number| Some(Moment::After(Duration::from_millis(number)));
         let (seen, counters) =
-            selected(|options| (options.from, options.to) = (milliseconds(41), milliseconds(15)));
+            selected(|options| options.window = TimeWindow::new(milliseconds(41), milliseconds(15)));
         assert_eq!((seen, counters.other_times), (vec![(9, 1), (2, 1)], 4));
         let one = NonZeroU128::MIN.into();
         let (traced, counters) = selected(|options| options.trace_ids = vec![one]);

@@ -195,6 +195,69 @@ pub trait Sinks: sealed::Deliver {}
 
 impl<S: sealed::Deliver + ?Sized> Sinks for S {}
 
+/// Sinks whatever their type, so that mapping is compiled once, here, and not again for each sink of each program.
+pub(crate) type Outlet<'s> = dyn sealed::Deliver<Error = Stopped> + 's;
+
+/// A sink has not taken something. Why is kept where it was [asked](through).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopped;
+
+/// Hands on to sinks until one fails, with what it fails.
+#[inline]
+pub(crate) fn through<S: Sinks + ?Sized>(
+    sink: &mut S,
+    hand_on: impl FnOnce(&mut Outlet<'_>) -> Result<(), Stopped>,
+) -> Result<(), S::Error> {
+    let mut erased = Erased { sink, error: None };
+    let outcome = hand_on(&mut erased);
+    match erased.error {
+        Some(error) => Err(error),
+        None => {
+            debug_assert!(outcome.is_ok(), "only a sink stops what is handed on");
+            Ok(())
+        }
+    }
+}
+
+struct Erased<'s, S: Sinks + ?Sized> {
+    sink: &'s mut S,
+    error: Option<S::Error>,
+}
+
+impl<S: Sinks + ?Sized> sealed::Deliver for Erased<'_, S> {
+    type Error = Stopped;
+
+    #[inline]
+    fn lend_span(&mut self, span: &mut Span) -> Result<(), Stopped> {
+        let taken = self.sink.lend_span(span);
+        self.stop(taken)
+    }
+
+    #[inline]
+    fn logs(&mut self) -> Option<&mut dyn LogSink<Error = Stopped>> {
+        if self.sink.logs().is_some() { Some(self) } else { None }
+    }
+}
+
+impl<S: Sinks + ?Sized> LogSink for Erased<'_, S> {
+    type Error = Stopped;
+
+    fn take_log(&mut self, log: LogRecord) -> Result<(), Stopped> {
+        let taken = self.sink.logs().map_or(Ok(()), |logs| logs.take_log(log));
+        self.stop(taken)
+    }
+}
+
+impl<S: Sinks + ?Sized> Erased<'_, S> {
+    #[inline]
+    fn stop(&mut self, taken: Result<(), S::Error>) -> Result<(), Stopped> {
+        taken.map_err(|error| {
+            self.error = Some(error);
+            Stopped
+        })
+    }
+}
+
 /// A sink that takes log records beside spans. By itself, a sink that could take both is given spans only.
 ///
 /// ```

@@ -21,7 +21,7 @@ use go_trace_format::{
     write::{CopiedEvent, CopiedText, Copier, Slice, Window, WriteError, Writer},
 };
 use go_trace_sanitize::{Dialect as SqlDialect, Sanitizer, SqlOptions};
-use trace_to_otel::{Moment, UnixTime};
+use trace_to_otel::{Moment, TimeWindow, UnixTime};
 
 use crate::{
     cli::{Reading, duration, moment, time},
@@ -87,7 +87,7 @@ pub(crate) struct CutArguments {
 pub(crate) fn run(arguments: &CutArguments) -> anyhow::Result<()> {
     output::refuse_terminal(&arguments.out)?;
     output::refuse_to_overwrite(&arguments.out, std::slice::from_ref(&arguments.file))?;
-    refuse_backwards(arguments.from, arguments.to)?;
+    refuse_backwards(TimeWindow::new(arguments.from, arguments.to))?;
     let progress = output::progress(&arguments.out);
     let source = Rereadable::open(&arguments.file, progress)?;
     let open = || Trace::open(source.input(progress)?, arguments.reading.opening());

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{anyhow, bail};
 use go_trace_format::Event;
 use trace_to_otel::{
-    Moment, Pipeline, PipelineOptions, Resource, Span, SpanSink, UnixTime,
+    Moment, Pipeline, PipelineOptions, Resource, Span, SpanSink, TimeWindow, UnixTime,
     otlp::Signal,
     profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
     render::{DisplayDuration, DisplayText, DisplayTime, write_flame_graphs},
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
     if matches!(arguments.format, ProfileFormat::Pprof | ProfileFormat::Html) {
         output::refuse_terminal(&arguments.out)?;
     }
-    select::refuse_backwards(arguments.from, arguments.to)?;
+    select::refuse_backwards(TimeWindow::new(arguments.from, arguments.to))?;
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
     let resource = Resource::new().with_environment(|name| env::var(name).ok())?;
     let outlet = match arguments.sending.is_wanted() {
@@ -151,7 +151,7 @@ impl Collecting {
         }
         let mut profiles = ProfilesOptions::default();
         profiles.base_time = base_time.unwrap_or(UnixTime(0));
-        (profiles.from, profiles.to) = (arguments.from, arguments.to);
+        profiles.window = TimeWindow::new(arguments.from, arguments.to);
         if arguments.span.is_none() && arguments.format != ProfileFormat::Otlp {
             return Self::ByStack(Box::new(ProfilesCollector::new(profiles)));
         }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use go_trace_context::TraceId;
 use go_trace_format::Event;
 use trace_to_otel::{
-    LogRecord, Metric, Moment, Selection, SelectionOptions, Span, SpanSink, TraceOrder, UnixTime,
+    LogRecord, Metric, Moment, Selection, SelectionOptions, Span, SpanSink, TimeWindow, TraceOrder, UnixTime,
     profiles::Profiles, query::Pattern,
 };
 
@@ -71,10 +71,13 @@ impl Selecting {
         self.sort.map_or(self.top.is_some(), |sort| sort == Sort::Duration)
     }
 
+    fn window(&self) -> TimeWindow {
+        TimeWindow::new(self.from, self.to)
+    }
+
     fn options(&self, has_ranges: bool) -> SelectionOptions {
         let mut options = SelectionOptions::default();
-        options.from = self.from;
-        options.to = self.to;
+        options.window = self.window();
         options.names.clone_from(&self.names);
         options.trace_ids.clone_from(&self.trace_ids);
         options.slower_than = self.slower_than;
@@ -104,14 +107,15 @@ pub(crate) struct Times {
 impl Times {
     /// Fails where there can be nothing in it.
     pub(crate) fn within(self) -> anyhow::Result<Within> {
-        refuse_backwards(self.from, self.to)?;
-        Ok(Within { times: self, begin: None })
+        let window = TimeWindow::new(self.from, self.to);
+        refuse_backwards(window)?;
+        Ok(Within { window, begin: None })
     }
 }
 
 /// Tells what is in a part of the recordings.
 pub(crate) struct Within {
-    times: Times,
+    window: TimeWindow,
     /// When the first event of all was.
     begin: Option<UnixTime>,
 }
@@ -123,24 +127,17 @@ impl Within {
     }
 
     pub(crate) fn is_all(&self) -> bool {
-        self.times.from.is_none() && self.times.to.is_none()
+        self.window.is_all()
     }
 
     /// Whether a part of what was from `start` to `end` is in it.
     pub(crate) fn holds(&self, start: UnixTime, end: UnixTime) -> bool {
-        let time = |moment: Moment| moment.unix_time(self.begin.unwrap_or(UnixTime(0)));
-        self.times.from.is_none_or(|from| time(from) <= end)
-            && self.times.to.is_none_or(|to| start <= time(to))
+        self.window.holds(self.begin.unwrap_or(UnixTime(0)), start, end)
     }
 }
 
-pub(crate) fn refuse_backwards(from: Option<Moment>, to: Option<Moment>) -> anyhow::Result<()> {
-    let is_backwards = match (from, to) {
-        (Some(Moment::At(from)), Some(Moment::At(to))) => from > to,
-        (Some(Moment::After(from)), Some(Moment::After(to))) => from > to,
-        _ => false,
-    };
-    if is_backwards { bail!("--from is behind --to") } else { Ok(()) }
+pub(crate) fn refuse_backwards(window: TimeWindow) -> anyhow::Result<()> {
+    if window.is_backwards() { bail!("--from is behind --to") } else { Ok(()) }
 }
 
 /// An output that gets the chosen spans only.
@@ -166,7 +163,7 @@ impl<'o> Selected<'o> {
         has_ranges: bool,
         output: &'o mut dyn Output,
     ) -> anyhow::Result<Self> {
-        refuse_backwards(selecting.from, selecting.to)?;
+        refuse_backwards(selecting.window())?;
         let selection = Selection::new(selecting.options(has_ranges));
         Ok(Self { output, selection, processes: Vec::new(), is_begun: false })
     }

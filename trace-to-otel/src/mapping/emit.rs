@@ -17,7 +17,7 @@ use crate::{
     },
     log::LogRecord,
     mapping::Mapping,
-    sink::{LogSink, Sinks},
+    sink::{LogSink, Outlet, Stopped},
     span::{Attribute, Scope, SpanEvent, Value},
 };
 
@@ -32,21 +32,22 @@ const ANATOMY: &str = "gotrace.anatomy";
 impl Mapping {
     /// Hands a span on, after its logs where these are records of their own. `open` is what it was called while it was open, if it
     /// was.
-    pub(crate) fn emit<S: Sinks + ?Sized>(
+    pub(crate) fn emit(
         &mut self,
         open: Option<Open>,
         mut form: Form,
         mut span: Box<OpenSpan>,
         mut anatomy: Option<Anatomy>,
         mut ending: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        sink: &mut Outlet<'_>,
+    ) -> Result<(), Stopped> {
         self.pending_events = self.pending_events.saturating_sub(span.details.held());
-        let holds_events = span.hold_events(ending.time);
         let said = span.details.get_mut().and_then(|details| details.notes.said.take());
         if said.is_some_and(|said| said.conclude(&mut span, &mut form, &mut ending)) {
             anatomy = None;
         }
+        // Only now is it known when the span began.
+        let holds_events = span.hold_events(ending.time);
         ending.is_clamped |= nanoseconds(ending.time, span.start) > MOST_DISAGREEMENT;
         ending.are_events_clamped = !holds_events;
         let is_clamped = span.is_start_clamped || ending.is_clamped || ending.are_events_clamped;
@@ -99,20 +100,20 @@ impl Mapping {
     }
 
     /// Who takes logs as records, if anyone does.
-    pub(crate) fn log_sink<'s, S: Sinks + ?Sized>(
+    pub(crate) fn log_sink<'s>(
         &self,
-        sink: &'s mut S,
-    ) -> Option<&'s mut dyn LogSink<Error = S::Error>> {
+        sink: &'s mut Outlet<'_>,
+    ) -> Option<&'s mut dyn LogSink<Error = Stopped>> {
         if self.options.log_records { sink.logs() } else { None }
     }
 
     /// Hands on, as records, what was logged in a span.
-    fn hand_on_logs<E>(
+    fn hand_on_logs(
         &mut self,
         notes: &mut Notes,
         span: SpanContext,
-        logs: &mut dyn LogSink<Error = E>,
-    ) -> Result<(), E> {
+        logs: &mut dyn LogSink<Error = Stopped>,
+    ) -> Result<(), Stopped> {
         let events = core::mem::take(&mut notes.events);
         let message = |event: &SpanEvent| match event.attributes.first() {
             Some(Attribute { key, value: Value::Text(text) }) if key == attribute::LOG_MESSAGE => {
@@ -133,14 +134,14 @@ impl Mapping {
     }
 
     /// Keeps a span back that the program's SDK exports itself. Only what its goroutine did meanwhile is news.
-    pub(crate) fn suppress<S: Sinks + ?Sized>(
+    pub(crate) fn suppress(
         &mut self,
         span: &OpenSpan,
         context: SpanContext,
         anatomy: Option<Anatomy>,
         ending: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        sink: &mut Outlet<'_>,
+    ) -> Result<(), Stopped> {
         self.counters.suppressed_spans += 1;
         let Some(anatomy) = anatomy else { return Ok(()) };
         let times = anatomy.attributes().map(|(key, seconds)| Attribute::new(key, seconds));

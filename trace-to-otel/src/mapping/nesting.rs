@@ -19,7 +19,7 @@ use crate::{
         tasks::Mentioned,
     },
     mapping::Mapping,
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::{Link, Scope},
 };
 
@@ -115,13 +115,13 @@ impl Mapping {
     }
 
     /// Ends a section, and hands it on in the form that it has.
-    pub(crate) fn end_section<S: Sinks + ?Sized>(
+    pub(crate) fn end_section(
         &mut self,
         key: SectionKey,
         mut ending: Ending,
         form: impl FnOnce(&What) -> Option<Form>,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        sink: &mut Outlet<'_>,
+    ) -> Result<(), Stopped> {
         let Some(section) = self.open.remove(key) else { return Ok(()) };
         let anatomy = self.unbind(&section.span, Open::Section(key), &mut ending);
         match &section.what {
@@ -174,12 +174,12 @@ impl Mapping {
     }
 
     /// Ends a section of which the end is not known.
-    pub(crate) fn end_unfinished<S: Sinks + ?Sized>(
+    pub(crate) fn end_unfinished(
         &mut self,
         key: SectionKey,
         ending: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        sink: &mut Outlet<'_>,
+    ) -> Result<(), Stopped> {
         self.remember_unfinished(key);
         // What its goroutine has not ended was over with the goroutine at the latest.
         let abandoned = self.open.section(key).and_then(|section| section.span.details.abandoned());
@@ -188,11 +188,7 @@ impl Mapping {
     }
 
     /// Ends every section, those inside of others first.
-    pub(crate) fn end_all_sections<S: Sinks + ?Sized>(
-        &mut self,
-        ending: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+    pub(crate) fn end_all_sections(&mut self, ending: Ending, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         for key in self.open.sections_from_latest() {
             self.end_unfinished(key, ending, sink)?;
         }
@@ -222,11 +218,7 @@ impl Mapping {
     }
 
     /// Takes note of a region that is on no goroutine any more, or on none that is known.
-    pub(crate) fn loosen<S: Sinks + ?Sized>(
-        &mut self,
-        key: SectionKey,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+    pub(crate) fn loosen(&mut self, key: SectionKey, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
         if self.regions.loose.len() == MOST_LOOSE {
             if let Some(oldest) = self.regions.loose.pop_front() {
                 self.counters.evicted_spans += 1;
@@ -239,11 +231,11 @@ impl Mapping {
     }
 
     /// Ends the regions of a task that its goroutines have left open.
-    pub(crate) fn finish_abandoned_regions<S: Sinks + ?Sized>(
+    pub(crate) fn finish_abandoned_regions(
         &mut self,
         task: TaskId,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        sink: &mut Outlet<'_>,
+    ) -> Result<(), Stopped> {
         let open = &self.open;
         let (abandoned, others) = self.regions.loose.iter().partition::<Vec<SectionKey>, _>(|&&key| {
             let is_one = |span: &OpenSpan| span.task == task && span.details.abandoned().is_some();

@@ -11,7 +11,7 @@ use crate::{
     form::{Ending, Form},
     identity::{Identity, Placed},
     known::span::{LocalParent, OpenSpan, Place},
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::{Scope, Span, SpanKind},
 };
 
@@ -63,15 +63,15 @@ impl Spare {
     }
 
     /// Finishes a span, and hands it on.
-    pub(super) fn finish<S: Sinks + ?Sized>(
+    pub(super) fn finish(
         &mut self,
         mut span: Box<OpenSpan>,
         form: Form,
         placed: Placed,
         anatomy: Option<Anatomy>,
         ending: Ending,
-        sink: &mut S,
-    ) -> Result<(), S::Error> {
+        sink: &mut Outlet<'_>,
+    ) -> Result<(), Stopped> {
         let finished = &mut self.finished[form.scope.index() % Scope::COUNT];
         span.finish_into(finished, form, placed, anatomy, ending);
         let taken = sink.lend_span(finished);

@@ -8,7 +8,7 @@ use go_trace_format::{
 use crate::{
     clock::{WallClock, nanoseconds},
     known::changes::Change,
-    moment::Moment,
+    moment::{Moment, TimeWindow},
     profiles::{
         goroutines::{Doing, Goroutines, Step, Stretch, Woken},
         ledger::{Account, Interval, Key, Ledger, MOST_NUMBERS},
@@ -36,15 +36,18 @@ pub struct ProfilesOptions {
     /// which too many stacks would have to be kept: [`Profiles::left_out_spans`] says how many these were. Spans that in the end
     /// do not go out, such as unsampled ones, are among those that are kept.
     pub max_spans: usize,
-    /// Nothing before this moment counts; what is under way then counts from there.
-    pub from: Option<Moment>,
-    /// Nothing behind this moment counts; what is under way then counts up to there.
-    pub to: Option<Moment>,
+    /// Nothing outside of it counts; what is under way at one of its ends counts from or up to there.
+    pub window: TimeWindow,
 }
 
 impl Default for ProfilesOptions {
     fn default() -> Self {
-        Self { base_time: UnixTime(0), max_stacks: 1 << 15, max_spans: 1 << 16, from: None, to: None }
+        Self {
+            base_time: UnixTime(0),
+            max_stacks: 1 << 15,
+            max_spans: 1 << 16,
+            window: TimeWindow::default(),
+        }
     }
 }
 
@@ -134,8 +137,7 @@ pub(crate) struct Collector<L: Listener> {
     stop: Option<(Key, Time)>,
     /// The unbroken row of generations under way; none before the first.
     row: Option<Row>,
-    from: Option<Moment>,
-    to: Option<Moment>,
+    window: TimeWindow,
     /// When the first event of all was.
     begin: Option<UnixTime>,
     recorded: Option<Period>,
@@ -177,8 +179,7 @@ impl<L: Listener> Collector<L> {
             goroutines: Goroutines::default(),
             stop: None,
             row: None,
-            from: options.from,
-            to: options.to,
+            window: options.window,
             begin: None,
             recorded: None,
             period: None,
@@ -441,9 +442,10 @@ impl<L: Listener> Collector<L> {
         let first_of_all = *self.begin.get_or_insert(wall_begin);
         let time = |moment: Moment| self.clock.offset().time(moment.unix_time(first_of_all));
         let Interval { since, until } = Interval::ALWAYS;
+        let TimeWindow { from, to } = self.window;
         self.books
             .ledger
-            .look_at(Interval { since: self.from.map_or(since, time), until: self.to.map_or(until, time) });
+            .look_at(Interval { since: from.map_or(since, time), until: to.map_or(until, time) });
         let first = Row { begin, generation_begin: begin, latest: begin, wall_begin };
         let row = self.row.get_or_insert(first);
         row.generation_begin = begin;

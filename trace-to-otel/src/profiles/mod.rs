@@ -56,7 +56,7 @@ mod spans;
 mod stacks;
 mod top;
 
-pub use crate::moment::Moment;
+pub use crate::moment::{Moment, TimeWindow};
 pub use collector::{ProfilesCollector, ProfilesOptions};
 pub use kind::{ProfileKind, UnknownProfileKind};
 pub(crate) use spans::SpanOut;

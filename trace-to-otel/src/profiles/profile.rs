@@ -58,7 +58,7 @@ impl Profiles {
         Self { recorded, period, totals, reasons, stacks, spans, left_out_stacks, left_out_spans }
     }
 
-    /// When the trace was recorded, as far as it [counts](crate::profiles::ProfilesOptions::from).
+    /// When the trace was recorded, as far as it [counts](crate::profiles::ProfilesOptions::window).
     #[must_use]
     pub fn period(&self) -> Period {
         self.period

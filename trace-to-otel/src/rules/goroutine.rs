@@ -12,7 +12,7 @@ use crate::{
     known::{goroutines::Nested, sections::What, span::Open},
     mapping::Mapping,
     rules::over,
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::{Attribute, SpanEvent},
 };
 
@@ -230,11 +230,7 @@ pub(crate) fn assists(mapping: &mut Mapping, event: &Event<'_>) {
 }
 
 /// A goroutine has ended, and with it its operations. Its regions may end elsewhere, or not at all.
-pub(crate) fn ends<S: Sinks + ?Sized>(
-    mapping: &mut Mapping,
-    event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+pub(crate) fn ends(mapping: &mut Mapping, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let Some(id) = event.goroutine() else { return Ok(()) };
     mapping.open.tasks.next.remove(&id);
     if mapping.operations.may_be_over() {

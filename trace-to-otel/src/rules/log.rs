@@ -19,17 +19,17 @@ use crate::{
     mapping::{Mapping, NO_CATEGORY},
     rules::stacks,
     said::{Of, Saying},
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::{Attribute, SpanEvent},
     text::Texts,
 };
 
-pub(crate) fn log<S: Sinks + ?Sized>(
+pub(crate) fn log(
     mapping: &mut Mapping,
     event: &Event<'_>,
     log: Log<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let category = log.category.as_bytes();
     let refused = match Of::category(category).map(|of| say(mapping, event, log, of)) {
         Some(Ok(())) => return Ok(()),
@@ -159,13 +159,13 @@ fn innermost_region(mapping: &Mapping, event: &Event<'_>, task: TaskId) -> Optio
     mapping.region_of(Some(goroutine), task).filter(|_| !is_kept_out)
 }
 
-fn unattached<S: Sinks + ?Sized>(
+fn unattached(
     mapping: &mut Mapping,
     event: &Event<'_>,
     log: Log<'_>,
     refused: Option<Refused>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let Some(logs) = mapping.log_sink(sink) else {
         mapping.counters.unattached_logs += u64::from(refused != Some(Refused::NoSpan));
         return Ok(());

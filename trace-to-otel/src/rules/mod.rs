@@ -14,16 +14,21 @@ pub(crate) use goroutine::Whose;
 
 use go_trace_format::{Category, Event, EventKind, EventType};
 
-use crate::{form::Ending, known::dropped::Dropped, mapping::Mapping, sink::Sinks};
+use crate::{
+    form::Ending,
+    known::dropped::Dropped,
+    mapping::Mapping,
+    sink::{Outlet, Stopped},
+};
 
 /// An event that says nothing more than what a goroutine does.
 #[inline]
-pub(crate) fn goroutine_moves<S: Sinks + ?Sized>(
+pub(crate) fn goroutine_moves(
     mapping: &mut Mapping,
     event: &Event<'_>,
     whose: Whose,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     mapping.has_scheduling = true;
     if stacks::are_concerned(mapping, event) {
         // Before the goroutine moves on: the stack tells where it was until then.
@@ -38,11 +43,11 @@ pub(crate) fn goroutine_moves<S: Sinks + ?Sized>(
 }
 
 /// An event that says more than what a goroutine does.
-pub(crate) fn event_with_more<S: Sinks + ?Sized>(
+pub(crate) fn event_with_more(
     mapping: &mut Mapping,
     event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     use EventType as E;
     let event_type = event.event_type();
     mapping.has_scheduling = mapping.has_scheduling || is_of_scheduling(event_type);
@@ -67,11 +72,11 @@ pub(crate) fn event_with_more<S: Sinks + ?Sized>(
 }
 
 /// An event that spans are made of.
-fn event_with_content<S: Sinks + ?Sized>(
+fn event_with_content(
     mapping: &mut Mapping,
     event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let kind = event.kind();
     over::see_innermost(mapping, event, sink)?;
     if let EventKind::OperationEnd(end) = kind {
@@ -96,7 +101,7 @@ fn event_with_content<S: Sinks + ?Sized>(
 }
 
 /// Ends what is open, as nothing more of it will come.
-pub(crate) fn end_all<S: Sinks + ?Sized>(mapping: &mut Mapping, sink: &mut S) -> Result<(), S::Error> {
+pub(crate) fn end_all(mapping: &mut Mapping, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let ending = Ending::unseen(mapping.timeline.latest());
     mapping.end_all_sections(ending, sink)?;
     task::end_all(mapping, ending, sink)?;

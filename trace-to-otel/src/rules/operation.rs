@@ -25,7 +25,7 @@ use crate::{
     mapping::Mapping,
     operations,
     rules::{over, stacks},
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::Scope,
 };
 
@@ -38,12 +38,12 @@ fn scope_of(operation: Operation) -> Scope {
     }
 }
 
-pub(crate) fn begin<S: Sinks + ?Sized>(
+pub(crate) fn begin(
     mapping: &mut Mapping,
     event: &Event<'_>,
     start: OperationStart<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     make_room(mapping, sink)?;
     stacks::is_told(mapping, event, start.operation);
     let OperationStart { operation, trace_id_fold, span_id, .. } = start;
@@ -75,12 +75,12 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     Ok(())
 }
 
-pub(crate) fn end<S: Sinks + ?Sized>(
+pub(crate) fn end(
     mapping: &mut Mapping,
     event: &Event<'_>,
     end: OperationEnd<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let goroutine = mapping.goroutine(event);
     let wire = (end.operation, end.span_id);
     let open = &mapping.open;
@@ -109,13 +109,13 @@ pub(crate) fn end<S: Sinks + ?Sized>(
 }
 
 /// The start was before the trace, or has been kept out of it.
-fn end_without_start<S: Sinks + ?Sized>(
+fn end_without_start(
     mapping: &mut Mapping,
     event: &Event<'_>,
     end: OperationEnd<'_>,
     ending: Ending,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     if mapping.operations.is_late((end.operation, end.span_id)) {
         mapping.counters.late_ends += 1;
         return Ok(());
@@ -165,13 +165,13 @@ fn parent_of(mapping: &Mapping, goroutine: Option<GoroutineId>, start: &Operatio
 
 /// Operations of one kind do not nest on a goroutine. Where one begins inside of another, the other's end was lost: it may still
 /// come, but nothing more is part of it. Of handshakes and of requests that are made the stack tells whether they nest.
-fn leave_lost_end_behind<S: Sinks + ?Sized>(
+fn leave_lost_end_behind(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
     operation: Operation,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     if operation == Operation::Tls {
         over::give_up_all(mapping, goroutine, Some(operation), sink)?;
     }
@@ -196,7 +196,7 @@ fn leave_lost_end_behind<S: Sinks + ?Sized>(
 }
 
 /// Ends the operation that began first, where there are too many.
-fn make_room<S: Sinks + ?Sized>(mapping: &mut Mapping, sink: &mut S) -> Result<(), S::Error> {
+fn make_room(mapping: &mut Mapping, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let most = mapping.options.limits.open_operations.max(1);
     while mapping.operations.count >= most {
         let Some(key) = mapping.operations.order.pop_front() else { break };

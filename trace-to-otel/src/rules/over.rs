@@ -18,7 +18,7 @@ use crate::{
     },
     mapping::Mapping,
     operations,
-    sink::Sinks,
+    sink::{Outlet, Stopped},
 };
 
 /// Looks at a section, which may be an operation that stacks show, by the stack of an event on its goroutine.
@@ -58,11 +58,11 @@ pub(crate) fn seem_over_within(mapping: &mut Mapping, goroutine: GoroutineId, ke
 }
 
 /// Looks at whatever is innermost on the goroutine that an event happened on.
-pub(crate) fn see_innermost<S: Sinks + ?Sized>(
+pub(crate) fn see_innermost(
     mapping: &mut Mapping,
     event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     use EventType as E;
     if !mapping.operations.may_be_over() {
         return Ok(());
@@ -81,12 +81,12 @@ pub(crate) fn see_innermost<S: Sinks + ?Sized>(
 }
 
 /// Gives up the operations of one kind, or of all, that seem to be over on a goroutine: there, no end can come any more.
-pub(crate) fn give_up_all<S: Sinks + ?Sized>(
+pub(crate) fn give_up_all(
     mapping: &mut Mapping,
     goroutine: GoroutineId,
     only: Option<Operation>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let is_one = |key: &SectionKey| match mapping.open.section(*key).map(|section| &section.what) {
         Some(What::Operation(operation)) => only.is_none_or(|only| operation.operation == only),
         _ => false,
@@ -95,7 +95,7 @@ pub(crate) fn give_up_all<S: Sinks + ?Sized>(
     over.into_iter().try_for_each(|key| give_up(mapping, key, sink))
 }
 
-fn give_up<S: Sinks + ?Sized>(mapping: &mut Mapping, key: SectionKey, sink: &mut S) -> Result<(), S::Error> {
+fn give_up(mapping: &mut Mapping, key: SectionKey, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let latest = mapping.timeline.latest();
     mapping.end_unfinished(key, Ending::unseen(latest), sink)
 }

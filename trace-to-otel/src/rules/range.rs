@@ -15,7 +15,7 @@ use crate::{
         span::{Links, OpenSpan},
     },
     mapping::Mapping,
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::{Link, Scope},
 };
 
@@ -37,12 +37,12 @@ fn key_of(event: &Event<'_>, range: &event::Range<'_>) -> Option<Key> {
 }
 
 /// A range begins or ends, or was under way when a generation began.
-pub(crate) fn range<S: Sinks + ?Sized>(
+pub(crate) fn range(
     mapping: &mut Mapping,
     event: &Event<'_>,
     kind: EventKind<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let (range, is_begin, is_end) = match kind {
         EventKind::RangeBegin(range) => (range, true, false),
         EventKind::RangeActive(range) => (range, false, false),
@@ -91,12 +91,7 @@ fn begin(mapping: &mut Mapping, event: &Event<'_>, key: Key, kind: RangeKind<'_>
     mapping.ranges.open.insert(key, OpenRange { span, lacks_start });
 }
 
-fn end<S: Sinks + ?Sized>(
-    mapping: &mut Mapping,
-    event: &Event<'_>,
-    key: Key,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+fn end(mapping: &mut Mapping, event: &Event<'_>, key: Key, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let Some(OpenRange { span, lacks_start }) = mapping.ranges.open.remove(&key) else { return Ok(()) };
     let ending = Ending::by(event, None);
     let ending = if lacks_start { ending.without_start() } else { ending };
@@ -104,11 +99,7 @@ fn end<S: Sinks + ?Sized>(
 }
 
 /// Ends every range.
-pub(crate) fn end_all<S: Sinks + ?Sized>(
-    mapping: &mut Mapping,
-    ending: Ending,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+pub(crate) fn end_all(mapping: &mut Mapping, ending: Ending, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     for (key, OpenRange { span, lacks_start }) in core::mem::take(&mut mapping.ranges.open) {
         let missing = if lacks_start { Missing::Both } else { Missing::End };
         finish(mapping, key, span, Ending { missing: Some(missing), ..ending }, sink)?;
@@ -116,13 +107,13 @@ pub(crate) fn end_all<S: Sinks + ?Sized>(
     Ok(())
 }
 
-fn finish<S: Sinks + ?Sized>(
+fn finish(
     mapping: &mut Mapping,
     key: Key,
     span: Box<OpenSpan>,
     ending: Ending,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let form = Form { attributes: key.attributes(), ..Form::plain(Scope::Range) };
     mapping.emit(None, form, span, None, ending, sink)
 }

@@ -17,7 +17,7 @@ use crate::{
         span::{LocalParent, Open, OpenSpan, SectionKey},
     },
     mapping::Mapping,
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::Scope,
 };
 
@@ -42,12 +42,12 @@ fn plain(_: &What) -> Option<Form> {
     Some(Form::plain(Scope::Region))
 }
 
-pub(crate) fn begin<S: Sinks + ?Sized>(
+pub(crate) fn begin(
     mapping: &mut Mapping,
     event: &Event<'_>,
     region: Region<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     mapping.mention(event, region.task);
     let goroutine = mapping.goroutine(event);
     let parent = match goroutine {
@@ -64,12 +64,12 @@ pub(crate) fn begin<S: Sinks + ?Sized>(
     if goroutine.is_none() { mapping.loosen(key, sink) } else { Ok(()) }
 }
 
-pub(crate) fn end<S: Sinks + ?Sized>(
+pub(crate) fn end(
     mapping: &mut Mapping,
     event: &Event<'_>,
     region: Region<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let goroutine = mapping.goroutine(event);
     if goroutine.is_some_and(|goroutine| is_end_of_dropped(mapping, goroutine)) {
         return Ok(());
@@ -176,12 +176,12 @@ fn may_have_begun_before(mapping: &Mapping, goroutine: Option<GoroutineId>, task
 
 /// The end of a region that has begun within the trace, but not here: on another goroutine, which Go does not allow and
 /// programs do; or nowhere, as it has ended already.
-fn end_elsewhere<S: Sinks + ?Sized>(
+fn end_elsewhere(
     mapping: &mut Mapping,
     ended: &Ended<'_>,
     end: Ending,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let is_it = |section: &Section| matches!(section.what, What::Region) && ended.is(&section.span);
     let mut fitting = mapping.open.latest_sections(MOST_LOOSE).filter(|(_, section)| is_it(section));
     let latest = fitting.next().map(|(key, _)| key);

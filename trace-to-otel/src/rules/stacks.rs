@@ -17,7 +17,7 @@ use crate::{
         stacks::OpenCall,
     },
     mapping::Mapping,
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::SpanKind,
     stacks::{Bounds, Class, Kind, Moment, Progress, Said, Shown, Step},
 };
@@ -38,11 +38,11 @@ fn are_read(mapping: &Mapping) -> bool {
 
 /// An event of a goroutine's state that concerns this rule.
 #[inline(never)]
-pub(crate) fn goroutine_moves<S: Sinks + ?Sized>(
+pub(crate) fn goroutine_moves(
     mapping: &mut Mapping,
     event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let named = GoroutineId(event.arguments().first().copied().unwrap_or_default() as i64);
     match event.event_type() {
         EventType::GoStart | EventType::GoSwitch => starts(mapping, event, named, sink),
@@ -55,12 +55,12 @@ pub(crate) fn goroutine_moves<S: Sinks + ?Sized>(
 }
 
 /// A goroutine goes on to run. If it was created to serve a request, that begins.
-fn starts<S: Sinks + ?Sized>(
+fn starts(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let now = event.raw_time();
     mapping.stacks.note(event);
     let change = |progress: &mut Progress, steps: &mut Vec<Step>| progress.starts(now, steps);
@@ -68,11 +68,7 @@ fn starts<S: Sinks + ?Sized>(
 }
 
 /// A goroutine ends, and with it what it was in.
-pub(crate) fn ends<S: Sinks + ?Sized>(
-    mapping: &mut Mapping,
-    event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+pub(crate) fn ends(mapping: &mut Mapping, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let Some(goroutine) = event.goroutine().filter(|&id| mapping.stacks.follows(id)) else { return Ok(()) };
     let moment = moment(mapping, event);
     let change = |progress: &mut Progress, steps: &mut Vec<Step>| progress.ends(moment, steps);
@@ -82,11 +78,7 @@ pub(crate) fn ends<S: Sinks + ?Sized>(
 }
 
 /// An event shows where its goroutine was.
-pub(crate) fn see<S: Sinks + ?Sized>(
-    mapping: &mut Mapping,
-    event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+pub(crate) fn see(mapping: &mut Mapping, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     // A sample need not be in the order of time.
     if !are_read(mapping) || event.event_type() == EventType::CpuSample {
         return Ok(());
@@ -105,14 +97,14 @@ pub(crate) fn see<S: Sinks + ?Sized>(
     Ok(())
 }
 
-fn show<S: Sinks + ?Sized>(
+fn show(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
     class: Option<Arc<Class>>,
     moment: Moment,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let _ = mapping.stacks.follow(goroutine);
     let shown = class.as_deref();
     let change = |progress: &mut Progress, steps: &mut Vec<Step>| match shown {
@@ -127,11 +119,7 @@ fn show<S: Sinks + ?Sized>(
 }
 
 /// A generation says where a goroutine is, or only that it is there.
-pub(crate) fn status<S: Sinks + ?Sized>(
-    mapping: &mut Mapping,
-    event: &Event<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+pub(crate) fn status(mapping: &mut Mapping, event: &Event<'_>, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let &[id, .., stack] = event.arguments() else { return Ok(()) };
     let goroutine = GoroutineId(id as i64);
     if !are_read(mapping) || mapping.stacks.follows(goroutine) {
@@ -253,14 +241,14 @@ fn moment(mapping: &Mapping, event: &Event<'_>) -> Moment {
 }
 
 /// Changes what is known of a goroutine, if it is followed, and takes the steps that follow from it.
-fn follow<S: Sinks + ?Sized>(
+fn follow(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
     class: Option<&Class>,
     change: impl FnOnce(&mut Progress, &mut Vec<Step>),
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let mut steps = core::mem::take(&mut mapping.stacks.steps);
     let taken = match mapping.stacks.get_mut(goroutine) {
         Some(followed) => {
@@ -274,14 +262,14 @@ fn follow<S: Sinks + ?Sized>(
     taken
 }
 
-fn take<S: Sinks + ?Sized>(
+fn take(
     mapping: &mut Mapping,
     event: &Event<'_>,
     goroutine: GoroutineId,
     class: Option<&Class>,
     step: Step,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let shown = |found: usize| class.and_then(|class| class.operations.get(found)).map(|found| &found.shown);
     let span_at = |mapping: &mut Mapping, depth: usize| {
         mapping.stacks.get_mut(goroutine).and_then(|followed| *followed.spans.get(depth)?)

@@ -15,16 +15,16 @@ use crate::{
     },
     mapping::Mapping,
     rules::stacks,
-    sink::Sinks,
+    sink::{Outlet, Stopped},
     span::Scope,
 };
 
-pub(crate) fn begin<S: Sinks + ?Sized>(
+pub(crate) fn begin(
     mapping: &mut Mapping,
     event: &Event<'_>,
     task: Task<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     make_room(mapping, task.id, sink)?;
     let parent = task.parent.filter(|&parent| parent != TaskId::BACKGROUND);
     if let Some(parent) = parent {
@@ -64,12 +64,12 @@ fn context_said_before(mapping: &mut Mapping, event: &Event<'_>, name: &str) -> 
     (*expected == *name).then_some(context)
 }
 
-pub(crate) fn end<S: Sinks + ?Sized>(
+pub(crate) fn end(
     mapping: &mut Mapping,
     event: &Event<'_>,
     task: Task<'_>,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let end = Ending::by(event, mapping.goroutine(event));
     mapping.finish_abandoned_regions(task.id, sink)?;
     if mapping.open.tasks.span(task.id).is_some() {
@@ -98,11 +98,7 @@ pub(crate) fn end<S: Sinks + ?Sized>(
 }
 
 /// Ends every task, the oldest first.
-pub(crate) fn end_all<S: Sinks + ?Sized>(
-    mapping: &mut Mapping,
-    ending: Ending,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+pub(crate) fn end_all(mapping: &mut Mapping, ending: Ending, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     while let Some(&oldest) = mapping.open.tasks.oldest(1).first() {
         finish(mapping, oldest, ending, sink)?;
     }
@@ -121,12 +117,12 @@ fn parent_of(mapping: &Mapping, named: Option<TaskId>, goroutine: Option<Gorouti
     }
 }
 
-fn finish<S: Sinks + ?Sized>(
+fn finish(
     mapping: &mut Mapping,
     id: TaskId,
     mut ending: Ending,
-    sink: &mut S,
-) -> Result<(), S::Error> {
+    sink: &mut Outlet<'_>,
+) -> Result<(), Stopped> {
     let Some(span) = mapping.open.tasks.open.remove(id) else { return Ok(()) };
     let anatomy = mapping.unbind(&span, Open::Task(id), &mut ending);
     let parent = mapping.open.final_parent_context(&span.parent);
@@ -136,7 +132,7 @@ fn finish<S: Sinks + ?Sized>(
 }
 
 /// Ends a task that begins a second time, and the oldest one where there are too many.
-fn make_room<S: Sinks + ?Sized>(mapping: &mut Mapping, task: TaskId, sink: &mut S) -> Result<(), S::Error> {
+fn make_room(mapping: &mut Mapping, task: TaskId, sink: &mut Outlet<'_>) -> Result<(), Stopped> {
     let ending = Ending::unseen(mapping.timeline.latest());
     finish(mapping, task, ending, sink)?;
     while mapping.open.tasks.open.len() >= mapping.options.limits.open_tasks.max(1) {

@@ -19,7 +19,9 @@ use go_trace_format::{
 };
 use trace_to_otel::{
     UnixTime,
-    profiles::{Moment, Period, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
+    profiles::{
+        Moment, Period, ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TimeWindow, TopOptions,
+    },
 };
 
 fn collect(trace: &[u8], options: ProfilesOptions) -> Profiles {
@@ -356,7 +358,7 @@ fn windows_that_meet_have_all_there_is() {
     let whole = profiles_of(&trace);
     let window = |from, to| {
         let mut options = ProfilesOptions::default();
-        (options.from, options.to) = (from, to);
+        options.window = TimeWindow::new(from, to);
         collect(&trace, options)
     };
     let Period { start, duration, .. } = whole.recorded();
@@ -385,11 +387,11 @@ fn windows_that_meet_have_all_there_is() {
 #[test]
 fn outside_of_the_recording_there_is_nothing() {
     let mut options = ProfilesOptions::default();
-    options.from = Some(Moment::After(Duration::from_secs(100)));
+    options.window.from = Some(Moment::After(Duration::from_secs(100)));
     let profiles = collect(&made(), options.clone());
     assert!(ProfileKind::ALL.into_iter().all(|kind| profiles.profile(kind).samples().is_empty()));
     assert_eq!((profiles.period().duration, profiles.recorded().duration), (0, 1009 * UNIT));
-    (options.from, options.to) = (None, Some(Moment::At(UnixTime(EPOCH))));
+    options.window = TimeWindow::new(None, Moment::At(UnixTime(EPOCH)));
     assert!(collect(&made(), options).profile(ProfileKind::OffCpu).samples().is_empty());
 }
 
