@@ -109,7 +109,7 @@ pub use correlate::{
 pub use counters::{Counters, StackCounters};
 pub use log::LogRecord;
 pub use mapper::Mapper;
-pub use metric::{Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
+pub use metric::{Exemplar, Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
 #[cfg(any(feature = "profiles", feature = "query"))]
 pub use moment::{Moment, TimeWindow};

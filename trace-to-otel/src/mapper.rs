@@ -2,10 +2,9 @@
 
 use go_trace_format::{Continuity, Event, EventType, ReadyEvents};
 
-#[cfg(feature = "profiles")]
-use crate::known::changes::Change;
 use crate::{
     counters::{Counters, StackCounters},
+    known::changes::Change,
     mapping::Mapping,
     options::MapperOptions,
     rules::{self, Whose},
@@ -239,16 +238,19 @@ impl Mapper {
     }
 
     /// Keeps what [changes](Self::changes) from here on, where what is open already becomes so.
-    #[cfg(feature = "profiles")]
     pub(crate) fn keep_changes(&mut self) {
         self.mapping.changes.keep();
         self.mapping.tell_open();
     }
 
-    /// What has changed, since this was asked last, in which spans are open where.
-    #[cfg(feature = "profiles")]
-    pub(crate) fn changes(&mut self) -> impl Iterator<Item = Change> + '_ {
-        self.mapping.changes.take()
+    /// What has changed, since this was [forgotten](Self::forget_changes) last, in which spans are open where.
+    pub(crate) fn changes(&self) -> &[Change] {
+        self.mapping.changes.list()
+    }
+
+    #[inline]
+    pub(crate) fn forget_changes(&mut self) {
+        self.mapping.changes.forget();
     }
 
     /// Counts from here on, whatever was counted before.

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use go_trace_context::{SpanId, TraceId};
+
 use crate::span::{Attribute, UnixTime};
 
 /// A metric with its points. Its fields are those of OTLP's `Metric`.
@@ -175,13 +177,15 @@ pub struct HistogramPoint {
     pub histogram: Histogram,
     /// What tells it from other points of the metric.
     pub attributes: Vec<Attribute>,
+    /// Some of the values, with the spans that they were measured in.
+    pub exemplars: Vec<Exemplar>,
 }
 
 impl HistogramPoint {
-    /// The values between two times, without attributes.
+    /// The values between two times, without attributes and exemplars.
     #[must_use]
     pub fn new(start: UnixTime, time: UnixTime, histogram: Histogram) -> Self {
-        Self { start, time, histogram, attributes: Vec::new() }
+        Self { start, time, histogram, attributes: Vec::new(), exemplars: Vec::new() }
     }
 
     /// The same with one more attribute.
@@ -189,6 +193,28 @@ impl HistogramPoint {
     pub fn with(mut self, attribute: Attribute) -> Self {
         self.attributes.push(attribute);
         self
+    }
+}
+
+/// A value that was measured in a span. OTLP: `Exemplar`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Exemplar {
+    /// When it was measured.
+    pub time: UnixTime,
+    /// The value, in the unit of the metric.
+    pub value: f64,
+    /// The trace that the span belongs to.
+    pub trace_id: TraceId,
+    /// The span's id.
+    pub span_id: SpanId,
+}
+
+impl Exemplar {
+    /// A value that was measured at a time in a span.
+    #[must_use]
+    pub const fn new(time: UnixTime, value: f64, trace_id: TraceId, span_id: SpanId) -> Self {
+        Self { time, value, trace_id, span_id }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::profiles::ProfilesOptions;
 use crate::{
     counters::{Counters, StackCounters},
     mapper::Mapper,
+    metric::Metric,
     metrics::MetricsCollector,
     options::MapperOptions,
     pipeline::through::{Behind, Through},
@@ -32,6 +33,8 @@ pub struct PipelineOptions {
     pub volume: VolumeOptions,
     /// Whether there are metrics, where the [sink](Sinks) takes them.
     pub metrics: bool,
+    /// Whether they have exemplars, which name spans that have gone out: for who takes these, too.
+    pub exemplars: bool,
     /// How profiles are collected beside; `None` for none. Their samples name the spans that were open on their goroutines, unless
     /// [`max_spans`](ProfilesOptions::max_spans) is 0. Their base time is the [mapper's](MapperOptions::base_time). They are to be
     /// [taken](Pipeline::take_profiles).
@@ -79,6 +82,8 @@ pub struct Pipeline<S> {
     volume: Volume<Behind<S>>,
     #[cfg(feature = "profiles")]
     profiles: Option<profiles::Collecting>,
+    /// Whether metrics have exemplars.
+    exemplars: bool,
     /// Whether events of a process have come.
     is_under_way: bool,
 }
@@ -114,6 +119,7 @@ impl<S: Sinks> Pipeline<S> {
             profiles: options
                 .profiles
                 .map(|profiles| profiles::Collecting::new(profiles, options.mapper.base_time)),
+            exemplars: options.exemplars,
             is_under_way: false,
             options: options.mapper,
         };
@@ -123,11 +129,36 @@ impl<S: Sinks> Pipeline<S> {
 
     /// Has spans told to who counts by them.
     fn watch_spans(&mut self) {
+        let metrics = self.metrics.as_mut().filter(|_| self.exemplars);
+        let mut are_watched = metrics.is_some();
+        metrics.into_iter().for_each(MetricsCollector::exemplify);
         #[cfg(feature = "profiles")]
-        if self.profiles.as_ref().is_some_and(profiles::Collecting::is_by_span) {
+        {
+            are_watched |= self.profiles.as_ref().is_some_and(profiles::Collecting::is_by_span);
+        }
+        if are_watched {
             self.mapper.keep_changes();
             self.volume.sink_mut().outs.get_or_insert_default();
         }
+    }
+
+    /// Counts an event, or what comes of the end of all, with what has become of spans: in metrics, which it gives where a generation
+    /// ends, and in profiles.
+    #[inline]
+    fn count(&mut self, event: Option<&Event<'_>>) -> Option<Vec<Metric>> {
+        let mut outs = self.volume.sink_mut().outs.as_mut();
+        let (changes, gone) = (self.mapper.changes(), outs.as_deref().map_or(&[][..], Vec::as_slice));
+        let metrics = self.metrics.as_mut();
+        let counted = metrics.and_then(|metrics| metrics.event_with_spans(event, changes, gone));
+        #[cfg(feature = "profiles")]
+        if let Some(profiles) = &mut self.profiles {
+            profiles.count(event, changes, gone);
+        }
+        self.mapper.forget_changes();
+        if let Some(outs) = &mut outs {
+            outs.clear();
+        }
+        counted
     }
 
     /// Whether an event begins a process: the first one, or another than the one under way. That is what a generation does with
@@ -149,10 +180,8 @@ impl<S: Sinks> Pipeline<S> {
     pub fn event(&mut self, event: &Event<'_>) -> Result<(), S::Error> {
         self.is_under_way = true;
         let mapped = self.mapper.event(event, &mut Through(&mut self.volume));
-        #[cfg(feature = "profiles")]
-        self.profile(Some(event));
         // Whatever the sink has refused, the event was.
-        let counted = match self.metrics.as_mut().and_then(|metrics| metrics.event(event)) {
+        let counted = match self.count(Some(event)) {
             Some(metrics) => self.volume.sink_mut().take_metrics(metrics),
             None => Ok(()),
         };
@@ -197,8 +226,7 @@ impl<S: Sinks> Pipeline<S> {
         self.is_under_way = false;
         let finished = self.mapper.finish(&mut Through(&mut self.volume));
         let flushed = finished.and_then(|()| self.volume.flush());
-        #[cfg(feature = "profiles")]
-        self.profile(None);
+        self.count(None);
         flushed?;
         self.end_generation()
     }

@@ -29,7 +29,7 @@ pub struct SessionOptions {
     pub mapper: MapperOptions,
     /// Which spans go out.
     pub volume: VolumeOptions,
-    /// Whether there are metrics: the runtime's, for each generation.
+    /// Whether there are metrics: the runtime's, for each generation, without exemplars.
     pub metrics: bool,
     /// How spans, log records and metrics are encoded.
     pub encoding: Encoding,
@@ -64,6 +64,7 @@ impl SessionOptions {
             mapper,
             volume,
             metrics: self.metrics,
+            exemplars: false,
             #[cfg(feature = "profiles")]
             profiles: None,
         }

@@ -150,7 +150,7 @@ impl<'m, 'o> Conversion<'m, 'o> {
         let wanted = output.wanted();
         options.mapper = mapper(mapping, wanted);
         options.volume = mapping.volume.options();
-        options.metrics = wanted.metrics;
+        (options.metrics, options.exemplars) = (wanted.metrics, wanted.metrics);
         options.profiles = wanted.profiles.then(ProfilesOptions::default);
         Self {
             mapping,

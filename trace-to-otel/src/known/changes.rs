@@ -1,10 +1,11 @@
 //! Which spans are open innermost on goroutines, from when on, and what becomes of them: for who counts by them.
-// Nobody else does.
-#![cfg_attr(not(feature = "profiles"), allow(dead_code))]
 
+use std::sync::Arc;
+
+use go_trace_context::{SpanId, TraceId};
 use go_trace_format::{Time, event::GoroutineId};
 
-use crate::{identity::SpanContext, known::span::Open};
+use crate::{identity::SpanContext, known::span::Open, span::Span};
 
 /// Something has changed.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,29 @@ pub(crate) enum Fate {
     Dropped,
 }
 
+/// A span that has gone out.
+#[derive(Clone, Debug)]
+// Profiles need all of it, metrics the ids.
+#[cfg_attr(not(feature = "profiles"), allow(dead_code))]
+pub(crate) struct SpanOut {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    /// None where the program's own SDK exports it.
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) parent: Option<SpanId>,
+}
+
+impl SpanOut {
+    pub(crate) fn of(span: &Span) -> Self {
+        Self {
+            trace_id: span.trace_id,
+            span_id: span.span_id,
+            name: Some(Arc::clone(&span.name)),
+            parent: span.parent.map(|parent| parent.span_id),
+        }
+    }
+}
+
 /// The changes that nobody has asked for yet.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
@@ -47,8 +71,12 @@ impl Changes {
         }
     }
 
-    /// The changes since this was asked last.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Change> + '_ {
-        self.list.drain(..)
+    /// The changes since they were forgotten last.
+    pub(crate) fn list(&self) -> &[Change] {
+        &self.list
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.list.clear();
     }
 }

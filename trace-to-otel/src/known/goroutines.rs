@@ -159,7 +159,6 @@ impl Goroutines {
     }
 
     /// What is open on goroutines, for each from the outermost to the innermost, and each goroutine's moment.
-    #[cfg(feature = "profiles")]
     pub(crate) fn nests(&self) -> impl Iterator<Item = (GoroutineId, Time, Open)> {
         let nests = self.known.iter();
         nests.flat_map(|(id, known)| known.open.iter().map(move |nested| (id, known.since, nested.span)))

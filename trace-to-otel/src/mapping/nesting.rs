@@ -60,7 +60,6 @@ impl Mapping {
     }
 
     /// Tells of all that is open as if it became so.
-    #[cfg(feature = "profiles")]
     pub(crate) fn tell_open(&mut self) {
         for (goroutine, time, span) in self.goroutines.nests() {
             self.changes.push(|| Change::Innermost { goroutine, time, span: Some(span) });

@@ -1,6 +1,6 @@
 //! Durations, counted in whole nanoseconds as they come, and made a histogram once per generation.
 
-use crate::metric::Histogram;
+use crate::{anatomy::seconds, metric::Histogram};
 
 /// Bounds between buckets, in seconds: powers of 2 in nanoseconds, from 256 ns to 8.6 s.
 ///
@@ -17,6 +17,14 @@ const BOUNDS: [f64; 26] = {
 };
 
 const FIRST_EXPONENT: u32 = 8;
+
+/// The bucket of a duration.
+#[inline]
+pub(super) fn bucket(nanoseconds: u64) -> usize {
+    // The power of 2 that is not below: a bound belongs to the bucket beneath it.
+    let exponent = u64::BITS - nanoseconds.saturating_sub(1).leading_zeros();
+    (exponent.saturating_sub(FIRST_EXPONENT) as usize).min(BOUNDS.len())
+}
 
 /// How long some things took.
 #[derive(Debug)]
@@ -36,10 +44,7 @@ impl Default for Durations {
 impl Durations {
     #[inline]
     pub(super) fn record(&mut self, nanoseconds: u64) {
-        // The power of 2 that is not below: a bound belongs to the bucket beneath it.
-        let exponent = u64::BITS - nanoseconds.saturating_sub(1).leading_zeros();
-        let bucket = exponent.saturating_sub(FIRST_EXPONENT) as usize;
-        self.counts[bucket.min(BOUNDS.len())] += 1;
+        self.counts[bucket(nanoseconds)] += 1;
         self.sum = self.sum.saturating_add(nanoseconds);
         self.least = self.least.min(nanoseconds);
         self.most = self.most.max(nanoseconds);
@@ -48,7 +53,6 @@ impl Durations {
     /// The histogram, in seconds; none where there is nothing in it. What comes after it begins anew.
     pub(super) fn take(&mut self) -> Option<Histogram> {
         let Self { counts, sum, least, most } = core::mem::take(self);
-        let seconds = |nanoseconds: u64| nanoseconds as f64 / 1e9;
         (least <= most).then(|| {
             let range = (seconds(least), seconds(most));
             Histogram::from_counts(&BOUNDS[..], counts.to_vec(), seconds(sum), range)

@@ -1,11 +1,15 @@
 //! Metrics out of the same events that make the spans (README, "Mapping rules": Metrics).
 
 mod durations;
+mod exemplars;
 mod goroutines;
 
 use std::borrow::Cow;
 
-use go_trace_format::{Continuity, Event, EventKind, EventType, GenerationKey, Time, event::RangeKind};
+use go_trace_format::{
+    Continuity, Event, EventKind, EventType, GenerationKey, Time,
+    event::{GoroutineId, RangeKind},
+};
 use opentelemetry_semantic_conventions::metric::{
     GO_GOROUTINE_COUNT, GO_MEMORY_GC_CYCLES, GO_MEMORY_GC_GOAL, GO_MEMORY_GC_PAUSE_DURATION,
     GO_PROCESSOR_LIMIT, GO_SCHEDULE_DURATION,
@@ -13,8 +17,13 @@ use opentelemetry_semantic_conventions::metric::{
 
 use crate::{
     clock::{WallClock, nanoseconds},
+    known::changes::{Change, SpanOut},
     metric::{HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
-    metrics::{durations::Durations, goroutines::Goroutines},
+    metrics::{
+        durations::Durations,
+        exemplars::{Exemplars, Measure},
+        goroutines::Goroutines,
+    },
     saved::{Input, Saved, StateError},
     span::UnixTime,
 };
@@ -47,6 +56,11 @@ const MAGIC: [u8; 8] = *b"gtrmet\0\x01";
 ///
 /// A process may be recorded in several traces, each generation in one of them: who [saves](Self::save) the collector after
 /// one and [loads](Self::load) it for the next counts on where that generation follows on, as in one trace.
+///
+/// Of a [`Pipeline`](crate::Pipeline), histograms have [exemplars](crate::PipelineOptions::exemplars): in each bucket at most one,
+/// the longest of those of spans. A span lends its longest duration of each kind, as measured on its goroutine while it was innermost
+/// there, if it has gone out when the generation ends: it may have to wait, and then it is in none. In what is past the first
+/// 16,384 spans of a generation nothing is looked at.
 ///
 /// Memory is bounded by the goroutines that live at once. Nothing is allocated per event.
 ///
@@ -89,6 +103,8 @@ pub struct MetricsCollector {
     gc_pauses: Durations,
     other_pauses: Durations,
     gc_cycles: i64,
+    /// None where nobody tells of spans.
+    exemplars: Option<Exemplars>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +141,34 @@ impl MetricsCollector {
             gc_pauses: Durations::default(),
             other_pauses: Durations::default(),
             gc_cycles: 0,
+            exemplars: None,
         }
+    }
+
+    /// Has exemplars from here on: who calls this tells of [spans](Self::event_with_spans).
+    pub(crate) fn exemplify(&mut self) {
+        self.exemplars.get_or_insert_default();
+    }
+
+    /// Takes the next event, if there is one, with what has changed in which spans are open where, and those that have gone out.
+    #[inline]
+    pub(crate) fn event_with_spans(
+        &mut self,
+        event: Option<&Event<'_>>,
+        changes: &[Change],
+        outs: &[SpanOut],
+    ) -> Option<Vec<Metric>> {
+        // What begins a generation tells the metrics of the one before: what ends with that was measured in it. Any other event was
+        // measured in what was open before it.
+        let is_begin = event.is_some_and(|event| event.event_type() == EventType::Sync);
+        if let Some(event) = event.filter(|_| !is_begin) {
+            self.event(event);
+        }
+        if let Some(exemplars) = &mut self.exemplars {
+            changes.iter().for_each(|change| exemplars.change(change));
+            outs.iter().for_each(|out| exemplars.go_out(out));
+        }
+        event.filter(|_| is_begin).and_then(|event| self.event(event))
     }
 
     /// Takes the next event; gives the metrics of the generation before it if it begins one.
@@ -139,7 +182,9 @@ impl MetricsCollector {
             E::GoStart => {
                 self.is_scheduled = true;
                 if let Some(since) = self.goroutines.start(first as i64) {
-                    self.schedule.record(nanoseconds(since, time));
+                    let waited = nanoseconds(since, time);
+                    self.schedule.record(waited);
+                    self.measured(Measure::Schedule, Some(GoroutineId(first as i64)), waited, time);
                 }
             }
             E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
@@ -165,7 +210,7 @@ impl MetricsCollector {
             E::HeapAlloc => self.values.heap_objects = Some(first),
             E::GcEnd => self.gc_cycles += 1,
             E::StwBegin => self.stopping = Some((time, is_of_collector(event))),
-            E::StwEnd => self.resume(time),
+            E::StwEnd => self.resume(time, event.goroutine()),
             _ => {}
         }
         if let Some(generation) = &mut self.generation {
@@ -251,6 +296,7 @@ impl MetricsCollector {
     }
 
     fn forget(&mut self) {
+        self.exemplars = self.exemplars.take().map(|_| Exemplars::default());
         self.clock = self.clock.anew();
         self.last_end = UnixTime(0);
         self.since = None;
@@ -259,10 +305,24 @@ impl MetricsCollector {
         self.values = Values::default();
     }
 
-    fn resume(&mut self, end: Time) {
+    /// The world goes on, as a goroutine says that has stopped it.
+    fn resume(&mut self, end: Time, goroutine: Option<GoroutineId>) {
         let Some((begin, is_of_collector)) = self.stopping.take() else { return };
-        let pauses = if is_of_collector { &mut self.gc_pauses } else { &mut self.other_pauses };
-        pauses.record(nanoseconds(begin, end));
+        let (pauses, measure) = match is_of_collector {
+            true => (&mut self.gc_pauses, Measure::GcPause),
+            false => (&mut self.other_pauses, Measure::OtherPause),
+        };
+        let pause = nanoseconds(begin, end);
+        pauses.record(pause);
+        self.measured(measure, goroutine, pause, end);
+    }
+
+    /// A duration was recorded that was measured on a goroutine.
+    #[inline]
+    fn measured(&mut self, measure: Measure, goroutine: Option<GoroutineId>, nanoseconds: u64, time: Time) {
+        if let (Some(exemplars), Some(goroutine)) = (&mut self.exemplars, goroutine) {
+            exemplars.measure(measure, goroutine, nanoseconds, time);
+        }
     }
 
     fn end_generation(&mut self) -> Option<Vec<Metric>> {
@@ -281,6 +341,9 @@ impl MetricsCollector {
             ));
         }
         metrics.extend(self.histograms(start, end));
+        if let Some(exemplars) = &mut self.exemplars {
+            exemplars.end_generation();
+        }
         (self.gc_cycles, self.is_scheduled) = (0, false);
         Some(metrics)
     }
@@ -304,15 +367,22 @@ impl MetricsCollector {
     }
 
     fn histograms(&mut self, start: UnixTime, end: UnixTime) -> impl Iterator<Item = Metric> + '_ {
+        const SCHEDULE: (&str, &str) = (GO_SCHEDULE_DURATION, "Time goroutines could have run and did not.");
+        const GC_PAUSE: (&str, &str) = (GO_MEMORY_GC_PAUSE_DURATION, "Pauses of the program for the GC.");
+        const OTHER_PAUSE: (&str, &str) = (OTHER_PAUSE_DURATION, "Pauses of the program but for the GC.");
+        let Self { exemplars, clock, .. } = self;
         [
-            (GO_SCHEDULE_DURATION, "Time goroutines could have run and did not.", &mut self.schedule),
-            (GO_MEMORY_GC_PAUSE_DURATION, "Pauses of the program for the GC.", &mut self.gc_pauses),
-            (OTHER_PAUSE_DURATION, "Pauses of the program but for the GC.", &mut self.other_pauses),
+            (SCHEDULE, Measure::Schedule, &mut self.schedule),
+            (GC_PAUSE, Measure::GcPause, &mut self.gc_pauses),
+            (OTHER_PAUSE, Measure::OtherPause, &mut self.other_pauses),
         ]
         .into_iter()
-        .filter_map(move |(name, description, durations)| {
-            let points = vec![HistogramPoint::new(start, end, durations.take()?)];
-            let data = MetricData::Histogram { temporality: Temporality::Delta, points };
+        .filter_map(move |((name, description), measure, durations)| {
+            let mut point = HistogramPoint::new(start, end, durations.take()?);
+            if let Some(exemplars) = exemplars {
+                point.exemplars = exemplars.of(measure, clock, (start, end));
+            }
+            let data = MetricData::Histogram { temporality: Temporality::Delta, points: vec![point] };
             Some(Metric::new(name, "s", description, data))
         })
     }

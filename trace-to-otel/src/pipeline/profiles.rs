@@ -3,6 +3,7 @@
 use go_trace_format::Event;
 
 use crate::{
+    known::changes::{Change, SpanOut},
     pipeline::Pipeline,
     profiles::{Profiles, ProfilesCollector, ProfilesOptions},
     sink::Sinks,
@@ -29,6 +30,17 @@ impl Collecting {
     pub(super) fn begin_process(&mut self, base_time: UnixTime) {
         self.options.base_time = base_time;
         self.collector.begin_process(base_time);
+    }
+
+    /// Counts an event, or what comes of the end of all, with what has become of spans.
+    #[inline]
+    pub(super) fn count(&mut self, event: Option<&Event<'_>>, changes: &[Change], outs: &[SpanOut]) {
+        let (changes, outs) = if self.is_by_span() { (changes, outs) } else { Default::default() };
+        match event {
+            Some(event) => self.collector.event_with_spans(event, changes),
+            None => changes.iter().for_each(|&change| self.collector.change(change, None)),
+        }
+        self.collector.go_out(outs.iter().cloned());
     }
 
     fn take(&mut self) -> Profiles {
@@ -69,23 +81,9 @@ impl<S: Sinks> Pipeline<S> {
     /// ```
     pub fn take_profiles(&mut self) -> Option<Profiles> {
         // What has gone out since the latest event is told of too.
-        self.profile(None);
+        self.count(None);
         let profiles = self.profiles.as_mut().map(Collecting::take);
         self.watch_spans();
         profiles
-    }
-
-    /// Counts an event, or what comes of the end of all, with what has become of spans.
-    #[inline]
-    pub(super) fn profile(&mut self, event: Option<&Event<'_>>) {
-        let Some(Collecting { collector, .. }) = &mut self.profiles else { return };
-        let changes = self.mapper.changes();
-        match event {
-            Some(event) => collector.event_with_spans(event, changes),
-            None => changes.for_each(|change| collector.change(change, None)),
-        }
-        if let Some(outs) = &mut self.volume.sink_mut().outs {
-            collector.go_out(outs.drain(..));
-        }
     }
 }

@@ -50,7 +50,6 @@ impl<S: Sinks> Pipeline<S> {
                 Ok(loaded) => (self.mapper, self.is_under_way) = (loaded, true),
                 Err(error) => mapper = Some(error),
             }
-            self.watch_spans();
             self.mapper.count_anew();
         }
         if !state.volume.is_empty() {
@@ -62,6 +61,7 @@ impl<S: Sinks> Pipeline<S> {
                 Err(error) => metrics = Some(error),
             }
         }
+        self.watch_spans();
         match (mapper, volume, metrics) {
             (None, None, None) => Ok(()),
             (mapper, volume, metrics) => Err(PipelineStateError { mapper, volume, metrics }),

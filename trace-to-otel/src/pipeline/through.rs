@@ -1,8 +1,7 @@
 //! From a mapper to sinks, by way of volume control.
 
-#[cfg(feature = "profiles")]
-use crate::profiles::SpanOut;
 use crate::{
+    known::changes::SpanOut,
     log::LogRecord,
     metric::Metric,
     sink::{LogSink, Sinks, SpanSink, sealed::Deliver},
@@ -15,17 +14,12 @@ use crate::{
 pub(super) struct Behind<S> {
     pub(super) sink: S,
     /// The spans that have gone out and not been asked for yet; none where nobody asks.
-    #[cfg(feature = "profiles")]
     pub(super) outs: Option<Vec<SpanOut>>,
 }
 
 impl<S: Sinks> Behind<S> {
     pub(super) fn new(sink: S) -> Self {
-        Self {
-            sink,
-            #[cfg(feature = "profiles")]
-            outs: None,
-        }
+        Self { sink, outs: None }
     }
 
     pub(super) fn take_metrics(&mut self, metrics: Vec<Metric>) -> Result<(), S::Error> {
@@ -43,12 +37,6 @@ impl<S: Sinks> SpanSink for Behind<S> {
         self.lend(&mut span)
     }
 
-    #[cfg(not(feature = "profiles"))]
-    fn lend(&mut self, span: &mut Span) -> Result<(), S::Error> {
-        self.sink.lend_span(span)
-    }
-
-    #[cfg(feature = "profiles")]
     fn lend(&mut self, span: &mut Span) -> Result<(), S::Error> {
         // The sink may take it away.
         let out = self.outs.is_some().then(|| SpanOut::of(span));

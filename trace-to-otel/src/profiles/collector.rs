@@ -7,7 +7,7 @@ use go_trace_format::{
 
 use crate::{
     clock::{WallClock, nanoseconds},
-    known::changes::Change,
+    known::changes::{Change, SpanOut},
     moment::{Moment, TimeWindow},
     profiles::{
         goroutines::{Doing, Goroutines, Step, Stretch, Woken},
@@ -15,7 +15,7 @@ use crate::{
         listener::{Books, Listener},
         profile::{Period, Profiles},
         reasons::{Reason, Reasons},
-        spans::{SpanNumber, SpanOut, SpanTable},
+        spans::{SpanNumber, SpanTable},
         stacks::{StackNumber, StackTable},
     },
     span::UnixTime,
@@ -106,7 +106,7 @@ impl ProfilesCollector {
 
     /// Takes the next event, with what it changes in which spans are open where.
     #[inline]
-    pub(crate) fn event_with_spans(&mut self, event: &Event<'_>, changes: impl Iterator<Item = Change>) {
+    pub(crate) fn event_with_spans(&mut self, event: &Event<'_>, changes: &[Change]) {
         self.0.event_with_spans(event, changes);
     }
 
@@ -240,13 +240,13 @@ impl<L: Listener> Collector<L> {
 
     /// Takes the next event, with what it changes in which spans are open where.
     #[inline]
-    fn event_with_spans(&mut self, event: &Event<'_>, changes: impl Iterator<Item = Change>) {
+    fn event_with_spans(&mut self, event: &Event<'_>, changes: &[Change]) {
         // What a goroutine is in that a generation tells of is known before it is known what that does.
         let is_first = matches!(event.event_type(), EventType::GoStatus | EventType::GoStatusStack);
         if is_first {
             self.event(event);
         }
-        for change in changes {
+        for &change in changes {
             self.change(change, Some(event));
         }
         if !is_first {

@@ -59,7 +59,6 @@ mod top;
 pub use crate::moment::{Moment, TimeWindow};
 pub use collector::{ProfilesCollector, ProfilesOptions};
 pub use kind::{ProfileKind, UnknownProfileKind};
-pub(crate) use spans::SpanOut;
 #[cfg(feature = "analysis")]
 pub(crate) use {
     collector::Collector,

@@ -8,11 +8,12 @@ use go_trace_context::{SpanId, TraceId};
 use indexmap::IndexMap;
 
 use crate::{
+    known::changes::SpanOut,
     profiles::{
         kind::ProfileKind,
         ledger::{Key, Ledger, Total},
         reasons::{Reason, Reasons},
-        spans::{SpanNumber, SpanOut, SpanTable},
+        spans::{SpanNumber, SpanTable},
         stacks::{StackNumber, StackTable},
     },
     span::UnixTime,

@@ -1,12 +1,12 @@
 //! Which spans time is counted for, by number, and what they are called once they have gone out.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use go_trace_context::{SpanId, TraceId};
 
-use crate::{
-    known::{changes::Fate, span::Open},
-    span::Span,
+use crate::known::{
+    changes::{Fate, SpanOut},
+    span::Open,
 };
 
 /// A span by its place in the [`SpanTable`].
@@ -19,27 +19,6 @@ impl SpanNumber {
 
     fn index(self) -> Option<usize> {
         (self.0 as usize).checked_sub(1)
-    }
-}
-
-/// A span that has gone out.
-#[derive(Clone, Debug)]
-pub(crate) struct SpanOut {
-    pub(super) trace_id: TraceId,
-    pub(super) span_id: SpanId,
-    /// None where the program's own SDK exports it.
-    pub(super) name: Option<Arc<str>>,
-    parent: Option<SpanId>,
-}
-
-impl SpanOut {
-    pub(crate) fn of(span: &Span) -> Self {
-        Self {
-            trace_id: span.trace_id,
-            span_id: span.span_id,
-            name: Some(Arc::clone(&span.name)),
-            parent: span.parent.map(|parent| parent.span_id),
-        }
     }
 }
 

@@ -10,6 +10,7 @@ mod comparison;
 mod correlate;
 mod encoding;
 mod examples;
+mod exemplars;
 mod export;
 mod flame_graphs;
 mod fork_cases;

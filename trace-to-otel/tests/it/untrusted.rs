@@ -5,7 +5,7 @@ use go_trace_format::Reader;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use trace_to_otel::{Mapper, Resource, Span, SpanSink, otlp::JsonLines};
 
-const RECORDINGS: [&str; 11] = [
+pub(crate) const RECORDINGS: [&str; 11] = [
     "go1.22/generations.trace",
     "go1.23/tasks.trace",
     "go1.25/flight.1.trace",
@@ -20,14 +20,14 @@ const RECORDINGS: [&str; 11] = [
 ];
 
 #[derive(Clone, Debug)]
-enum Damage {
+pub(crate) enum Damage {
     Change(Index, u8),
     Remove(Index, usize),
     Repeat(Index, usize),
     Cut(Index),
 }
 
-fn damage() -> impl Strategy<Value = Damage> {
+pub(crate) fn damage() -> impl Strategy<Value = Damage> {
     let place = any::<Index>;
     prop_oneof![
         8 => (place(), any::<u8>()).prop_map(|(place, byte)| Damage::Change(place, byte)),
@@ -38,7 +38,7 @@ fn damage() -> impl Strategy<Value = Damage> {
 }
 
 /// Damages all but the header.
-fn apply(trace: &mut Vec<u8>, damage: &Damage) {
+pub(crate) fn apply(trace: &mut Vec<u8>, damage: &Damage) {
     const HEADER: usize = 16;
     let length = trace.len() - HEADER;
     if length == 0 {

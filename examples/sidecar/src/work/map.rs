@@ -455,10 +455,12 @@ impl Begun {
         // The settings have been checked.
         options.volume = self.mapping.volume().unwrap_or_default();
         options.metrics = self.making.metrics.is_some();
+        // What names a span that nobody gets would lead nowhere.
+        let are_spans_sent = self.making.spans.is_some();
+        options.exemplars = are_spans_sent;
         options.profiles = self.making.profiles.map(|_| {
             let mut options = ProfilesOptions::default();
-            if self.making.spans.is_none() {
-                // A link to a span that nobody gets would lead nowhere.
+            if !are_spans_sent {
                 options.max_spans = 0;
             }
             options

@@ -1,7 +1,7 @@
 //! `opentelemetry/proto/metrics/v1/metrics.proto`.
 
 use super::super::buffer::Buffer;
-use crate::metric::{HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
+use crate::metric::{Exemplar, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 
 impl Buffer {
     /// `Metric`.
@@ -81,8 +81,22 @@ impl Buffer {
                 self.float(value);
             }
         }
+        if !point.exemplars.is_empty() {
+            self.put(*b",\"exemplars\":");
+            self.array(&point.exemplars, Self::json_exemplar);
+        }
         self.put(*b",");
         self.json_attributes(&point.attributes, None);
+        self.put(*b"}");
+    }
+
+    /// `Exemplar`.
+    fn json_exemplar(&mut self, exemplar: &Exemplar) {
+        self.time(b"{\"timeUnixNano\":", exemplar.time);
+        self.put(*b",\"asDouble\":");
+        self.float(exemplar.value);
+        self.put(*b",");
+        self.json_ids(exemplar.trace_id, exemplar.span_id);
         self.put(*b"}");
     }
 }

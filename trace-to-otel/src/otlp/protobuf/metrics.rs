@@ -5,7 +5,7 @@ use super::{
     envelope::field,
     wire::{Wire, tag},
 };
-use crate::metric::{HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
+use crate::metric::{Exemplar, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 
 const NAME: u8 = tag(1, Wire::Length);
 const DESCRIPTION: u8 = tag(2, Wire::Length);
@@ -44,9 +44,19 @@ mod histogram {
     pub(super) const SUM: u8 = tag(5, Wire::Fixed64);
     pub(super) const BUCKET_COUNTS: u8 = tag(6, Wire::Length);
     pub(super) const EXPLICIT_BOUNDS: u8 = tag(7, Wire::Length);
+    pub(super) const EXEMPLARS: u8 = tag(8, Wire::Length);
     pub(super) const ATTRIBUTES: u8 = tag(9, Wire::Length);
     pub(super) const MIN: u8 = tag(11, Wire::Fixed64);
     pub(super) const MAX: u8 = tag(12, Wire::Fixed64);
+}
+
+/// `Exemplar`.
+mod exemplar {
+    use super::{Wire, tag};
+    pub(super) const TIME: u8 = tag(2, Wire::Fixed64);
+    pub(super) const DOUBLE: u8 = tag(3, Wire::Fixed64);
+    pub(super) const SPAN_ID: u8 = tag(4, Wire::Length);
+    pub(super) const TRACE_ID: u8 = tag(5, Wire::Length);
 }
 
 impl Buffer {
@@ -98,6 +108,9 @@ impl Buffer {
             out.optional_fixed64(histogram::SUM, values.sum().to_bits());
             out.packed(histogram::BUCKET_COUNTS, values.counts().iter().copied());
             out.packed(histogram::EXPLICIT_BOUNDS, values.bounds().iter().map(|bound| bound.to_bits()));
+            for exemplar in &point.exemplars {
+                out.message::<1>(histogram::EXEMPLARS, |out| out.exemplar(exemplar));
+            }
             out.attributes(histogram::ATTRIBUTES, &point.attributes);
             for (tag, value) in [(histogram::MIN, values.min()), (histogram::MAX, values.max())] {
                 if let Some(value) = value {
@@ -105,6 +118,13 @@ impl Buffer {
                 }
             }
         });
+    }
+
+    fn exemplar(&mut self, exemplar: &Exemplar) {
+        self.fixed64(exemplar::TIME, exemplar.time.0);
+        self.optional_fixed64(exemplar::DOUBLE, exemplar.value.to_bits());
+        self.id(exemplar::SPAN_ID, exemplar.span_id.as_bytes());
+        self.id(exemplar::TRACE_ID, exemplar.trace_id.as_bytes());
     }
 
     /// A repeated field of 8 bytes each, left out when it is empty. "Encoding", section "Packed Repeated Fields".

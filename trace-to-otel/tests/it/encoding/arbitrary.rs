@@ -5,8 +5,8 @@ use std::sync::Arc;
 use go_trace_context::{SpanId, TraceFlags, TraceId, TraceState};
 use proptest::{collection::vec, option, prelude::*};
 use trace_to_otel::{
-    Anatomy, Attribute, Histogram, HistogramPoint, InstrumentationScope, Link, LogRecord, Metric, MetricData,
-    Number, NumberPoint, Parent, Resource, Scope, Span, SpanContext, SpanEvent, SpanKind, Status,
+    Anatomy, Attribute, Exemplar, Histogram, HistogramPoint, InstrumentationScope, Link, LogRecord, Metric,
+    MetricData, Number, NumberPoint, Parent, Resource, Scope, Span, SpanContext, SpanEvent, SpanKind, Status,
     Temporality, UnixTime, Value,
 };
 
@@ -195,11 +195,17 @@ fn histogram() -> impl Strategy<Value = Histogram> {
 }
 
 fn histogram_point() -> impl Strategy<Value = HistogramPoint> {
-    (time(), time(), histogram(), attributes()).prop_map(|(start, time, histogram, attributes)| {
+    let points = (time(), time(), histogram(), attributes(), vec(exemplar(), 0..4));
+    points.prop_map(|(start, time, histogram, attributes, exemplars)| {
         let mut point = HistogramPoint::new(start, time, histogram);
-        point.attributes = attributes;
+        (point.attributes, point.exemplars) = (attributes, exemplars);
         point
     })
+}
+
+fn exemplar() -> impl Strategy<Value = Exemplar> {
+    (time(), float(), trace_id(), span_id())
+        .prop_map(|(time, value, trace_id, span_id)| Exemplar::new(time, value, trace_id, span_id))
 }
 
 pub(crate) fn metric() -> impl Strategy<Value = Metric> {

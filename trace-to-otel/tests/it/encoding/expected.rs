@@ -7,14 +7,16 @@ use opentelemetry_proto::tonic::{
     },
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value as ProtoValue},
     logs::v1::{LogRecord as ProtoLog, ResourceLogs, ScopeLogs},
-    metrics::v1::{self as metrics, ResourceMetrics, ScopeMetrics, metric::Data, number_data_point},
+    metrics::v1::{
+        self as metrics, ResourceMetrics, ScopeMetrics, exemplar, metric::Data, number_data_point,
+    },
     resource::v1::Resource as ProtoResource,
     trace::v1::{self as traces, ResourceSpans, ScopeSpans},
 };
 use opentelemetry_semantic_conventions::SCHEMA_URL;
 use trace_to_otel::{
-    Attribute, HistogramPoint, LogRecord, Metric, MetricData, Number, NumberPoint, Resource, Scope, Span,
-    Status, Value, otlp::Record,
+    Attribute, Exemplar, HistogramPoint, LogRecord, Metric, MetricData, Number, NumberPoint, Resource, Scope,
+    Span, Status, Value, otlp::Record,
 };
 
 /// A record, and the message of a request that has it.
@@ -251,6 +253,17 @@ fn histogram_message(point: &HistogramPoint) -> metrics::HistogramDataPoint {
         explicit_bounds: point.histogram.bounds().to_vec(),
         min: point.histogram.min(),
         max: point.histogram.max(),
+        exemplars: point.exemplars.iter().map(exemplar_message).collect(),
         ..Default::default()
+    }
+}
+
+fn exemplar_message(exemplar: &Exemplar) -> metrics::Exemplar {
+    metrics::Exemplar {
+        time_unix_nano: exemplar.time.0,
+        value: Some(exemplar::Value::AsDouble(exemplar.value)),
+        span_id: exemplar.span_id.to_bytes().to_vec(),
+        trace_id: exemplar.trace_id.to_bytes().to_vec(),
+        filtered_attributes: Vec::new(),
     }
 }
