@@ -226,7 +226,7 @@ pub(crate) struct SpansArguments {
     #[arg(long)]
     pub(crate) anatomy: bool,
     /// Marks the spans that each trace was waiting for, and for how long (tree; html always does); and tells what these waited
-    /// for themselves, and where in the source (tree, without --correlate).
+    /// for themselves, and where in the source (tree; pages tell it of each span).
     ///
     /// The path goes back from the end of the trace: to the child that finished last, through it to its begin, from
     /// there to the child that had finished last before, and so on. What no child covers is the span's own.
@@ -404,7 +404,7 @@ pub(crate) enum Format {
     /// Trees, a line for each span.
     #[default]
     Tree,
-    /// A page with a waterfall of each trace, and the profiles of each process (without --correlate).
+    /// A page with a waterfall of each trace, and the profiles of each process.
     Html,
     /// A timeline in Perfetto's own format.
     Perfetto,

@@ -1,10 +1,12 @@
 //! `--correlate`: the spans of several processes, put together before they go out.
 
-use trace_to_otel::{CorrelationReport, Correlator, ProcessIndex, Span, SpanSink, UnixTime};
+use trace_to_otel::{
+    CorrelationReport, Correlator, ProcessIndex, Span, SpanSink, UnixTime, profiles::Profiles,
+};
 
 use crate::{
     cli::{Correlation, Mapping, Reading},
-    map::{Begun, Conversion, Output},
+    map::{Begun, Conversion, Output, Wanted},
     read::Trace,
     report,
 };
@@ -37,6 +39,7 @@ struct Process {
     begun: Begun,
     start: Option<UnixTime>,
     spans: Vec<Span>,
+    profiles: Option<Profiles>,
 }
 
 impl Held<'_> {
@@ -53,12 +56,16 @@ impl Held<'_> {
                 );
             }
         }
-        for Process { index, begun, start, spans } in self.processes {
+        for Process { index, begun, start, spans, profiles } in self.processes {
             self.output.begin(&begun)?;
             start.map_or(Ok(()), |start| self.output.starts(start))?;
             for mut span in spans {
                 correlation.apply(index, &mut span);
                 self.output.take(span)?;
+            }
+            if let Some(mut profiles) = profiles {
+                correlation.apply_to_profiles(index, &mut profiles);
+                self.output.profiles(profiles)?;
             }
             self.output.end()?;
         }
@@ -79,9 +86,21 @@ impl SpanSink for Held<'_> {
 }
 
 impl Output for Held<'_> {
+    fn wanted(&self) -> Wanted {
+        Wanted { profiles: self.output.wanted().profiles, ..Wanted::default() }
+    }
+
     fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {
         let index = self.correlator.add_process();
-        self.processes.push(Process { index, begun: begun.clone(), start: None, spans: Vec::new() });
+        let begun = begun.clone();
+        self.processes.push(Process { index, begun, start: None, spans: Vec::new(), profiles: None });
+        Ok(())
+    }
+
+    fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
+        if let Some(process) = self.processes.last_mut() {
+            process.profiles = Some(profiles);
+        }
         Ok(())
     }
 

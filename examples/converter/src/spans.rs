@@ -108,8 +108,7 @@ fn width(arguments: &SpansArguments) -> Option<usize> {
 
 fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
     let most = arguments.max_spans.unwrap_or(100_000);
-    let has_profiles = !arguments.correlation.correlate;
-    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most), has_profiles };
+    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most) };
     let outcome = show(arguments, &mut pages);
     let mut output = BufWriter::new(destination);
     // What precedes a failure is worth a page too.
@@ -272,8 +271,8 @@ impl<W: Write> SpanSink for Trees<'_, W> {
 
 impl<W: Write> Output for Trees<'_, W> {
     fn wanted(&self) -> Wanted {
-        // They tell what was waited for. Where processes are put together, they would name spans as these were called before.
-        Wanted { profiles: self.options.critical_path && !self.is_joined, ..Wanted::default() }
+        // They tell what was waited for.
+        Wanted { profiles: self.options.critical_path, ..Wanted::default() }
     }
 
     fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
@@ -304,8 +303,6 @@ impl<W: Write> Output for Trees<'_, W> {
 struct Page {
     processes: Vec<KeptProcess>,
     spans: Kept,
-    /// Where spans of processes are put together, the profiles of each would name those that they were before: there are none.
-    has_profiles: bool,
 }
 
 impl SpanSink for Page {
@@ -319,7 +316,7 @@ impl SpanSink for Page {
 
 impl Output for Page {
     fn wanted(&self) -> Wanted {
-        Wanted { profiles: self.has_profiles, ..Wanted::default() }
+        Wanted { profiles: true, ..Wanted::default() }
     }
 
     fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use go_trace_context::{FoldIndex, SpanId, TraceId};
 
+#[cfg(feature = "profiles")]
+use crate::profiles::Profiles;
 use crate::{
     correlate::{
         calls::{Call, Matches},
@@ -210,6 +212,17 @@ impl Correlation {
                 *time = UnixTime(time.0.saturating_add_signed(shift));
             });
         }
+    }
+}
+
+/// Changes profiles as the spans that they name.
+#[cfg(feature = "profiles")]
+impl Correlation {
+    /// Changes the profiles of a process: the ids of the traces that the spans of their samples are of and, where it is
+    /// [aligned](Self::align), when they were recorded. Once for all profiles of the process.
+    pub fn apply_to_profiles(&self, process: ProcessIndex, profiles: &mut Profiles) {
+        let shift = self.shifts.get(&process).copied().unwrap_or_default();
+        profiles.correlate(|trace_id| self.folds.replace(trace_id), shift);
     }
 }
 

@@ -121,6 +121,14 @@ impl Profiles {
         self.totals.retain(|key, _| within.has(key.span));
     }
 
+    /// Gives the traces of spans the ids that they turn out to have, and moves the time of the recording by so many nanoseconds.
+    pub(crate) fn correlate(&mut self, id: impl Fn(TraceId) -> TraceId, shift: i64) {
+        self.spans.outs_mut().for_each(|span| span.trace_id = id(span.trace_id));
+        for period in [&mut self.recorded, &mut self.period] {
+            period.start = UnixTime(period.start.0.saturating_add_signed(shift));
+        }
+    }
+
     /// The spans that have time of their own, or have been innermost on a goroutine at least, in the order in which they were so first.
     pub fn spans(&self) -> impl Iterator<Item = ProfileSpan<'_>> {
         self.spans.outs().map(ProfileSpan::of)

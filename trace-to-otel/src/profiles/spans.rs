@@ -103,6 +103,10 @@ impl SpanTable {
         self.spans.iter().filter_map(|entry| entry.out.as_ref())
     }
 
+    pub(super) fn outs_mut(&mut self) -> impl Iterator<Item = &mut SpanOut> {
+        self.spans.iter_mut().filter_map(|entry| entry.out.as_mut())
+    }
+
     /// Whose time that of a span is: its own, or, if it has not gone out, that of the next one around it that has.
     pub(super) fn owner(&self, mut number: SpanNumber) -> SpanNumber {
         while let Some(Entry { around, out: None }) = self.entry(number) {

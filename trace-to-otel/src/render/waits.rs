@@ -43,6 +43,14 @@ impl fmt::Display for Place<'_> {
     }
 }
 
+impl Place<'_> {
+    /// As it is displayed, where who shows it sees to characters that hide.
+    #[cfg(feature = "profiles")]
+    pub(super) fn text(&self) -> String {
+        format!("{} {}:{}", base(self.function), base(self.file), self.line)
+    }
+}
+
 impl<'a> Waits<'a> {
     /// Those of a span, the longest first.
     pub(super) fn of_span(&self, trace_id: TraceId, span_id: SpanId) -> &[Wait<'a>] {

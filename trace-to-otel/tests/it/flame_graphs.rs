@@ -182,6 +182,24 @@ fn nothing_is_a_page_too() {
     assert!(data["nothing"].as_str().is_some_and(|text| text.starts_with("no profiles")));
 }
 
+/// What spans waited for themselves is part of what their samples have, the longest first, and told with file and line.
+fn check_waits(data: &Value, off_cpu: &BTreeMap<String, u64>) {
+    let waits = data["waits"].as_object().expect("waits of spans");
+    assert!(waits.len() > 5, "{waits:?}");
+    let ids = data["columns"]["id"].as_str().expect("ids");
+    for (place, waits) in waits {
+        let id = &ids[16 * place.parse::<usize>().expect("a place")..][..16];
+        let waits = waits.as_array().expect("waits");
+        let times: Vec<_> = waits.iter().map(|wait| wait[0].as_u64().expect("a time")).collect();
+        assert!(times.is_sorted_by(|one, next| one >= next) && times.len() <= 3, "{times:?}");
+        assert!(times.iter().sum::<u64>() <= off_cpu.get(id).copied().unwrap_or_default(), "{id}: {times:?}");
+        for wait in waits {
+            let (place, line) = wait[2].as_str().and_then(|place| place.rsplit_once(".go:")).expect("a file");
+            assert!(place.contains(' ') && line.parse::<u64>().is_ok_and(|line| line > 0), "{wait:?}");
+        }
+    }
+}
+
 /// Beside spans, samples tell of which span on the page they are, and nothing of the whole is missing.
 #[test]
 fn samples_name_the_spans_of_the_page() {
@@ -217,6 +235,7 @@ fn samples_name_the_spans_of_the_page() {
     }
     assert!(found.len() > 5, "{found:?}");
     assert_eq!(found, expected);
+    check_waits(&data, &expected);
     let whole: u64 = stacks(&data["flame"], off_cpu).iter().map(|(_, weight)| weight).sum();
     assert_eq!(whole, profile.nanoseconds());
 }

@@ -8,14 +8,18 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{
-    self, profiles_of as alone,
-    script::{EPOCH, Script, UNIT, trace},
+use crate::{
+    common::{
+        self, profiles_of as alone,
+        script::{EPOCH, Script, UNIT, trace},
+    },
+    untrusted,
 };
-use go_trace_context::SpanId;
+use go_trace_context::{Fold, SpanId, TraceId};
 use go_trace_format::{Dialect, EventType};
+use proptest::{collection::vec, prelude::*};
 use trace_to_otel::{
-    Anatomy, Collapse, Pipeline, PipelineOptions, Span, Value, Waiting,
+    Anatomy, Collapse, Correlator, Pipeline, PipelineOptions, Span, Value, Waiting,
     profiles::{ProfileKind, Profiles, ProfilesOptions},
 };
 
@@ -390,6 +394,31 @@ fn what_volume_control_held_back_is_named_too() {
     assert!(check_names(&spans, &profiles) > 0);
 }
 
+/// What several processes know of the same traces gives stand-ins their real ids: in samples as in spans.
+#[test]
+fn samples_name_spans_as_they_are_called_once_processes_are_put_together() {
+    let mut renamed = 0;
+    for name in ["fork/withspan", "fork/sql", "fork/net"] {
+        let (mut spans, mut profiles) = collect(&common::read(&format!("{name}.trace")), options());
+        let mut correlator = Correlator::new();
+        let process = correlator.add_process();
+        for span in &spans {
+            correlator.observe(process, span);
+            if let Some(fold) = Fold::of(span.trace_id).filter(|_| Fold::is_stand_in(span.trace_id)) {
+                let real = TraceId::from_u128(u128::from(fold.get() ^ 1) << 64 | 1);
+                correlator.observe_trace(real.expect("not 0"));
+                renamed += 1;
+            }
+        }
+        let correlation = correlator.finish();
+        spans.iter_mut().for_each(|span| correlation.apply(process, span));
+        correlation.apply_to_profiles(process, &mut profiles);
+        assert!(spans.iter().all(|span| !Fold::is_stand_in(span.trace_id)), "{name}");
+        assert!(check_names(&spans, &profiles) > 0, "{name}");
+    }
+    assert!(renamed > 10, "{renamed}");
+}
+
 /// A task begins in goroutine 7 and ends on 8, whose SDK exports it.
 fn told(script: &mut Script<'_>) {
     script.run(7);
@@ -417,5 +446,30 @@ fn a_span_that_the_sdk_exports_is_named_as_the_sdk_names_it() {
             .collect();
         let name = written_contexts.then_some("request");
         assert_eq!(ids, [None, Some(("b7ad6b7169203331".to_owned(), name))]);
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_trace_samples_name_what_has_gone_out_and_are_as_many_as_without_spans(
+        place in 0..untrusted::RECORDINGS.len(),
+        damages in vec(untrusted::damage(), 1..12),
+    ) {
+        let mut trace = common::read(untrusted::RECORDINGS[place]);
+        damages.iter().for_each(|damage| untrusted::apply(&mut trace, damage));
+        let (spans, profiles) = collect(&trace, options());
+        check_names(&spans, &profiles);
+        // Where clocks contradict each other, a span's begin splits time elsewhere than without it.
+        let alone = alone(&trace);
+        let counts = |profiles: &Profiles, kind| -> BTreeMap<String, u64> {
+            sums(profiles, kind).iter().map(|(&reason, &(count, _))| (reason.to_owned(), count)).collect()
+        };
+        for kind in ProfileKind::ALL {
+            let (mut ours, mut theirs) = (counts(&profiles, kind), counts(&alone, kind));
+            // Parts of what goes on count as none.
+            ours.retain(|_, count| *count > 0);
+            theirs.retain(|_, count| *count > 0);
+            prop_assert_eq!(ours, theirs, "{}", kind);
+        }
     }
 }

@@ -20,6 +20,27 @@ fn anatomy_and_critical_paths_are_shown_on_request() {
 }
 
 #[test]
+fn what_was_waited_for_is_told_of_several_processes_too() {
+    let [front, back] = ["go1.27/http.trace", "go1.27/mutexes.trace"].map(path);
+    let waits = |arguments: &[&str]| {
+        let shown = output(&[&["spans", "--critical-path"], arguments].concat());
+        let waits = shown.lines().filter(|line| line.contains(" wait "));
+        let mut waits: Vec<_> = waits.map(|line| line.trim_start().to_owned()).collect();
+        waits.sort_unstable();
+        waits
+    };
+    let together = waits(&["--correlate", &front, &back]);
+    assert_eq!(together, waits(&[&front, &back]));
+    assert!(together.iter().any(|line| line.contains(" in ") && line.contains(".go:")), "{together:?}");
+    let page = page_data(&output(&["spans", "--correlate", "--format", "html", &front, &back]));
+    let profiles = page["flame"]["profiles"].as_array().expect("profiles");
+    let processes: std::collections::BTreeSet<_> =
+        profiles.iter().map(|profile| profile["process"].as_str().expect("a process")).collect();
+    assert_eq!(processes.len(), 2, "{processes:?}");
+    assert!(page["waits"].as_object().is_some_and(|waits| !waits.is_empty()));
+}
+
+#[test]
 fn colours_can_be_chosen() {
     let file = path("go1.27/tasks.trace");
     let coloured = |arguments: &[&str]| output(&[&["spans", &file], arguments].concat()).contains('\u{1b}');

@@ -33,6 +33,7 @@ function showDetails(index) {
     parts.push(element("p", "", `On the critical path for ${duration(time)}.`));
   }
   if (span.anatomy) parts.push(element("h3", "", "What its goroutine did"), splitBar(span), anatomyTable(span));
+  parts.push(...waitsOf(index));
   const profile = (data.flame?.profiles ?? []).findIndex((each) => samplesOf(each, index).length > 0);
   if (profile >= 0) parts.push(profileButton(index, profile));
   const stack = span.attributes.find(([key]) => key === "code.stacktrace")?.[1];

@@ -3,17 +3,20 @@
 mod columns;
 mod lane;
 mod model;
+#[cfg(feature = "profiles")]
+mod waits;
 
 use std::io::{self, Write};
 
 use super::{Process, flame, joined::Joined, page::Page};
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     include_str!("model.js"),
     include_str!("list.js"),
     include_str!("waterfall.js"),
     include_str!("lane.js"),
+    include_str!("waits.js"),
     include_str!("details.js"),
     include_str!("main.js"),
 ];
@@ -58,10 +61,10 @@ pub fn write_html<W: Write + ?Sized>(
 /// The page of a title.
 fn page(title: &str) -> Page<'_> {
     // The last of the spans' scripts sets off what all of them have.
-    const ALL: [&str; 9] = {
+    const ALL: [&str; 10] = {
         let [boxes, graph, profiles] = flame::SCRIPTS;
-        let [model, list, waterfall, lane, details, main] = SCRIPTS;
-        [boxes, graph, profiles, model, list, waterfall, lane, details, main]
+        let [model, list, waterfall, lane, waits, details, main] = SCRIPTS;
+        [boxes, graph, profiles, model, list, waterfall, lane, waits, details, main]
     };
     Page {
         title,

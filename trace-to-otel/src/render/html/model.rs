@@ -2,12 +2,14 @@
 
 use std::{collections::HashMap, io};
 
+#[cfg(feature = "profiles")]
+use super::waits::SpanWaits;
 use super::{
     columns::{Columns, Place},
     lane::Lane,
 };
 #[cfg(feature = "profiles")]
-use crate::render::flame::Flame;
+use crate::render::{flame::Flame, waits::Waits};
 use crate::{
     render::{
         NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, joined::Joined,
@@ -51,6 +53,8 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
         places: HashMap::new(),
         #[cfg(feature = "profiles")]
         flame: Flame::default(),
+        #[cfg(feature = "profiles")]
+        waits: SpanWaits::default(),
     };
     page.add(joined, base)?;
     #[cfg(feature = "profiles")]
@@ -93,6 +97,8 @@ pub(super) struct Page<'a> {
     places: HashMap<SpanId, usize>,
     #[cfg(feature = "profiles")]
     flame: Flame<'a>,
+    #[cfg(feature = "profiles")]
+    waits: SpanWaits<'a>,
 }
 
 #[derive(Serialize)]
@@ -156,6 +162,12 @@ impl<'a> Page<'a> {
             let name = (joined.processes.len() > 1).then_some(process.name);
             if let Some(profiles) = process.profiles {
                 self.flame.add(name, profiles, |span| self.places.get(&span.span_id).copied());
+            }
+        }
+        let waits = Waits::of(joined.processes);
+        for span in joined.forest.spans() {
+            if let Some(&place) = self.places.get(&span.span_id) {
+                self.waits.add(place, waits.of_span(span.trace_id, span.span_id));
             }
         }
     }
