@@ -16,7 +16,7 @@ use trace_to_otel::{
     Moment, Pipeline, PipelineOptions, Resource, Span, SpanSink, TimeWindow, UnixTime,
     otlp::Signal,
     profiles::{ProfileKind, Profiles, ProfilesCollector, ProfilesOptions, TopOptions},
-    render::{DisplayDuration, DisplayText, DisplayTime, write_flame_graphs},
+    render::{DisplayText, write_flame_graphs},
 };
 
 use crate::{
@@ -211,13 +211,7 @@ impl Reading<'_> {
 
 /// Keeps what the user wants of the profiles.
 fn narrow(arguments: &ProfileArguments, profiles: &mut Profiles) -> anyhow::Result<()> {
-    let (recorded, seen) = (profiles.recorded(), profiles.period());
-    if recorded.duration > 0 && seen.duration == 0 {
-        let (start, duration) = (DisplayTime(recorded.start), DisplayDuration(recorded.duration));
-        bail!(
-            "nothing was recorded between --from and --to: the recording begins at {start} UTC and has {duration}"
-        );
-    }
+    select::refuse_nothing(profiles.recorded(), profiles.period())?;
     let Some(name) = &arguments.span else { return Ok(()) };
     let is_one = |of: Option<&str>| of == Some(name);
     if !profiles.spans().any(|span| is_one(span.name)) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use go_trace_format::Event;
 use trace_to_otel::{
-    Span, SpanSink, UnixTime, Value,
+    Span, SpanSink, TimeWindow, UnixTime, Value,
     analysis::{Analysis, AnalysisCollector, AnalysisOptions},
 };
 
@@ -15,6 +15,7 @@ use crate::{
     order::{self, NamedFile},
     output,
     read::Traces,
+    select::refuse_nothing,
 };
 
 /// One recording or several, added up.
@@ -31,15 +32,18 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
-    /// Reads files as one. What was read before a failure is there too.
+    /// Reads files as one, as far as they are in the window. What was read before a failure is there too.
     pub(crate) fn read(
         files: &[PathBuf],
+        window: TimeWindow,
         reading: &Reading,
         mapping: &Mapping,
     ) -> (Self, anyhow::Result<()>) {
-        let mut gathering = Gathering::new(mapping.base_time);
+        let mut gathering = Gathering::new(mapping.base_time, window);
         let outcome = gathering.read(files, reading, mapping);
-        (gathering.finish(name(files)), outcome)
+        let recording = gathering.finish(name(files));
+        let Analysis { recorded, period, .. } = recording.analysis;
+        (recording, outcome.and_then(|()| refuse_nothing(recorded, period)))
     }
 
     /// Whether nothing was recorded.
@@ -67,6 +71,7 @@ const MOST_VERSIONS: usize = 16;
 /// Adds up one process after the other.
 struct Gathering {
     base_time: Option<UnixTime>,
+    window: TimeWindow,
     /// None before the first process.
     collector: Option<AnalysisCollector>,
     go_versions: Vec<String>,
@@ -75,8 +80,15 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn new(base_time: Option<UnixTime>) -> Self {
-        Self { base_time, collector: None, go_versions: Vec::new(), processes: 0, is_approximate: false }
+    fn new(base_time: Option<UnixTime>, window: TimeWindow) -> Self {
+        Self {
+            base_time,
+            window,
+            collector: None,
+            go_versions: Vec::new(),
+            processes: 0,
+            is_approximate: false,
+        }
     }
 
     fn read(&mut self, files: &[PathBuf], reading: &Reading, mapping: &Mapping) -> anyhow::Result<()> {
@@ -116,7 +128,7 @@ impl Output for Gathering {
             Some(collector) => collector.begin_process(base_time),
             None => {
                 let mut options = AnalysisOptions::default();
-                options.base_time = base_time;
+                (options.base_time, options.window) = (base_time, self.window);
                 self.collector = Some(AnalysisCollector::new(options));
             }
         }

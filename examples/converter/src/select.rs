@@ -8,7 +8,9 @@ use go_trace_context::TraceId;
 use go_trace_format::Event;
 use trace_to_otel::{
     LogRecord, Metric, Moment, Selection, SelectionOptions, Span, SpanSink, TimeWindow, TraceOrder, UnixTime,
-    profiles::Profiles, query::Pattern,
+    profiles::{Period, Profiles},
+    query::Pattern,
+    render::{DisplayDuration, DisplayTime},
 };
 
 use crate::{
@@ -111,6 +113,38 @@ impl Times {
         refuse_backwards(window)?;
         Ok(Within { window, begin: None })
     }
+}
+
+/// From when to when it counts what was recorded.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct Counted {
+    /// As if recording had begun here: so long after the beginning of the first trace, such as 500ms, or a time of day, as
+    /// 2026-11-23T15:04:05Z. Spans that end from here on count whole.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    from: Option<Moment>,
+    /// As if recording had ended here. Spans that start up to here count whole.
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
+    to: Option<Moment>,
+}
+
+impl Counted {
+    /// Fails where there can be nothing in it.
+    pub(crate) fn window(self) -> anyhow::Result<TimeWindow> {
+        let window = TimeWindow::new(self.from, self.to);
+        refuse_backwards(window).map(|()| window)
+    }
+}
+
+/// Fails where something was recorded, but nothing of it in the window.
+pub(crate) fn refuse_nothing(recorded: Period, counted: Period) -> anyhow::Result<()> {
+    if recorded.duration == 0 || counted.duration > 0 {
+        return Ok(());
+    }
+    let (start, duration) = (DisplayTime(recorded.start), DisplayDuration(recorded.duration));
+    bail!(
+        "nothing was recorded between --from and --to: the recording begins at {start} UTC and has {duration}"
+    )
 }
 
 /// Tells what is in a part of the recordings.

@@ -3,6 +3,7 @@
 use go_trace_format::{Event, EventType};
 
 use crate::{
+    TimeWindow,
     analysis::{Analysis, Wait, Wakeup, spans::SpanGroups, tally::Tally, wakeups::Waited},
     profiles::{Collector, ProfilesOptions},
     span::{Span, UnixTime},
@@ -15,6 +16,11 @@ pub struct AnalysisOptions {
     /// The wall time of the first event of a trace that holds no clock snapshots: see
     /// [`MapperOptions::base_time`](crate::MapperOptions::base_time).
     pub base_time: UnixTime,
+    /// Nothing outside of it counts, as if no more had been recorded; what is under way at one of its ends counts from or up to there.
+    /// A goroutine that begins before it or ends behind it is not [whole](crate::analysis::GoroutineGroup::whole), and a wait that
+    /// does is waited for as long as it is in it. Spans of which a part is in it count with all of their duration, and are
+    /// [whole](crate::analysis::SpanGroup::whole) if they lie in it.
+    pub window: TimeWindow,
     /// How many functions that goroutines begin with are told apart: 512 unless set. All goroutines of further ones are one group.
     pub max_goroutine_groups: usize,
     /// How many names of spans are told apart: 1,024 unless set. All spans of further ones are one group.
@@ -25,7 +31,13 @@ pub struct AnalysisOptions {
 
 impl Default for AnalysisOptions {
     fn default() -> Self {
-        Self { base_time: UnixTime(0), max_goroutine_groups: 512, max_span_groups: 1_024, max_waits: 256 }
+        Self {
+            base_time: UnixTime(0),
+            window: TimeWindow::default(),
+            max_goroutine_groups: 512,
+            max_span_groups: 1_024,
+            max_waits: 256,
+        }
     }
 }
 
@@ -74,7 +86,8 @@ impl AnalysisCollector {
     /// A collector with options.
     #[must_use]
     pub fn new(options: AnalysisOptions) -> Self {
-        let profiles = ProfilesOptions { base_time: options.base_time, ..ProfilesOptions::default() };
+        let AnalysisOptions { base_time, window, .. } = options;
+        let profiles = ProfilesOptions { base_time, window, ..ProfilesOptions::default() };
         Self {
             collector: Collector::new(profiles, Tally::new(options.max_goroutine_groups)),
             spans: SpanGroups::new(options.max_span_groups),
@@ -96,9 +109,12 @@ impl AnalysisCollector {
         use EventType as E;
         let first = event.arguments().first().copied().unwrap_or_default();
         let tally = self.collector.listener_mut();
-        let time = tally.wall().unix_time(event.raw_time());
+        if event.event_type() == E::ProcsChange {
+            // What holds when the window begins was told before it.
+            return tally.set_procs(first, event.raw_time());
+        }
+        let Some(time) = tally.counted(event.raw_time()) else { return };
         match event.event_type() {
-            E::ProcsChange => tally.set_procs(first, event.raw_time()),
             E::HeapGoal => tally.collecting.heap_goal(first),
             E::HeapAlloc => tally.collecting.heap_objects(first),
             E::GcBegin => tally.collecting.begin(time),
@@ -107,9 +123,14 @@ impl AnalysisCollector {
         }
     }
 
-    /// Takes a span.
+    /// Takes a span, behind the events that it was made of.
     pub fn span(&mut self, span: &Span) {
-        self.spans.add(span);
+        let window = self.options.window;
+        let begin = self.collector.begin().unwrap_or_default();
+        if window.holds(begin, span.start, span.end) {
+            let is_within = [span.start, span.end].iter().all(|&time| window.holds(begin, time, time));
+            self.spans.add(span, is_within);
+        }
     }
 
     /// Goes over to a process whose traces begin at this time where they hold no clock.
@@ -134,6 +155,7 @@ impl AnalysisCollector {
         let Waited { count, nanoseconds, .. } = other_wakeups;
         let mut analysis = Analysis {
             recorded: profiles.recorded(),
+            period: profiles.period(),
             rows: tally.rows(),
             most_procs: tally.most_procs(),
             waits,

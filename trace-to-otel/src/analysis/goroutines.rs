@@ -16,9 +16,9 @@ const ACTIVITIES: usize = Anatomy::KEYS.len();
 pub struct GoroutineGroup {
     /// Which ones.
     pub kind: GroupKind,
-    /// How long they were recorded. The states of each goroutine sum to it.
+    /// How long they were recorded, and in the [window](crate::analysis::AnalysisOptions::window). The states of each goroutine sum to it.
     pub lifetime: Distribution,
-    /// The same of those whose begin and end were recorded.
+    /// The same of those whose begin and end are in it.
     pub whole: Distribution,
     /// What the goroutines of [`whole`](Self::whole) did, added up.
     pub whole_anatomy: Anatomy,

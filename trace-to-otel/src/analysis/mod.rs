@@ -61,9 +61,11 @@ use crate::profiles::Period;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Analysis {
-    /// When it was recorded: of several recordings the first begin, and how long they went on together.
+    /// When all of it was recorded: of several recordings the first begin, and how long they went on together.
     pub recorded: Period,
-    /// In how many rows without a gap; a further process begins another.
+    /// The same as far as it [counts](AnalysisOptions::window).
+    pub period: Period,
+    /// In how many rows without a gap; a further process begins another. Those outside of the window are none.
     pub rows: u64,
     /// How many procs there were at most (`GOMAXPROCS`); 0 where the trace does not tell.
     pub most_procs: u64,
@@ -91,13 +93,8 @@ impl Analysis {
     /// Adds what another one has, as if one collector had taken the events and spans of both. Where there is more than the
     /// [options](AnalysisOptions) of the first allow, the least joins the others.
     pub fn merge(&mut self, other: &Self) {
-        let Period { start, duration } = other.recorded;
-        if self.recorded.duration == 0 {
-            self.recorded.start = start;
-        } else if duration > 0 {
-            self.recorded.start = self.recorded.start.min(start);
-        }
-        self.recorded.duration = self.recorded.duration.saturating_add(duration);
+        merge_periods(&mut self.recorded, other.recorded);
+        merge_periods(&mut self.period, other.period);
         self.rows = self.rows.saturating_add(other.rows);
         self.most_procs = self.most_procs.max(other.most_procs);
         merge_by(&mut self.goroutines, &other.goroutines, |group| group.kind.clone(), GoroutineGroup::merge);
@@ -118,7 +115,7 @@ impl Analysis {
     /// from begin to end nine times in ten, and more seldom what takes longer.
     #[must_use]
     pub fn mean_row(&self) -> Option<u64> {
-        self.recorded.duration.checked_div(self.rows)
+        self.period.duration.checked_div(self.rows)
     }
 
     /// What goroutines did, all of them together.
@@ -173,6 +170,15 @@ impl Analysis {
             self.other_wakeups.1 = self.other_wakeups.1.saturating_add(wakeup.nanoseconds);
         }
     }
+}
+
+fn merge_periods(own: &mut Period, Period { start, duration }: Period) {
+    if own.duration == 0 {
+        own.start = start;
+    } else if duration > 0 {
+        own.start = own.start.min(start);
+    }
+    own.duration = own.duration.saturating_add(duration);
 }
 
 /// Takes what there is more than so many.

@@ -21,7 +21,7 @@ pub struct SpanGroup {
     pub name: Arc<str>,
     /// How long they took.
     pub durations: Distribution,
-    /// The same of those that were recorded from begin to end.
+    /// The same of those that were recorded, and lie in the [window](crate::analysis::AnalysisOptions::window), from begin to end.
     pub whole: Distribution,
     /// How many of them failed, as far as anybody knows.
     pub errors: u64,
@@ -64,12 +64,13 @@ impl SpanGroup {
         (self.scope.clone(), self.kind, Arc::clone(&self.name))
     }
 
-    fn add(&mut self, span: &Span) {
+    fn add(&mut self, span: &Span, is_within: bool) {
         self.durations.add(span.duration_nanos());
         self.errors += u64::from(span.status.is_error());
         match span.attribute(INCOMPLETE) {
             Some(_) => self.incomplete += 1,
-            None => self.whole.add(span.duration_nanos()),
+            None if is_within => self.whole.add(span.duration_nanos()),
+            None => {}
         }
         if let Some(anatomy) = &span.anatomy {
             self.split += 1;
@@ -101,7 +102,8 @@ impl SpanGroups {
         Self { by_key: HashMap::default(), groups: Vec::new(), most, others: None }
     }
 
-    pub(super) fn add(&mut self, span: &Span) {
+    /// Counts one more. `is_within` says whether it lies in the window.
+    pub(super) fn add(&mut self, span: &Span, is_within: bool) {
         // Of copies that count references, so that nothing is allocated.
         let key = (span.scope.clone(), span.kind, Arc::clone(&span.name));
         let group = match self.by_key.get(&key) {
@@ -114,7 +116,7 @@ impl SpanGroups {
             }
             None => self.others.get_or_insert_with(SpanGroup::of_others),
         };
-        group.add(span);
+        group.add(span, is_within);
     }
 
     pub(super) fn finish(self) -> Vec<SpanGroup> {

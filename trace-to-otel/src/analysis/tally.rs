@@ -14,6 +14,7 @@ use crate::{
     anatomy::{self, Anatomy, Totals},
     clock::WallOffset,
     profiles::{Doing, Interval, Listener, StackNumber, StackTable, Stretch},
+    span::UnixTime,
 };
 
 /// Hears of what goroutines do, and adds it up by the function that they begin with.
@@ -28,6 +29,8 @@ pub(super) struct Tally {
     pub(super) timeline: Timeline,
     pub(super) collecting: Collecting,
     wall: WallOffset,
+    /// What counts, on the clock of the generation under way.
+    window: Interval,
     procs: Procs,
     /// How many rows without a gap there were.
     rows: u64,
@@ -42,7 +45,7 @@ struct Procs {
     /// None where the trace has not told yet.
     count: Option<u64>,
     since: Time,
-    /// The most that there were.
+    /// The most that there were in the window.
     most: u64,
 }
 
@@ -52,9 +55,11 @@ pub(super) struct Kept {
     totals: Totals,
     /// [`UNKNOWN`] until the trace tells.
     group: GroupNumber,
-    /// Whether it was created in the recording.
+    /// Whether it was there in the window.
+    is_counted: bool,
+    /// Whether it was created in the window.
     is_created: bool,
-    /// Whether what it does began in the recording.
+    /// Whether what it does began in the window.
     is_seen: bool,
 }
 
@@ -68,14 +73,15 @@ impl Tally {
             timeline: Timeline::default(),
             collecting: Collecting::default(),
             wall: WallOffset::default(),
+            window: Interval::ALWAYS,
             procs: Procs::default(),
             rows: 0,
         }
     }
 
-    /// The clock of the generation under way.
-    pub(super) fn wall(&self) -> WallOffset {
-        self.wall
+    /// The wall time of an event of the generation under way, if the event counts.
+    pub(super) fn counted(&self, time: Time) -> Option<UnixTime> {
+        self.window.holds(time).then(|| self.wall.unix_time(time))
     }
 
     /// There are so many procs from a time on.
@@ -84,7 +90,10 @@ impl Tally {
         if self.procs.count.is_some() {
             self.offer_until(time);
         }
-        (self.procs.count, self.procs.most) = (Some(count), self.procs.most.max(count));
+        self.procs.count = Some(count);
+        if self.window.holds(time) {
+            self.procs.most = self.procs.most.max(count);
+        }
     }
 
     /// How many rows without a gap there were.
@@ -99,7 +108,11 @@ impl Tally {
 
     fn offer_until(&mut self, time: Time) {
         let count = self.procs.count.unwrap_or(0);
-        self.timeline.offer(self.wall.unix_time(self.procs.since), self.wall.unix_time(time), count);
+        let Interval { since, until } = Interval { since: self.procs.since, until: time }.within(self.window);
+        if since < until {
+            self.timeline.offer(self.wall.unix_time(since), self.wall.unix_time(until), count);
+            self.procs.most = self.procs.most.max(count);
+        }
         self.procs.since = self.procs.since.max(time);
     }
 
@@ -138,7 +151,7 @@ impl Listener for Tally {
     type Group = GroupNumber;
 
     fn begins(&mut self, is_created: bool) -> Kept {
-        Kept { totals: Totals::default(), group: UNKNOWN, is_created, is_seen: is_created }
+        Kept { totals: Totals::default(), group: UNKNOWN, is_counted: false, is_created, is_seen: is_created }
     }
 
     #[inline]
@@ -146,6 +159,7 @@ impl Listener for Tally {
         if kept.group == UNKNOWN {
             kept.group = self.find_group(stretch.origin, stacks);
         }
+        kept.is_counted = true;
         let Interval { since, until } = stretch.interval;
         kept.totals.add(stretch.doing, stretch.interval.nanoseconds());
         if stretch.doing == anatomy::Doing::Running {
@@ -173,6 +187,9 @@ impl Listener for Tally {
     }
 
     fn ends(&mut self, kept: Kept, is_seen: bool) {
+        if !kept.is_counted {
+            return;
+        }
         let is_whole = is_seen && kept.is_created;
         self.groups[kept.group.0 as usize].add(&Anatomy::from(kept.totals), is_whole);
     }
@@ -185,18 +202,20 @@ impl Listener for Tally {
         self.collecting.stop(reason, interval.nanoseconds());
     }
 
-    fn begins_generation(&mut self, begin: Time, wall: WallOffset) {
+    fn begins_generation(&mut self, begin: Time, wall: WallOffset, window: Interval) {
         // Each has a clock of its own: what one has counted ends by it.
         match self.procs.count {
             Some(_) => self.offer_until(begin),
             None => self.procs.since = begin,
         }
-        self.wall = wall;
+        (self.wall, self.window) = (wall, window);
     }
 
-    fn ends_row(&mut self, interval: Interval) {
-        self.rows += 1;
-        self.offer_until(interval.until);
+    fn ends_row(&mut self, interval: Option<Interval>) {
+        if let Some(Interval { until, .. }) = interval {
+            self.rows += 1;
+            self.offer_until(until);
+        }
         self.procs.count = None;
         self.collecting.break_off();
     }

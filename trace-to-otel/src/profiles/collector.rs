@@ -232,6 +232,12 @@ impl<L: Listener> Collector<L> {
         (Profiles::new(periods.into(), &ledger, reasons, stacks, self.spans), listener)
     }
 
+    /// When the first event of all was; none before it.
+    #[cfg(feature = "analysis")]
+    pub(crate) fn begin(&self) -> Option<UnixTime> {
+        self.begin
+    }
+
     /// Who listens.
     #[cfg(feature = "analysis")]
     pub(crate) fn listener_mut(&mut self) -> &mut L {
@@ -437,15 +443,14 @@ impl<L: Listener> Collector<L> {
         self.books.reasons.begin_generation();
         self.clock.begin_generation(event, false);
         let begin = event.raw_time();
-        self.books.listener.begins_generation(begin, self.clock.offset());
         let wall_begin = self.clock.unix_time(begin);
         let first_of_all = *self.begin.get_or_insert(wall_begin);
         let time = |moment: Moment| self.clock.offset().time(moment.unix_time(first_of_all));
         let Interval { since, until } = Interval::ALWAYS;
         let TimeWindow { from, to } = self.window;
-        self.books
-            .ledger
-            .look_at(Interval { since: from.map_or(since, time), until: to.map_or(until, time) });
+        let window = Interval { since: from.map_or(since, time), until: to.map_or(until, time) };
+        self.books.ledger.look_at(window);
+        self.books.listener.begins_generation(begin, self.clock.offset(), window);
         let first = Row { begin, generation_begin: begin, latest: begin, wall_begin };
         let row = self.row.get_or_insert(first);
         row.generation_begin = begin;
@@ -461,7 +466,7 @@ impl<L: Listener> Collector<L> {
         let counted = whole.within(self.books.ledger.window());
         extend(&mut self.recorded, row, whole);
         extend(&mut self.period, row, counted);
-        self.books.listener.ends_row(counted);
+        self.books.listener.ends_row((counted.since <= counted.until).then_some(counted));
     }
 }
 

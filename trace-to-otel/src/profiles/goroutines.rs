@@ -244,15 +244,15 @@ impl<L: Listener> Goroutine<L> {
         if let Some(begun) = self.assist.take() {
             books.assist(&mut self.kept, Key::of_assist(begun.stack, self.span), begun.until(time));
         }
-        self.end(false, books);
+        self.end(None, books);
     }
 
-    /// No more comes of it. `is_seen` says whether the trace tells its end.
-    fn end(self, is_seen: bool, books: &mut Books<L>) {
+    /// No more comes of it. It has ended at a time, if the trace tells.
+    fn end(self, ended: Option<Time>, books: &mut Books<L>) {
         if let FirstRun::ToCome(Some((key, interval))) = self.first_run {
             books.ledger.add(key, interval);
         }
-        books.listener.ends(self.kept, is_seen);
+        books.ends(self.kept, ended);
     }
 }
 
@@ -267,15 +267,15 @@ impl<L: Listener> Goroutines<L> {
     pub(super) fn create(&mut self, id: GoroutineId, entry: StackNumber, step: Step, books: &mut Books<L>) {
         if let Some(mut lost) = self.live.remove(id) {
             lost.settle(step.raw_time, None, books);
-            lost.end(false, books);
+            lost.end(None, books);
         }
-        let kept = books.listener.begins(true);
+        let kept = books.begins(Some(step.raw_time));
         self.live.insert(id, Goroutine::new(step, entry, self.generation, kept));
     }
 
     /// A goroutine that there was before is known as of now.
     fn begin(&mut self, id: GoroutineId, step: Step, books: &mut Books<L>) {
-        let kept = books.listener.begins(false);
+        let kept = books.begins(None);
         let mut goroutine = Goroutine::new(step, StackNumber::NONE, self.generation, kept);
         goroutine.span = self.entered.remove(&id).unwrap_or_default();
         self.live.insert(id, goroutine);
@@ -323,7 +323,7 @@ impl<L: Listener> Goroutines<L> {
         let Some(mut goroutine) = self.live.remove(id) else { return };
         goroutine.settle(raw_time, None, books);
         goroutine.unwatch(time, None, &mut books.ledger);
-        goroutine.end(true, books);
+        goroutine.end(Some(raw_time), books);
     }
 
     /// It begins to assist the garbage collector, or was at it when the generation began.

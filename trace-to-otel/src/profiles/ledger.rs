@@ -59,7 +59,7 @@ pub(crate) struct Interval {
 
 impl Interval {
     /// All times.
-    pub(super) const ALWAYS: Self = Self { since: Time(i64::MIN), until: Time(i64::MAX) };
+    pub(crate) const ALWAYS: Self = Self { since: Time(i64::MIN), until: Time(i64::MAX) };
 
     pub(super) fn at(time: Time) -> Self {
         Self { since: time, until: time }
@@ -67,8 +67,14 @@ impl Interval {
 
     /// What of it lies in another one; it ends before it begins where nothing does.
     #[inline]
-    pub(super) fn within(self, other: Self) -> Self {
+    pub(crate) fn within(self, other: Self) -> Self {
         Self { since: self.since.max(other.since), until: self.until.min(other.until) }
+    }
+
+    /// Whether a time is in it, or at one of its ends.
+    #[inline]
+    pub(crate) fn holds(self, time: Time) -> bool {
+        self.since <= time && time <= self.until
     }
 
     pub(crate) fn nanoseconds(self) -> u64 {

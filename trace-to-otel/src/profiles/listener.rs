@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Hears of what goroutines do, in the order of the trace. Intervals lie in the window that counts.
+/// Hears of what goroutines do, in the order of the trace. Intervals lie in the window that counts, as if nothing else had been recorded.
 pub(crate) trait Listener: Debug {
     /// Whether it hears anything.
     const LISTENS: bool = true;
@@ -26,11 +26,11 @@ pub(crate) trait Listener: Debug {
     /// What it calls goroutines of one kind.
     type Group: Copy + Debug;
 
-    /// A goroutine comes to be, or is known as of now.
+    /// A goroutine comes to be, or is known as of now: in the window, where `is_created` says that it comes to be.
     fn begins(&mut self, is_created: bool) -> Self::Kept;
-    /// What a goroutine has done for a while.
+    /// What a goroutine has done for a while. Of one that was never in the window, nothing is heard but its begin and its end.
     fn passes(&mut self, kept: &mut Self::Kept, stretch: &Stretch, stacks: &StackTable);
-    /// It goes over to something else behind that, by itself or as another one has woken it.
+    /// It goes over to something else behind that, in the window, by itself or as another one has woken it.
     fn steps(
         &mut self,
         kept: &mut Self::Kept,
@@ -40,16 +40,16 @@ pub(crate) trait Listener: Debug {
     );
     /// It has assisted the garbage collector for a while.
     fn assists(&mut self, kept: &mut Self::Kept, interval: Interval);
-    /// No more comes of it.
+    /// No more comes of it. `is_seen` says whether the window has its end.
     fn ends(&mut self, kept: Self::Kept, is_seen: bool);
     /// Of which kind it is.
     fn group(&self, kept: &Self::Kept) -> Self::Group;
     /// The world was stopped for a while.
     fn stops(&mut self, reason: &str, interval: Interval);
-    /// A generation begins, at a time and with a wall clock; or else another one follows on one that did.
-    fn begins_generation(&mut self, begin: Time, wall: WallOffset);
-    /// Generations that follow on each other have ended; what counts of them.
-    fn ends_row(&mut self, interval: Interval);
+    /// A generation begins, at a time and with a wall clock, by which so much counts; or else another one follows on one that did.
+    fn begins_generation(&mut self, begin: Time, wall: WallOffset, window: Interval);
+    /// Generations that follow on each other have ended; what counts of them, if anything does.
+    fn ends_row(&mut self, interval: Option<Interval>);
 }
 
 /// What a goroutine did from when to when.
@@ -80,6 +80,18 @@ impl<L: Listener> Books<L> {
         }
     }
 
+    /// A goroutine comes to be at a time, or else is known as of now.
+    pub(super) fn begins(&mut self, created: Option<Time>) -> L::Kept {
+        let window = self.ledger.window();
+        self.listener.begins(created.is_some_and(|time| window.holds(time)))
+    }
+
+    /// No more comes of a goroutine, which has ended at a time if the trace tells.
+    pub(super) fn ends(&mut self, kept: L::Kept, ended: Option<Time>) {
+        let window = self.ledger.window();
+        self.listener.ends(kept, ended.is_some_and(|time| window.holds(time)));
+    }
+
     /// Says that it does something else behind that.
     #[inline]
     pub(super) fn step(
@@ -89,7 +101,8 @@ impl<L: Listener> Books<L> {
         next: Doing,
         waker: Option<Option<L::Group>>,
     ) {
-        if let Some(interval) = self.ledger.counted(stretch.interval) {
+        let is_in = self.ledger.window().holds(stretch.interval.until);
+        if let Some(interval) = self.ledger.counted(stretch.interval).filter(|_| is_in) {
             self.listener.steps(kept, &Stretch { interval, ..*stretch }, next, waker);
         }
     }
@@ -134,6 +147,6 @@ impl Listener for () {
     fn ends(&mut self, (): (), _: bool) {}
     fn group(&self, (): &()) {}
     fn stops(&mut self, _: &str, _: Interval) {}
-    fn begins_generation(&mut self, _: Time, _: WallOffset) {}
-    fn ends_row(&mut self, _: Interval) {}
+    fn begins_generation(&mut self, _: Time, _: WallOffset, _: Interval) {}
+    fn ends_row(&mut self, _: Option<Interval>) {}
 }

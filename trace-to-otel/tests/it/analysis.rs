@@ -19,7 +19,7 @@ use trace_to_otel::{
 };
 
 /// What traces of several processes and their spans add up to.
-fn analysis_of(traces: &[&[u8]], options: AnalysisOptions) -> Analysis {
+pub(crate) fn analysis_of(traces: &[&[u8]], options: AnalysisOptions) -> Analysis {
     let mut collector = AnalysisCollector::new(options);
     for trace in traces {
         let (mut mapper, mut spans) = (Mapper::new(), Vec::<Span>::new());
@@ -33,7 +33,7 @@ fn analysis_of(traces: &[&[u8]], options: AnalysisOptions) -> Analysis {
     collector.finish()
 }
 
-fn recordings() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn recordings() -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for folder in common::RELEASES.into_iter().chain(["fork", "v1"]) {
         for file in fs::read_dir(common::testdata(folder)).expect("a folder") {
@@ -95,7 +95,7 @@ fn added_up_they_are_what_one_collector_had_given() {
     }
 }
 
-fn group<'a>(analysis: &'a Analysis, function: &str) -> &'a GoroutineGroup {
+pub(crate) fn group<'a>(analysis: &'a Analysis, function: &str) -> &'a GoroutineGroup {
     let of_function = |group: &&GoroutineGroup| group.kind.name() == function;
     analysis.goroutines.iter().find(of_function).unwrap_or_else(|| panic!("{function}: {analysis:#?}"))
 }
@@ -105,7 +105,7 @@ fn wakeup(found: &Wakeup) -> (&str, Option<&str>, &str, u64, u64) {
     (waiter.name(), waker.as_ref().map(GroupKind::name), reason, *count, nanoseconds / UNIT)
 }
 
-fn units(durations: &Distribution) -> u64 {
+pub(crate) fn units(durations: &Distribution) -> u64 {
     durations.total() / UNIT
 }
 

@@ -3,6 +3,7 @@
 mod common;
 
 mod analysis;
+mod analysis_window;
 mod bounds;
 mod cases;
 mod clocks;

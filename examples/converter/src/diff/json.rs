@@ -70,7 +70,7 @@ struct Side {
 impl<'a> Differences<'a> {
     pub(super) fn new(recordings: [&'a Recording; 2], comparison: &Comparison<'a>) -> Self {
         let [before, after] = recordings.map(About::new);
-        let recorded = recordings.map(|recording| recording.analysis.recorded.duration);
+        let recorded = recordings.map(|recording| recording.analysis.period.duration);
         Self {
             before,
             after,
@@ -90,8 +90,8 @@ impl<'a> About<'a> {
         Self {
             name: &recording.name,
             go_versions: &recording.go_versions,
-            start_unix_nanoseconds: analysis.recorded.start.0,
-            duration_nanoseconds: analysis.recorded.duration,
+            start_unix_nanoseconds: analysis.period.start.0,
+            duration_nanoseconds: analysis.period.duration,
             procs: analysis.most_procs,
             utilisation: analysis.timeline.whole().utilisation(),
         }

@@ -13,6 +13,7 @@ use crate::{
     cli::{Mapping, Reading},
     page::PageArguments,
     recording::Recording,
+    select::Counted,
     stats,
 };
 
@@ -47,6 +48,8 @@ pub(crate) struct DiffArguments {
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     top: usize,
     #[command(flatten)]
+    counted: Counted,
+    #[command(flatten)]
     page: PageArguments,
     #[command(flatten)]
     reading: Reading,
@@ -60,8 +63,9 @@ pub(crate) fn run(arguments: &DiffArguments) -> anyhow::Result<()> {
         [before, after] => [std::slice::from_ref(before), std::slice::from_ref(after)],
         _ => [&arguments.before[..], &arguments.after[..]],
     };
+    let window = arguments.counted.window()?;
     let read = |files| {
-        let (recording, outcome) = Recording::read(files, &arguments.reading, &arguments.mapping);
+        let (recording, outcome) = Recording::read(files, window, &arguments.reading, &arguments.mapping);
         outcome.map(|()| recording)
     };
     let (before, after) = (read(before)?, read(after)?);

@@ -34,7 +34,7 @@ pub(super) fn write(
         writeln!(output, "{which} {}", DisplayText(&recording.name))?;
         writeln!(output, "{}", cut(&format!("       {}", about(recording)), style.look.width))?;
     }
-    let recorded = recordings.map(|recording| recording.analysis.recorded.duration);
+    let recorded = recordings.map(|recording| recording.analysis.period.duration);
     let things: Vec<_> = comparison.spans.iter().map(|span| Thing::of_span(span, recorded)).collect();
     let groups: Vec<_> = comparison.goroutines.iter().map(|group| Thing::of_group(group, recorded)).collect();
     let scheduler = [Thing::of_latency(&comparison.scheduler, recorded)];

@@ -189,14 +189,14 @@ struct CycleEntry {
 impl<'a> Statistics<'a> {
     pub(super) fn new(recording: &'a Recording) -> Self {
         let analysis = &recording.analysis;
-        let duration = analysis.recorded.duration;
+        let duration = analysis.period.duration;
         let (other_wakeups_count, other_wakeups_nanoseconds) = analysis.other_wakeups;
         Self {
             name: &recording.name,
             go_versions: &recording.go_versions,
             processes: recording.processes,
             approximate_clock: recording.is_approximate,
-            start_unix_nanoseconds: analysis.recorded.start.0,
+            start_unix_nanoseconds: analysis.period.start.0,
             duration_nanoseconds: duration,
             procs: analysis.most_procs,
             utilisation: analysis.timeline.whole().utilisation(),

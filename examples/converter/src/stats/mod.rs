@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use trace_to_otel::TimeWindow;
 
 pub(crate) use json::{Durations, Split, rate, write as write_json};
 pub(crate) use page::{about, base, title};
@@ -18,6 +19,7 @@ use crate::{
     cli::{Mapping, Reading},
     page::PageArguments,
     recording::Recording,
+    select::Counted,
 };
 
 pub(crate) const EXAMPLES: &str = "\
@@ -27,7 +29,7 @@ Examples:
   trace-converter stats snapshots/*.trace
   trace-converter stats --json app.trace | jq '.goroutines[] | {function, count, running: .running_nanoseconds.total}'
   trace-converter stats --csv spans --per-file *.trace > spans.csv
-  trace-converter cut app.trace --from 1s --to 3s --out - | trace-converter stats -
+  trace-converter stats --from 1s --to 3s app.trace
   curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter stats -";
 
 #[derive(Debug, Args)]
@@ -50,6 +52,8 @@ pub(crate) struct StatsArguments {
     /// Shows the runtime's own goroutines too, each group by itself.
     #[arg(long)]
     runtime: bool,
+    #[command(flatten)]
+    counted: Counted,
     #[command(flatten)]
     page: PageArguments,
     #[command(flatten)]
@@ -79,7 +83,7 @@ enum Table {
 
 pub(crate) fn run(arguments: &StatsArguments) -> anyhow::Result<()> {
     arguments.page.color.choice().write_global();
-    let (mut recordings, outcome) = read(arguments);
+    let (mut recordings, outcome) = read(arguments, arguments.counted.window()?);
     // What precedes a failure is told before that.
     if outcome.is_err() {
         recordings.retain(|recording| !recording.is_empty());
@@ -91,14 +95,14 @@ pub(crate) fn run(arguments: &StatsArguments) -> anyhow::Result<()> {
 }
 
 /// All files as one recording, or each as one of its own, up to the first that fails.
-fn read(arguments: &StatsArguments) -> (Vec<Recording>, anyhow::Result<()>) {
+fn read(arguments: &StatsArguments, window: TimeWindow) -> (Vec<Recording>, anyhow::Result<()>) {
     let groups: Vec<_> = match arguments.per_file {
         true => arguments.files.chunks(1).collect(),
         false => vec![&arguments.files[..]],
     };
     let mut recordings = Vec::new();
     for files in groups {
-        let (recording, outcome) = Recording::read(files, &arguments.reading, &arguments.mapping);
+        let (recording, outcome) = Recording::read(files, window, &arguments.reading, &arguments.mapping);
         recordings.push(recording);
         if outcome.is_err() {
             return (recordings, outcome);

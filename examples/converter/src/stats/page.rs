@@ -140,10 +140,8 @@ impl<W: Write> Page<'_, W> {
                 group.durations.quantile(0.95),
                 group.durations.quantile(0.99),
             ];
-            let mut figures = vec![
-                grouped(group.count()),
-                format!("{:.1}", rate(group.count(), analysis.recorded.duration)),
-            ];
+            let mut figures =
+                vec![grouped(group.count()), format!("{:.1}", rate(group.count(), analysis.period.duration))];
             figures.extend(times.into_iter().chain([group.durations.max()]).map(figure));
             self.row(&title(group), span_style(group), &figures)?;
             self.details(group)?;
@@ -304,8 +302,7 @@ pub(crate) fn about(recording: &Recording) -> String {
         procs => about.push(format!("{procs} procs")),
     }
     let near = if *is_approximate { "about " } else { "" };
-    let (start, duration) =
-        (DisplayTime(analysis.recorded.start), DisplayDuration(analysis.recorded.duration));
+    let (start, duration) = (DisplayTime(analysis.period.start), DisplayDuration(analysis.period.duration));
     about.push(format!("{duration} from {near}{start} UTC"));
     about.join(", ")
 }

@@ -95,7 +95,7 @@ fn rows(table: Table, recording: &Recording) -> Vec<Vec<String>> {
     match table {
         Table::Goroutines => analysis.goroutines.iter().map(goroutines).collect(),
         Table::Spans => {
-            let duration = analysis.recorded.duration;
+            let duration = analysis.period.duration;
             analysis.spans.iter().map(|group| spans(group, duration)).collect()
         }
         Table::Waits => analysis.waits.iter().map(wait).collect(),

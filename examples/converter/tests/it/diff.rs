@@ -69,3 +69,22 @@ fn several_files_are_one_side() {
         assert_eq!(run(wrong, b"").status.code(), Some(2), "{wrong:?}");
     }
 }
+
+/// What lies in the part from begin to end is compared.
+#[test]
+fn parts_of_recordings_are_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (before, after) =
+        (recording(folder.path(), "before", 10_000), recording(folder.path(), "after", 20_000));
+    let all = json(&["--to", "1005us", &before, &after]);
+    let [order] = &all["spans"].as_array().expect("a list")[..] else { panic!("{all}") };
+    // The tenth is under way then.
+    for side in ["before", "after"] {
+        let counts = (&order[side]["count"], &order[side]["duration_nanoseconds"]["count"]);
+        assert_eq!(counts, (&10.into(), &9.into()), "{side}");
+    }
+    assert_eq!(
+        (&order["verdict"], &all["before"]["duration_nanoseconds"]),
+        (&"slower".into(), &1_005_000.into())
+    );
+}

@@ -147,3 +147,45 @@ fn spans_are_told_by_name() {
     let lines = records(&output(&["stats", "--csv", "spans", &file]), "\r\n");
     assert_eq!((lines[0][2].as_str(), lines[1][2].as_str()), ("name", "order, or \"so\""));
 }
+
+/// A part is told of as if no more had been recorded, and two parts that meet are the whole.
+#[test]
+fn a_part_of_a_recording_is_told_of_by_itself() {
+    let trace = path("go1.27/http.trace");
+    let whole = json(&[&trace]);
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value}"));
+    let (start, duration) =
+        (number(&whole["start_unix_nanoseconds"]), number(&whole["duration_nanoseconds"]));
+    let half = format!("{}ns", duration / 2);
+    let parts = [json(&["--to", &half, &trace]), json(&["--from", &half, &trace])];
+    let starts = parts.each_ref().map(|part| number(&part["start_unix_nanoseconds"]));
+    assert_eq!(starts, [start, start + duration / 2]);
+    let running = |all: &Value| -> u64 {
+        let groups = all["goroutines"].as_array().expect("a list").iter();
+        groups.map(|group| number(&group["running_nanoseconds"]["total"])).sum()
+    };
+    assert_eq!(parts.iter().map(|part| number(&part["duration_nanoseconds"])).sum::<u64>(), duration);
+    assert_eq!(parts.iter().map(running).sum::<u64>(), running(&whole));
+    let of_day = jiff::Timestamp::from_nanosecond((start + duration / 2).into()).expect("a time").to_string();
+    assert_eq!(json(&["--from", &of_day, &trace]), parts[1]);
+    let page = output(&["stats", "--from", "500us", "--to", "1ms", &trace]);
+    assert!(page.lines().nth(1).is_some_and(|about| about.contains(" 500 µs from ")), "{page}");
+    // Each file by itself begins at its own beginning.
+    let other = path("go1.26/http.trace");
+    let apart = json(&["--per-file", "--to", "1ms", &trace, &other]);
+    let durations: Vec<_> =
+        apart.as_array().expect("a list").iter().map(|part| number(&part["duration_nanoseconds"])).collect();
+    assert_eq!(durations, [1_000_000, 1_000_000]);
+}
+
+#[test]
+fn a_part_with_nothing_in_it_is_an_error() {
+    let trace = path("go1.27/http.trace");
+    for (verb, files) in [("stats", &[trace.as_str()][..]), ("diff", &[&trace, &trace])] {
+        let nothing = run(&[&[verb, "--from", "1h"], files].concat(), b"");
+        assert!(nothing.status.code() == Some(1) && nothing.stdout.is_empty(), "{}", errors(&nothing));
+        assert!(errors(&nothing).contains("nothing was recorded between"), "{}", errors(&nothing));
+        let backwards = run(&[&[verb, "--from", "2s", "--to", "1s"], files].concat(), b"");
+        assert!(errors(&backwards).contains("--from is behind --to"), "{}", errors(&backwards));
+    }
+}
