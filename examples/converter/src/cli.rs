@@ -42,8 +42,8 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Shows the spans: as trees, on a page, or on timelines.
     ///
-    /// Trees are for the terminal. The page (html) is one file that needs nothing else, and opens in any browser; beside the
-    /// spans it shows flame graphs of what the goroutines of each process did.
+    /// Trees are for the terminal. The page (html) is one file that needs nothing else, and opens in any browser, on what
+    /// the verb stats tells; beside the spans it shows flame graphs of what the goroutines of each process did.
     /// Timelines (perfetto, chrome) show what each goroutine did beside its spans, and what made what go on; open
     /// them at ui.perfetto.dev, which keeps them in the browser. OTLP as JSON lines is the verb otlp.
     #[command(after_long_help = SPANS_EXAMPLES)]

@@ -8,21 +8,29 @@ use crate::{
     cli::{Correlation, Mapping, Reading},
     map::{Begun, Conversion, Output, Wanted},
     read::Trace,
+    recording::{Gathered, Gathering},
     report,
 };
 
-/// Maps the traces to `output`, in one step or in two.
+/// Maps the traces to `output`, in one step or in two. `gathering`, if there is one, gets everything as it comes.
 pub(crate) fn run(
     correlation: &Correlation,
     (reading, mapping): (&Reading, &Mapping),
     output: &mut dyn Output,
+    gathering: Option<&mut Gathering>,
     traces: impl Iterator<Item = anyhow::Result<Trace>>,
 ) -> anyhow::Result<()> {
+    let convert = |output: &mut dyn Output| match gathering {
+        Some(gathering) => {
+            Conversion::new(mapping, reading.details, &mut Gathered { gathering, output }).run(traces)
+        }
+        None => Conversion::new(mapping, reading.details, output).run(traces),
+    };
     if !correlation.correlate {
-        return Conversion::new(mapping, reading.details, output).run(traces);
+        return convert(output);
     }
     let mut held = Held { output, correlator: Correlator::new(), processes: Vec::new() };
-    let outcome = Conversion::new(mapping, reading.details, &mut held).run(traces);
+    let outcome = convert(&mut held);
     held.hand_on(correlation.align_clocks)?;
     outcome
 }

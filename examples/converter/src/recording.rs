@@ -4,17 +4,18 @@ use std::path::PathBuf;
 
 use go_trace_format::Event;
 use trace_to_otel::{
-    Span, SpanSink, TimeWindow, UnixTime, Value,
+    LogRecord, Metric, Span, SpanSink, TimeWindow, UnixTime, Value,
     analysis::{Analysis, AnalysisCollector, AnalysisOptions},
+    profiles::Profiles,
 };
 
 use crate::{
     cli::{Mapping, Reading},
     info,
-    map::{Begun, Conversion, Output},
+    map::{Begun, Conversion, Output, Wanted},
     order::{self, NamedFile},
     output,
-    read::Traces,
+    read::{Source, Traces},
     select::refuse_nothing,
 };
 
@@ -69,7 +70,7 @@ fn name(files: &[PathBuf]) -> String {
 const MOST_VERSIONS: usize = 16;
 
 /// Adds up one process after the other.
-struct Gathering {
+pub(crate) struct Gathering {
     base_time: Option<UnixTime>,
     window: TimeWindow,
     /// None before the first process.
@@ -80,7 +81,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn new(base_time: Option<UnixTime>, window: TimeWindow) -> Self {
+    pub(crate) fn new(base_time: Option<UnixTime>, window: TimeWindow) -> Self {
         Self {
             base_time,
             window,
@@ -99,7 +100,7 @@ impl Gathering {
         Conversion::new(mapping, reading.details, self).run(traces)
     }
 
-    fn finish(self, name: String) -> Recording {
+    pub(crate) fn finish(self, name: String) -> Recording {
         let Self { collector, go_versions, processes, is_approximate, .. } = self;
         let analysis = collector.unwrap_or_default().finish();
         Recording { name, go_versions, processes, is_approximate, analysis }
@@ -153,5 +154,69 @@ impl Output for Gathering {
 
     fn end(&mut self) -> anyhow::Result<()> {
         Ok(())
+    }
+}
+
+/// What goes to an output is added up on the way.
+pub(crate) struct Gathered<'o> {
+    pub(crate) gathering: &'o mut Gathering,
+    pub(crate) output: &'o mut dyn Output,
+}
+
+impl SpanSink for Gathered<'_> {
+    type Error = anyhow::Error;
+
+    fn take(&mut self, mut span: Span) -> anyhow::Result<()> {
+        self.gathering.lend(&mut span)?;
+        self.output.take(span)
+    }
+
+    fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
+        self.gathering.lend(span)?;
+        self.output.lend(span)
+    }
+}
+
+impl Output for Gathered<'_> {
+    fn wanted(&self) -> Wanted {
+        self.output.wanted()
+    }
+
+    fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {
+        self.gathering.begin(begun)?;
+        self.output.begin(begun)
+    }
+
+    fn starts(&mut self, time: UnixTime) -> anyhow::Result<()> {
+        self.output.starts(time)
+    }
+
+    fn opens(&mut self, source: &Source) {
+        self.output.opens(source);
+    }
+
+    fn reads(&mut self, source: &Source) -> anyhow::Result<()> {
+        self.output.reads(source)
+    }
+
+    fn log(&mut self, log: &LogRecord) -> anyhow::Result<()> {
+        self.output.log(log)
+    }
+
+    fn metric(&mut self, metric: &Metric) -> anyhow::Result<()> {
+        self.output.metric(metric)
+    }
+
+    fn event(&mut self, event: &Event<'_>, time: UnixTime) -> anyhow::Result<()> {
+        self.gathering.event(event, time)?;
+        self.output.event(event, time)
+    }
+
+    fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
+        self.output.profiles(profiles)
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        self.output.end()
     }
 }

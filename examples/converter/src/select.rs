@@ -73,7 +73,7 @@ impl Selecting {
         self.sort.map_or(self.top.is_some(), |sort| sort == Sort::Duration)
     }
 
-    fn window(&self) -> TimeWindow {
+    pub(crate) fn window(&self) -> TimeWindow {
         TimeWindow::new(self.from, self.to)
     }
 

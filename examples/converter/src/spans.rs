@@ -14,7 +14,8 @@ use trace_to_otel::{
     Scope, Span, SpanSink,
     profiles::Profiles,
     render::{
-        Canvas, ChromeWriter, HtmlOptions, PerfettoWriter, Process, TreeOptions, write_html, write_tree,
+        Canvas, ChromeWriter, HtmlOptions, PerfettoWriter, Process, TreeOptions, write_html,
+        write_html_with_overview, write_tree,
     },
 };
 
@@ -26,8 +27,10 @@ use crate::{
     order::{self, NamedFile},
     output::{self, Destination},
     read::{Opening, Source, Traces},
+    recording::Gathering,
     report,
     select::Selected,
+    stats,
     timeline::TimelineOutput,
 };
 
@@ -90,7 +93,7 @@ fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::R
         spans: Kept::new(most),
         totals: Totals::default(),
     };
-    let outcome = show(arguments, &mut trees);
+    let outcome = show(arguments, None, &mut trees);
     trees.finish()?;
     // What precedes a failure is printed before it is told.
     output.flush()?;
@@ -109,29 +112,41 @@ fn width(arguments: &SpansArguments) -> Option<usize> {
 fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
     let most = arguments.max_spans.unwrap_or(100_000);
     let mut pages = Page { processes: Vec::new(), spans: Kept::new(most) };
-    let outcome = show(arguments, &mut pages);
+    let mut gathering = Gathering::new(arguments.mapping.base_time, arguments.selection.window());
+    let outcome = show(arguments, Some(&mut gathering), &mut pages);
     let mut output = BufWriter::new(destination);
     // What precedes a failure is worth a page too.
     let processes: Vec<_> = pages.processes.iter().map(KeptProcess::shown).collect();
     let mut options = HtmlOptions::default();
     options.ranges = arguments.ranges;
-    write_html(&processes, &options, &mut output)?;
+    let recording = gathering.finish(String::new());
+    if recording.is_empty() {
+        write_html(&processes, &options, &mut output)?;
+    } else {
+        let about = stats::about(&recording);
+        write_html_with_overview(&processes, &about, &recording.analysis, &options, &mut output)?;
+    }
     output.flush()?;
     outcome
 }
 
 fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<()> {
     let mut timeline = TimelineOutput::new(canvas);
-    let outcome = show(arguments, &mut timeline);
+    let outcome = show(arguments, None, &mut timeline);
     // What precedes a failure is a timeline too.
     timeline.finish()?;
     outcome
 }
 
-fn show(arguments: &SpansArguments, output: &mut dyn Output) -> anyhow::Result<()> {
+/// Shows the spans that are wanted. `gathering`, if there is one, gets all of them, with the events.
+fn show(
+    arguments: &SpansArguments,
+    gathering: Option<&mut Gathering>,
+    output: &mut dyn Output,
+) -> anyhow::Result<()> {
     let (progress, opening) = (output::progress(&arguments.out), arguments.reading.opening());
     let mut selected = Selected::new(&arguments.selection, arguments.ranges, output)?;
-    let outcome = map_all(arguments, (progress, opening), &mut selected);
+    let outcome = map_all(arguments, (progress, opening), gathering, &mut selected);
     // What precedes a failure is shown before it is told.
     selected.finish()?;
     outcome
@@ -140,6 +155,7 @@ fn show(arguments: &SpansArguments, output: &mut dyn Output) -> anyhow::Result<(
 fn map_all(
     arguments: &SpansArguments,
     (progress, opening): (Progress, Opening),
+    gathering: Option<&mut Gathering>,
     output: &mut dyn Output,
 ) -> anyhow::Result<()> {
     let services = &arguments.correlation.service_names;
@@ -147,11 +163,12 @@ fn map_all(
     if arguments.files.is_empty() {
         let service = services.first().map(|name| name.as_str().into());
         let input = Input::unnamed(progress).map(|input| Input { service, ..input });
-        return correlate::run(&arguments.correlation, how, output, Traces::new(iter::once(input), opening));
+        let traces = Traces::new(iter::once(input), opening);
+        return correlate::run(&arguments.correlation, how, output, gathering, traces);
     }
     let files = order::in_order(NamedFile::all(&arguments.files, services)?, opening);
     let inputs = files.iter().map(|file| file.open(progress));
-    correlate::run(&arguments.correlation, how, output, Traces::new(inputs, opening))
+    correlate::run(&arguments.correlation, how, output, gathering, Traces::new(inputs, opening))
 }
 
 /// Spans that are kept until all of them are there, up to so many.

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`write_tree`] | a line for each span, below the one that it is part of |
 //! | [`write_html`] | a page with a waterfall of each trace, which needs no network |
+//! | `write_html_with_overview` | the same, with what the program did as its first tab (feature `analysis`) |
 //! | `write_flame_graphs` | a page with a flame graph of each profile (feature `profiles`) |
 //! | [`Timeline`] | what each goroutine did, with its spans beside it, on a [`Canvas`]: [`PerfettoWriter`], [`ChromeWriter`] |
 //! | [`Forest`], [`CriticalPaths`], [`AnatomyBar`], [`DisplayDuration`], [`DisplayTime`], [`DisplayText`] | the parts of which views are made |
@@ -42,6 +43,7 @@ mod flame;
 mod forest;
 mod html;
 mod joined;
+mod overview;
 mod page;
 mod ranges;
 #[cfg(test)]
@@ -58,6 +60,8 @@ pub use critical_path::{CriticalPaths, Stretch, critical_path};
 #[cfg(feature = "profiles")]
 pub use flame::write_flame_graphs;
 pub use forest::{Forest, Item, Position};
+#[cfg(feature = "analysis")]
+pub use html::write_html_with_overview;
 pub use html::{HtmlOptions, write_html};
 pub use ranges::RangeSummary;
 pub use text::DisplayTime;
@@ -112,7 +116,11 @@ const NO_SPANS: &str = "no spans: the trace holds no task, no region (runtime/tr
 
 /// The side of an HTTP request; otherwise the last part of the scope's name.
 fn kind(span: &Span) -> &'static str {
-    match (&span.scope, span.kind) {
+    kind_of(&span.scope, span.kind)
+}
+
+fn kind_of(scope: &Scope, kind: SpanKind) -> &'static str {
+    match (scope, kind) {
         (Scope::Http, SpanKind::Server) => "server",
         (Scope::Http, SpanKind::Client) => "client",
         (Scope::Custom(_), kind) => kind.name(),

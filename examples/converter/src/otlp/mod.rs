@@ -100,7 +100,7 @@ fn convert<W: Write>(arguments: &OtlpArguments, records: &mut Records<W>) -> any
     let traces = Traces::new(files.iter().map(|file| file.open(progress)), opening);
     let mut selected = Selected::new(&arguments.selection, false, records)?;
     let how = (&arguments.reading, &arguments.mapping);
-    let outcome = correlate::run(&arguments.correlation, how, &mut selected, traces);
+    let outcome = correlate::run(&arguments.correlation, how, &mut selected, None, traces);
     selected.finish()?;
     outcome
 }

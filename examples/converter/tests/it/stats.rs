@@ -1,7 +1,7 @@
 //! The verb `stats`.
 
-use crate::common::{Process, errors, output, path, records, run};
-use serde_json::Value;
+use crate::common::{Process, errors, output, page_data, path, records, run};
+use serde_json::{Value, json as made};
 
 fn json(arguments: &[&str]) -> Value {
     let written = output(&[&["stats", "--json"], arguments].concat());
@@ -188,4 +188,45 @@ fn a_part_with_nothing_in_it_is_an_error() {
         let backwards = run(&[&[verb, "--from", "2s", "--to", "1s"], files].concat(), b"");
         assert!(errors(&backwards).contains("--from is behind --to"), "{}", errors(&backwards));
     }
+}
+
+/// The page's overview is of all spans in the window, whichever of them it shows, and has the same figures.
+#[test]
+fn a_page_of_spans_opens_on_the_same_figures() {
+    let trace = path("go1.27/http.trace");
+    for window in [&[][..], &["--from", "500us", "--to", "1ms"]] {
+        let all = json(&[window, &[trace.as_str()]].concat());
+        let page =
+            output(&[&["spans", "--format", "html", "--top", "1"], window, &[trace.as_str()]].concat());
+        let overview = &page_data(&page)["overview"];
+        assert_eq!(overview["duration"], all["duration_nanoseconds"]);
+        assert!(overview["about"].as_str().is_some_and(|about| about.contains("2 procs")), "{overview}");
+        let rows = |table: &str| overview[table]["rows"].as_array().expect("rows").clone();
+        let spans = all["spans"].as_array().expect("a list");
+        let named: Vec<_> = spans.iter().filter(|span| span["scope"] != "gotrace.range").collect();
+        let shown = [rows("requests"), rows("tasks")].concat();
+        assert_eq!(shown.len(), named.len());
+        for row in &shown {
+            let is_it = |span: &&&Value| span["name"] == row["name"] && span["count"] == row["count"];
+            let figures =
+                &named.iter().find(is_it).unwrap_or_else(|| panic!("{row}"))["duration_nanoseconds"];
+            assert_eq!(
+                row["durations"],
+                made!([figures["p50"], figures["p95"], figures["p99"], figures["max"]])
+            );
+        }
+        let groups = all["goroutines"].as_array().expect("a list");
+        for row in rows("groups") {
+            let group = groups.iter().find(|group| group["function"] == row["name"]).expect("a group");
+            let running = &group["running_nanoseconds"];
+            assert_eq!(row["times"][0], made!([running["total"], running["p50"], running["p99"]]));
+        }
+    }
+    let correlated =
+        output(&["spans", "--format", "html", "--correlate", &trace, &path("go1.26/http.trace")]);
+    assert!(
+        page_data(&correlated)["overview"]["about"]
+            .as_str()
+            .is_some_and(|about| about.contains("2 processes"))
+    );
 }

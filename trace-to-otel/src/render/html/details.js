@@ -65,7 +65,7 @@ function profileButton(index, profile) {
   const button = element("button", "", "Flame graph of this span");
   button.type = "button";
   button.addEventListener("click", () => {
-    showView(true);
+    showView("flame");
     showSpanProfile(index, profile);
   });
   return element("p", "", button);

@@ -79,6 +79,7 @@ function chooseRow(place) {
 let naming = 0;
 function nameInAddress(span) {
   clearTimeout(naming);
+  if (document.getElementById("spans").hidden) return;
   naming = setTimeout(() => history.replaceState(null, "", `#trace=${data.traces[span.trace].id}&span=${span.id}`), 300);
 }
 
@@ -96,16 +97,17 @@ function goTo(index) {
   chooseRow(waterfall.rows.indexOf(index));
 }
 
-// Goes to the span that the address names, if it is here.
+// Goes to the span or the view that the address names, if it is here.
 function goToAddress() {
   const named = new URLSearchParams(location.hash.slice(1));
-  const [trace, id] = [named.get("trace"), named.get("span")];
-  if (id === null) return false;
+  const [trace, id, view] = ["trace", "span", "view"].map((key) => named.get(key));
+  if (views.includes(view)) showView(view);
+  if (id === null) return views.includes(view);
   const isNamed = (span) => span.id === id && (trace === null || data.traces[span.trace].id === trace);
   const index = data.spans.findIndex(isNamed);
   showNotes(...(index < 0 ? [`The span ${id}, which the address names, is not here.`] : []));
   if (index < 0) return false;
-  showView(false);
+  showView("spans");
   goTo(index);
   return true;
 }
@@ -184,21 +186,58 @@ function right(index) {
   else chooseRow(waterfall.list.chosen + 1);
 }
 
-// Shows the profiles, if there are any, or the spans.
-function showView(isProfiles) {
-  if (data.flame === undefined || data.flame.profiles.length === 0) return;
-  if (isProfiles && flame.profile === null) openProfiles();
-  const ids = { flame: !isProfiles, spans: isProfiles, "search-box": isProfiles, "help-button": isProfiles };
-  Object.entries(ids).forEach(([id, isHidden]) => { document.getElementById(id).hidden = isHidden; });
-  const button = document.getElementById("view");
-  button.textContent = isProfiles ? "Spans" : "Profiles";
-  (isProfiles ? flame.box : waterfall.list.box).focus();
+// Which views the page has, in their order.
+const views = ["overview", "spans", "flame"].filter((view) => {
+  if (view === "overview") return Boolean(data.overview);
+  return view === "spans" || (data.flame !== undefined && data.flame.profiles.length > 0);
+});
+
+// Shows one of the views, if the page has it.
+function showView(shown) {
+  if (!views.includes(shown)) return;
+  if (shown === "flame" && flame.profile === null) openProfiles();
+  for (const view of views) {
+    document.getElementById(view).hidden = view !== shown;
+    const tab = document.getElementById(`view-${view}`);
+    tab.setAttribute("aria-selected", String(view === shown));
+    tab.tabIndex = view === shown ? 0 : -1;
+  }
+  nameView(shown);
+  document.getElementById("search-box").hidden = shown !== "spans";
+  document.getElementById("help-button").hidden = shown === "flame";
+  ({ overview: document.getElementById("overview"), spans: waterfall.list.box, flame: flame.box })[shown].focus();
+}
+
+// So that the address leads back to what is shown: among the spans to the one that is chosen.
+function nameView(shown) {
+  clearTimeout(naming);
+  const span = data.spans[waterfall.rows[waterfall.list.chosen]];
+  if (shown !== "spans") history.replaceState(null, "", `#view=${shown}`);
+  else if (span !== undefined) nameInAddress(span);
+}
+
+function openViews() {
+  document.getElementById("views").hidden = views.length < 2;
+  views.forEach((view, place) => {
+    const tab = document.getElementById(`view-${view}`);
+    tab.hidden = false;
+    tab.addEventListener("click", () => showView(view));
+    tab.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (step === undefined) return;
+      const next = views[(place + step + views.length) % views.length];
+      showView(next);
+      document.getElementById(`view-${next}`).focus();
+    });
+  });
 }
 
 function onKey(event) {
   const box = document.getElementById("search");
   if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
-  if (event.key === "p" && event.target.tagName !== "INPUT") showView(!document.getElementById("spans").hidden);
+  const view = { o: "overview", s: "spans", p: "flame" }[event.key];
+  if (view !== undefined && !["INPUT", "SELECT"].includes(event.target.tagName)) showView(view);
+  if (event.key === "?" && !document.getElementById("overview").hidden) document.getElementById("help").showModal();
   if (document.getElementById("spans").hidden) return;
   if (event.target === box) {
     if (event.key === "Enter") nextMatch(event.shiftKey ? -1 : 1);
@@ -257,9 +296,7 @@ function start() {
   openLane();
   listenForZoom();
   addEventListener("hashchange", goToAddress);
-  const view = document.getElementById("view");
-  view.hidden = data.flame === undefined || data.flame.profiles.length === 0;
-  view.addEventListener("click", () => showView(!document.getElementById("spans").hidden));
+  openViews();
   document.getElementById("help-button").addEventListener("click", () => document.getElementById("help").showModal());
   document.getElementById("search").addEventListener("input", search);
   document.getElementById("order").addEventListener("change", sortTraces);
@@ -284,12 +321,10 @@ function start() {
   });
   box.addEventListener("mouseleave", () => { tip.hidden = true; });
   sortTraces();
-  if (traces > 0) {
-    if (!goToAddress()) chooseTrace(0);
-    box.focus();
-  } else {
-    box.replaceChildren(element("p", "empty", data.nothing));
-  }
+  if (traces === 0) box.replaceChildren(element("p", "empty", data.nothing));
+  else chooseTrace(0);
+  if (views.includes("overview")) openOverview();
+  if (!goToAddress()) showView(views[0]);
 }
 
 start();

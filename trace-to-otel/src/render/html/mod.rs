@@ -8,7 +8,10 @@ mod waits;
 
 use std::io::{self, Write};
 
-use super::{Process, flame, joined::Joined, page::Page};
+#[cfg(feature = "analysis")]
+use crate::analysis::Analysis;
+
+use super::{Process, flame, joined::Joined, overview, page::Page};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPTS: [&str; 7] = [
@@ -58,19 +61,63 @@ pub fn write_html<W: Write + ?Sized>(
     page(&model::title(processes)).write(&model::page(&joined)?, output)
 }
 
+/// Writes the same page with what the program did as its first tab, on which it opens: how busy it was, requests and queries with
+/// pictures of how long they took, goroutines, waits, the scheduler and the garbage collector, the 20 heaviest of each.
+///
+/// `about` is a line that says what program it is and when it was recorded, as the caller knows it.
+///
+/// ```
+/// use trace_to_otel::{Mapper, Span, analysis::AnalysisCollector};
+/// use trace_to_otel::render::{HtmlOptions, Process, write_html_with_overview};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let trace = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generations.trace"));
+/// let mut reader = go_trace_format::Reader::from_slice(trace)?;
+/// let (mut mapper, mut spans) = (Mapper::new(), Vec::<Span>::new());
+/// let mut collector = AnalysisCollector::default();
+/// while let Some(event) = reader.next_event()? {
+///     mapper.event(&event, &mut spans)?;
+///     collector.event(&event);
+/// }
+/// mapper.finish(&mut spans)?;
+/// spans.iter().for_each(|span| collector.span(span));
+/// let (analysis, mut page) = (collector.finish(), Vec::new());
+/// let processes = [Process::new("shop", &spans)];
+/// write_html_with_overview(&processes, "Go 1.27", &analysis, &HtmlOptions::default(), &mut page)?;
+/// assert!(page.starts_with(b"<!DOCTYPE html>"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of the output.
+#[cfg(feature = "analysis")]
+pub fn write_html_with_overview<W: Write + ?Sized>(
+    processes: &[Process<'_>],
+    about: &str,
+    analysis: &Analysis,
+    options: &HtmlOptions,
+    output: &mut W,
+) -> io::Result<()> {
+    let joined = Joined::new(processes, options.ranges);
+    let data = model::page(&joined)?.with_overview(overview::Overview::new(about, analysis));
+    page(&model::title(processes)).write(&data, output)
+}
+
 /// The page of a title.
 fn page(title: &str) -> Page<'_> {
     // The last of the spans' scripts sets off what all of them have.
-    const ALL: [&str; 10] = {
+    const ALL: [&str; 11] = {
         let [boxes, graph, profiles] = flame::SCRIPTS;
         let [model, list, waterfall, lane, waits, details, main] = SCRIPTS;
-        [boxes, graph, profiles, model, list, waterfall, lane, waits, details, main]
+        [boxes, graph, profiles, model, list, waterfall, lane, waits, details, overview::SCRIPT, main]
     };
     Page {
         title,
         tools: include_str!("tools.html"),
-        body: &[include_str!("body.html"), flame::BODY],
-        styles: &[STYLE, flame::STYLE],
+        body: &[overview::BODY, include_str!("body.html"), flame::BODY],
+        styles: &[STYLE, flame::STYLE, overview::STYLE],
         scripts: &ALL,
     }
 }
@@ -236,6 +283,36 @@ mod tests {
             let shown = data(&written(&[Process::new("shop", &of_one)]));
             assert_eq!(spans(&shown)[0]["hint"], expected);
         }
+    }
+
+    #[cfg(feature = "analysis")]
+    #[test]
+    fn the_overview_has_what_the_spans_add_up_to() {
+        let (spans, mut collector) = (everything(), crate::analysis::AnalysisCollector::default());
+        spans.iter().for_each(|span| collector.span(span));
+        let (analysis, mut page) = (collector.finish(), Vec::new());
+        let processes = [Process::new("shop", &spans)];
+        write_html_with_overview(&processes, HOSTILE, &analysis, &HtmlOptions::default(), &mut page)
+            .expect("memory takes it");
+        let page = String::from_utf8(page).expect("UTF-8");
+        checks::no_text_becomes_markup(&page, HOSTILE);
+        let overview = &data(&page)["overview"];
+        assert_eq!(overview["about"], HOSTILE);
+        let rows = |table: &str| overview[table]["rows"].as_array().expect("rows").clone();
+        let named = [rows("requests"), rows("tasks")].concat();
+        let count: u64 = named.iter().map(|row| row["count"].as_u64().expect("a count")).sum();
+        assert_eq!(count, spans.len() as u64);
+        let get = named.iter().find(|row| row["name"] == "GET").expect("it");
+        assert_eq!((&get["kind"], &get["errors"]), (&"server".into(), &0.into()));
+        assert_eq!(get["durations"][3], spans_of_name(&spans, "GET"));
+        // As the page's script has it: a group is that of the spans of one kind and name.
+        assert!(spans.iter().any(|span| kind(span) == "server" && &*span.name == "GET"));
+        assert_eq!(data(&written(&processes)).get("overview"), Some(&Value::Null));
+    }
+
+    #[cfg(feature = "analysis")]
+    fn spans_of_name(spans: &[Span], name: &str) -> u64 {
+        spans.iter().filter(|span| &*span.name == name).map(Span::duration_nanos).max().expect("one")
     }
 
     #[test]

@@ -10,6 +10,8 @@ use super::{
 };
 #[cfg(feature = "profiles")]
 use crate::render::{flame::Flame, waits::Waits};
+#[cfg(feature = "analysis")]
+use crate::render::overview::Overview;
 use crate::{
     render::{
         NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, joined::Joined,
@@ -55,6 +57,8 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
         flame: Flame::default(),
         #[cfg(feature = "profiles")]
         waits: SpanWaits::default(),
+        #[cfg(feature = "analysis")]
+        overview: None,
     };
     page.add(joined, base)?;
     #[cfg(feature = "profiles")]
@@ -99,6 +103,9 @@ pub(super) struct Page<'a> {
     flame: Flame<'a>,
     #[cfg(feature = "profiles")]
     waits: SpanWaits<'a>,
+    /// None where there is no such tab.
+    #[cfg(feature = "analysis")]
+    overview: Option<Overview<'a>>,
 }
 
 #[derive(Serialize)]
@@ -151,6 +158,13 @@ impl<'a> Page<'a> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "analysis")]
+impl<'a> Page<'a> {
+    pub(super) fn with_overview(self, overview: Overview<'a>) -> Self {
+        Self { overview: Some(overview), ..self }
     }
 }
 
