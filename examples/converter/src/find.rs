@@ -1,6 +1,7 @@
 //! `find`: what matches a query, over many files.
 
 mod goroutines;
+mod stacks;
 
 use std::{
     io::{self, BufWriter, Write},
@@ -28,6 +29,7 @@ use crate::{
 };
 
 use goroutines::Goroutines;
+use stacks::Stacks;
 
 pub(crate) const HELP: &str = "\
 A query is comparisons that all have to be true, such as name~GET duration>50ms; or, not and parentheses put them together.
@@ -49,6 +51,7 @@ Examples:
   trace-converter find -l traces/*.trace 'kind=server not http.route=/health'
   trace-converter find --json app.trace 'scope=gotrace.sql duration>5ms' | jq .attributes
   trace-converter find *.trace 'goroutine.state=waiting reason=sync duration>50ms'
+  trace-converter find --json app.trace 'goroutine.state=waiting duration>50ms' | jq '.stack[0]'
   trace-converter find --count app.trace 'name=\"garbage collection\"'";
 
 #[derive(Debug, Args)]
@@ -86,6 +89,8 @@ pub(crate) fn run(arguments: &FindArguments) -> anyhow::Result<ExitCode> {
         within: arguments.times.within()?,
         shown: arguments.into(),
         files: Files::default(),
+        processes: 0,
+        stacks: Stacks::default(),
         told: 0,
         output: BufWriter::new(io::stdout().lock()),
     };
@@ -108,6 +113,10 @@ pub(crate) fn run(arguments: &FindArguments) -> anyhow::Result<ExitCode> {
     // What precedes a failure is printed before it is told.
     found.tell_files(found.files.all.len())?;
     found.output.flush()?;
+    if found.stacks.left_out > 0 {
+        let many = found.stacks.left_out;
+        report::note(format_args!("stacks by their ids only: {many}, which were too many to remember"));
+    }
     outcome?;
     let has_found = found.files.all.iter().any(|(_, count)| *count > 0);
     Ok(match (is_whole, has_found) {
@@ -152,6 +161,10 @@ struct Found<W> {
     within: Within,
     shown: Shown,
     files: Files,
+    /// How many there are so far.
+    processes: u64,
+    /// Those of stretches, for JSON.
+    stacks: Stacks,
     /// Of how many the names, or counts, are printed.
     told: usize,
     output: W,
@@ -223,6 +236,7 @@ impl<W: Write> Found<W> {
         let times = times.map(|(key, seconds)| (key.to_owned(), json!(seconds)));
         json!({
             "file": self.files.current(),
+            "process": self.processes,
             "start": timestamp(span.start),
             "start_unix_nano": span.start.0.to_string(),
             "duration_ns": span.duration_nanos(),
@@ -231,6 +245,8 @@ impl<W: Write> Found<W> {
             "status": span.status.to_string(),
             "scope": span.scope.name(),
             "goroutine": goroutine(span),
+            "thread": span.attribute("gotrace.thread.id").and_then(Value::as_integer),
+            "stack": stacks::of_span(span),
             "trace_id": span.trace_id.to_string(),
             "span_id": span.span_id.to_string(),
             "parent_id": span.parent.map(|parent| parent.span_id.to_string()),
@@ -274,6 +290,7 @@ impl<W: Write> SpanSink for Found<W> {
 
 impl<W: Write> Output for Found<W> {
     fn begin(&mut self, _: &Begun) -> anyhow::Result<()> {
+        self.processes += 1;
         Ok(())
     }
 

@@ -74,6 +74,9 @@ impl<W: Write> Output for Goroutines<W> {
 
 impl<W: Write> TableSink for Found<W> {
     fn row(&mut self, table: Table, cells: &[Cell<'_>]) -> io::Result<()> {
+        if table == Table::Stacks && self.shown == Shown::Json {
+            self.stacks.row(cells);
+        }
         let stretch = if table == Table::Events { stretch(cells) } else { None };
         let Some(stretch) = stretch else { return Ok(()) };
         let end = UnixTime(stretch.start.0.saturating_add(stretch.duration));
@@ -84,21 +87,32 @@ impl<W: Write> TableSink for Found<W> {
         self.files.count();
         match self.shown {
             Shown::Lines => self.stretch_line(&stretch),
-            Shown::Json => self.stretch_json(&stretch),
+            Shown::Json => self.stretch_json(&stretch, cells),
             Shown::Counts | Shown::Files => Ok(()),
         }
     }
 }
 
-/// A row of the table of events.
-fn stretch<'c>(cells: &[Cell<'c>]) -> Option<Stretch<'c>> {
-    let cell = |name| Table::Events.column(name).and_then(|place| cells.get(place)).copied();
-    let text = |name| match cell(name) {
+/// A cell of a row of the table of events.
+fn cell<'c>(cells: &[Cell<'c>], name: &str) -> Option<Cell<'c>> {
+    Table::Events.column(name).and_then(|place| cells.get(place)).copied()
+}
+
+fn text<'c>(cells: &[Cell<'c>], name: &str) -> Option<&'c str> {
+    match cell(cells, name) {
         Some(Cell::Text(text)) => Some(text),
         _ => None,
-    };
-    let number = |name| cell(name).and_then(Cell::as_integer);
-    let Some(Cell::Time(start)) = cell("start") else { return None };
+    }
+}
+
+fn number(cells: &[Cell<'_>], name: &str) -> Option<i64> {
+    cell(cells, name).and_then(Cell::as_integer)
+}
+
+/// A row of the table of events.
+fn stretch<'c>(cells: &[Cell<'c>]) -> Option<Stretch<'c>> {
+    let (text, number) = (|name| text(cells, name), |name| number(cells, name));
+    let Some(Cell::Time(start)) = cell(cells, "start") else { return None };
     let duration = number("duration")?.unsigned_abs();
     let mut stretch = Stretch::new(number("goroutine")?, text("state")?, start, duration);
     (stretch.function, stretch.reason, stretch.place) = (text("function"), text("reason"), text("place"));
@@ -123,9 +137,11 @@ impl<W: Write> Found<W> {
         writeln!(self.output)
     }
 
-    fn stretch_json(&mut self, stretch: &Stretch<'_>) -> io::Result<()> {
+    fn stretch_json(&mut self, stretch: &Stretch<'_>, cells: &[Cell<'_>]) -> io::Result<()> {
+        let stack = text(cells, "stack");
         let object = json!({
             "file": self.files.current(),
+            "process": number(cells, "process"),
             "start": timestamp(stretch.start),
             "start_unix_nano": stretch.start.0.to_string(),
             "duration_ns": stretch.duration,
@@ -135,6 +151,9 @@ impl<W: Write> Found<W> {
             "reason": stretch.reason,
             "place": stretch.place,
             "proc": stretch.proc,
+            "thread": number(cells, "thread"),
+            "stack_id": stack,
+            "stack": self.stacks.json(stack),
         });
         writeln!(self.output, "{object}")
     }

@@ -1,6 +1,6 @@
 //! Searching, as people do it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{bytes_of, errors, output, path, run};
 
@@ -38,6 +38,34 @@ fn json_has_what_a_span_has() {
             (&Value::from("gotrace.sql"), &Value::from(file.as_str()))
         );
         assert!(span["goroutine"].is_i64() && span["duration_ns"].is_u64(), "{line}");
+        assert_eq!((&span["process"], span["thread"].is_i64()), (&1.into(), true), "{line}");
+    }
+}
+
+/// With --stacks all frames, else the one that a span is named after.
+#[test]
+fn json_tells_where_a_span_began() {
+    let file = path("go1.27/http.trace");
+    let stacks = |arguments: &[&str]| -> Vec<Value> {
+        let found = output(&[&["find", "--json", &file, "scope=gotrace.task"], arguments].concat());
+        found.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let (shallow, deep) = (stacks(&[]), stacks(&["--stacks"]));
+    assert!(!shallow.is_empty() && shallow.len() == deep.len());
+    for (shallow, deep) in shallow.iter().zip(&deep) {
+        let attribute = |key: &str| &shallow["attributes"][key];
+        let expected = json!([{
+            "function": attribute("code.function.name"),
+            "file": attribute("code.file.path"),
+            "line": attribute("code.line.number"),
+        }]);
+        assert_eq!(shallow["stack"], expected);
+        let frames = deep["stack"].as_array().expect("frames");
+        assert!(frames.len() > 1, "{deep}");
+        assert!(frames.iter().all(|frame| frame["line"].as_i64() > Some(0)), "{deep}");
+        assert!(frames.contains(&expected[0]), "{deep}");
+        let text = deep["attributes"]["code.stacktrace"].as_str().expect("a stack");
+        assert_eq!(text.lines().count(), 2 * frames.len());
     }
 }
 
@@ -60,6 +88,8 @@ fn what_goroutines_did_is_found() {
     output(&["export", &file, "--format", "jsonl", "--out", &folder.path().display().to_string()]);
     let events = std::fs::read_to_string(folder.path().join("events.jsonl")).expect("a table");
     let expected: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let stacks = std::fs::read_to_string(folder.path().join("stacks.jsonl")).expect("a table");
+    let stacks: Vec<Value> = stacks.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let is_wanted = |event: &&Value| {
         event["state"] == "waiting" && event["reason"] == "sync" && event["duration"].as_u64() > Some(1_000)
     };
@@ -68,8 +98,18 @@ fn what_goroutines_did_is_found() {
     let found: Vec<Value> = found.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {
-        for key in ["file", "goroutine", "function", "state", "reason", "place"] {
+        for key in ["file", "process", "goroutine", "thread", "function", "state", "reason", "place"] {
             assert_eq!(found[key], expected[key], "{key}: {found}");
+        }
+        assert_eq!(found["stack_id"], expected["stack"]);
+        let mut frames: Vec<_> = stacks.iter().filter(|frame| frame["stack"] == found["stack_id"]).collect();
+        frames.sort_by_key(|frame| frame["depth"].as_u64());
+        let stack = found["stack"].as_array().expect("frames");
+        assert_eq!(stack.len(), frames.len());
+        for (frame, expected) in stack.iter().zip(frames) {
+            for (key, column) in [("function", "function"), ("file", "source"), ("line", "line")] {
+                assert_eq!(frame[key], expected[column], "{key}: {found}");
+            }
         }
         assert_eq!(found["duration_ns"], expected["duration"]);
         assert_eq!(found["start_unix_nano"], expected["start"].to_string());
