@@ -77,6 +77,8 @@ pub(crate) struct Wanted {
     pub(crate) profiles: bool,
     /// Whether times of day matter less than that all are on one line.
     pub(crate) steady_clock: bool,
+    /// Whether ranges of the runtime are wanted beside the spans that are selected, whichever these are.
+    pub(crate) ranges: bool,
     /// Whether spans are not wanted: then the least is done for them, and nothing told of what they lack.
     pub(crate) no_spans: bool,
 }

@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use go_trace_context::TraceId;
 use go_trace_format::Event;
 use trace_to_otel::{
-    LogRecord, Metric, Moment, Selection, SelectionOptions, Span, SpanSink, TimeWindow, TraceOrder, UnixTime,
+    LogRecord, Metric, Moment, Scope, Selection, SelectionOptions, Span, SpanSink, TimeWindow, TraceOrder,
+    UnixTime,
     profiles::{Period, Profiles},
     query::Pattern,
     render::{DisplayDuration, DisplayTime},
@@ -181,13 +182,22 @@ pub(crate) struct Selected<'o> {
     selection: Selection<usize>,
     /// The processes whose spans are held.
     processes: Vec<Held>,
+    /// Whether ranges of the runtime go out whichever spans are chosen, and when.
+    keeps_ranges: bool,
+    within: Within,
+    /// How many of them there were to hold.
+    ranges: usize,
     /// Whether the first event of all was.
     is_begun: bool,
 }
 
+/// How many ranges are held until the spans are chosen.
+const MOST_RANGES: usize = 100_000;
+
 /// A process whose spans are held.
 struct Held {
     begun: Begun,
+    ranges: Vec<Span>,
     profiles: Option<Profiles>,
 }
 
@@ -199,7 +209,26 @@ impl<'o> Selected<'o> {
     ) -> anyhow::Result<Self> {
         refuse_backwards(selecting.window())?;
         let selection = Selection::new(selecting.options(has_ranges));
-        Ok(Self { output, selection, processes: Vec::new(), is_begun: false })
+        // Where they are shown one by one, they are chosen as spans are.
+        let keeps_ranges = output.wanted().ranges && !has_ranges;
+        let within = Within { window: selecting.window(), begin: None };
+        let (processes, ranges) = (Vec::new(), 0);
+        Ok(Self { output, selection, processes, keeps_ranges, within, ranges, is_begun: false })
+    }
+
+    /// A range goes out, or is held as long as spans are.
+    fn range(&mut self, range: &mut Span) -> anyhow::Result<()> {
+        if !self.within.holds(range.start, range.end) {
+            return Ok(());
+        }
+        if !self.selection.holds() {
+            return self.output.lend(range);
+        }
+        self.ranges += 1;
+        if let Some(process) = self.processes.last_mut().filter(|_| self.ranges <= MOST_RANGES) {
+            process.ranges.push(range.clone());
+        }
+        Ok(())
     }
 
     /// Hands on what was held, and tells what was left out.
@@ -222,6 +251,9 @@ impl<'o> Selected<'o> {
                 "left out: {many} spans that were too many to hold; narrow the selection by --from and --to"
             ));
         }
+        if let Some(many @ 1..) = self.ranges.checked_sub(MOST_RANGES) {
+            report::note(format_args!("left out: {many} ranges of the runtime that were too many to hold"));
+        }
         if counters.cut_traces > 0 {
             let many = counters.cut_traces;
             report::note(format_args!(
@@ -234,7 +266,7 @@ impl<'o> Selected<'o> {
 
 fn hand_on(output: &mut dyn Output, process: Held, spans: Vec<Span>) -> anyhow::Result<()> {
     output.begin(&process.begun)?;
-    spans.into_iter().try_for_each(|span| output.take(span))?;
+    spans.into_iter().chain(process.ranges).try_for_each(|span| output.take(span))?;
     process.profiles.map_or(Ok(()), |profiles| output.profiles(profiles))?;
     output.end()
 }
@@ -247,6 +279,9 @@ impl SpanSink for Selected<'_> {
     }
 
     fn lend(&mut self, span: &mut Span) -> anyhow::Result<()> {
+        if self.keeps_ranges && span.scope == Scope::Range {
+            return self.range(span);
+        }
         let process = self.processes.len().saturating_sub(1);
         if self.selection.admits(process, span) { self.output.lend(span) } else { Ok(()) }
     }
@@ -259,7 +294,7 @@ impl Output for Selected<'_> {
 
     fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {
         if self.selection.holds() {
-            self.processes.push(Held { begun: begun.clone(), profiles: None });
+            self.processes.push(Held { begun: begun.clone(), ranges: Vec::new(), profiles: None });
             return Ok(());
         }
         self.output.begin(begun)
@@ -268,6 +303,7 @@ impl Output for Selected<'_> {
     fn starts(&mut self, time: UnixTime) -> anyhow::Result<()> {
         if !mem::replace(&mut self.is_begun, true) {
             self.selection.begin(time);
+            self.within.starts(time);
         }
         self.output.starts(time)
     }

@@ -333,7 +333,8 @@ impl SpanSink for Page {
 
 impl Output for Page {
     fn wanted(&self) -> Wanted {
-        Wanted { profiles: true, ..Wanted::default() }
+        // Ranges are the lane over the waterfalls.
+        Wanted { profiles: true, ranges: true, ..Wanted::default() }
     }
 
     fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {

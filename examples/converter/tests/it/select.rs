@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::common::{errors, output, path, run};
+use crate::common::{errors, output, page_data, path, run};
 
 /// The spans of OTLP JSON lines: trace, name, start and duration in nanoseconds.
 fn spans(lines: &str) -> Vec<(String, String, u64, u64)> {
@@ -102,4 +102,23 @@ fn the_slowest_of_several_processes_are_chosen_together() {
     };
     assert_eq!(count(&["--top", "3"]), 3);
     assert_eq!(count(&["--top", "3", "--correlate"]), 3);
+}
+
+/// What the runtime did meanwhile is on a page whichever spans are chosen, as far as it was in the window.
+#[test]
+fn the_lane_of_the_runtime_is_that_of_the_window() {
+    let file = path("go1.27/gc.trace");
+    let lane = |arguments: &[&str]| -> Vec<Value> {
+        let page = output(&[&["spans", "--format", "html", &file], arguments].concat());
+        page_data(&page)["lane"]["duration"].as_array().expect("durations").clone()
+    };
+    let all = lane(&[]);
+    assert!(all.len() > 10, "{all:?}");
+    for chosen in
+        [&["--top", "1"][..], &["--name", "nobody"], &["--slower-than", "1h"], &["--sort", "duration"]]
+    {
+        assert_eq!(lane(chosen), all, "{chosen:?}");
+    }
+    let begin = lane(&["--top", "1", "--to", "5ms"]);
+    assert!(!begin.is_empty() && begin.len() < all.len(), "{begin:?}");
 }
