@@ -264,6 +264,11 @@ impl<'a> Generation<'a> {
         self.tables.generation = number;
     }
 
+    /// Where the last of its batches ends in its bytes, which may be behind the first ones of the next generation.
+    pub(crate) fn end(&self) -> usize {
+        self.whole.iter().map(|whole| whole.start() + whole.length()).max().unwrap_or_default()
+    }
+
     /// Remembers where a batch that is [added](Self::add) stands with its head.
     pub(crate) fn add_whole(&mut self, whole: Place) {
         self.whole.push(whole);

@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod ahead;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compressed;
 mod content;
 mod cursor;
 mod cut;
 mod dump;
+mod each;
 mod error;
 pub mod event;
 mod events;

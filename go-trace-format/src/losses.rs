@@ -98,13 +98,19 @@ impl Losses {
 
     /// Adds what another reader could not read, as if it had been found behind all this.
     pub fn merge(&mut self, other: Self) {
-        let room = KEPT.saturating_sub(self.kept.len());
-        self.kept.extend(other.kept.into_iter().take(room));
-        self.count += other.count;
-        self.bytes += other.bytes;
-        self.contradictions += other.contradictions;
-        self.unresolved += other.unresolved;
-        self.unresolved_in = other.unresolved_in.or(self.unresolved_in);
+        let merged = Self {
+            kept: Vec::new(),
+            count: self.count + other.count,
+            bytes: self.bytes + other.bytes,
+            contradictions: self.contradictions + other.contradictions,
+            unresolved: self.unresolved + other.unresolved,
+            unresolved_in: other.unresolved_in.or(self.unresolved_in),
+        };
+        // Of both together no more are kept than of one.
+        for loss in other.kept {
+            self.add(loss);
+        }
+        *self = Self { kept: std::mem::take(&mut self.kept), ..merged };
     }
 
     pub(crate) fn add(&mut self, loss: Loss) {

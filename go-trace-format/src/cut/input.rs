@@ -14,14 +14,19 @@ const CHUNK: usize = 256 << 10;
 /// The bytes of a trace with a place in them.
 ///
 /// Of a slice all bytes are there at once and are never copied. What is read from a reader is kept from the
-/// beginning of the current generation on, in a buffer that is used again for the next.
+/// beginning of the current generation on, in a buffer that is used again for the next: a generation has it until then, or a
+/// copy of its own, where others are cut meanwhile.
 pub(crate) struct Input<'a> {
     /// The bytes that are there. Of a reader, `filled` says how many of them mean anything.
     bytes: Cow<'a, [u8]>,
     filled: usize,
-    /// Where the first of `bytes` stands in the trace.
+    /// How many of them are no longer needed. Positions count from behind these.
+    begin: usize,
+    /// Where the first of the others stands in the trace.
     base: u64,
     position: usize,
+    /// The buffer for the copy that the next generation gets, where generations get one.
+    copy: Option<Vec<u8>>,
     /// `None` for a slice, and at the end.
     reader: Option<Box<dyn Read + Send + 'a>>,
     /// How the reader failed when it was asked for more than is needed now.
@@ -42,8 +47,10 @@ impl<'a> Input<'a> {
         Self {
             bytes: Cow::Borrowed(bytes),
             filled: bytes.len(),
+            begin: 0,
             base: 0,
             position: 0,
+            copy: None,
             reader: None,
             failed: None,
         }
@@ -53,11 +60,26 @@ impl<'a> Input<'a> {
         Self {
             bytes: Cow::Owned(Vec::new()),
             filled: 0,
+            begin: 0,
             base: 0,
             position: 0,
+            copy: None,
             reader: Some(reader),
             failed: None,
         }
+    }
+
+    /// Lends a buffer for a copy of the next generation, so that more can be cut while that is read. From then on each gets one.
+    pub(super) fn lend_buffer(&mut self, buffer: Vec<u8>) {
+        self.copy = Some(buffer);
+    }
+
+    /// Goes back to an offset, as far as the bytes from there on are still there.
+    pub(super) fn rewind(&mut self, offset: u64) {
+        let dropped = self.base.saturating_sub(offset).min(self.begin as u64);
+        self.begin -= dropped as usize;
+        self.base -= dropped;
+        self.set_position(offset.saturating_sub(self.base) as usize);
     }
 
     /// What is behind the place: bytes that are there, and the source that has the others.
@@ -67,7 +89,7 @@ impl<'a> Input<'a> {
             Cow::Borrowed(bytes) => Box::new(&bytes[self.position..self.filled]),
             Cow::Owned(mut bytes) => {
                 bytes.truncate(self.filled);
-                bytes.drain(..self.position.min(self.filled));
+                bytes.drain(..(self.begin + self.position).min(self.filled));
                 Box::new(io::Cursor::new(bytes).chain(source))
             }
         }
@@ -92,21 +114,26 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn set_position(&mut self, position: usize) {
-        self.position = position.min(self.filled);
+        self.position = position.min(self.filled - self.begin);
     }
 
     pub(super) fn set_offset(&mut self, offset: u64) {
         self.set_position(self.position_of(offset));
     }
 
+    /// The bytes that are there, and needed.
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[self.begin..self.filled]
+    }
+
     /// The bytes that are there from a position on.
     pub(super) fn bytes_from(&self, position: usize) -> &[u8] {
-        self.bytes[..self.filled].get(position..).unwrap_or_default()
+        self.bytes().get(position..).unwrap_or_default()
     }
 
     /// The bytes of a part, which must be there.
     pub(super) fn part(&self, position: usize, length: usize) -> &[u8] {
-        &self.bytes[position..position + length]
+        &self.bytes()[position..position + length]
     }
 
     /// Where an offset, which must not be before the bytes that are there, is among them.
@@ -133,12 +160,12 @@ impl<'a> Input<'a> {
 
     /// The bytes that are there after the place.
     pub(super) fn window(&self) -> &[u8] {
-        &self.bytes[self.position..self.filled]
+        &self.bytes()[self.position..]
     }
 
     /// The byte at a position, if it is there.
     pub(super) fn byte_at(&self, position: usize) -> Option<u8> {
-        self.bytes[..self.filled].get(position).copied()
+        self.bytes().get(position).copied()
     }
 
     /// Gets more bytes; `false` where there are none.
@@ -146,7 +173,7 @@ impl<'a> Input<'a> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let offset = self.base + self.filled as u64;
+        let offset = self.offset_of(self.filled - self.begin);
         let Some(reader) = &mut self.reader else { return Ok(false) };
         let buffer = self.bytes.to_mut();
         if buffer.len() < self.filled + CHUNK {
@@ -174,27 +201,39 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    /// Hands out the bytes, for a generation to keep. Of a reader they are gone until
-    /// [`take_back`](Self::take_back).
-    pub(super) fn lend(&mut self) -> Cow<'a, [u8]> {
-        match &mut self.bytes {
-            Cow::Borrowed(bytes) => Cow::Borrowed(bytes),
-            Cow::Owned(buffer) => Cow::Owned(std::mem::take(buffer)),
+    /// Hands out the bytes, for a generation to keep that ends at `end` or at the place. Of a reader they are gone until
+    /// [`take_back`](Self::take_back), where the generation gets no copy.
+    pub(super) fn lend(&mut self, end: usize) -> Cow<'a, [u8]> {
+        match (&mut self.bytes, &mut self.copy) {
+            (Cow::Borrowed(bytes), _) => Cow::Borrowed(bytes),
+            (Cow::Owned(buffer), None) => Cow::Owned(std::mem::take(buffer)),
+            (Cow::Owned(buffer), Some(copy)) => {
+                let mut copy = std::mem::take(copy);
+                copy.clear();
+                copy.extend_from_slice(&buffer[self.begin..self.begin + end.max(self.position)]);
+                Cow::Owned(copy)
+            }
         }
     }
 
-    /// Takes the buffer back. Drops what is before the place once that is more than what is after it, so that
-    /// moving the rest costs no more than reading did.
+    /// Takes the buffer of a generation back, for the next one. Drops what is before the place once that is more than what is
+    /// after it, so that moving the rest costs no more than reading did.
     pub(super) fn take_back(&mut self, buffer: Vec<u8>) {
         let Cow::Owned(own) = &mut self.bytes else { return };
-        if own.is_empty() {
-            *own = buffer;
-        }
-        if self.position >= self.filled - self.position {
-            own.copy_within(self.position..self.filled, 0);
-            self.filled -= self.position;
+        if self.copy.is_some() {
+            // A copy begins with its generation, whatever else is in the buffer.
+            self.begin += self.position;
             self.base += self.position as u64;
             self.position = 0;
+        } else if own.is_empty() {
+            *own = buffer;
+        }
+        let passed = self.begin + self.position;
+        if passed >= self.filled - passed {
+            own.copy_within(passed..self.filled, 0);
+            self.filled -= passed;
+            self.base += self.position as u64;
+            (self.begin, self.position) = (0, 0);
         }
     }
 }

@@ -94,9 +94,23 @@ impl<'a> Cutter<'a> {
         })
     }
 
-    /// What is behind the last generation.
-    pub(crate) fn into_source(mut self, generation: Generation<'a>) -> Box<dyn Read + Send + 'a> {
+    /// Goes back to an offset behind the last generation but one, as far as the bytes from there on are still there.
+    pub(crate) fn rewind(&mut self, offset: u64) {
+        self.framing.input.rewind(offset);
+    }
+
+    /// Lends a buffer for a copy of the next generation, so that more can be cut while that is read. From then on each gets one.
+    pub(crate) fn lend_buffer(&mut self, buffer: Vec<u8>) {
+        self.framing.input.lend_buffer(buffer);
+    }
+
+    /// Takes back what the last generation was lent.
+    pub(crate) fn take_back(&mut self, generation: Generation<'a>) {
         self.framing.input.take_back(generation.into_buffer());
+    }
+
+    /// What is behind the last generation, which must have been given back where it has no copy.
+    pub(crate) fn into_source(self) -> Box<dyn Read + Send + 'a> {
         self.framing.input.into_source()
     }
 
@@ -211,7 +225,7 @@ impl<'a> Cutter<'a> {
                 losses.add(Loss { error, generation: Some(number), thread: None, bytes: 0 });
             }
         };
-        let bytes = self.framing.input.lend();
+        let bytes = self.framing.input.lend(generation.end());
         let whole = match &mut self.rules {
             Rules::Whole(whole) => whole.take(),
             _ => None,

@@ -2,11 +2,13 @@
 
 mod support;
 
+mod ahead;
 mod appended;
 mod canned;
 #[cfg(all(feature = "gzip", feature = "zstd"))]
 mod compressed;
 mod differential;
+mod each;
 mod examples;
 mod fork;
 mod parity;

@@ -153,6 +153,9 @@ fn check(trace: &[u8]) -> Result<(), TestCaseError> {
     let in_pieces = |mode| read(options(mode).read(Pieces::new(trace)));
     same(&strict, &in_pieces(Mode::Strict), "strict, slice and pieces")?;
     same(&salvaged, &in_pieces(Mode::Salvage), "salvage, slice and pieces")?;
+    let ahead = |mode| read(options(mode).read_ahead(Pieces::new(trace.to_vec())));
+    same(&strict, &ahead(Mode::Strict), "strict, slice and ahead")?;
+    same(&salvaged, &ahead(Mode::Salvage), "salvage, slice and ahead")?;
     let (strict, salvaged) = match (strict, salvaged) {
         (Ok(strict), Ok(salvaged)) => (strict, salvaged),
         (strict, salvaged) => {

@@ -9,8 +9,10 @@ mod build;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use go_trace_format::{
-    Mode, ReaderOptions, Selection,
+    Clock, Dialect, EventType, Mode, ReaderOptions, Selection, Version, WallTime,
+    event::ThreadId,
     wire::{BatchKind, Batches},
+    write::{SyncBatch, Writer},
 };
 use peak_alloc::PeakAlloc;
 
@@ -90,6 +92,40 @@ fn recordings() {
             check(&recording.name(), &recording.bytes, USUAL_FACTOR);
         }
     }
+}
+
+/// Two generations more than a reader has that reads no more than it must: the next one, and where it was copied from.
+#[test]
+fn reading_ahead() {
+    let _alone = alone();
+    let mut trace = Writer::new(Vec::new(), Version::Go126, Dialect::Stock).expect("memory");
+    for number in 1..=6 {
+        let sync = SyncBatch::new(Clock::USUAL_FREQUENCY, number << 32);
+        let sync = sync.with_snapshot(number << 32, number << 32, WallTime(1));
+        let mut generation = trace.generation(number, sync).expect("memory");
+        for event in 0..500_000 {
+            let (time, thread) = ((number << 32) + event, ThreadId(1));
+            generation.event(thread, time, EventType::HeapAlloc, &[event << 32]).expect("an event");
+        }
+        generation.finish().expect("memory");
+    }
+    let trace = trace.into_inner();
+    let (largest, here) = (trace.len() / 6, peak(ReaderOptions::new(), &trace, true));
+    assert!(largest > 2 * BASE, "{largest} bytes");
+    let source = Pieces::new(trace);
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let mut reader = ReaderOptions::new().read_ahead(source).expect("a header");
+    let mut events = 0;
+    while let Some(ready) = reader.next_events().expect("a sound trace") {
+        events += ready.len();
+    }
+    assert_eq!(events, 6 * 500_000 + 7);
+    let ahead = ALLOCATOR.peak_usage() - before;
+    assert!(
+        ahead <= here + 2 * largest + BASE,
+        "{ahead} bytes, {here} otherwise, for a generation of {largest}"
+    );
 }
 
 const MANY: u64 = 200_000;

@@ -9,8 +9,9 @@ pub(crate) mod strict;
 pub(crate) mod txtar;
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
-    io::{self, Read},
+    io::{self, Cursor, Read},
     path::{Path, PathBuf},
 };
 
@@ -129,13 +130,13 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
 /// A source that gives its bytes in small pieces of odd sizes.
 #[derive(Debug)]
 pub(crate) struct Pieces<'a> {
-    bytes: &'a [u8],
+    bytes: Cursor<Cow<'a, [u8]>>,
     turn: usize,
 }
 
 impl<'a> Pieces<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, turn: 0 }
+    pub(crate) fn new(bytes: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { bytes: Cursor::new(bytes.into()), turn: 0 }
     }
 }
 

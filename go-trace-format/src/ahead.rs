@@ -1,0 +1,284 @@
+//! Reading ahead: the generation behind the one that is being read is cut on a thread of its own.
+//!
+//! Getting the bytes of a generation is most of the work where they come from a file, and all the more where they are
+//! decompressed: that, finding the batches and reading the tables needs nothing of the generations before. To put its events in
+//! order needs all that is known where the one before it ends, so that this stays with the reader.
+//!
+//! Parity holds by construction: the cutter is the same one, and whatever it says of a generation (that there is one, what was
+//! lost, how it failed, where its source stands) waits until the reader has come as far. It is asked for one generation at a time:
+//!
+//! ```text
+//! reader   ask ─► wait ─► ask ─► order events of 1 ─► wait ─► ask ─► order events of 2 …
+//! thread      cut 1 ────┘    cut 2 ─────────────────┘     cut 3 …
+//! ```
+//!
+//! So two generations are there at most, and what the cutter's input holds: it copies each out of it. Where its source fails it is
+//! asked again only when the reader is.
+//!
+//! What was tried and is not here: to put the next generation in order meanwhile, by what its statuses say, and to hold that
+//! against what is known when its turn has come. Its events have to wait until then, and a record is some 16 times as large as
+//! the event is in the trace. Who reads several generations at once gives each a consumer of its own, as
+//! [`ReaderOptions::for_each_generation`](crate::ReaderOptions::for_each_generation) does.
+
+use std::{
+    fmt,
+    io::{self, Read},
+    panic::resume_unwind,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{self, Builder, JoinHandle},
+};
+
+use crate::{
+    cut::Cutter,
+    error::Error,
+    generation::Generation,
+    losses::Losses,
+    spec::{Dialect, Version},
+};
+
+/// Where a reader's generations come from.
+#[derive(Debug)]
+pub(crate) enum Feed<'a> {
+    /// Each is cut when it is asked for.
+    Here(Box<Cutter<'a>>),
+    /// Each is cut while the one before it is read.
+    Ahead(Ahead),
+}
+
+impl<'a> Feed<'a> {
+    /// Fills `generation` with the next one; `false` at the end of the input. See [`Cutter::next`].
+    pub(crate) fn next(
+        &mut self,
+        generation: &mut Generation<'a>,
+        losses: &mut Losses,
+    ) -> Result<bool, Error> {
+        match self {
+            Self::Here(cutter) => cutter.next(generation, losses),
+            Self::Ahead(ahead) => ahead.next(generation, losses),
+        }
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        match self {
+            Self::Here(cutter) => cutter.version(),
+            Self::Ahead(ahead) => ahead.standing.version,
+        }
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Here(cutter) => cutter.dialect(),
+            Self::Ahead(ahead) => ahead.standing.dialect,
+        }
+    }
+
+    /// How many bytes of the input have been taken in, not counting those that were read ahead.
+    pub(crate) fn offset(&self) -> u64 {
+        match self {
+            Self::Here(cutter) => cutter.offset(),
+            Self::Ahead(ahead) => ahead.standing.offset,
+        }
+    }
+
+    /// See [`Cutter::begins_trace`].
+    pub(crate) fn begins_trace(&self) -> bool {
+        match self {
+            Self::Here(cutter) => cutter.begins_trace(),
+            Self::Ahead(ahead) => ahead.standing.begins_trace,
+        }
+    }
+
+    /// What is behind the last generation.
+    pub(crate) fn into_source(self, generation: Generation<'a>) -> Box<dyn Read + Send + 'a> {
+        match self {
+            Self::Here(mut cutter) => {
+                cutter.take_back(generation);
+                cutter.into_source()
+            }
+            Self::Ahead(ahead) => ahead.into_source(),
+        }
+    }
+}
+
+/// How it stands with the cutter behind a generation.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    version: Version,
+    dialect: Dialect,
+    offset: u64,
+    begins_trace: bool,
+}
+
+impl Standing {
+    fn of(cutter: &Cutter<'_>) -> Self {
+        Self {
+            version: cutter.version(),
+            dialect: cutter.dialect(),
+            offset: cutter.offset(),
+            begins_trace: cutter.begins_trace(),
+        }
+    }
+}
+
+/// What came of cutting a generation.
+struct Answer {
+    cut: Result<bool, Error>,
+    /// What it was cut into, but for where its source has failed: then the cutter goes on with it.
+    generation: Option<Generation<'static>>,
+    losses: Losses,
+    standing: Standing,
+}
+
+/// A cutter on another thread, which ends when this is dropped.
+pub(crate) struct Ahead {
+    /// Asks for a generation, and lends a buffer for its bytes. `None` once the thread is to end.
+    asks: Option<Sender<Vec<u8>>>,
+    answers: Receiver<Answer>,
+    /// Whether an answer is to come.
+    is_asked: bool,
+    /// Behind the last answer that was taken.
+    standing: Standing,
+    /// Gives the cutter back. `None` once it has ended.
+    thread: Option<JoinHandle<Option<Box<Cutter<'static>>>>>,
+    stop: Stop,
+}
+
+impl fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ahead").field("standing", &self.standing).finish_non_exhaustive()
+    }
+}
+
+impl Ahead {
+    /// Hands a cutter to a thread, whose source listens to `stop`. Gives it back where there are no threads.
+    pub(crate) fn start(cutter: Box<Cutter<'static>>, stop: Stop) -> Result<Self, Box<Cutter<'static>>> {
+        let standing = Standing::of(&cutter);
+        let (hand_over, handed) = channel::<Box<Cutter<'static>>>();
+        let (asks, asked) = channel();
+        let (answer, answers) = channel();
+        let work = move || handed.recv().ok().map(|cutter| answer_all(cutter, &asked, &answer));
+        let Ok(thread) = Builder::new().name("go-trace-ahead".to_owned()).spawn(work) else {
+            return Err(cutter);
+        };
+        hand_over.send(cutter).map_err(|unsent| unsent.0)?;
+        Ok(Self { asks: Some(asks), answers, is_asked: false, standing, thread: Some(thread), stop })
+    }
+
+    fn next(&mut self, generation: &mut Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
+        if !self.is_asked {
+            self.ask(Vec::new());
+        }
+        let Ok(answer) = self.answers.recv() else { return Err(self.ended()) };
+        self.is_asked = false;
+        self.standing = answer.standing;
+        losses.merge(answer.losses);
+        if let Some(next) = answer.generation {
+            let read = std::mem::replace(generation, next);
+            if matches!(answer.cut, Ok(true)) {
+                self.ask(read.into_buffer());
+            }
+        }
+        answer.cut
+    }
+
+    fn ask(&mut self, buffer: Vec<u8>) {
+        // Where the thread has ended there is no answer either.
+        self.is_asked = self.asks.as_ref().is_some_and(|asks| asks.send(buffer).is_ok());
+    }
+
+    /// The thread has ended though it was asked: its source has panicked, and so does who reads from it.
+    fn ended(&mut self) -> Error {
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            resume_unwind(panic);
+        }
+        Error::Io { offset: self.standing.offset, error: io::Error::from(io::ErrorKind::BrokenPipe).into() }
+    }
+
+    /// Ends the thread, once its source has given what it is being asked for.
+    fn end(&mut self) -> thread::Result<Option<Box<Cutter<'static>>>> {
+        self.stop.set(true);
+        self.asks = None;
+        let cutter = self.thread.take().map_or(Ok(None), JoinHandle::join);
+        self.stop.set(false);
+        cutter
+    }
+
+    fn into_source(mut self) -> Box<dyn Read + Send> {
+        match self.end() {
+            Ok(Some(mut cutter)) => {
+                cutter.rewind(self.standing.offset);
+                cutter.into_source()
+            }
+            // Its source has panicked, and there is nothing to be had from it any more.
+            Ok(None) => Box::new(io::empty()),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // Whoever drops it wants nothing more of it, and no panic either.
+        _ = self.end();
+    }
+}
+
+/// Cuts one generation each time that it is asked to, until nobody asks any more.
+fn answer_all(
+    mut cutter: Box<Cutter<'static>>,
+    asked: &Receiver<Vec<u8>>,
+    answer: &Sender<Answer>,
+) -> Box<Cutter<'static>> {
+    let mut unfinished = None;
+    for buffer in asked {
+        let mut generation =
+            unfinished.take().unwrap_or_else(|| Generation::new(cutter.version(), cutter.dialect()));
+        cutter.lend_buffer(buffer);
+        let mut losses = Losses::default();
+        let cut = cutter.next(&mut generation, &mut losses);
+        let is_unfinished = matches!(cut, Err(Error::Io { .. }));
+        let generation = if is_unfinished {
+            unfinished = Some(generation);
+            None
+        } else {
+            Some(generation)
+        };
+        if answer.send(Answer { cut, generation, losses, standing: Standing::of(&cutter) }).is_err() {
+            break;
+        }
+    }
+    cutter
+}
+
+/// Tells a source to give nothing more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    fn set(&self, stops: bool) {
+        self.0.store(stops, Ordering::Relaxed);
+    }
+
+    /// A source that listens.
+    pub(crate) fn source(&self, source: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+        Box::new(Listening { source, stop: self.clone() })
+    }
+}
+
+struct Listening<R> {
+    source: R,
+    stop: Stop,
+}
+
+impl<R: Read> Read for Listening<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.0.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.source.read(buffer)
+    }
+}
