@@ -294,6 +294,15 @@ impl Order {
         self.initial_generation = 0;
     }
 
+    /// Takes over which goroutine each thread runs, where nothing else is known: a thread need not say again in a generation what it
+    /// has run since before.
+    pub(crate) fn assume_running(&mut self, running: impl Iterator<Item = (i64, i64)>) {
+        for (thread, goroutine) in running {
+            let index = self.thread(thread) as usize;
+            self.at_mut(index).run(goroutine, NO_SLOT);
+        }
+    }
+
     /// Each thread that runs a goroutine, with that.
     pub(crate) fn running(&self) -> impl Iterator<Item = (i64, i64)> {
         let threads = (0..self.threads.len()).map(|index| self.at(index));

@@ -76,7 +76,7 @@ impl Selecting {
         }
         if !was_ordered {
             sequencer.order().forget_scheduling();
-            self.forget();
+            sequencer.order().assume_running(core::mem::take(&mut self.running).into_iter());
         }
         sequencer.open(generation, losses)
     }

@@ -255,6 +255,24 @@ fn what_a_thread_runs_is_known_after_many_generations_that_say_nothing_of_it() {
 }
 
 #[test]
+fn what_a_thread_runs_is_known_in_a_generation_that_is_put_in_order() {
+    let trace = script(|s| {
+        let (name, reason) = (s.text("task"), s.text("sync"));
+        s.running(0, 0, 1);
+        s.next_generation();
+        // As nothing is of a task before that begins, all events of the generation are put in order.
+        s.on(0, EventType::UserLog, &[7, name, name, 1]);
+        s.on(0, EventType::UserTaskBegin, &[7, 0, name, 1]);
+        s.on(0, EventType::GoBlock, &[reason, 1]);
+    });
+    assert!(compare(&trace, Selection::USER).expect("the same events"));
+    let options = ReaderOptions::new().events(Selection::USER);
+    let (found, _) = read(options.read_slice(&trace).expect("a header"), Selection::USER);
+    let goroutines = found[1].1.iter().map(|event| event.goroutine);
+    assert_eq!(goroutines.collect::<Vec<_>>(), [Some(1), Some(1)]);
+}
+
+#[test]
 fn the_end_of_a_task_says_its_name_over_generations_and_snapshots() {
     let mut named = 0;
     for recording in support::testdata() {
