@@ -129,14 +129,13 @@ impl<S: Sinks> Pipeline<S> {
 
     /// Has spans told to who counts by them.
     fn watch_spans(&mut self) {
-        let metrics = self.metrics.as_mut().filter(|_| self.exemplars);
-        let mut are_watched = metrics.is_some();
-        metrics.into_iter().for_each(MetricsCollector::exemplify);
         #[cfg(feature = "profiles")]
-        {
-            are_watched |= self.profiles.as_ref().is_some_and(profiles::Collecting::is_by_span);
-        }
-        if are_watched {
+        let is_for_profiles = self.profiles.as_ref().is_some_and(profiles::Collecting::is_by_span);
+        #[cfg(not(feature = "profiles"))]
+        let is_for_profiles = false;
+        let metrics = self.metrics.as_mut().filter(|_| self.exemplars);
+        if is_for_profiles || metrics.is_some() {
+            metrics.into_iter().for_each(MetricsCollector::exemplify);
             self.mapper.keep_changes();
             self.volume.sink_mut().outs.get_or_insert_default();
         }
