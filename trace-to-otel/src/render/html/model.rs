@@ -8,10 +8,10 @@ use super::{
     columns::{Columns, Place},
     lane::Lane,
 };
-#[cfg(feature = "profiles")]
-use crate::render::{flame::Flame, waits::Waits};
 #[cfg(feature = "analysis")]
 use crate::render::overview::Overview;
+#[cfg(feature = "profiles")]
+use crate::render::{flame::Flame, waits::Waits};
 use crate::{
     render::{
         NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, joined::Joined,
