@@ -136,6 +136,8 @@ pub(super) struct Collecting {
     is_marking: bool,
     /// Where the one is kept that ended last, if it is and no gap has followed.
     ended: Option<usize>,
+    /// The heap goal that holds when the window begins; 0 where there is none.
+    earlier_goal: u64,
 }
 
 impl Collecting {
@@ -157,9 +159,12 @@ impl Collecting {
         }
     }
 
-    /// What begins behind a gap is another cycle.
-    pub(super) fn break_off(&mut self) {
-        (self.cycle, self.is_marking, self.ended) = (Cycle::default(), false, None);
+    /// What begins behind a gap is another cycle. `is_counted` says whether any part of what was before it counts.
+    pub(super) fn break_off(&mut self, is_counted: bool) {
+        if is_counted && self.earlier_goal != 0 {
+            Extent::include(&mut self.collections.heap_goal, self.earlier_goal);
+        }
+        (self.cycle, self.is_marking, self.ended, self.earlier_goal) = (Cycle::default(), false, None, 0);
     }
 
     /// The one that has ended, for what ends behind its end; none where it is not kept.
@@ -198,6 +203,11 @@ impl Collecting {
             self.cycle.heap_goal = bytes;
             Extent::include(&mut self.collections.heap_goal, bytes);
         }
+    }
+
+    /// Before the window: a recording that begins there tells of the goal that holds. Go: `runtime.StartTrace`.
+    pub(super) fn earlier_heap_goal(&mut self, bytes: u64) {
+        (self.cycle.heap_goal, self.earlier_goal) = (bytes, bytes);
     }
 
     pub(super) fn heap_objects(&mut self, bytes: u64) {

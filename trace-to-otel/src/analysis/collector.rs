@@ -113,7 +113,12 @@ impl AnalysisCollector {
             // What holds when the window begins was told before it.
             return tally.set_procs(first, event.raw_time());
         }
-        let Some(time) = tally.counted(event.raw_time()) else { return };
+        let Some(time) = tally.counted(event.raw_time()) else {
+            if event.event_type() == E::HeapGoal && tally.is_before(event.raw_time()) {
+                tally.collecting.earlier_heap_goal(first);
+            }
+            return;
+        };
         match event.event_type() {
             E::HeapGoal => tally.collecting.heap_goal(first),
             E::HeapAlloc => tally.collecting.heap_objects(first),

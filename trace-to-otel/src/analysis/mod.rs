@@ -55,7 +55,7 @@ pub use timeline::{Bucket, Timeline};
 pub use waits::{Frame, Wait};
 pub use wakeups::Wakeup;
 
-use crate::profiles::Period;
+use crate::{Waiting, profiles::Period};
 
 /// What recordings and their spans add up to.
 #[derive(Clone, Debug)]
@@ -124,6 +124,18 @@ impl Analysis {
         let mut all = crate::Anatomy::default();
         self.goroutines.iter().for_each(|group| all.add(&group.anatomy()));
         all
+    }
+
+    /// Which share assists of the garbage collector are of the time of which they are part: that in which goroutines ran, could have run,
+    /// or waited for the collector; from 0 to 1, and none where there is no such time.
+    #[must_use]
+    pub fn assist_share(&self) -> Option<f64> {
+        let all = self.anatomy();
+        let waited =
+            Waiting::ALL.iter().position(|&waiting| waiting == Waiting::Gc).map(|gc| all.waiting_for[gc]);
+        let whole = all.running.saturating_add(all.runnable).saturating_add(waited.unwrap_or(0));
+        // Other waits within an assist are rare and short, but what damage has made of a trace may have some.
+        (whole > 0).then(|| (self.collections.assists.total() as f64 / whole as f64).min(1.0))
     }
 
     /// The heaviest first, and by name what weighs the same.

@@ -84,6 +84,11 @@ impl Tally {
         self.window.holds(time).then(|| self.wall.unix_time(time))
     }
 
+    /// Whether what happens at a time is before all that counts.
+    pub(super) fn is_before(&self, time: Time) -> bool {
+        time < self.window.since
+    }
+
     /// There are so many procs from a time on.
     pub(super) fn set_procs(&mut self, count: u64, time: Time) {
         // What there was before the first that is told was the same.
@@ -211,12 +216,10 @@ impl Listener for Tally {
         (self.wall, self.window) = (wall, window);
     }
 
-    fn ends_row(&mut self, interval: Option<Interval>) {
-        if let Some(Interval { until, .. }) = interval {
-            self.rows += 1;
-            self.offer_until(until);
-        }
+    fn ends_row(&mut self, end: Time, is_counted: bool) {
+        self.rows += u64::from(is_counted);
+        self.offer_until(end);
         self.procs.count = None;
-        self.collecting.break_off();
+        self.collecting.break_off(is_counted);
     }
 }

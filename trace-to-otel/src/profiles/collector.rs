@@ -152,6 +152,10 @@ struct Row {
     generation_begin: Time,
     latest: Time,
     wall_begin: UnixTime,
+    /// The wall time of the beginning of the generation under way, by its own clock.
+    generation_wall_begin: UnixTime,
+    /// What of its generations before this one lies in the window; its start is that of the first.
+    counted: Option<Period>,
 }
 
 impl<L: Listener + Default> Default for Collector<L> {
@@ -433,6 +437,9 @@ impl<L: Listener> Collector<L> {
     #[cold]
     fn sync(&mut self, event: &Event<'_>) {
         let Some(begun) = event.generation_begun() else { return };
+        if begun.continuity == Continuity::Next {
+            self.count_generation(event.raw_time());
+        }
         if let (Continuity::Next, Some(row)) = (begun.continuity, &self.row) {
             self.goroutines.end_generation(row.generation_begin, &mut self.books);
         } else {
@@ -451,35 +458,54 @@ impl<L: Listener> Collector<L> {
         let window = Interval { since: from.map_or(since, time), until: to.map_or(until, time) };
         self.books.ledger.look_at(window);
         self.books.listener.begins_generation(begin, self.clock.offset(), window);
-        let first = Row { begin, generation_begin: begin, latest: begin, wall_begin };
+        let first = Row {
+            begin,
+            generation_begin: begin,
+            latest: begin,
+            wall_begin,
+            generation_wall_begin: wall_begin,
+            counted: None,
+        };
         let row = self.row.get_or_insert(first);
-        row.generation_begin = begin;
+        (row.generation_begin, row.generation_wall_begin) = (begin, wall_begin);
         row.latest = row.latest.max(begin);
+    }
+
+    /// The generation under way ends at a time: what of it lies in the window counts. Each has a clock, and so a window, of its own.
+    fn count_generation(&mut self, end: Time) {
+        let Some(row) = &mut self.row else { return };
+        let begin = row.generation_begin;
+        let counted = Interval { since: begin, until: end }.within(self.books.ledger.window());
+        if counted.since <= counted.until {
+            let offset = nanoseconds(begin, counted.since);
+            let start = UnixTime(row.generation_wall_begin.0.saturating_add(offset));
+            let sofar = row.counted.get_or_insert(Period { start, duration: 0 });
+            sofar.duration = sofar.duration.saturating_add(counted.nanoseconds());
+        }
     }
 
     /// Nothing that follows goes on with what is under way.
     fn end_row(&mut self) {
+        if let Some(row) = self.row {
+            self.count_generation(row.latest);
+        }
         let Some(row) = self.row.take() else { return };
         self.goroutines.end_all(row.latest, &mut self.books);
         self.goes_on(row.latest);
-        let whole = Interval { since: row.begin, until: row.latest };
-        let counted = whole.within(self.books.ledger.window());
-        extend(&mut self.recorded, row, whole);
-        extend(&mut self.period, row, counted);
-        self.books.listener.ends_row((counted.since <= counted.until).then_some(counted));
+        let duration = nanoseconds(row.begin, row.latest);
+        extend(&mut self.recorded, Period { start: row.wall_begin, duration });
+        if let Some(counted) = row.counted {
+            extend(&mut self.period, counted);
+        }
+        self.books.listener.ends_row(row.latest, row.counted.is_some());
     }
 }
 
-/// Adds an interval of a row to a period, unless there is nothing in it.
-fn extend(period: &mut Option<Period>, row: Row, interval: Interval) {
-    let offset = nanoseconds(row.begin, interval.since);
-    if interval.until < interval.since {
-        return;
-    }
-    let start = UnixTime(row.wall_begin.0.saturating_add(offset));
-    let period = period.get_or_insert(Period { start, duration: 0 });
-    period.start = period.start.min(start);
-    period.duration = period.duration.saturating_add(interval.nanoseconds());
+/// Adds what a row has to a period.
+fn extend(period: &mut Option<Period>, row: Period) {
+    let period = period.get_or_insert(Period { duration: 0, ..row });
+    period.start = period.start.min(row.start);
+    period.duration = period.duration.saturating_add(row.duration);
 }
 
 /// The goroutine that is the first argument of an event.

@@ -48,8 +48,8 @@ pub(crate) trait Listener: Debug {
     fn stops(&mut self, reason: &str, interval: Interval);
     /// A generation begins, at a time and with a wall clock, by which so much counts; or else another one follows on one that did.
     fn begins_generation(&mut self, begin: Time, wall: WallOffset, window: Interval);
-    /// Generations that follow on each other have ended; what counts of them, if anything does.
-    fn ends_row(&mut self, interval: Option<Interval>);
+    /// Generations that follow on each other have ended at a time, and whether any part of them counts.
+    fn ends_row(&mut self, end: Time, is_counted: bool);
 }
 
 /// What a goroutine did from when to when.
@@ -148,5 +148,5 @@ impl Listener for () {
     fn group(&self, (): &()) {}
     fn stops(&mut self, _: &str, _: Interval) {}
     fn begins_generation(&mut self, _: Time, _: WallOffset, _: Interval) {}
-    fn ends_row(&mut self, _: Option<Interval>) {}
+    fn ends_row(&mut self, _: Time, _: bool) {}
 }

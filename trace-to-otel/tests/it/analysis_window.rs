@@ -10,7 +10,7 @@ use crate::{
         self,
         handover::{begin, go_on},
         read_events,
-        script::{EPOCH, Script, UNIT, trace},
+        script::{EPOCH, Script, UNIT, trace, trace_by_wall_clock},
     },
 };
 use go_trace_format::{
@@ -180,6 +180,25 @@ fn what_is_under_way_at_an_end_counts_from_or_up_to_there() {
     assert_eq!((latency.count(), units(&latency)), (2, 997));
 }
 
+/// What lies in a window, each generation says by its own clock.
+#[test]
+fn a_clock_that_is_set_takes_no_time_from_a_window() {
+    const SECOND: u64 = 1_000_000_000;
+    for (forward, window) in [
+        (60, TimeWindow::new(None, after(10 * SECOND))),
+        (-60, TimeWindow::new(Moment::At(UnixTime(EPOCH)), None)),
+    ] {
+        let forward = forward * SECOND as i64;
+        let made = trace_by_wall_clock(Dialect::Stock, &[(1, 0, &begin), (2, forward, &go_on)]);
+        let Analysis { period, recorded, rows, .. } = analysis_of(&[&made], within(window));
+        assert_eq!((period.start, period.duration, rows), (recorded.start, 1_000 * UNIT, 1), "{forward}");
+        let later = TimeWindow::new(window.to, window.from.map(|_| Moment::At(UnixTime(EPOCH))));
+        let Analysis { period: rest, .. } = analysis_of(&[&made], within(later));
+        assert_eq!(period.duration + rest.duration, recorded.duration, "{forward}");
+        assert_eq!(rest.start.0, (EPOCH + 2_000 * UNIT).wrapping_add_signed(forward));
+    }
+}
+
 #[test]
 fn goroutines_are_whole_that_begin_and_end_in_the_window() {
     let made = trace(Dialect::Stock, &[(1, &begin), (2, &go_on)]);
@@ -221,7 +240,16 @@ fn of_a_collection_that_began_before_there_is_the_end() {
     assert_eq!((collections.assists.count(), units(&collections.assists)), (1, 1));
     assert_eq!(units(&collections.pauses_of(true)), 1);
     let heap = collections.heap_objects.map(|heap| (heap.min, heap.max));
-    assert_eq!((heap, collections.heap_goal), (Some((3000, 3000)), None));
+    // What holds at the beginning was told before, and of a cycle, too.
+    let goal = collections.heap_goal.map(|goal| (goal.min, goal.max));
+    assert_eq!((heap, goal), (Some((3000, 3000)), Some((4096, 4096))));
+    assert_eq!(part(&made, 6, 20).collections.cycles.first().map(|cycle| cycle.heap_goal), Some(4096));
+    assert!(
+        part(&made, 20, 30).collections.heap_goal.is_none()
+            && part(&made, 0, 4).collections.heap_goal.is_none()
+    );
+    let share = |since, until| part(&made, since, until).assist_share();
+    assert_eq!([share(8, 9), share(8, 10), share(9, 11)], [Some(1.0), Some(0.5), Some(0.0)]);
     let procs = |since, until| {
         let analysis = part(&made, since, until);
         (analysis.most_procs, analysis.timeline.whole().capacity / UNIT)

@@ -321,7 +321,6 @@ impl From<&Timeline> for Scheduler {
 impl<'a> Gc<'a> {
     fn new(recording: &'a Recording) -> Self {
         let collections = &recording.analysis.collections;
-        let running = recording.analysis.anatomy().running;
         let range = |extent: Extent| Range { min: extent.min, max: extent.max };
         let pauses = |(reason, durations): &'a (Box<str>, Distribution)| Pauses {
             reason,
@@ -331,7 +330,7 @@ impl<'a> Gc<'a> {
             count: collections.count(),
             marking_nanoseconds: (&collections.marking).into(),
             assist_nanoseconds: (&collections.assists).into(),
-            assist_share: (running > 0).then(|| collections.assists.total() as f64 / running as f64),
+            assist_share: recording.analysis.assist_share(),
             pauses: collections.pauses.iter().map(pauses).collect(),
             heap_goal_bytes: collections.heap_goal.map(range),
             heap_objects_bytes: collections.heap_objects.map(range),

@@ -279,9 +279,8 @@ impl<W: Write> Page<'_, W> {
             self.durations(name, durations)?;
         }
         let mut more = Vec::new();
-        if collections.assists.total() > 0 {
-            let share = collections.assists.total() as f64 / analysis.anatomy().running.max(1) as f64;
-            more.push(format!("assists are {} of the time running", percent(share)));
+        if let Some(share) = analysis.assist_share().filter(|&share| share > 0.0) {
+            more.push(format!("assists are {} of the time wanting to run", percent(share)));
         }
         more.extend(collections.heap_objects.map(|heap| format!("heap {}", sizes(heap))));
         more.extend(collections.heap_goal.map(|goal| format!("goal {}", sizes(goal))));
