@@ -10,6 +10,8 @@ use crate::span::Span;
 /// What is shown of some processes.
 pub(super) struct Joined<'a> {
     pub(super) processes: &'a [Process<'a>],
+    /// Whether ranges are told one by one.
+    pub(super) has_ranges: bool,
     pub(super) forest: Forest<'a>,
     /// By the index of the span, the place of its process.
     process_of: Vec<usize>,
@@ -31,7 +33,7 @@ impl<'a> Joined<'a> {
             }
         }
         let folded = (folded.ranges > 0).then_some(folded);
-        Self { processes, forest: Forest::new(spans), process_of, folded }
+        Self { processes, has_ranges, forest: Forest::new(spans), process_of, folded }
     }
 
     pub(super) fn process(&self, span: usize) -> &'a Process<'a> {

@@ -88,6 +88,8 @@ pub struct Process<'a> {
     pub spans: &'a [Span],
     /// How many more spans it had, which a limit has kept out.
     pub left_out: u64,
+    /// How many more ranges of the runtime it had ([`Scope::Range`]), which a limit of their own has kept out.
+    pub left_out_ranges: u64,
     /// Whether its trace holds no clock, so that times of day are approximate.
     pub is_approximate: bool,
     /// Its profiles: trees tell by them what spans waited for, and pages show them beside the spans, those of each span alone too.
@@ -103,6 +105,7 @@ impl<'a> Process<'a> {
             name,
             spans,
             left_out: 0,
+            left_out_ranges: 0,
             is_approximate: false,
             #[cfg(feature = "profiles")]
             profiles: None,

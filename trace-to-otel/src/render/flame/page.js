@@ -1,4 +1,6 @@
 // A page of profiles alone.
 document.getElementById("summary").textContent = data.summary;
-if (data.flame.profiles.length > 0) openProfiles();
-else document.querySelector("header").after(element("p", "empty", data.nothing));
+if (data.flame.profiles.length > 0) {
+  openProfiles();
+  flame.box.focus();
+} else document.querySelector("header").after(element("p", "empty", data.nothing));

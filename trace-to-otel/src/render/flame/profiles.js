@@ -114,5 +114,4 @@ function openProfiles() {
   new ResizeObserver(soon).observe(box);
   document.getElementById("flame").hidden = false;
   showProfile(data.flame.first);
-  box.focus();
 }

@@ -77,10 +77,19 @@ function chooseRow(place) {
 
 // Browsers refuse an address that changes with each repeat of a key that is held.
 let naming = 0;
-function nameInAddress(span) {
+function setAddress(address) {
   clearTimeout(naming);
-  if (document.getElementById("spans").hidden) return;
-  naming = setTimeout(() => history.replaceState(null, "", `#trace=${data.traces[span.trace].id}&span=${span.id}`), 300);
+  naming = setTimeout(() => {
+    try {
+      history.replaceState(null, "", address);
+    } catch {
+      // Some previews of files let nobody do so; all else works there.
+    }
+  }, 300);
+}
+
+function nameInAddress(span) {
+  if (!document.getElementById("spans").hidden) setAddress(`#trace=${data.traces[span.trace].id}&span=${span.id}`);
 }
 
 // Shows a span wherever it is.
@@ -192,8 +201,8 @@ const views = ["overview", "spans", "flame"].filter((view) => {
   return view === "spans" || (data.flame !== undefined && data.flame.profiles.length > 0);
 });
 
-// Shows one of the views, if the page has it.
-function showView(shown) {
+// Shows one of the views, if the page has it, and gives it the focus unless that is to stay on its tab.
+function showView(shown, { focus = true } = {}) {
   if (!views.includes(shown)) return;
   if (shown === "flame" && flame.profile === null) openProfiles();
   for (const view of views) {
@@ -202,18 +211,17 @@ function showView(shown) {
     tab.setAttribute("aria-selected", String(view === shown));
     tab.tabIndex = view === shown ? 0 : -1;
   }
-  nameView(shown);
   document.getElementById("search-box").hidden = shown !== "spans";
   document.getElementById("help-button").hidden = shown === "flame";
-  ({ overview: document.getElementById("overview"), spans: waterfall.list.box, flame: flame.box })[shown].focus();
+  if (focus) ({ overview: document.getElementById("overview"), spans: waterfall.list.box, flame: flame.box })[shown].focus();
+  nameView(shown);
 }
 
 // So that the address leads back to what is shown: among the spans to the one that is chosen.
 function nameView(shown) {
-  clearTimeout(naming);
   const span = data.spans[waterfall.rows[waterfall.list.chosen]];
-  if (shown !== "spans") history.replaceState(null, "", `#view=${shown}`);
-  else if (span !== undefined) nameInAddress(span);
+  if (shown === "spans" && span !== undefined) nameInAddress(span);
+  else setAddress(`#view=${shown}`);
 }
 
 function openViews() {
@@ -221,22 +229,30 @@ function openViews() {
   views.forEach((view, place) => {
     const tab = document.getElementById(`view-${view}`);
     tab.hidden = false;
-    tab.addEventListener("click", () => showView(view));
+    if (views.length > 1) {
+      const panel = document.getElementById(view);
+      panel.setAttribute("role", "tabpanel");
+      panel.setAttribute("aria-labelledby", tab.id);
+    }
+    tab.addEventListener("click", () => showView(view, { focus: false }));
     tab.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-      if (step === undefined) return;
-      const next = views[(place + step + views.length) % views.length];
-      showView(next);
-      document.getElementById(`view-${next}`).focus();
+      const last = views.length - 1;
+      const next = { ArrowLeft: place > 0 ? place - 1 : last, ArrowRight: place < last ? place + 1 : 0, Home: 0, End: last }[event.key];
+      if (next === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      showView(views[next], { focus: false });
+      document.getElementById(`view-${views[next]}`).focus();
     });
   });
 }
 
 function onKey(event) {
   const box = document.getElementById("search");
-  if (event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
-  const view = { o: "overview", s: "spans", p: "flame" }[event.key];
-  if (view !== undefined && !["INPUT", "SELECT"].includes(event.target.tagName)) showView(view);
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]") !== null) return;
+  // There letters are text, or choose by it.
+  const isText = event.target.closest("input, select, textarea") !== null;
+  const view = isText ? undefined : { o: "overview", s: "spans", p: "flame" }[event.key];
+  if (view !== undefined && document.getElementById(view).hidden) showView(view);
   if (event.key === "?" && !document.getElementById("overview").hidden) document.getElementById("help").showModal();
   if (document.getElementById("spans").hidden) return;
   if (event.target === box) {

@@ -92,7 +92,7 @@ function lastBelow(index, end) {
 }
 
 data.traces.forEach((trace, number) => {
-  let start = Infinity, stop = -Infinity, failed = false, rank = Infinity, longest = 0;
+  let start = Infinity, stop = -Infinity, failed = false, rank = Infinity, longest = 0, slowest = trace.first;
   const kinds = new Set();
   for (let i = trace.first; i < trace.first + trace.count; i += 1) {
     const span = data.spans[i];
@@ -102,12 +102,10 @@ data.traces.forEach((trace, number) => {
     failed ||= span.failed;
     // How slow a trace is, is told by the longest of those spans that somebody came for.
     const own = ranks[span.kind] ?? 2;
-    if (own < rank) longest = 0;
-    if (own <= rank) longest = Math.max(longest, span.duration);
-    rank = Math.min(rank, own);
+    if (own < rank || (own === rank && span.duration > longest)) [rank, longest, slowest] = [own, span.duration, i];
     kinds.add(span.kind);
   }
-  Object.assign(trace, { start, stop, failed, rank, longest, kinds, number });
+  Object.assign(trace, { start, stop, failed, rank, longest, slowest, kinds, number });
 });
 
 // How long a span took, as far as that is known.

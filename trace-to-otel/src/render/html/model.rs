@@ -44,7 +44,12 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
     let folded = joined.folded.map(|folded| folded.to_string());
     let mut page = Page {
         base: base.0.to_string(),
-        notes: joined.processes.iter().flat_map(notes).chain(folded).collect(),
+        notes: joined
+            .processes
+            .iter()
+            .flat_map(|process| notes(process, joined.has_ranges))
+            .chain(folded)
+            .collect(),
         nothing: NO_SPANS,
         parts: anatomy::names(),
         lane: Lane::new(ranges, base),
@@ -66,12 +71,15 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
     Ok(page)
 }
 
-fn notes(process: &Process<'_>) -> Vec<String> {
-    let Process { name, spans, left_out, is_approximate, .. } = process;
+fn notes(process: &Process<'_>, has_ranges: bool) -> Vec<String> {
+    let Process { name, spans, left_out, left_out_ranges, is_approximate, .. } = process;
     let mut notes = Vec::new();
     if *left_out > 0 {
-        let kept = spans.len();
+        let kept = spans.iter().filter(|span| has_ranges || !is_range(span)).count();
         notes.push(format!("{name}: {kept} spans are shown, the first to end; {left_out} were left out."));
+    }
+    if *left_out_ranges > 0 {
+        notes.push(format!("{name}: {left_out_ranges} garbage collections, stops of the world and the like were left out, the last to end."));
     }
     if *is_approximate {
         notes.push(format!("{name}: times of day are approximate, as the trace holds no clock."));

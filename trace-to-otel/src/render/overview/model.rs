@@ -38,6 +38,8 @@ pub(in crate::render) struct Overview<'a> {
     /// The scheduler, and the garbage collector.
     scheduler: Vec<DurationsRow>,
     collections: Vec<DurationsRow>,
+    /// How many spans all that is of, but for those of the runtime: those that the page shows may have been chosen.
+    spans: u64,
     /// From the least to the greatest, in bytes.
     heap: Option<(u64, u64)>,
     heap_goal: Option<(u64, u64)>,
@@ -72,6 +74,8 @@ struct SpanTable<'a> {
 
 #[derive(Serialize)]
 struct Spans<'a> {
+    /// None of those of which there are too many groups.
+    scope: Option<&'a str>,
     kind: &'static str,
     name: &'a str,
     count: u64,
@@ -129,7 +133,6 @@ impl<'a> Overview<'a> {
         let is_task = |group: &&SpanGroup| !is_request(group) && group.scope != Some(Scope::Range);
         let of_runtime = |group: &&GoroutineGroup| group.kind.is_of_runtime();
         let extent = |extent: Extent| (extent.min, extent.max);
-        let assisted = collections.assists.total();
         Self {
             about,
             duration: analysis.period.duration,
@@ -138,11 +141,12 @@ impl<'a> Overview<'a> {
             busy: Busy::new(analysis),
             requests: SpanTable::new(analysis.spans.iter().filter(is_request)),
             tasks: SpanTable::new(analysis.spans.iter().filter(is_task)),
-            groups: Table::new(analysis.goroutines.iter().filter(|group| !of_runtime(group)).map(Group::new)),
+            groups: Table::new(analysis.goroutines.iter().filter(|group| !of_runtime(group)), Group::new),
             runtime: Group::of_runtime(analysis.goroutines.iter().filter(of_runtime)),
-            waits: Table::new(analysis.waits.iter().map(WaitRow::new)),
+            waits: Table::new(analysis.waits.iter(), WaitRow::new),
             wakeups: Table::new(
-                analysis.wakeups.iter().filter(|wakeup| !wakeup.waiter.is_of_runtime()).map(WakeupRow::new),
+                analysis.wakeups.iter().filter(|wakeup| !wakeup.waiter.is_of_runtime()),
+                WakeupRow::new,
             ),
             scheduler: rows([("from runnable to running", &analysis.timeline.whole().latency)]),
             collections: rows([
@@ -151,9 +155,15 @@ impl<'a> Overview<'a> {
                 ("assists", &collections.assists),
                 ("other pauses", &collections.pauses_of(false)),
             ]),
+            spans: analysis
+                .spans
+                .iter()
+                .filter(|group| group.scope != Some(Scope::Range))
+                .map(SpanGroup::count)
+                .sum(),
             heap: collections.heap_objects.map(extent),
             heap_goal: collections.heap_goal.map(extent),
-            assist_share: (assisted > 0).then(|| assisted as f64 / all.running.max(1) as f64),
+            assist_share: analysis.assist_share().filter(|&share| share > 0.0),
         }
     }
 }
@@ -167,9 +177,12 @@ impl Busy {
 }
 
 impl<T> Table<T> {
-    fn new(mut all: impl Iterator<Item = T>) -> Self {
-        let rows: Vec<_> = all.by_ref().take(MOST_ROWS).collect();
-        let count = rows.len() + all.count();
+    /// Makes no rows but those that it has.
+    fn new<I>(all: impl Iterator<Item = I>, row: impl FnMut(I) -> T) -> Self {
+        let mut count = 0;
+        let mut all = all.inspect(|_| count += 1);
+        let rows = all.by_ref().take(MOST_ROWS).map(row).collect();
+        all.for_each(drop);
         Self { rows, count }
     }
 }
@@ -181,7 +194,7 @@ impl<'a> SpanTable<'a> {
         let least = shown().map(Distribution::min).min().unwrap_or(0);
         let greatest = shown().map(Distribution::max).max().unwrap_or(0);
         let scale = (least.max(1), greatest.max(1));
-        Self { table: Table::new(groups.into_iter().map(|group| Spans::new(group, scale))), scale }
+        Self { table: Table::new(groups.into_iter(), |group| Spans::new(group, scale)), scale }
     }
 }
 
@@ -189,6 +202,7 @@ impl<'a> Spans<'a> {
     fn new(group: &'a SpanGroup, scale: (u64, u64)) -> Self {
         let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|share| group.durations.quantile(share));
         Self {
+            scope: group.scope.as_ref().map(Scope::name),
             kind: group.scope.as_ref().map_or("internal", |scope| kind_of(scope, group.kind)),
             name: &group.name,
             count: group.count(),
@@ -205,10 +219,20 @@ impl<'a> Spans<'a> {
 fn picture(durations: &Distribution, (least, greatest): (u64, u64)) -> Vec<u8> {
     let logarithm = |nanoseconds: u64| (nanoseconds.max(1) as f64).ln();
     let (begin, width) = (logarithm(least), logarithm(greatest) - logarithm(least));
+    let column = |value| {
+        let place = (logarithm(value) - begin) / width.max(f64::MIN_POSITIVE) * COLUMNS as f64;
+        (place.max(0.0) as usize).min(COLUMNS - 1)
+    };
     let mut counts = [0_usize; COLUMNS];
     for value in durations.values(MOST_VALUES) {
-        let place = (logarithm(value) - begin) / width.max(f64::MIN_POSITIVE) * COLUMNS as f64;
-        counts[(place.max(0.0) as usize).min(COLUMNS - 1)] += 1;
+        counts[column(value)] += 1;
+    }
+    // Where the values stand for many, the extremes and the longest one in a hundred need not be among them.
+    if durations.count() > MOST_VALUES as u64 {
+        let tail = [0.0, 0.99, 0.995, 0.999, 0.9995, 0.9999, 1.0];
+        for place in tail.map(|share| column(durations.quantile(share))) {
+            counts[place] = counts[place].max(1);
+        }
     }
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     // What there is few of is seen, too.
@@ -292,6 +316,9 @@ mod tests {
         let drawn = picture(&many, (1_000, 1_000_000));
         assert_eq!((drawn.len(), drawn[0], drawn[COLUMNS - 1]), (COLUMNS, 100, 1));
         assert!(drawn[1..COLUMNS - 1].iter().all(|&count| count == 0), "{drawn:?}");
+        let one_of_many = distribution((0..100_000).map(|_| 1_000).chain([10, 1_000_000]));
+        let drawn = picture(&one_of_many, (10, 1_000_000));
+        assert_eq!((drawn[0], drawn[COLUMNS - 1]), (1, 1), "{drawn:?}");
     }
 
     #[test]
@@ -305,7 +332,11 @@ mod tests {
 
     #[test]
     fn rows_that_are_too_many_are_counted() {
-        let table = Table::new(0..50);
-        assert_eq!((table.rows.len(), table.count), (MOST_ROWS, 50));
+        let mut made = 0;
+        let table = Table::new(0..50, |number| {
+            made += 1;
+            number
+        });
+        assert_eq!((table.rows.len(), table.count, made), (MOST_ROWS, 50, MOST_ROWS));
     }
 }

@@ -71,18 +71,22 @@ function split(times) {
   return [bar, parts.map(([time, part]) => `${percentage(time / whole)} ${data.parts[part]}`).join(", ")];
 }
 
-// The longest span of each kind and name on the page.
+// The longest span of each scope, kind and name on the page.
 function longestSpans() {
   const longest = new Map();
   data.spans.forEach((span, index) => {
-    const key = `${span.kind} ${span.name}`;
+    const key = groupKey(span);
     if (!longest.has(key) || data.spans[longest.get(key)].duration < span.duration) longest.set(key, index);
   });
   return longest;
 }
 
+function groupKey({ scope, kind, name }) {
+  return JSON.stringify([scope, kind, name]);
+}
+
 function spanRow(group, longest) {
-  const index = longest.get(`${group.kind} ${group.name}`);
+  const index = longest.get(groupKey(group));
   const name = element(index === undefined ? "span" : "button", "name foreign", visible(group.name));
   if (index !== undefined) {
     name.type = "button";
@@ -110,7 +114,7 @@ function groupRow({ name, count: goroutines, times, waiting, split: parts }) {
   const quantiles = (p50, p99) => (goroutines > 1 && p99 > 0 ? [`p50 ${duration(p50)}`, `p99 ${duration(p99)}`] : []);
   const cells = times.map(([total, p50, p99]) => named(duration(total), ...quantiles(p50, p99)));
   const function_ = element("span", "foreign", withoutPath(visible(name)));
-  function_.title = name;
+  function_.title = visible(name);
   return [named(function_, ...split(parts)), count(goroutines), ...cells, duration(waiting)];
 }
 
@@ -123,7 +127,7 @@ function goroutineTable({ groups, runtime }) {
 
 function placeRow([name, file, line]) {
   const place = element("span", "foreign", `${withoutPath(visible(name))}  ${visible(file).split("/").pop()}:${line}`);
-  place.title = `${name}\n${file}:${line}`;
+  place.title = `${visible(name)}\n${visible(file)}:${line}`;
   return place;
 }
 
@@ -155,7 +159,7 @@ function durationTable(title, rows, note) {
 
 function collectionNote({ heap, heap_goal: goal, assist_share: share }) {
   const parts = [];
-  if (share !== null) parts.push(`assists are ${percentage(share)} of the time running`);
+  if (share !== null) parts.push(`assists are ${percentage(share)} of the time wanting to run`);
   if (heap !== null) parts.push(`heap ${fromTo(heap)}`);
   if (goal !== null) parts.push(`goal ${fromTo(goal)}`);
   return parts.join(", ");
@@ -169,17 +173,26 @@ function answer(overview) {
   const parts = busy.parts.some((part) => part !== null) && busy.parts.length >= 4 ? busy.parts.map((part) => 100 * Math.min(1, part ?? 0)) : [];
   const text = `how busy it was over time, from ${percentage(Math.min(...parts) / 100)} to ${percentage(Math.max(...parts) / 100)}`;
   const overTime = parts.length === 0 ? null : element("div", "busy", bars(parts, text, "parts"), element("p", "more", `busy over time, each bar ${duration(busy.width)}`));
-  return element("section", "about", ...lines.map((line) => element("p", "", line)), overTime, slowest());
+  return element("section", "about", ...lines.map((line) => element("p", "", line)), others(overview), overTime, slowest());
 }
 
-// The trace that the list has first, as the page opens on it.
+// Says so where the page has not all the spans that the overview tells of.
+function others(overview) {
+  if (overview.spans <= data.spans.length) return null;
+  return element("p", "more", `All this is of ${count(overview.spans)} spans, not only of the ${count(data.spans.length)} that the page holds.`);
+}
+
+// The slowest span of the page, requests before all else, whatever the order of the list is.
 function slowest() {
-  const trace = data.traces[traceOrder[0]];
+  const isSlower = (one, other) => other === undefined || one.rank < other.rank || (one.rank === other.rank && one.longest > other.longest);
+  let trace;
+  for (const each of data.traces) if (isSlower(each, trace)) trace = each;
   if (trace === undefined) return null;
-  const button = element("button", "", `${visible(data.spans[trace.first].name)}, ${duration(trace.longest)}`);
+  const span = data.spans[trace.slowest];
+  const button = element("button", "", element("span", "foreign", visible(span.name)), `, ${spanDuration(span)}`);
   button.type = "button";
-  button.addEventListener("click", () => showView("spans"));
-  return element("p", "", "Slowest: ", button);
+  button.addEventListener("click", () => { showView("spans"); goTo(trace.slowest); });
+  return element("p", "", "Slowest on this page: ", button);
 }
 
 function openOverview() {
