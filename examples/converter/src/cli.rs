@@ -243,6 +243,12 @@ pub(crate) struct SpansArguments {
     /// hold all spans, and need memory for none [default: 1000000 for tree, 100000 for html].
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_spans: Option<usize>,
+    /// Leaves out what the verb stats tells (html).
+    ///
+    /// It is of all that was recorded between --from and --to, whichever spans are chosen, with the names of others, of functions and
+    /// of files.
+    #[arg(long)]
+    pub(crate) no_overview: bool,
     /// When to use colours.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(crate) color: Color,

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
     if matches!(arguments.format, ProfileFormat::Pprof | ProfileFormat::Html) {
         output::refuse_terminal(&arguments.out)?;
     }
-    select::refuse_backwards(TimeWindow::new(arguments.from, arguments.to))?;
+    select::refuse_without_time(TimeWindow::new(arguments.from, arguments.to))?;
     output::refuse_to_overwrite(&arguments.out, &arguments.files)?;
     let resource = Resource::new().with_environment(|name| env::var(name).ok())?;
     let outlet = match arguments.sending.is_wanted() {

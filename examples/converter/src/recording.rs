@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use go_trace_format::Event;
 use trace_to_otel::{
     LogRecord, Metric, Span, SpanSink, TimeWindow, UnixTime, Value,
@@ -16,7 +17,7 @@ use crate::{
     order::{self, NamedFile},
     output,
     read::{Source, Traces},
-    select::refuse_nothing,
+    select::{has_nothing, refuse_nothing},
 };
 
 /// One recording or several, added up.
@@ -42,14 +43,19 @@ impl Recording {
     ) -> (Self, anyhow::Result<()>) {
         let mut gathering = Gathering::new(mapping.base_time, window);
         let outcome = gathering.read(files, reading, mapping);
-        let recording = gathering.finish(name(files));
-        let Analysis { recorded, period, .. } = recording.analysis;
-        (recording, outcome.and_then(|()| refuse_nothing(recorded, period)))
+        (gathering.finish(name(files)), outcome)
     }
 
-    /// Whether nothing was recorded.
+    /// Fails where something was recorded, but nothing of it in the window.
+    pub(crate) fn refuse_nothing(&self) -> anyhow::Result<()> {
+        let Analysis { recorded, period, .. } = self.analysis;
+        refuse_nothing(recorded, period).with_context(|| self.name.clone())
+    }
+
+    /// Whether there is nothing to tell of.
     pub(crate) fn is_empty(&self) -> bool {
-        self.analysis.goroutines.is_empty() && self.analysis.spans.is_empty()
+        let Analysis { recorded, period, ref goroutines, ref spans, .. } = self.analysis;
+        has_nothing(recorded, period) || goroutines.is_empty() && spans.is_empty()
     }
 }
 

@@ -133,13 +133,18 @@ impl Counted {
     /// Fails where there can be nothing in it.
     pub(crate) fn window(self) -> anyhow::Result<TimeWindow> {
         let window = TimeWindow::new(self.from, self.to);
-        refuse_backwards(window).map(|()| window)
+        refuse_without_time(window).map(|()| window)
     }
+}
+
+/// Whether something was recorded, but nothing of it in the window.
+pub(crate) fn has_nothing(recorded: Period, counted: Period) -> bool {
+    recorded.duration > 0 && counted.duration == 0
 }
 
 /// Fails where something was recorded, but nothing of it in the window.
 pub(crate) fn refuse_nothing(recorded: Period, counted: Period) -> anyhow::Result<()> {
-    if recorded.duration == 0 || counted.duration > 0 {
+    if !has_nothing(recorded, counted) {
         return Ok(());
     }
     let (start, duration) = (DisplayTime(recorded.start), DisplayDuration(recorded.duration));
@@ -169,6 +174,14 @@ impl Within {
     pub(crate) fn holds(&self, start: UnixTime, end: UnixTime) -> bool {
         self.window.holds(self.begin.unwrap_or(UnixTime(0)), start, end)
     }
+}
+
+/// Fails where no time can pass in it.
+pub(crate) fn refuse_without_time(window: TimeWindow) -> anyhow::Result<()> {
+    if window.from.is_some() && window.from == window.to {
+        bail!("--from and --to are the same moment: no time passes between them");
+    }
+    refuse_backwards(window)
 }
 
 pub(crate) fn refuse_backwards(window: TimeWindow) -> anyhow::Result<()> {

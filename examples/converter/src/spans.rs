@@ -111,20 +111,26 @@ fn width(arguments: &SpansArguments) -> Option<usize> {
 
 fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Result<()> {
     let most = arguments.max_spans.unwrap_or(100_000);
-    let mut pages = Page { processes: Vec::new(), spans: Kept::new(most) };
-    let mut gathering = Gathering::new(arguments.mapping.base_time, arguments.selection.window());
-    let outcome = show(arguments, Some(&mut gathering), &mut pages);
+    let mut pages = Page {
+        processes: Vec::new(),
+        spans: Kept::new(most),
+        ranges: Kept::new(MOST_RANGES),
+        has_ranges: arguments.ranges,
+    };
+    let mut gathering = (!arguments.no_overview)
+        .then(|| Gathering::new(arguments.mapping.base_time, arguments.selection.window()));
+    let outcome = show(arguments, gathering.as_mut(), &mut pages);
     let mut output = BufWriter::new(destination);
     // What precedes a failure is worth a page too.
     let processes: Vec<_> = pages.processes.iter().map(KeptProcess::shown).collect();
     let mut options = HtmlOptions::default();
     options.ranges = arguments.ranges;
-    let recording = gathering.finish(String::new());
-    if recording.is_empty() {
-        write_html(&processes, &options, &mut output)?;
-    } else {
+    let recording = gathering.map(|gathering| gathering.finish(String::new()));
+    if let Some(recording) = recording.filter(|recording| !recording.is_empty()) {
         let about = stats::about(&recording);
         write_html_with_overview(&processes, &about, &recording.analysis, &options, &mut output)?;
+    } else {
+        write_html(&processes, &options, &mut output)?;
     }
     output.flush()?;
     outcome
@@ -191,17 +197,9 @@ impl Kept {
         }
     }
 
-    /// The spans, and how many were left out; that is told too.
-    fn take(&mut self, name: &str) -> (Vec<Span>, u64) {
-        let left_out = mem::take(&mut self.left_out);
-        if left_out > 0 {
-            let most = self.most;
-            report::warning(
-                name,
-                format_args!("shows {most} spans, and leaves {left_out} out: see --max-spans"),
-            );
-        }
-        (mem::take(&mut self.spans), left_out)
+    /// The spans, and how many were left out.
+    fn take(&mut self) -> (Vec<Span>, u64) {
+        (mem::take(&mut self.spans), mem::take(&mut self.left_out))
     }
 }
 
@@ -210,6 +208,7 @@ struct KeptProcess {
     name: String,
     spans: Vec<Span>,
     left_out: u64,
+    left_out_ranges: u64,
     is_approximate: bool,
     /// None where nobody shows them.
     profiles: Option<Profiles>,
@@ -218,16 +217,24 @@ struct KeptProcess {
 impl KeptProcess {
     fn begun(source: &Source) -> Self {
         let (name, is_approximate) = (source.title().to_owned(), source.is_approximate());
-        Self { name, spans: Vec::new(), left_out: 0, is_approximate, profiles: None }
+        Self { name, spans: Vec::new(), left_out: 0, left_out_ranges: 0, is_approximate, profiles: None }
     }
 
     fn end(&mut self, kept: &mut Kept) {
-        (self.spans, self.left_out) = kept.take(&self.name);
+        (self.spans, self.left_out) = kept.take();
+        let (most, left_out) = (kept.most, self.left_out);
+        if left_out > 0 {
+            report::warning(
+                &self.name,
+                format_args!("shows {most} spans, and leaves {left_out} out: see --max-spans"),
+            );
+        }
     }
 
     fn shown(&self) -> Process<'_> {
         let mut process = Process::new(&self.name, &self.spans);
         process.left_out = self.left_out;
+        process.left_out_ranges = self.left_out_ranges;
         process.is_approximate = self.is_approximate;
         process.profiles = self.profiles.as_ref();
         process
@@ -316,17 +323,26 @@ impl<W: Write> Output for Trees<'_, W> {
     }
 }
 
+/// How many ranges of a process are kept for the lane over its waterfalls.
+const MOST_RANGES: usize = 100_000;
+
 /// Keeps the spans and the profiles of each process for a page.
 struct Page {
     processes: Vec<KeptProcess>,
     spans: Kept,
+    /// Those of the runtime, which nobody has chosen: they keep no spans out.
+    ranges: Kept,
+    /// Whether they are chosen, and shown, as spans are.
+    has_ranges: bool,
 }
 
 impl SpanSink for Page {
     type Error = anyhow::Error;
 
     fn take(&mut self, span: Span) -> anyhow::Result<()> {
-        self.spans.add(span);
+        let is_of_lane = span.scope == Scope::Range && !self.has_ranges;
+        let kept = if is_of_lane { &mut self.ranges } else { &mut self.spans };
+        kept.add(span);
         Ok(())
     }
 }
@@ -352,6 +368,15 @@ impl Output for Page {
     fn end(&mut self) -> anyhow::Result<()> {
         if let Some(process) = self.processes.last_mut() {
             process.end(&mut self.spans);
+            let (ranges, left_out) = self.ranges.take();
+            process.spans.extend(ranges);
+            process.left_out_ranges = left_out;
+            if left_out > 0 {
+                report::warning(
+                    &process.name,
+                    format_args!("shows {MOST_RANGES} ranges of the runtime, and leaves {left_out} out"),
+                );
+            }
         }
         Ok(())
     }

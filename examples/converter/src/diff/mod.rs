@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &DiffArguments) -> anyhow::Result<()> {
     let window = arguments.counted.window()?;
     let read = |files| {
         let (recording, outcome) = Recording::read(files, window, &arguments.reading, &arguments.mapping);
-        outcome.map(|()| recording)
+        outcome.and_then(|()| recording.refuse_nothing()).map(|()| recording)
     };
     let (before, after) = (read(before)?, read(after)?);
     let mut options = ComparisonOptions::default();

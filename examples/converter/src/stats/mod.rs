@@ -19,6 +19,7 @@ use crate::{
     cli::{Mapping, Reading},
     page::PageArguments,
     recording::Recording,
+    report,
     select::Counted,
 };
 
@@ -94,21 +95,33 @@ pub(crate) fn run(arguments: &StatsArguments) -> anyhow::Result<()> {
     outcome
 }
 
-/// All files as one recording, or each as one of its own, up to the first that fails.
+/// All files as one recording, or each as one of its own, up to the first that fails. One with nothing in the window is a failure where
+/// none has anything, and is left out and told of where others have.
 fn read(arguments: &StatsArguments, window: TimeWindow) -> (Vec<Recording>, anyhow::Result<()>) {
     let groups: Vec<_> = match arguments.per_file {
         true => arguments.files.chunks(1).collect(),
         false => vec![&arguments.files[..]],
     };
-    let mut recordings = Vec::new();
+    let (mut recordings, mut refused) = (Vec::new(), Vec::new());
+    let mut outcome = Ok(());
     for files in groups {
-        let (recording, outcome) = Recording::read(files, window, &arguments.reading, &arguments.mapping);
-        recordings.push(recording);
+        let recording;
+        (recording, outcome) = Recording::read(files, window, &arguments.reading, &arguments.mapping);
+        match recording.refuse_nothing() {
+            Err(error) if outcome.is_ok() => refused.push(error),
+            _ => recordings.push(recording),
+        }
         if outcome.is_err() {
-            return (recordings, outcome);
+            break;
         }
     }
-    (recordings, Ok(()))
+    if recordings.is_empty() && !refused.is_empty() {
+        return (recordings, Err(refused.swap_remove(0)));
+    }
+    for error in refused {
+        report::note(format_args!("left out: {error:#}"));
+    }
+    (recordings, outcome)
 }
 
 fn write(arguments: &StatsArguments, recordings: &[Recording]) -> anyhow::Result<()> {

@@ -122,3 +122,14 @@ fn the_lane_of_the_runtime_is_that_of_the_window() {
     let begin = lane(&["--top", "1", "--to", "5ms"]);
     assert!(!begin.is_empty() && begin.len() < all.len(), "{begin:?}");
 }
+
+#[test]
+fn what_the_runtime_did_keeps_no_chosen_span_out() {
+    let file = path("zero-code/go1.27-libraries.trace");
+    for chosen in [&["--name", "socket connect"][..], &["--top", "1"]] {
+        let page = output(&[&["spans", "--format", "html", "--max-spans", "1", &file], chosen].concat());
+        let data = page_data(&page);
+        assert_eq!(data["columns"]["count"], 1, "{chosen:?}");
+        assert!(data["lane"]["duration"].as_array().is_some_and(|lane| lane.len() > 1), "{chosen:?}");
+    }
+}

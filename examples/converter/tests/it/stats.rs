@@ -187,7 +187,24 @@ fn a_part_with_nothing_in_it_is_an_error() {
         assert!(errors(&nothing).contains("nothing was recorded between"), "{}", errors(&nothing));
         let backwards = run(&[&[verb, "--from", "2s", "--to", "1s"], files].concat(), b"");
         assert!(errors(&backwards).contains("--from is behind --to"), "{}", errors(&backwards));
+        let moment = run(&[&[verb, "--from", "1ms", "--to", "1ms"], files].concat(), b"");
+        assert!(moment.status.code() == Some(1) && moment.stdout.is_empty(), "{}", errors(&moment));
+        assert!(errors(&moment).contains("the same moment"), "{}", errors(&moment));
     }
+}
+
+#[test]
+fn a_file_with_nothing_in_the_part_is_named_and_the_others_are_told_of() {
+    let [short, long] = ["go1.27/allocfree.trace", "go1.27/gc.trace"].map(path);
+    let apart = run(&["stats", "--json", "--per-file", "--from", "30ms", &short, &long], b"");
+    assert!(apart.status.success(), "{}", errors(&apart));
+    let told: Value = serde_json::from_slice(&apart.stdout).expect("JSON");
+    assert_eq!(told.as_array().expect("a list").len(), 1, "{told}");
+    assert!(errors(&apart).contains(&format!("{short}: nothing was recorded between")), "{}", errors(&apart));
+    let none = run(&["stats", "--per-file", "--from", "1h", &short, &long], b"");
+    assert!(none.status.code() == Some(1) && none.stdout.is_empty(), "{}", errors(&none));
+    let diff = run(&["diff", "--from", "30ms", &long, &short], b"");
+    assert!(errors(&diff).contains(&format!("{short}: nothing was recorded between")), "{}", errors(&diff));
 }
 
 /// The page's overview is of all spans in the window, whichever of them it shows, and has the same figures.
@@ -200,6 +217,7 @@ fn a_page_of_spans_opens_on_the_same_figures() {
             output(&[&["spans", "--format", "html", "--top", "1"], window, &[trace.as_str()]].concat());
         let overview = &page_data(&page)["overview"];
         assert_eq!(overview["duration"], all["duration_nanoseconds"]);
+        assert!(overview["spans"].as_u64() > page_data(&page)["columns"]["count"].as_u64(), "{overview}");
         assert!(overview["about"].as_str().is_some_and(|about| about.contains("2 procs")), "{overview}");
         let rows = |table: &str| overview[table]["rows"].as_array().expect("rows").clone();
         let spans = all["spans"].as_array().expect("a list");
@@ -222,6 +240,8 @@ fn a_page_of_spans_opens_on_the_same_figures() {
             assert_eq!(row["times"][0], made!([running["total"], running["p50"], running["p99"]]));
         }
     }
+    let without = output(&["spans", "--format", "html", "--no-overview", &trace]);
+    assert!(page_data(&without)["overview"].is_null());
     let correlated =
         output(&["spans", "--format", "html", "--correlate", &trace, &path("go1.26/http.trace")]);
     assert!(
