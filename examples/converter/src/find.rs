@@ -45,6 +45,10 @@ What goroutines did, a line for as long as one was in one state, is found by the
 of which each makes a query one about that; beside them stand function (that it began with, as far as the trace had told by then),
 goroutine, file and duration.
 
+With --json, process is the number of the process in this run, from 1; goroutine, thread and proc are those of the trace, and null where
+it does not tell. stack is where a span began, its innermost frame alone without --stacks; or where a goroutine went over to what it
+did, of which stack_id is the number that the verb export has too.
+
 Examples:
   trace-converter find *.trace 'name~GET duration>50ms waiting.sync>10ms'
   trace-converter find app.trace 'http.response.status_code>=500 or status=error'

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    mem,
     rc::Rc,
 };
 
@@ -11,8 +12,10 @@ use trace_to_otel::{
     tables::{Cell, Table},
 };
 
-/// More stacks than these are not remembered.
+/// No further stack is remembered behind so many, so many frames of them, or names of so many bytes.
 const MOST: usize = 1 << 16;
+const MOST_FRAMES: usize = 1 << 19;
+const MOST_BYTES: usize = 16 << 20;
 
 /// The stacks that rows of the table of events name: their own rows come before.
 #[derive(Default)]
@@ -20,6 +23,10 @@ pub(super) struct Stacks {
     by_id: HashMap<Box<str>, Vec<Frame>>,
     /// Names of functions and files, each once.
     texts: HashSet<Rc<str>>,
+    /// How many frames all of them have.
+    frames: usize,
+    /// How many bytes the names have.
+    bytes: usize,
     /// How many were too many.
     pub(super) left_out: u64,
 }
@@ -39,7 +46,7 @@ impl Stacks {
         };
         let line = cell("line").and_then(Cell::as_integer).unwrap_or_default();
         if !self.by_id.contains_key(id) {
-            if self.by_id.len() >= MOST {
+            if self.is_full() {
                 self.left_out += u64::from(depth == 0);
                 return;
             }
@@ -50,13 +57,19 @@ impl Stacks {
         // One that comes again, as the table has forgotten it, is known.
         if frames.len() as i64 == depth {
             frames.push(frame);
+            self.frames += 1;
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.by_id.len() >= MOST || self.frames >= MOST_FRAMES || self.bytes >= MOST_BYTES
     }
 
     fn text(&mut self, text: &str) -> Rc<str> {
         if let Some(known) = self.texts.get(text) {
             return Rc::clone(known);
         }
+        self.bytes += text.len();
         let text: Rc<str> = text.into();
         self.texts.insert(Rc::clone(&text));
         text
@@ -77,8 +90,7 @@ pub(super) fn of_span(span: &Span) -> Json {
         _ => None,
     };
     if let Some(stack) = text("code.stacktrace") {
-        let lines: Vec<_> = stack.lines().collect();
-        return lines.chunks(2).map(frame_of_lines).collect();
+        return frames_of(stack);
     }
     let line = span.attribute("code.line.number").and_then(Value::as_integer).unwrap_or_default();
     match text("code.function.name") {
@@ -87,14 +99,57 @@ pub(super) fn of_span(span: &Span) -> Json {
     }
 }
 
-/// Of two lines of a stack as Go prints it: the function, and below it file and line.
-fn frame_of_lines(lines: &[&str]) -> Json {
-    let place = lines.get(1).map_or("", |place| place.trim_start());
-    let (file, line) = place.rsplit_once(':').unwrap_or((place, ""));
-    let function = lines[0].strip_suffix("(...)").unwrap_or(lines[0]);
-    frame(function, file, line.parse().unwrap_or_default())
+/// Of a stack as Go prints it: each function, and below it file and line. What stands between the two tells frames apart, as a name may
+/// have line breaks.
+fn frames_of(stack: &str) -> Json {
+    let mut parts = stack.split("(...)\n\t");
+    let mut function = parts.next().unwrap_or_default();
+    let frames = parts.map(|part| {
+        let (place, next) = part.split_once('\n').unwrap_or((part, ""));
+        let (file, line) = place.rsplit_once(':').unwrap_or((place, ""));
+        frame(mem::replace(&mut function, next), file, line.parse().unwrap_or_default())
+    });
+    frames.collect()
 }
 
 fn frame(function: &str, file: &str, line: i64) -> Json {
     json!({ "function": function, "file": file, "line": line })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_end_are_not_remembered() {
+        let mut stacks = Stacks::default();
+        let mut take = |id: &str, name: &str| {
+            let cells = Table::Stacks.columns().iter().map(|column| match column.name {
+                "stack" => Cell::Text(id),
+                "function" | "source" => Cell::Text(name),
+                "depth" | "line" => Cell::Integer(0),
+                _ => Cell::Empty,
+            });
+            stacks.row(&cells.collect::<Vec<_>>());
+        };
+        take("first", "main.main");
+        take("long", &"f".repeat(MOST_BYTES));
+        take("later", "main.main");
+        assert_eq!((stacks.json(Some("first")).as_array().map(Vec::len), stacks.left_out), (Some(1), 1));
+        assert!(stacks.json(Some("later")).is_null());
+    }
+
+    #[test]
+    fn a_line_break_in_a_name_moves_no_frame() {
+        let stack = "main.inner(...)\n\t/app/inner.go:7\nmain.of\ntwo(...)\n\t/app/two.go:8\nmain.main(...)\n\t/app/main.go:9\n";
+        let expected = [
+            ("main.inner", "/app/inner.go", 7),
+            ("main.of\ntwo", "/app/two.go", 8),
+            ("main.main", "/app/main.go", 9),
+        ];
+        assert_eq!(
+            frames_of(stack),
+            Json::from_iter(expected.map(|(function, file, line)| frame(function, file, line)))
+        );
+    }
 }
