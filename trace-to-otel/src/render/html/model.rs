@@ -19,8 +19,6 @@ use crate::{
     },
     span::UnixTime,
 };
-#[cfg(feature = "profiles")]
-use go_trace_context::SpanId;
 use go_trace_context::TraceId;
 use serde::Serialize;
 
@@ -103,10 +101,10 @@ pub(super) struct Page<'a> {
     traces: Vec<PageTrace>,
     /// Those of a trace one after the other, parents before their children.
     columns: Columns<'a>,
-    /// By their ids, where spans are.
+    /// Where spans are, by their places in the forest.
     #[cfg(feature = "profiles")]
     #[serde(skip)]
-    places: HashMap<SpanId, usize>,
+    places: HashMap<usize, usize>,
     #[cfg(feature = "profiles")]
     flame: Flame<'a>,
     #[cfg(feature = "profiles")]
@@ -160,10 +158,12 @@ impl<'a> Page<'a> {
                 };
                 above.push(places[&index]);
                 let span = forest.spans()[index];
-                #[cfg(feature = "profiles")]
-                self.places.insert(span.span_id, self.columns.len());
                 self.columns.add(span, &place, |link| forest.target(link).map(|target| places[&target]));
             }
+        }
+        #[cfg(feature = "profiles")]
+        {
+            self.places = places;
         }
         Ok(())
     }
@@ -180,17 +180,19 @@ impl<'a> Page<'a> {
 impl<'a> Page<'a> {
     /// Takes in the profiles, after the spans that their samples name.
     fn add_profiles(&mut self, joined: &Joined<'a>) {
+        let spans = joined.forest.spans().iter().enumerate();
+        let placed = spans.filter_map(|(index, span)| Some((*span, *self.places.get(&index)?)));
+        let by_ids: HashMap<_, _> =
+            placed.clone().map(|(span, place)| ((span.trace_id, span.span_id), place)).collect();
         for process in joined.processes {
             let name = (joined.processes.len() > 1).then_some(process.name);
             if let Some(profiles) = process.profiles {
-                self.flame.add(name, profiles, |span| self.places.get(&span.span_id).copied());
+                self.flame.add(name, profiles, |span| by_ids.get(&(span.trace_id, span.span_id)).copied());
             }
         }
         let waits = Waits::of(joined.processes);
-        for span in joined.forest.spans() {
-            if let Some(&place) = self.places.get(&span.span_id) {
-                self.waits.add(place, waits.of_span(span.trace_id, span.span_id));
-            }
+        for (span, place) in placed {
+            self.waits.add(place, waits.of_span(span.trace_id, span.span_id));
         }
     }
 }
