@@ -74,6 +74,8 @@ pub(crate) trait Output: SpanSink<Error = anyhow::Error> {
 pub(crate) struct Wanted {
     pub(crate) logs: bool,
     pub(crate) metrics: bool,
+    /// Whether metrics name spans: where all of those go out, with them or by another run of the same arguments.
+    pub(crate) exemplars: bool,
     pub(crate) profiles: bool,
     /// Whether times of day matter less than that all are on one line.
     pub(crate) steady_clock: bool,
@@ -152,7 +154,7 @@ impl<'m, 'o> Conversion<'m, 'o> {
         let wanted = output.wanted();
         options.mapper = mapper(mapping, wanted);
         options.volume = mapping.volume.options();
-        (options.metrics, options.exemplars) = (wanted.metrics, wanted.metrics);
+        (options.metrics, options.exemplars) = (wanted.metrics, wanted.exemplars);
         options.profiles = wanted.profiles.then(ProfilesOptions::default);
         Self {
             mapping,

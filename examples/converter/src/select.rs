@@ -78,6 +78,11 @@ impl Selecting {
         TimeWindow::new(self.from, self.to)
     }
 
+    fn is_all(&self) -> bool {
+        let is_any = self.names.is_empty() && self.trace_ids.is_empty();
+        is_any && self.window().is_all() && !self.is_of_traces()
+    }
+
     fn options(&self, has_ranges: bool) -> SelectionOptions {
         let mut options = SelectionOptions::default();
         options.window = self.window();
@@ -193,6 +198,8 @@ pub(crate) struct Selected<'o> {
     output: &'o mut dyn Output,
     /// Spans that are held carry the place of their process.
     selection: Selection<usize>,
+    /// Whether every span is chosen.
+    is_all: bool,
     /// The processes whose spans are held.
     processes: Vec<Held>,
     /// Whether ranges of the runtime go out whichever spans are chosen, and when.
@@ -225,8 +232,8 @@ impl<'o> Selected<'o> {
         // Where they are shown one by one, they are chosen as spans are.
         let keeps_ranges = output.wanted().ranges && !has_ranges;
         let within = Within { window: selecting.window(), begin: None };
-        let (processes, ranges) = (Vec::new(), 0);
-        Ok(Self { output, selection, processes, keeps_ranges, within, ranges, is_begun: false })
+        let (is_all, processes, ranges) = (selecting.is_all(), Vec::new(), 0);
+        Ok(Self { output, selection, is_all, processes, keeps_ranges, within, ranges, is_begun: false })
     }
 
     /// A range goes out, or is held as long as spans are.
@@ -302,7 +309,9 @@ impl SpanSink for Selected<'_> {
 
 impl Output for Selected<'_> {
     fn wanted(&self) -> Wanted {
-        self.output.wanted()
+        let wanted = self.output.wanted();
+        // Which spans are chosen is not known yet when metrics name them.
+        Wanted { exemplars: wanted.exemplars && self.is_all, ..wanted }
     }
 
     fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {

@@ -153,7 +153,8 @@ impl<W: Write> SpanSink for Records<W> {
 impl<W: Write> Output for Records<W> {
     fn wanted(&self) -> Wanted {
         let (logs, metrics) = (self.logs.is_somewhere(), self.metrics.is_somewhere());
-        Wanted { logs, metrics, profiles: self.profiles.is_somewhere(), ..Wanted::default() }
+        let profiles = self.profiles.is_somewhere();
+        Wanted { logs, metrics, exemplars: metrics, profiles, ..Wanted::default() }
     }
 
     fn begin(&mut self, Begun { source, told }: &Begun) -> anyhow::Result<()> {

@@ -234,6 +234,21 @@ fn a_file_has_one_signal() {
 }
 
 #[test]
+fn metrics_name_spans_where_all_go_out() {
+    let recording = path("go1.27/http.trace");
+    let has_exemplars = |selection: &[&str]| {
+        let metrics = lines(&[&[&*recording, "--signals", "metrics"], selection].concat());
+        let metrics = records(&metrics, ["resourceMetrics", "scopeMetrics", "metrics"]);
+        assert!(metrics.iter().any(|metric| metric["name"] == "go.schedule.duration"), "{metrics:?}");
+        metrics.iter().any(|metric| metric["histogram"]["dataPoints"][0]["exemplars"].is_array())
+    };
+    assert!(has_exemplars(&[]));
+    for selection in [["--name", "nothing of this name"], ["--from", "1ms"], ["--to", "1h"]] {
+        assert!(!has_exemplars(&selection), "{selection:?}");
+    }
+}
+
+#[test]
 fn fewer_spans_are_let_through() {
     let recording = path("go1.27/http.trace");
     let all = lines(&[&recording]);
