@@ -240,6 +240,11 @@ impl Mapper {
     /// Keeps what [changes](Self::changes) from here on, where what is open already becomes so.
     pub(crate) fn keep_changes(&mut self) {
         self.mapping.changes.keep();
+        self.tell_open();
+    }
+
+    /// Tells of what is open as if it became so.
+    pub(crate) fn tell_open(&mut self) {
         self.mapping.tell_open();
     }
 

@@ -197,7 +197,7 @@ impl HistogramPoint {
 }
 
 /// A value that was measured in a span. OTLP: `Exemplar`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Exemplar {
     /// When it was measured.

@@ -33,7 +33,8 @@ pub struct PipelineOptions {
     pub volume: VolumeOptions,
     /// Whether there are metrics, where the [sink](Sinks) takes them.
     pub metrics: bool,
-    /// Whether they have exemplars, which name spans that have gone out: for who takes these, too.
+    /// Whether they have exemplars, which name spans that have gone out: for who takes these, too, and as they are. A
+    /// [correlator](crate::Correlator) that gives spans other trace ids and times leaves exemplars alone.
     pub exemplars: bool,
     /// How profiles are collected beside; `None` for none. Their samples name the spans that were open on their goroutines, unless
     /// [`max_spans`](ProfilesOptions::max_spans) is 0. Their base time is the [mapper's](MapperOptions::base_time). They are to be
@@ -145,16 +146,17 @@ impl<S: Sinks> Pipeline<S> {
     /// ends, and in profiles.
     #[inline]
     fn count(&mut self, event: Option<&Event<'_>>) -> Option<Vec<Metric>> {
-        let mut outs = self.volume.sink_mut().outs.as_mut();
-        let (changes, gone) = (self.mapper.changes(), outs.as_deref().map_or(&[][..], Vec::as_slice));
+        let outs = self.volume.sink().outs.as_deref().unwrap_or_default();
+        let changes = self.mapper.changes();
         let metrics = self.metrics.as_mut();
-        let counted = metrics.and_then(|metrics| metrics.event_with_spans(event, changes, gone));
+        let counted = metrics
+            .and_then(|metrics| metrics.event_with_spans(event, changes, outs, &mut self.volume.held()));
         #[cfg(feature = "profiles")]
         if let Some(profiles) = &mut self.profiles {
-            profiles.count(event, changes, gone);
+            profiles.count(event, changes, outs);
         }
         self.mapper.forget_changes();
-        if let Some(outs) = &mut outs {
+        if let Some(outs) = &mut self.volume.sink_mut().outs {
             outs.clear();
         }
         counted
@@ -209,6 +211,8 @@ impl<S: Sinks> Pipeline<S> {
     ///
     /// Those of the sink.
     pub fn end_generation(&mut self) -> Result<(), S::Error> {
+        // What has gone out since the latest event is told of too.
+        self.count(None);
         match self.metrics.as_mut().and_then(MetricsCollector::finish) {
             Some(metrics) => self.volume.sink_mut().take_metrics(metrics),
             None => Ok(()),

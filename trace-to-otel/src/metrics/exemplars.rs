@@ -1,9 +1,9 @@
 //! Which spans durations were measured in: of each bucket the longest one whose span has gone out.
 //!
 //! A span is known by what it is while it is open. Only when it goes out is it certain that it does, and by which ids: until then
-//! the longest duration of each kind that was measured in it waits for that.
+//! the longest duration of each bucket that was measured in it waits for that.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use go_trace_context::{SpanId, TraceId};
 use go_trace_format::{Time, event::GoroutineId};
@@ -28,10 +28,11 @@ pub(super) enum Measure {
     OtherPause,
 }
 
-/// How many there are.
-const MEASURES: usize = 3;
-/// In how many spans of a generation durations are looked at: what more there are have no exemplars.
+/// In how many spans at once durations are looked at: what more there are have no exemplars.
 const MOST_SPANS: usize = 1 << 14;
+
+/// Of how many spans that are over it may be open whether they go out, before it is asked which are held back.
+const MOST_UNDECIDED: usize = 1 << 12;
 
 /// On how many goroutines spans are looked at.
 const MOST_GOROUTINES: usize = 1 << 18;
@@ -43,8 +44,11 @@ struct Measured {
     time: Time,
 }
 
-/// The longest of each measure.
-type Longest = [Option<Measured>; MEASURES];
+/// A bucket of a histogram.
+type Bucket = (Measure, usize);
+
+/// The longest of each bucket: of a few, so that these are looked through.
+type Longest = Vec<(Bucket, Measured)>;
 
 type Ids = (TraceId, SpanId);
 
@@ -57,7 +61,7 @@ pub(super) struct Exemplars {
     /// Of spans that are over and have not gone out.
     over: HashMap<Ids, Longest, foldhash::fast::RandomState>,
     /// Of spans that have gone out, by measure and bucket.
-    chosen: BTreeMap<(Measure, usize), (Measured, Ids)>,
+    chosen: BTreeMap<Bucket, (Measured, Ids)>,
 }
 
 impl Exemplars {
@@ -76,13 +80,18 @@ impl Exemplars {
             None if has_room => self.open.entry(span).or_default(),
             None => return,
         };
-        let longest = &mut longest[measure as usize];
-        *longest = (*longest).max(Some(measured));
+        let place = (measure, bucket(measured.nanoseconds));
+        match longest.iter_mut().find(|(bucket, _)| *bucket == place) {
+            Some((_, longest)) => *longest = (*longest).max(measured),
+            None => longest.push((place, measured)),
+        }
     }
 
     /// Takes note of what has changed in which spans are open where.
     pub(super) fn change(&mut self, change: &Change) {
         match *change {
+            // What is closed further out changes nothing.
+            Change::Innermost { goroutine, span, .. } if self.innermost.get(&goroutine).copied() == span => {}
             Change::Innermost { goroutine, time, span } => {
                 if let Some(before) = self.innermost.remove(&goroutine) {
                     self.cut(before, time);
@@ -97,9 +106,8 @@ impl Exemplars {
 
     /// A span has been innermost up to a time only: stacks may tell of that when it is past.
     fn cut(&mut self, span: Open, until: Time) {
-        let Some(longest) = self.open.get_mut(&span) else { return };
-        for measured in longest {
-            measured.take_if(|measured| measured.time > until);
+        if let Some(longest) = self.open.get_mut(&span) {
+            longest.retain(|(_, measured)| measured.time <= until);
         }
     }
 
@@ -122,11 +130,17 @@ impl Exemplars {
         }
     }
 
+    /// What is over and has not gone out stays behind, but for what is held back. That is asked only where it matters, as the
+    /// longest of a span that stays behind does no harm.
+    pub(super) fn forget_all_but(&mut self, held: &mut dyn Iterator<Item = Ids>) {
+        if self.over.len() >= MOST_UNDECIDED {
+            let held: HashSet<Ids> = held.collect();
+            self.over.retain(|ids, _| held.contains(ids));
+        }
+    }
+
     fn choose(&mut self, ids: Ids, longest: Longest) {
-        let measures = [Measure::Schedule, Measure::GcPause, Measure::OtherPause];
-        for (measure, measured) in measures.into_iter().zip(longest) {
-            let Some(measured) = measured else { continue };
-            let place = (measure, bucket(measured.nanoseconds));
+        for (place, measured) in longest {
             let chosen = self.chosen.entry(place).or_insert((measured, ids));
             *chosen = (*chosen).max((measured, ids));
         }

@@ -6,6 +6,7 @@ mod goroutines;
 
 use std::borrow::Cow;
 
+use go_trace_context::{SpanId, TraceId};
 use go_trace_format::{
     Continuity, Event, EventKind, EventType, GenerationKey, Time,
     event::{GoroutineId, RangeKind},
@@ -58,11 +59,13 @@ const MAGIC: [u8; 8] = *b"gtrmet\0\x01";
 /// one and [loads](Self::load) it for the next counts on where that generation follows on, as in one trace.
 ///
 /// Of a [`Pipeline`](crate::Pipeline), histograms have [exemplars](crate::PipelineOptions::exemplars): in each bucket at most one,
-/// the longest of those of spans. A span lends its longest duration of each kind, as measured on its goroutine while it was innermost
-/// there, if it has gone out when the generation ends: it may have to wait, and then it is in none. In what is past the first
-/// 16,384 spans of a generation nothing is looked at.
+/// the longest of those of spans. A span lends what was measured on its goroutine while it was innermost there, if it has gone out
+/// when the generation ends: it may have to wait, and then it is in none. A pause was measured on the goroutine that stopped the
+/// world, and names its span, not those that waited meanwhile. Where 16,384 spans with a duration are open or held back at once,
+/// nothing is looked at in more, nor on more than 262,144 goroutines.
 ///
-/// Memory is bounded by the goroutines that live at once. Nothing is allocated per event.
+/// Memory is bounded by the goroutines that live at once, and that of exemplars by these limits. Without exemplars nothing is
+/// allocated per event.
 ///
 /// ```
 /// use trace_to_otel::{MetricsCollector, UnixTime};
@@ -150,13 +153,15 @@ impl MetricsCollector {
         self.exemplars.get_or_insert_default();
     }
 
-    /// Takes the next event, if there is one, with what has changed in which spans are open where, and those that have gone out.
+    /// Takes the next event, if there is one, with what has changed in which spans are open where, those that have gone out, and
+    /// those that may go out yet.
     #[inline]
     pub(crate) fn event_with_spans(
         &mut self,
         event: Option<&Event<'_>>,
         changes: &[Change],
         outs: &[SpanOut],
+        held: &mut dyn Iterator<Item = (TraceId, SpanId)>,
     ) -> Option<Vec<Metric>> {
         // What begins a generation tells the metrics of the one before: what ends with that was measured in it. Any other event was
         // measured in what was open before it.
@@ -167,6 +172,7 @@ impl MetricsCollector {
         if let Some(exemplars) = &mut self.exemplars {
             changes.iter().for_each(|change| exemplars.change(change));
             outs.iter().for_each(|out| exemplars.go_out(out));
+            exemplars.forget_all_but(held);
         }
         event.filter(|_| is_begin).and_then(|event| self.event(event))
     }

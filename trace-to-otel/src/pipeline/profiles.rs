@@ -82,8 +82,14 @@ impl<S: Sinks> Pipeline<S> {
     pub fn take_profiles(&mut self) -> Option<Profiles> {
         // What has gone out since the latest event is told of too.
         self.count(None);
-        let profiles = self.profiles.as_mut().map(Collecting::take);
-        self.watch_spans();
-        profiles
+        let collecting = self.profiles.as_mut()?;
+        let profiles = collecting.take();
+        if collecting.is_by_span() {
+            // To the next ones all that is open is new; metrics know.
+            self.mapper.tell_open();
+            collecting.count(None, self.mapper.changes(), &[]);
+            self.mapper.forget_changes();
+        }
+        Some(profiles)
     }
 }

@@ -30,6 +30,8 @@ impl<S: Sinks> Pipeline<S> {
     ///
     /// Those of the sink.
     pub fn save(&mut self) -> Result<PipelineState, S::Error> {
+        // What was held back has to be out before metrics name what has gone out.
+        self.flush()?;
         self.end_generation()?;
         let volume = self.volume.save()?;
         let metrics = self.metrics.as_ref().map(MetricsCollector::save).unwrap_or_default();

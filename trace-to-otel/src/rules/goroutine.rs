@@ -9,7 +9,7 @@ use crate::{
     anatomy::Doing,
     attribute,
     form::Ending,
-    known::{goroutines::Nested, sections::What, span::Open},
+    known::{changes::Change, goroutines::Nested, sections::What, span::Open},
     mapping::Mapping,
     rules::over,
     sink::{Outlet, Stopped},
@@ -241,6 +241,10 @@ pub(crate) fn ends(mapping: &mut Mapping, event: &Event<'_>, sink: &mut Outlet<'
     };
     let open = core::mem::take(&mut goroutine.open);
     let (time, totals) = goroutine.totals_at(event.raw_time());
+    if !open.is_empty() {
+        // What is open lives on without it, and another goroutine may get its id.
+        mapping.changes.push(|| Change::Innermost { goroutine: id, time, span: None });
+    }
     for nested in open.into_iter().rev() {
         let Open::Section(key) = nested.span else { continue };
         let Some(section) = mapping.open.section_mut(key) else { continue };

@@ -107,6 +107,11 @@ struct Run {
 impl Runs {
     const MOST: usize = 1024;
 
+    /// What is held back.
+    pub(super) fn spans(&self) -> impl Iterator<Item = &Span> {
+        self.runs.values().map(|run| &run.span)
+    }
+
     /// Takes in the next span. `before` are those that have to go out first.
     pub(super) fn step(&mut self, collapse: Collapse, span: Span, is_leaf: bool) -> Step {
         let siblings = Siblings::of(&span);

@@ -14,6 +14,7 @@ pub use state::VolumeStateError;
 
 use core::{num::NonZeroU32, time::Duration};
 
+use go_trace_context::{SpanId, TraceId};
 use go_trace_sanitize::Filter;
 
 use crate::{
@@ -229,6 +230,11 @@ impl<S: SpanSink> Volume<S> {
             self.send(&mut span)?;
         }
         Ok(())
+    }
+
+    /// The spans that are held back.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (TraceId, SpanId)> {
+        self.runs.spans().map(|span| (span.trace_id, span.span_id))
     }
 
     /// Counts a span that is to stay behind, unless it has to go out for its children.

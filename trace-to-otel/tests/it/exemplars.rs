@@ -1,6 +1,6 @@
 //! Exemplars: durations that metrics count, and the spans that they were measured in.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use crate::{
     common::{
@@ -13,7 +13,8 @@ use go_trace_format::{Dialect, EventType};
 use opentelemetry_semantic_conventions::metric as names;
 use proptest::{collection::vec, prelude::*};
 use trace_to_otel::{
-    Exemplar, HistogramPoint, LogRecord, Metric, MetricData, Pipeline, PipelineOptions, Span, UnixTime,
+    Collapse, Exemplar, HistogramPoint, LogRecord, Metric, MetricData, Pipeline, PipelineOptions, Span,
+    UnixTime,
 };
 
 fn options() -> PipelineOptions {
@@ -56,7 +57,8 @@ fn check(spans: &[Span], metrics: &[Metric]) -> usize {
     let mut count = 0;
     for (name, point) in points(metrics) {
         let (histogram, mut buckets) = (&point.histogram, HashSet::new());
-        for Exemplar { time, value, trace_id, span_id, .. } in point.exemplars.iter().copied() {
+        for exemplar in &point.exemplars {
+            let &Exemplar { time, value, trace_id, span_id, .. } = exemplar;
             let place = bucket(point, value);
             assert!(histogram.counts()[place] > 0 && buckets.insert(place), "{name} {point:?}");
             assert!(Some(value) <= histogram.max() && Some(value) >= histogram.min(), "{name} {point:?}");
@@ -156,7 +158,7 @@ fn nested(script: &mut Script<'_>) {
     wait(script, 3, 2);
     script.region_begin(7, 0, "inner");
     wait(script, 5, 40);
-    wait(script, 7, 30);
+    wait(script, 7, 39);
     script.region_end(7, 0, "inner");
     script.region_end(7, 0, "outer");
     script.region_begin(7, 0, "open");
@@ -174,16 +176,133 @@ fn of_each_bucket_the_longest_of_a_span_is_told() {
     let trace = trace(Dialect::Stock, &[(1, &nested), (2, &last)]);
     let (spans, metrics) = collect(&trace, options());
     check(&spans, &metrics);
-    let told: Vec<_> = points(&metrics)
-        .filter(|(name, _)| *name == names::GO_SCHEDULE_DURATION)
-        .flat_map(|(_, point)| &point.exemplars)
-        .map(|exemplar| {
-            let span = spans.iter().find(|span| span.span_id == exemplar.span_id).expect("it has gone out");
-            ((exemplar.value * 1e9 / UNIT as f64).round() as u64, &*span.name)
-        })
-        .collect();
     // Nobody was in a span for the first wait, and the last one's was open when the metrics were told.
-    assert_eq!(told, [(2, "outer"), (40, "inner")]);
+    assert_eq!(told(&spans, &metrics), [(2, "outer"), (40, "inner")]);
+}
+
+/// How long what is told of scheduling took, in units of the clock, and the spans.
+fn told<'s>(spans: &'s [Span], metrics: &[Metric]) -> Vec<(u64, &'s str)> {
+    let of_scheduling = points(metrics).filter(|(name, _)| *name == names::GO_SCHEDULE_DURATION);
+    let exemplars = of_scheduling.flat_map(|(_, point)| &point.exemplars);
+    let name = |exemplar: &Exemplar| {
+        let span = spans.iter().find(|span| span.span_id == exemplar.span_id).expect("it has gone out");
+        ((exemplar.value * 1e9 / UNIT as f64).round() as u64, &*span.name)
+    };
+    exemplars.map(name).collect()
+}
+
+#[test]
+fn a_span_lends_to_each_bucket() {
+    let act: fn(&mut Script<'_>) = |script| {
+        script.run(7);
+        script.run(8);
+        script.region_begin(7, 0, "one");
+        wait(script, 1, 2);
+        wait(script, 3, 40);
+        wait(script, 5, 1);
+        script.region_end(7, 0, "one");
+    };
+    let (spans, metrics) = collect(&trace(Dialect::Stock, &[(1, &act)]), options());
+    assert_eq!(check(&spans, &metrics), 2);
+    assert_eq!(told(&spans, &metrics), [(2, "one"), (40, "one")]);
+}
+
+#[test]
+fn the_span_of_a_goroutine_that_has_ended_lends_nothing_to_the_next_one_of_its_id() {
+    let act: fn(&mut Script<'_>) = |script| {
+        script.run(7);
+        script.run(8);
+        script.task_begin(7, 1, 0, "task");
+        wait(script, 1, 1);
+        script.event(7, EventType::GoDestroy, &[]);
+        script.create(8, 7);
+        script.start(7, 7, 1);
+        // The task is open, but the goroutine is another one.
+        wait(script, 2, 40);
+        script.task_end(8, 1);
+        wait(script, 4, 500);
+    };
+    let (spans, metrics) = collect(&trace(Dialect::Stock, &[(1, &act)]), options());
+    assert_eq!(told(&spans, &metrics), [(1, "task")]);
+}
+
+#[test]
+fn spans_that_stay_behind_leave_room_for_later_ones() {
+    const MOST: u64 = 1 << 14;
+    let act: fn(&mut Script<'_>) = |script| {
+        script.run(7);
+        script.run(8);
+        for number in 0..MOST + 1000 {
+            let is_late = number > MOST;
+            script.region_begin(7, 0, if is_late { "late" } else { "early" });
+            wait(script, 2 * number + 1, if is_late { 40 } else { 1 });
+            script.region_end(7, 0, if is_late { "late" } else { "early" });
+        }
+    };
+    let trace = trace(Dialect::Stock, &[(1, &act)]);
+    for collapse in [None, Some(Collapse::shorter_than(Duration::from_secs(1)))] {
+        let mut few = options();
+        few.volume.ratio = 0.05.try_into().expect("a share");
+        few.volume.collapse = collapse;
+        let (spans, metrics) = collect(&trace, few);
+        check(&spans, &metrics);
+        assert!(told(&spans, &metrics).contains(&(40, "late")), "{collapse:?}");
+    }
+}
+
+#[test]
+fn what_is_held_back_lends_before_a_pipeline_is_saved() {
+    let act: fn(&mut Script<'_>) = |script| {
+        script.run(7);
+        script.run(8);
+        script.region_begin(7, 0, "held");
+        wait(script, 1, 3);
+        script.region_end(7, 0, "held");
+    };
+    let trace = trace(Dialect::Stock, &[(1, &act), (2, &act)]);
+    let mut held = options();
+    held.volume.collapse = Some(Collapse::shorter_than(Duration::from_secs(1)));
+    let sinks = || (Vec::<Span>::new(), Vec::<LogRecord>::new(), Vec::<Metric>::new());
+    let convert = |are_saved: bool| {
+        let mut pipeline = Pipeline::new(held.clone(), sinks());
+        common::read_events(&trace, |event| {
+            if event.generation_begun().is_some() {
+                let Ok(()) = pipeline.flush();
+                if are_saved {
+                    let Ok(state) = pipeline.save();
+                    let kept = std::mem::replace(&mut pipeline, Pipeline::new(held.clone(), sinks()));
+                    *pipeline.sink_mut() = kept.into_sink();
+                    pipeline.resume(&state).expect("a state");
+                }
+            }
+            let Ok(()) = pipeline.event(event);
+        });
+        let Ok(()) = pipeline.finish();
+        pipeline.into_sink()
+    };
+    let (spans, _, metrics) = convert(false);
+    assert_eq!(check(&spans, &metrics), 2);
+    assert!(convert(true) == (spans, Vec::new(), metrics));
+}
+
+#[test]
+#[cfg(feature = "profiles")]
+fn taking_profiles_changes_no_metrics() {
+    let mut both = options();
+    both.profiles = Some(trace_to_otel::profiles::ProfilesOptions::default());
+    for name in ["go1.27/http.trace", "go1.27/context.trace"] {
+        let trace = common::read(name);
+        let sinks = (Vec::<Span>::new(), Vec::<LogRecord>::new(), Vec::<Metric>::new());
+        let mut pipeline = Pipeline::new(both.clone(), sinks);
+        common::read_events(&trace, |event| {
+            let Ok(()) = pipeline.event(event);
+            pipeline.take_profiles().expect("profiles");
+        });
+        let Ok(()) = pipeline.finish();
+        let (spans, _, metrics) = pipeline.into_sink();
+        assert!(check(&spans, &metrics) > 0, "{name}");
+        assert!(collect(&trace, both.clone()) == (spans, metrics), "{name}");
+    }
 }
 
 #[test]
