@@ -1,6 +1,6 @@
 //! Reading ahead: the generation behind the one that is being read is cut on a thread of its own.
 //!
-//! Getting the bytes of a generation is most of the work where they come from a file, and all the more where they are
+//! Getting the bytes of a generation is half of the work and more where they come from a file, and more still where they are
 //! decompressed: that, finding the batches and reading the tables needs nothing of the generations before. To put its events in
 //! order needs all that is known where the one before it ends, so that this stays with the reader.
 //!
