@@ -11,7 +11,7 @@ use std::{
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use go_trace_format::{
-    Error, Generation, Mode, Reader, ReaderOptions,
+    Error, Generation, Losses, Mode, Reader, ReaderOptions,
     wire::{BatchKind, Batches},
 };
 use trace_benches::made::Work;
@@ -55,8 +55,9 @@ fn threads(criterion: &mut Criterion) {
     for count in [1, 2] {
         group.bench_with_input(BenchmarkId::new("each generation", count), &count, |bencher, &count| {
             bencher.iter(|| {
-                let read = options.for_each_generation(open(), count, alone, Ok::<_, Error>);
-                read.expect("a good trace")
+                let mut losses = Losses::default();
+                let read = options.for_each_generation(open(), count, &mut losses, alone, Ok::<_, Error>);
+                read.expect("a good trace");
             });
         });
     }

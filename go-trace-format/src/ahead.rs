@@ -24,11 +24,7 @@ use std::{
     fmt,
     io::{self, Read},
     panic::resume_unwind,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender, channel},
-    },
+    sync::mpsc::{Receiver, Sender, channel},
     thread::{self, Builder, JoinHandle},
 };
 
@@ -38,6 +34,7 @@ use crate::{
     generation::Generation,
     losses::Losses,
     spec::{Dialect, Version},
+    stop::Stop,
 };
 
 /// Where a reader's generations come from.
@@ -133,7 +130,14 @@ struct Answer {
     standing: Standing,
 }
 
-/// A cutter on another thread, which ends when this is dropped.
+impl Answer {
+    /// Whether the source had nothing for then.
+    fn is_refused(&self) -> bool {
+        matches!(&self.cut, Err(Error::Io { error, .. }) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+/// A cutter on another thread, which ends when this is dropped, behind the call of its source that is under way.
 pub(crate) struct Ahead {
     /// Asks for a generation, and lends a buffer for its bytes. `None` once the thread is to end.
     asks: Option<Sender<Vec<u8>>>,
@@ -169,13 +173,12 @@ impl Ahead {
     }
 
     fn next(&mut self, generation: &mut Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
-        if !self.is_asked {
-            self.ask(Vec::new());
+        let was_asked = self.is_asked;
+        let mut answer = self.answer(losses);
+        if was_asked && answer.is_refused() {
+            // That was then: who asks now is told how it is now.
+            answer = self.answer(losses);
         }
-        let Ok(answer) = self.answers.recv() else { return Err(self.ended()) };
-        self.is_asked = false;
-        self.standing = answer.standing;
-        losses.merge(answer.losses);
         if let Some(next) = answer.generation {
             let read = std::mem::replace(generation, next);
             if matches!(answer.cut, Ok(true)) {
@@ -185,24 +188,37 @@ impl Ahead {
         answer.cut
     }
 
+    /// Waits for the answer, which is asked for if it was not.
+    fn answer(&mut self, losses: &mut Losses) -> Answer {
+        if !self.is_asked {
+            self.ask(Vec::new());
+        }
+        let Ok(mut answer) = self.answers.recv() else { self.panic() };
+        self.is_asked = false;
+        self.standing = answer.standing;
+        losses.go_on(std::mem::take(&mut answer.losses));
+        answer
+    }
+
     fn ask(&mut self, buffer: Vec<u8>) {
         // Where the thread has ended there is no answer either.
         self.is_asked = self.asks.as_ref().is_some_and(|asks| asks.send(buffer).is_ok());
     }
 
-    /// The thread has ended though it was asked: its source has panicked, and so does who reads from it.
-    fn ended(&mut self) -> Error {
-        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
-            resume_unwind(panic);
+    /// The thread has ended though it was asked: its source has panicked, and so does who reads from it, each time.
+    fn panic(&mut self) -> ! {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(panic)) => resume_unwind(panic),
+            _ => resume_unwind(Box::new("the source has panicked before")),
         }
-        Error::Io { offset: self.standing.offset, error: io::Error::from(io::ErrorKind::BrokenPipe).into() }
     }
 
     /// Ends the thread, once its source has given what it is being asked for.
     fn end(&mut self) -> thread::Result<Option<Box<Cutter<'static>>>> {
+        let Some(thread) = self.thread.take() else { return Ok(None) };
         self.stop.set(true);
         self.asks = None;
-        let cutter = self.thread.take().map_or(Ok(None), JoinHandle::join);
+        let cutter = thread.join();
         self.stop.set(false);
         cutter
     }
@@ -222,6 +238,11 @@ impl Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
+        // Its source may never answer. The thread owns all that it needs, and ends behind the call that is under way.
+        if self.is_asked && self.answers.try_recv().is_err() {
+            self.stop.set(true);
+            self.thread = None;
+        }
         // Whoever drops it wants nothing more of it, and no panic either.
         _ = self.end();
     }
@@ -252,33 +273,4 @@ fn answer_all(
         }
     }
     cutter
-}
-
-/// Tells a source to give nothing more.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    fn set(&self, stops: bool) {
-        self.0.store(stops, Ordering::Relaxed);
-    }
-
-    /// A source that listens.
-    pub(crate) fn source(&self, source: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-        Box::new(Listening { source, stop: self.clone() })
-    }
-}
-
-struct Listening<R> {
-    source: R,
-    stop: Stop,
-}
-
-impl<R: Read> Read for Listening<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.stop.0.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.source.read(buffer)
-    }
 }

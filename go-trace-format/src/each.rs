@@ -2,31 +2,60 @@
 //!
 //! Each thread takes the next generation, which it cuts while the others wait for the cutter, and maps it while they go on. Then it
 //! waits for its turn to reduce. So there are never more generations than threads, and whoever reduces sees them in order. Nothing of
-//! it needs more than one thread: the caller's is one of them, and where no others can be had it does all.
+//! it needs more than one thread: the caller's is one of them, and where no others can be had it does all. Another one is started
+//! only where nobody waits for the cutter while a generation is mapped.
+//!
+//! An error or a panic ends what comes behind it in the trace, and nothing else: from then on the source is asked for nothing more.
 
 use std::{
+    io::Read,
     panic::resume_unwind,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{Builder, scope},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::{Builder, Scope, ScopedJoinHandle, scope},
 };
 
-use crate::{cut::Cutter, error::Error, generation::Generation, losses::Losses};
+use crate::{
+    cut::{Cutter, Input},
+    error::Error,
+    generation::Generation,
+    losses::Losses,
+    stop::Stop,
+};
 
 /// What threads share that map and reduce the generations of a trace.
-struct Shared<'a, R, E> {
-    supply: Mutex<Supply<'a>>,
+struct Shared<'a, 'l, M, R, E> {
+    supply: Mutex<Supply<'a, 'l>>,
+    map: M,
     turns: Mutex<Turns<R, E>>,
     /// Somebody's turn is over.
     turned: Condvar,
+    /// How many threads wait for the cutter, or are about to.
+    idle: AtomicUsize,
+    /// Ends the source once anything has ended.
+    stop: Stop,
 }
 
 /// Where generations come from.
-struct Supply<'a> {
+struct Supply<'a, 'l> {
     cutter: Cutter<'a>,
-    losses: Losses,
+    losses: &'l mut Losses,
     /// How many generations have been handed out, counting what came instead of one.
     given: u64,
+    /// How many more threads may be started.
+    threads: usize,
     is_over: bool,
+}
+
+/// What a thread takes from there.
+struct Taken<'a> {
+    number: u64,
+    /// The generation, or the error that stands in its place.
+    cut: Result<Generation<'a>, Error>,
+    /// Whether another thread is to go on with the next one.
+    starts_another: bool,
 }
 
 /// Whose turn it is.
@@ -34,64 +63,98 @@ struct Turns<R, E> {
     reduce: R,
     /// How many generations have been reduced.
     done: u64,
-    /// How it has ended for all that come behind.
+    /// The first generation that is not, because something has ended there.
+    end: u64,
+    /// How it has ended.
     failed: Option<E>,
-    is_over: bool,
 }
 
-/// Maps the generations on up to `threads` threads, and reduces in order what has become of them.
-pub(crate) fn for_each_generation<'a, T, E, R>(
-    cutter: Cutter<'a>,
+/// Maps the generations on up to `threads` threads, and reduces in order what has become of them. `open` makes a cutter of the source.
+pub(crate) fn for_each_generation<'a, T, E, M, R>(
+    source: impl Read + Send + 'a,
+    open: impl FnOnce(Input<'a>) -> Result<Cutter<'a>, Error>,
     threads: usize,
-    map: impl Fn(&Generation<'_>) -> T + Sync,
+    losses: &mut Losses,
+    map: M,
     reduce: R,
-) -> Result<Losses, E>
+) -> Result<(), E>
 where
     E: From<Error> + Send,
+    M: Fn(&Generation<'_>) -> T + Sync,
     R: FnMut(T) -> Result<(), E> + Send,
 {
-    let supply = Supply { cutter, losses: Losses::default(), given: 0, is_over: false };
-    let turns = Turns { reduce, done: 0, failed: None, is_over: false };
-    let shared = Shared { supply: Mutex::new(supply), turns: Mutex::new(turns), turned: Condvar::new() };
-    scope(|scope| {
-        let work = || shared.work(&map);
-        let spawn = |_| Builder::new().name("go-trace-generation".to_owned()).spawn_scoped(scope, work).ok();
-        let others: Vec<_> = (1..threads).map_while(spawn).collect();
-        work();
+    let stop = Stop::default();
+    let cutter = open(Input::from_reader(stop.source(source)))?;
+    let supply = Supply { cutter, losses, given: 0, threads: threads.saturating_sub(1), is_over: false };
+    let turns = Turns { reduce, done: 0, end: u64::MAX, failed: None };
+    let shared = Shared {
+        supply: Mutex::new(supply),
+        map,
+        turns: Mutex::new(turns),
+        turned: Condvar::new(),
+        idle: AtomicUsize::new(1),
+        stop,
+    };
+    scope(|scope| shared.work(scope));
+    let Turns { failed, .. } = shared.turns.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.map_or(Ok(()), Err)
+}
+
+impl<'a, M, R, E: From<Error> + Send> Shared<'a, '_, M, R, E> {
+    /// Maps and reduces one generation after the other, until there are none. The threads that it starts end before it does.
+    fn work<'scope, T>(&'scope self, scope: &'scope Scope<'scope, '_>)
+    where
+        M: Fn(&Generation<'_>) -> T + Sync,
+        R: FnMut(T) -> Result<(), E> + Send,
+    {
+        let (mut buffer, mut others) = (Vec::new(), Vec::new());
+        while let Some(Taken { number, cut, starts_another }) = self.take(std::mem::take(&mut buffer)) {
+            let turn = Turn { shared: self, number };
+            if starts_another {
+                others.extend(self.start(scope));
+            }
+            if turn.is_over() {
+                break;
+            }
+            let mapped = cut.map(|generation| {
+                let mapped = (self.map)(&generation);
+                buffer = generation.into_buffer();
+                mapped
+            });
+            turn.reduce(mapped);
+            self.idle.fetch_add(1, Ordering::Relaxed);
+        }
         for other in others {
             if let Err(panic) = other.join() {
                 resume_unwind(panic);
             }
         }
-    });
-    let Turns { failed, .. } = shared.turns.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let Supply { losses, .. } = shared.supply.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failed.map_or(Ok(losses), Err)
-}
-
-impl<'a, R, E: From<Error>> Shared<'a, R, E> {
-    /// Maps and reduces one generation after the other, until there are none.
-    fn work<T>(&self, map: &impl Fn(&Generation<'_>) -> T)
-    where
-        R: FnMut(T) -> Result<(), E>,
-    {
-        let mut buffer = Vec::new();
-        while let Some((number, cut)) = self.take(std::mem::take(&mut buffer)) {
-            let turn = Turn { shared: self, number };
-            let mapped = cut.map(|generation| {
-                let mapped = map(&generation);
-                buffer = generation.into_buffer();
-                mapped
-            });
-            turn.reduce(mapped);
-        }
     }
 
-    /// The next generation with its number, or the error that stands in its place.
-    fn take(&self, buffer: Vec<u8>) -> Option<(u64, Result<Generation<'a>, Error>)> {
+    /// Starts another thread, where one can be had.
+    fn start<'scope, T>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Option<ScopedJoinHandle<'scope, ()>>
+    where
+        M: Fn(&Generation<'_>) -> T + Sync,
+        R: FnMut(T) -> Result<(), E> + Send,
+    {
+        let builder = Builder::new().name("go-trace-generation".to_owned());
+        self.idle.fetch_add(1, Ordering::Relaxed);
+        let started = builder.spawn_scoped(scope, || self.work(scope)).ok();
+        if started.is_none() {
+            self.idle.fetch_sub(1, Ordering::Relaxed);
+        }
+        started
+    }
+
+    /// The next generation.
+    fn take(&self, buffer: Vec<u8>) -> Option<Taken<'a>> {
         let mut supply = locked(&self.supply);
-        let Supply { cutter, losses, given, is_over } = &mut *supply;
-        if *is_over {
+        self.idle.fetch_sub(1, Ordering::Relaxed);
+        let Supply { cutter, losses, given, threads, is_over } = &mut *supply;
+        if *is_over || self.stop.is_set() {
             return None;
         }
         // Whoever is stopped by a panic leaves no half of a generation to the others.
@@ -105,58 +168,67 @@ impl<'a, R, E: From<Error>> Shared<'a, R, E> {
         };
         *is_over = cut.is_err();
         *given += 1;
-        Some((*given - 1, cut))
+        let starts_another = !*is_over && *threads > 0 && self.idle.load(Ordering::Relaxed) == 0;
+        *threads -= usize::from(starts_another);
+        Some(Taken { number: *given - 1, cut, starts_another })
     }
 }
 
 /// The turn of a generation, which comes once those before it have had theirs. Where it is dropped without having been used,
-/// because mapping has panicked, there are no others.
-struct Turn<'s, 'a, R, E> {
-    shared: &'s Shared<'a, R, E>,
+/// because mapping has panicked, those behind it have none.
+struct Turn<'s, 'a, 'l, M, R, E> {
+    shared: &'s Shared<'a, 'l, M, R, E>,
     number: u64,
 }
 
-impl<R, E: From<Error>> Turn<'_, '_, R, E> {
+impl<'s, M, R, E> Turn<'s, '_, '_, M, R, E> {
+    /// Whether it does not come any more.
+    fn is_over(&self) -> bool {
+        self.shared.stop.is_set() && locked(&self.shared.turns).end <= self.number
+    }
+
     fn reduce<T>(self, mapped: Result<T, Error>)
     where
+        E: From<Error>,
         R: FnMut(T) -> Result<(), E>,
     {
-        let Turns { reduce, done, failed, is_over } = &mut *self.wait();
-        if *is_over {
+        let Turns { reduce, done, end, failed } = &mut *self.wait();
+        if *end <= self.number {
             return;
         }
-        // It stays over where reducing panics.
-        *is_over = true;
+        // It stays there where reducing panics.
+        let behind = std::mem::replace(end, self.number);
         *failed = match mapped {
             Ok(mapped) => reduce(mapped).err(),
             Err(error) => Some(error.into()),
         };
-        *is_over = failed.is_some();
         *done += 1;
+        if failed.is_none() {
+            *end = behind;
+        }
     }
-}
 
-impl<'s, R, E> Turn<'s, '_, R, E> {
-    /// Waits until it comes, or everything is over.
+    /// Waits until it comes, or does not come any more.
     fn wait(&self) -> MutexGuard<'s, Turns<R, E>> {
         let mut turns = locked(&self.shared.turns);
-        while turns.done != self.number && !turns.is_over {
+        while turns.done < self.number && self.number < turns.end {
             turns = self.shared.turned.wait(turns).unwrap_or_else(PoisonError::into_inner);
         }
         turns
     }
 }
 
-impl<R, E> Drop for Turn<'_, '_, R, E> {
+impl<M, R, E> Drop for Turn<'_, '_, '_, M, R, E> {
     fn drop(&mut self) {
         let mut turns = locked(&self.shared.turns);
-        turns.is_over |= turns.done <= self.number;
-        let is_over = turns.is_over;
+        if turns.done <= self.number {
+            turns.end = turns.end.min(self.number);
+        }
+        if turns.end < u64::MAX {
+            self.shared.stop.set(true);
+        }
         drop(turns);
         self.shared.turned.notify_all();
-        if is_over {
-            locked(&self.shared.supply).is_over = true;
-        }
     }
 }
 

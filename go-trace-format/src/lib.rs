@@ -30,6 +30,7 @@ mod sequence;
 mod serialize;
 mod snapshots;
 pub mod spec;
+mod stop;
 mod stream;
 mod tables;
 mod threads;

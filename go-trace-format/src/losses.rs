@@ -98,19 +98,31 @@ impl Losses {
 
     /// Adds what another reader could not read, as if it had been found behind all this.
     pub fn merge(&mut self, other: Self) {
-        let merged = Self {
+        let room = KEPT.saturating_sub(self.kept.len());
+        let counted = self.counted_with(&other);
+        self.kept.extend(other.kept.into_iter().take(room));
+        *self = Self { kept: std::mem::take(&mut self.kept), ..counted };
+    }
+
+    /// Adds what was found next in the same trace: of both no more is kept than if all had been found here.
+    pub(crate) fn go_on(&mut self, next: Self) {
+        let counted = self.counted_with(&next);
+        for loss in next.kept {
+            self.add(loss);
+        }
+        *self = Self { kept: std::mem::take(&mut self.kept), ..counted };
+    }
+
+    /// How many both are together, without those that are kept.
+    fn counted_with(&self, other: &Self) -> Self {
+        Self {
             kept: Vec::new(),
             count: self.count + other.count,
             bytes: self.bytes + other.bytes,
             contradictions: self.contradictions + other.contradictions,
             unresolved: self.unresolved + other.unresolved,
             unresolved_in: other.unresolved_in.or(self.unresolved_in),
-        };
-        // Of both together no more are kept than of one.
-        for loss in other.kept {
-            self.add(loss);
         }
-        *self = Self { kept: std::mem::take(&mut self.kept), ..merged };
     }
 
     pub(crate) fn add(&mut self, loss: Loss) {

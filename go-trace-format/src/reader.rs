@@ -5,7 +5,7 @@
 use std::{fmt, io::Read, marker::PhantomData, sync::Arc};
 
 use crate::{
-    ahead::{Ahead, Feed, Stop},
+    ahead::{Ahead, Feed},
     cut::{Cutter, Input},
     each::for_each_generation,
     error::Error,
@@ -19,6 +19,7 @@ use crate::{
     sequence::Sequencer,
     snapshots::{Admission, Delivered},
     spec::{Dialect, Version},
+    stop::Stop,
     tables::Time,
 };
 
@@ -81,20 +82,32 @@ impl ReaderOptions {
     ///
     /// Each is read [as if the trace began with it](Generation::events), so that generations need not wait for each other: with two
     /// threads a trace of several generations is read 1.5 to 1.8 times as fast. What goes on from one to the next, such as tasks that
-    /// are open, is for `reduce` to put together. There are never more generations in memory than threads, and where no threads
-    /// can be had, as in WebAssembly, the caller's does all.
+    /// are open, is for `reduce` to put together. Where no threads can be had, as in WebAssembly, the caller's does all.
     ///
-    /// Gives what was lost, events not counted: those have [an account of their own](crate::Events::losses).
+    /// A thread is started only where there is a generation for it and no other thread is free. Each has [a generation in
+    /// memory](Self::max_generation_bytes), so more than [`available_parallelism`](std::thread::available_parallelism) cost memory and
+    /// gain nothing. `reduce` runs on any of them.
+    ///
+    /// What was lost is added to `losses`, also where it ends with an error; events not counted: those have [an account of their
+    /// own](crate::Events::losses).
+    ///
+    /// Who needs more than generations on their own can say reads in order, with a [`Reader`]. Unlike there:
+    ///
+    /// - Generations that repeat, of snapshots that overlap, come again: a sum counts them twice. And that another trace begins in
+    ///   the same input is not said: [numbers](Generation::number) start anew.
+    /// - The names of tasks and regions that began in a generation before are missing, and behind a border times may go back.
+    /// - How events are read is said by [`Generation::events`]; the [mode](Self::mode) here is how generations are cut.
     ///
     /// ```
-    /// use go_trace_format::{Error, Mode, ReaderOptions};
+    /// use go_trace_format::{Error, Losses, Mode, ReaderOptions};
     ///
     /// # fn main() -> Result<(), Error> {
     /// # let trace: &[u8] = b"go 1.26 trace\0\0\0";
-    /// let mut total = 0;
-    /// let losses = ReaderOptions::new().for_each_generation(
+    /// let (mut total, mut losses) = (0, Losses::default());
+    /// ReaderOptions::new().for_each_generation(
     ///     trace,
     ///     2,
+    ///     &mut losses,
     ///     |generation| {
     ///         let (mut events, mut count) = (generation.events(Mode::Salvage), 0);
     ///         while let Some(ready) = events.next_events()? {
@@ -115,17 +128,20 @@ impl ReaderOptions {
     /// # Errors
     ///
     /// The first that `reduce` gives; and as [`Version::parse`], [`Reader::next_event`] where a generation cannot be cut, and
-    /// [`Error::Io`] where the source fails, which ends it. What stands before the error has been reduced. A panic in `map`, in
-    /// `reduce` or in the source is one here.
+    /// [`Error::Io`] where the source fails, which ends it. What stands before the error has been reduced, and so has what stands
+    /// before a panic in `map`, in `reduce` or in the source, which is one here.
+    ///
+    /// Both come back once what is being mapped is done, and the one call of the source that may be under way: where that
+    /// waits without end, as for a pipe, so does this, unless it has one thread only.
     pub fn for_each_generation<T, E: From<Error> + Send>(
         &self,
         source: impl Read + Send,
         threads: usize,
+        losses: &mut Losses,
         map: impl Fn(&Generation<'_>) -> T + Sync,
         reduce: impl FnMut(T) -> Result<(), E> + Send,
-    ) -> Result<Losses, E> {
-        let cutter = self.cutter(Input::from_reader(Box::new(source)))?;
-        for_each_generation(cutter, threads, map, reduce)
+    ) -> Result<(), E> {
+        for_each_generation(source, |input| self.cutter(input), threads, losses, map, reduce)
     }
 }
 
@@ -188,6 +204,10 @@ impl<O> ReaderOptions<O> {
     /// One generation is in memory at a time, with tables that are a small multiple of it: a limit on its size is one on
     /// the memory that a trace from anywhere can take, which else is bounded by the trace alone. Go begins another
     /// generation every second, and few have more than some MiB.
+    ///
+    /// [Reading ahead](Self::read_ahead) there are up to three, and with [`for_each_generation`](Self::for_each_generation) one more than
+    /// threads, also of one thread and of a trace that is in memory: each is copied from where it was cut. A buffer that has
+    /// grown may have twice the size of what is in it.
     #[must_use]
     pub const fn max_generation_bytes(mut self, bytes: u64) -> Self {
         self.max_generation_bytes = bytes;
@@ -220,10 +240,12 @@ impl<O> ReaderOptions<O> {
     ///
     /// Events, losses, errors and their order are the same as of [`read`](Self::read). The more time the source takes, the more
     /// of it is saved: decompression, files, pipes. Of a trace that is in memory nothing is to be gained. Up to two
-    /// generations more are in memory. Where no thread can be had, as in WebAssembly, this is `read`.
+    /// [generations more](Self::max_generation_bytes) are in memory. Where no thread can be had, as in WebAssembly, and of
+    /// [format v1](Version::is_v1), all of which is one generation, this is `read`.
     ///
-    /// The thread ends with the reader; dropping that waits for the call of the source that is under way. Where the source
-    /// panics, so does the reader.
+    /// The thread ends with the reader, or behind the call of the source that is under way then: dropping the reader does not
+    /// wait for it. [`Reader::into_source`] has to: it is not for sources that may wait without end. A source that [has nothing
+    /// for now](Reader::next_event) is asked again when the reader is. Where the source panics, so does the reader, each time.
     ///
     /// ```no_run
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -242,8 +264,12 @@ impl<O> ReaderOptions<O> {
     /// As [`read`](Self::read).
     pub fn read_ahead(&self, source: impl Read + Send + 'static) -> Result<Reader<'static, O>, Error> {
         let stop = Stop::default();
-        let cutter = self.cutter(Input::from_reader(stop.source(source)))?;
-        Ok(self.open(Ahead::start(Box::new(cutter), stop).map_or_else(Feed::Here, Feed::Ahead)))
+        let cutter = Box::new(self.cutter(Input::from_reader(stop.source(source)))?);
+        // All of such a trace is cut before its first event: nothing is to be had meanwhile, and it would be there twice.
+        if cutter.version().is_v1() {
+            return Ok(self.open(Feed::Here(cutter)));
+        }
+        Ok(self.open(Ahead::start(cutter, stop).map_or_else(Feed::Here, Feed::Ahead)))
     }
 
     fn cutter<'a>(&self, input: Input<'a>) -> Result<Cutter<'a>, Error> {
@@ -461,8 +487,9 @@ impl<'a, O> Reader<'a, O> {
 
     /// Gives the source back, behind the generation that was read last: what the reader has taken in ahead comes first.
     ///
-    /// Who wants the very source that the reader was given lends it: [`Reader::new`] takes `&mut source`, too. Of a reader that
-    /// [reads ahead](ReaderOptions::read_ahead), what it has passed over before another header may be missing.
+    /// Who wants the very source that the reader was given lends it: [`Reader::new`] takes `&mut source`, too. A reader that
+    /// [reads ahead](ReaderOptions::read_ahead) waits until the source has answered, and some things may be missing then: damage that it
+    /// has passed over, another header and what stands before it, and an error that the source has said ahead, once.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,7 +11,7 @@
 use std::{env, error::Error, fmt, fs::File, io::Read, process::ExitCode};
 
 use go_trace_format::{
-    Event, EventKind, Generation, HEADER_LENGTH, Mode, Reader, ReaderOptions, Selection,
+    Event, EventKind, Generation, HEADER_LENGTH, Losses, Mode, Reader, ReaderOptions, Selection,
     wire::{BatchKind, Batches},
 };
 
@@ -105,7 +105,7 @@ fn each(file: File, threads: usize) -> Result<Total, Box<dyn Error>> {
         total.checksum = total.checksum.wrapping_add(checksum);
         Ok::<_, go_trace_format::Error>(())
     };
-    strict().for_each_generation(file, threads, count, add)?;
+    strict().for_each_generation(file, threads, &mut Losses::default(), count, add)?;
     Ok(total)
 }
 

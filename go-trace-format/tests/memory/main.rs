@@ -9,7 +9,7 @@ mod build;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use go_trace_format::{
-    Clock, Dialect, EventType, Mode, ReaderOptions, Selection, Version, WallTime,
+    Clock, Dialect, Error, EventType, Mode, Reader, ReaderOptions, Selection, Version, WallTime,
     event::ThreadId,
     wire::{BatchKind, Batches},
     write::{SyncBatch, Writer},
@@ -40,10 +40,14 @@ const BASE: usize = 1 << 20;
 
 /// How much memory reading the trace needs at most.
 fn peak<O>(options: ReaderOptions<O>, trace: &[u8], in_pieces: bool) -> usize {
+    peak_of(|| if in_pieces { options.read(Pieces::new(trace)) } else { options.read_slice(trace) })
+}
+
+/// The same of a reader that is made so.
+fn peak_of<'a, O>(open: impl FnOnce() -> Result<Reader<'a, O>, Error>) -> usize {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
-    let reader = if in_pieces { options.read(Pieces::new(trace)) } else { options.read_slice(trace) };
-    let mut reader = reader.expect("a header");
+    let mut reader = open().expect("a header");
     while let Ok(Some(_)) = reader.next_event() {}
     ALLOCATOR.peak_usage() - before
 }
@@ -126,6 +130,19 @@ fn reading_ahead() {
         ahead <= here + 2 * largest + BASE,
         "{ahead} bytes, {here} otherwise, for a generation of {largest}"
     );
+}
+
+/// All of such a trace is one generation: there is nothing to be read ahead.
+#[test]
+fn reading_ahead_of_format_v1() {
+    let _alone = alone();
+    let recordings = support::v1_testdata();
+    let largest = recordings.iter().max_by_key(|recording| recording.bytes.len()).expect("a recording");
+    let source = Pieces::new(largest.bytes.clone());
+    let (options, size) = (ReaderOptions::new(), largest.bytes.len());
+    let here = peak(options, &largest.bytes, true);
+    let ahead = peak_of(|| options.read_ahead(source));
+    assert!(ahead < here + size / 4, "{ahead} bytes, {here} otherwise, of {size}");
 }
 
 const MANY: u64 = 200_000;
