@@ -324,9 +324,9 @@ thread_local! {
 fn what_stands_before_a_panic_is_reduced() {
     let trace = many_generations();
     let (ended, has_ended) = channel();
-    let (has_ended, begun) = (Mutex::new(has_ended), AtomicUsize::new(0));
-    let map = |_: &Generation<'_>| {
-        if begun.fetch_add(1, SeqCst) == 0 {
+    let has_ended = Mutex::new(has_ended);
+    let map = |generation: &Generation<'_>| {
+        if generation.number() == 1 {
             let waits = has_ended.lock().expect("only one").recv_timeout(AT_LAST);
             return waits.expect("the second to end meanwhile");
         }
