@@ -4,3 +4,4 @@
 pub mod encode;
 pub mod made;
 pub mod spans;
+pub mod total;

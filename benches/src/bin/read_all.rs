@@ -1,36 +1,29 @@
 //! Reads a whole trace and checksums every argument of every event: what `benches/compare/run` measures.
 //!
 //! `read_all ordered FILE` takes the events in causal order, strictly, as Go's reader gives them; `read_all raw FILE` as
-//! they stand in the file, thread by thread. `read_all ahead FILE` is `ordered` with the bytes taken in on a second
-//! thread, and `each` and `each2` put each generation in order on its own, on one thread and on two. `read_all single FILE` takes them in order and one by one, and looks at nothing
+//! they stand in the file, thread by thread. `read_all single FILE` takes them in order and one by one, and looks at nothing
 //! but their times; `read_all kinds FILE` does so too and asks each what it says, as the documentation shows it.
 //!
 //! `read_all user FILE` takes the events only with which a program tells of itself, tasks, regions, logs and labels, and counts
 //! those.
 
-use std::{env, error::Error, fmt, fs::File, io::Read, process::ExitCode};
+use std::{env, error::Error, fs::File, io::Read, process::ExitCode};
 
 use go_trace_format::{
-    Event, EventKind, Generation, HEADER_LENGTH, Losses, Mode, Reader, ReaderOptions, Selection,
+    Event, EventKind, HEADER_LENGTH, Mode, ReaderOptions, Selection,
     wire::{BatchKind, Batches},
 };
+use trace_benches::total::Total;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let read = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["ordered", path] => {
-            File::open(path).map_err(Into::into).and_then(|file| ordered(strict().read(file)?))
-        }
-        ["ahead", path] => {
-            File::open(path).map_err(Into::into).and_then(|file| ordered(strict().read_ahead(file)?))
-        }
-        ["each", path] => File::open(path).map_err(Into::into).and_then(|file| each(file, 1)),
-        ["each2", path] => File::open(path).map_err(Into::into).and_then(|file| each(file, 2)),
+        ["ordered", path] => File::open(path).map_err(Into::into).and_then(ordered),
         ["raw", path] => File::open(path).map_err(Into::into).and_then(raw),
         ["single", path] => File::open(path).map_err(Into::into).and_then(|file| one_by_one(file, time)),
         ["user", path] => File::open(path).map_err(Into::into).and_then(user),
         ["kinds", path] => File::open(path).map_err(Into::into).and_then(|file| one_by_one(file, kind)),
-        _ => Err("usage: read_all ordered|ahead|each|each2|raw|user|single|kinds FILE".into()),
+        _ => Err("usage: read_all ordered|raw|user|single|kinds FILE".into()),
     };
     match read {
         Ok(total) => {
@@ -44,68 +37,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was read.
-#[derive(Default)]
-struct Total {
-    events: u64,
-    checksum: u64,
-}
-
-impl Total {
-    #[inline]
-    fn add(&mut self, time: u64, arguments: &[u64]) {
-        // A match on the number of arguments and not a loop over them: decoding has just branched on the same number,
-        // so that the processor predicts this one.
-        let sum = match *arguments {
-            [] => 0,
-            [a] => a,
-            [a, b] => a ^ b,
-            [a, b, c] => a ^ b ^ c,
-            ref more => more.iter().fold(0, |sum, argument| sum ^ argument),
-        };
-        self.events += 1;
-        self.checksum = self.checksum.wrapping_add(time ^ sum);
-    }
-}
-
-impl fmt::Display for Total {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} events, checksum {:016x}", self.events, self.checksum)
-    }
-}
-
-fn strict() -> ReaderOptions {
-    ReaderOptions::new().mode(Mode::Strict)
-}
-
-fn ordered(mut reader: Reader<'_>) -> Result<Total, Box<dyn Error>> {
+fn ordered(file: File) -> Result<Total, Box<dyn Error>> {
     let mut total = Total::default();
+    let mut reader = ReaderOptions::new().mode(Mode::Strict).read(file)?;
     while let Some(events) = reader.next_events()? {
         for event in events {
             total.add(event.time().0 as u64, event.arguments());
         }
     }
-    Ok(total)
-}
-
-fn each(file: File, threads: usize) -> Result<Total, Box<dyn Error>> {
-    let mut total = Total::default();
-    let count = |generation: &Generation<'_>| {
-        let (mut total, mut events) = (Total::default(), generation.events(Mode::Strict));
-        while let Some(ready) = events.next_events()? {
-            for event in ready {
-                total.add(event.time().0 as u64, event.arguments());
-            }
-        }
-        Ok::<_, go_trace_format::Error>(total)
-    };
-    let add = |part: Result<Total, _>| {
-        let Total { events, checksum } = part?;
-        total.events += events;
-        total.checksum = total.checksum.wrapping_add(checksum);
-        Ok::<_, go_trace_format::Error>(())
-    };
-    strict().for_each_generation(file, threads, &mut Losses::default(), count, add)?;
     Ok(total)
 }
 
@@ -122,7 +61,7 @@ fn user(file: File) -> Result<Total, Box<dyn Error>> {
 
 fn one_by_one(file: File, look_at: impl Fn(&Event<'_>) -> u64) -> Result<Total, Box<dyn Error>> {
     let mut total = Total::default();
-    let mut reader = strict().read(file)?;
+    let mut reader = ReaderOptions::new().mode(Mode::Strict).read(file)?;
     while let Some(event) = reader.next_event()? {
         total.add(look_at(&event), &[]);
     }
