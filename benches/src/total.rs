@@ -10,7 +10,6 @@ pub struct Total {
 }
 
 impl Total {
-    #[inline]
     /// Adds what another part of the trace comes to.
     pub fn join(&mut self, Self { events, checksum }: Self) {
         self.events += events;
@@ -18,6 +17,7 @@ impl Total {
     }
 
     /// Adds an event.
+    #[inline]
     pub fn add(&mut self, time: u64, arguments: &[u64]) {
         // A match on the number of arguments and not a loop over them: decoding has just branched on the same number,
         // so that the processor predicts this one.
