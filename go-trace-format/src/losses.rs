@@ -105,6 +105,7 @@ impl Losses {
     }
 
     /// Adds what was found next in the same trace: of both no more is kept than if all had been found here.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn go_on(&mut self, next: Self) {
         let counted = self.counted_with(&next);
         for loss in next.kept {

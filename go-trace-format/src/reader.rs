@@ -5,7 +5,7 @@
 use std::{fmt, io::Read, marker::PhantomData, sync::Arc};
 
 use crate::{
-    ahead::{Ahead, Feed},
+    ahead::Feed,
     cut::{Cutter, Input},
     each::for_each_generation,
     error::Error,
@@ -269,7 +269,7 @@ impl<O> ReaderOptions<O> {
         if cutter.version().is_v1() {
             return Ok(self.open(Feed::Here(cutter)));
         }
-        Ok(self.open(Ahead::start(cutter, stop).map_or_else(Feed::Here, Feed::Ahead)))
+        Ok(self.open(Feed::ahead(cutter, stop)))
     }
 
     fn cutter<'a>(&self, input: Input<'a>) -> Result<Cutter<'a>, Error> {

@@ -75,6 +75,7 @@ impl<'a> Input<'a> {
     }
 
     /// Goes back to an offset, as far as the bytes from there on are still there.
+    #[cfg(not(target_family = "wasm"))]
     pub(super) fn rewind(&mut self, offset: u64) {
         let dropped = self.base.saturating_sub(offset).min(self.begin as u64);
         self.begin -= dropped as usize;

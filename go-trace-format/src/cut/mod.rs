@@ -95,6 +95,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// Goes back to an offset behind the last generation but one, as far as the bytes from there on are still there.
+    #[cfg(not(target_family = "wasm"))]
     pub(crate) fn rewind(&mut self, offset: u64) {
         self.framing.input.rewind(offset);
     }

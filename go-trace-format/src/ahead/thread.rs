@@ -1,24 +1,4 @@
-//! Reading ahead: the generation behind the one that is being read is cut on a thread of its own.
-//!
-//! Getting the bytes of a generation is half of the work and more where they come from a file, and more still where they are
-//! decompressed: that, finding the batches and reading the tables needs nothing of the generations before. To put its events in
-//! order needs all that is known where the one before it ends, so that this stays with the reader.
-//!
-//! Parity holds by construction: the cutter is the same one, and whatever it says of a generation (that there is one, what was
-//! lost, how it failed, where its source stands) waits until the reader has come as far. It is asked for one generation at a time:
-//!
-//! ```text
-//! reader   ask ─► wait ─► ask ─► order events of 1 ─► wait ─► ask ─► order events of 2 …
-//! thread      cut 1 ────┘    cut 2 ─────────────────┘     cut 3 …
-//! ```
-//!
-//! So two generations are there at most, and what the cutter's input holds: it copies each out of it. Where its source fails it is
-//! asked again only when the reader is.
-//!
-//! What was tried and is not here: to put the next generation in order meanwhile, by what its statuses say, and to hold that
-//! against what is known when its turn has come. Its events have to wait until then, and a record is some 16 times as large as
-//! the event is in the trace. Who reads several generations at once gives each a consumer of its own, as
-//! [`ReaderOptions::for_each_generation`](crate::ReaderOptions::for_each_generation) does.
+//! The thread on which generations are cut.
 
 use std::{
     fmt,
@@ -37,77 +17,13 @@ use crate::{
     stop::Stop,
 };
 
-/// Where a reader's generations come from.
-#[derive(Debug)]
-pub(crate) enum Feed<'a> {
-    /// Each is cut when it is asked for.
-    Here(Box<Cutter<'a>>),
-    /// Each is cut while the one before it is read.
-    Ahead(Ahead),
-}
-
-impl<'a> Feed<'a> {
-    /// Fills `generation` with the next one; `false` at the end of the input. See [`Cutter::next`].
-    pub(crate) fn next(
-        &mut self,
-        generation: &mut Generation<'a>,
-        losses: &mut Losses,
-    ) -> Result<bool, Error> {
-        match self {
-            Self::Here(cutter) => cutter.next(generation, losses),
-            Self::Ahead(ahead) => ahead.next(generation, losses),
-        }
-    }
-
-    pub(crate) fn version(&self) -> Version {
-        match self {
-            Self::Here(cutter) => cutter.version(),
-            Self::Ahead(ahead) => ahead.standing.version,
-        }
-    }
-
-    pub(crate) fn dialect(&self) -> Dialect {
-        match self {
-            Self::Here(cutter) => cutter.dialect(),
-            Self::Ahead(ahead) => ahead.standing.dialect,
-        }
-    }
-
-    /// How many bytes of the input have been taken in, not counting those that were read ahead.
-    pub(crate) fn offset(&self) -> u64 {
-        match self {
-            Self::Here(cutter) => cutter.offset(),
-            Self::Ahead(ahead) => ahead.standing.offset,
-        }
-    }
-
-    /// See [`Cutter::begins_trace`].
-    pub(crate) fn begins_trace(&self) -> bool {
-        match self {
-            Self::Here(cutter) => cutter.begins_trace(),
-            Self::Ahead(ahead) => ahead.standing.begins_trace,
-        }
-    }
-
-    /// What is behind the last generation.
-    pub(crate) fn into_source(self, generation: Generation<'a>) -> Box<dyn Read + Send + 'a> {
-        match self {
-            Self::Here(mut cutter) => {
-                cutter.take_back(generation);
-                cutter.into_source()
-            }
-            Self::Ahead(ahead) => ahead.into_source(),
-        }
-    }
-}
-
 /// How it stands with the cutter behind a generation.
 #[derive(Clone, Copy, Debug)]
-struct Standing {
-    version: Version,
-    dialect: Dialect,
-    offset: u64,
-    begins_trace: bool,
+pub(super) struct Standing {
+    pub(super) version: Version,
+    pub(super) dialect: Dialect,
+    pub(super) offset: u64,
+    pub(super) begins_trace: bool,
 }
 
 impl Standing {
@@ -159,7 +75,7 @@ impl fmt::Debug for Ahead {
 
 impl Ahead {
     /// Hands a cutter to a thread, whose source listens to `stop`. Gives it back where there are no threads.
-    pub(crate) fn start(cutter: Box<Cutter<'static>>, stop: Stop) -> Result<Self, Box<Cutter<'static>>> {
+    pub(super) fn start(cutter: Box<Cutter<'static>>, stop: Stop) -> Result<Self, Box<Cutter<'static>>> {
         let standing = Standing::of(&cutter);
         let (hand_over, handed) = channel::<Box<Cutter<'static>>>();
         let (asks, asked) = channel();
@@ -172,7 +88,16 @@ impl Ahead {
         Ok(Self { asks: Some(asks), answers, is_asked: false, standing, thread: Some(thread), stop })
     }
 
-    fn next(&mut self, generation: &mut Generation<'_>, losses: &mut Losses) -> Result<bool, Error> {
+    /// How it stands behind the last answer that was taken.
+    pub(super) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    pub(super) fn next(
+        &mut self,
+        generation: &mut Generation<'_>,
+        losses: &mut Losses,
+    ) -> Result<bool, Error> {
         let was_asked = self.is_asked;
         let mut answer = self.answer(losses);
         if was_asked && answer.is_refused() {
@@ -223,7 +148,7 @@ impl Ahead {
         cutter
     }
 
-    fn into_source(mut self) -> Box<dyn Read + Send> {
+    pub(super) fn into_source(mut self) -> Box<dyn Read + Send> {
         match self.end() {
             Ok(Some(mut cutter)) => {
                 cutter.rewind(self.standing.offset);
