@@ -211,8 +211,8 @@ pub(crate) struct Selected<'o> {
     is_begun: bool,
 }
 
-/// How many ranges are held until the spans are chosen.
-const MOST_RANGES: usize = 100_000;
+/// How many ranges of the runtime are held until the spans are chosen, and how many of a process are shown.
+pub(crate) const MOST_RANGES: usize = 100_000;
 
 /// A process whose spans are held.
 struct Held {

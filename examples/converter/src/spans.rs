@@ -29,7 +29,7 @@ use crate::{
     read::{Opening, Source, Traces},
     recording::Gathering,
     report,
-    select::Selected,
+    select::{MOST_RANGES, Selected},
     stats,
     timeline::TimelineOutput,
 };
@@ -322,9 +322,6 @@ impl<W: Write> Output for Trees<'_, W> {
         if self.is_joined { Ok(()) } else { Ok(self.show()?) }
     }
 }
-
-/// How many ranges of a process are kept for the lane over its waterfalls.
-const MOST_RANGES: usize = 100_000;
 
 /// Keeps the spans and the profiles of each process for a page.
 struct Page {

@@ -131,9 +131,8 @@ impl Analysis {
     #[must_use]
     pub fn assist_share(&self) -> Option<f64> {
         let all = self.anatomy();
-        let waited =
-            Waiting::ALL.iter().position(|&waiting| waiting == Waiting::Gc).map(|gc| all.waiting_for[gc]);
-        let whole = all.running.saturating_add(all.runnable).saturating_add(waited.unwrap_or(0));
+        let waited = all.waiting_for[Waiting::Gc as usize];
+        let whole = all.running.saturating_add(all.runnable).saturating_add(waited);
         // Other waits within an assist are rare and short, but what damage has made of a trace may have some.
         (whole > 0).then(|| (self.collections.assists.total() as f64 / whole as f64).min(1.0))
     }

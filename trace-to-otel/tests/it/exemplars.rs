@@ -7,6 +7,7 @@ use crate::{
         self,
         script::{Script, UNIT, trace},
     },
+    pipeline::RECORDINGS,
     untrusted,
 };
 use go_trace_format::{Dialect, EventType};
@@ -76,16 +77,6 @@ fn is_within(spans: &[Span], exemplar: &Exemplar) -> bool {
         spans.iter().filter(|span| (span.trace_id, span.span_id) == (exemplar.trace_id, exemplar.span_id));
     named.any(|span| (span.start..=span.end).contains(&exemplar.time))
 }
-
-const RECORDINGS: [&str; 7] = [
-    "go1.22/generations.trace",
-    "go1.25/flight-whole.trace",
-    "go1.26/generations.trace",
-    "go1.27/context.trace",
-    "go1.27/http.trace",
-    "fork/withspan.trace",
-    "zero-code/go1.26-http1.trace",
-];
 
 #[test]
 fn exemplars_name_spans_that_have_gone_out() {

@@ -9,7 +9,7 @@ use trace_to_otel::{
 
 type Kept = (Vec<Span>, Vec<LogRecord>, Vec<Metric>);
 
-const RECORDINGS: [&str; 7] = [
+pub(crate) const RECORDINGS: [&str; 7] = [
     "go1.22/generations.trace",
     "go1.25/flight-whole.trace",
     "go1.26/generations.trace",

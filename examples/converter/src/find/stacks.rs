@@ -85,10 +85,7 @@ impl Stacks {
 /// Where a span began, the innermost frame first: with --stacks all of them, else the one that it is named after; null where the trace
 /// tells none.
 pub(super) fn of_span(span: &Span) -> Json {
-    let text = |key| match span.attribute(key) {
-        Some(Value::Text(text)) => Some(&**text),
-        _ => None,
-    };
+    let text = |key| span.attribute(key).and_then(Value::as_str);
     if let Some(stack) = text("code.stacktrace") {
         return frames_of(stack);
     }
