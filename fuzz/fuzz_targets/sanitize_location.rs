@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(sanitizer.dsn(&*dsn), dsn);
     assert_eq!(sanitizer.text(&*text), text);
     let noise = String::from_utf8_lossy(data);
-    if !noise.contains(SECRET) {
+    // Readers of URLs leave control characters out, behind which the noise itself could hold the secret.
+    if !noise.replace(|c: char| c.is_ascii_control(), "").contains(SECRET) {
         let location = format!("postgres://user:{SECRET}@host/{noise}");
         let message = format!("{noise} password={SECRET}");
         assert!(!sanitizer.url(&location).contains(SECRET), "{location:?}");

@@ -4,39 +4,126 @@ use core::ops::ControlFlow::{self, Continue};
 
 use memchr::memchr;
 
-use super::grammar::{Dashes, Has, Hash};
+use super::grammar::{Class, Dashes, Has, Hash};
 use super::lexer::{Flow, Lexer};
 use super::scan;
+use super::unicode::Kind;
+use crate::steps;
+
+/// What starts where a comment may start.
+enum Comment {
+    /// A comment up to a place.
+    To(usize),
+    /// A comment that MySQL executes, so code, behind a marker up to a place.
+    Executable(usize),
+    /// A comment that does not end.
+    Open,
+    /// None, or one that ends elsewhere, in some dialect, and something is open then: rule S9.
+    Doubtful,
+}
 
 impl Lexer<'_, '_> {
     /// Reads the comment that starts here, if one does.
     pub(super) fn comment(&mut self) -> ControlFlow<(), bool> {
-        let rest = &self.text()[self.pos..];
-        match (rest[0], rest.get(1)) {
-            (b'/', Some(b'*')) => self.block_comment()?,
-            (b'/', Some(b'/')) if self.grammar.slashes != Has::No => {
-                self.line_comment(self.grammar.slashes == Has::Unsure)?;
+        match self.comment_at(self.pos) {
+            None => return Continue(false),
+            Some(Comment::To(end)) => self.leave_comment_out(end),
+            Some(Comment::Executable(code)) => {
+                self.executable = true;
+                self.operator(code - self.pos);
             }
-            (b'-', Some(b'-')) => return self.dashes(),
-            (b'#', _) if self.grammar.hash != Hash::Operator => {
-                self.line_comment(self.grammar.hash == Hash::Unsure)?;
-            }
-            _ => return Continue(false),
+            Some(Comment::Open) => self.stop_at(self.pos),
+            Some(Comment::Doubtful) => return self.drop_rest(self.pos),
         }
         Continue(true)
     }
 
-    /// Reads what `--` starts.
-    fn dashes(&mut self) -> ControlFlow<(), bool> {
-        let next = self.text().get(self.pos + 2);
+    /// The place of the next byte that is neither blank nor part of a comment. Reading gets there, too, unless a doubtful comment
+    /// ends it first.
+    pub(super) fn after_blanks_and_comments(&self, from: usize) -> Option<usize> {
+        let mut place = from;
+        while let Some(&byte) = self.text().get(place) {
+            place = match self.class(byte) {
+                Class::Blank => place + 1,
+                Class::NonAscii => match Kind::at(self.text(), place) {
+                    (Kind::Blank, length) => place + length,
+                    _ => return Some(place),
+                },
+                Class::Slash | Class::Hash | Class::Sign => match self.comment_at(place) {
+                    Some(Comment::To(end) | Comment::Executable(end)) => end,
+                    Some(Comment::Open | Comment::Doubtful) => return None,
+                    None => return Some(place),
+                },
+                _ => return Some(place),
+            };
+            steps::count(1);
+        }
+        None
+    }
+
+    /// The comment that starts at a place, if one does.
+    fn comment_at(&self, start: usize) -> Option<Comment> {
+        let rest = &self.text()[start..];
+        match (rest[0], rest.get(1)) {
+            (b'/', Some(b'*')) => Some(self.block_comment_at(start)),
+            (b'/', Some(b'/')) if self.grammar.slashes != Has::No => {
+                Some(self.line_comment_at(start, self.grammar.slashes == Has::Unsure))
+            }
+            (b'-', Some(b'-')) => self.dashes_at(start),
+            (b'#', _) if self.grammar.hash != Hash::Operator => {
+                Some(self.line_comment_at(start, self.grammar.hash == Hash::Unsure))
+            }
+            _ => None,
+        }
+    }
+
+    /// What `--` starts.
+    fn dashes_at(&self, start: usize) -> Option<Comment> {
+        let next = self.text().get(start + 2);
         let before_blank = next.is_none_or(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control());
         match self.grammar.dashes {
-            Dashes::Always => self.line_comment(false)?,
-            Dashes::Unsure => self.line_comment(!before_blank)?,
-            Dashes::BeforeBlank if before_blank => self.line_comment(false)?,
-            Dashes::BeforeBlank => return Continue(false),
+            Dashes::Always => Some(self.line_comment_at(start, false)),
+            Dashes::Unsure => Some(self.line_comment_at(start, !before_blank)),
+            Dashes::BeforeBlank => before_blank.then(|| self.line_comment_at(start, false)),
         }
-        Continue(true)
+    }
+
+    /// A comment up to the end of the line. One that is no comment in some dialect must leave nothing open.
+    fn line_comment_at(&self, start: usize, unsure: bool) -> Comment {
+        let end = scan::line_end(self.text(), start);
+        let line = &self.text()[start..end];
+        // A carriage return ends the line for some; the one before a line feed ends it for all.
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let doubtful = if unsure { Some(0) } else { memchr(b'\r', line) };
+        if doubtful.is_some_and(|from| !scan::is_closed(&line[from..])) || self.hides_end(start, end) {
+            return Comment::Doubtful;
+        }
+        Comment::To(end)
+    }
+
+    fn block_comment_at(&self, start: usize) -> Comment {
+        let text = self.text();
+        let marker = text[start + 2..].starts_with(b"!") || text[start + 2..].starts_with(b"M!");
+        if marker && self.grammar.executable_comments {
+            return Comment::Executable(self.executable_code(start));
+        }
+        let found = scan::block_comment(text, start + 2, self.grammar.nested_comments == Has::Yes);
+        let unsure = self.grammar.nested_comments == Has::Unsure;
+        if unsure && found.has_inner {
+            return Comment::Doubtful;
+        }
+        let Some(end) = found.end else { return Comment::Open };
+        if self.hides_end(start, end) || unsure && marker && !scan::is_inert(&text[start + 2..end - 2]) {
+            return Comment::Doubtful;
+        }
+        Comment::To(end)
+    }
+
+    /// Where the code of a comment that MySQL executes starts, behind the marker, which stays, and its version number.
+    fn executable_code(&self, start: usize) -> usize {
+        let marker = start + if self.text()[start + 2] == b'!' { 3 } else { 4 };
+        let digits = self.text()[marker..].iter().take(7).take_while(|byte| byte.is_ascii_digit()).count();
+        marker + if matches!(digits, 5 | 6) { digits } else { 0 }
     }
 
     /// Reads all minus signs of a row but the last, which may belong to a number. A comment right behind them is one that they
@@ -51,53 +138,6 @@ impl Lexer<'_, '_> {
             }
             _ => self.drop_rest(self.pos),
         }
-    }
-
-    /// Reads a comment up to the end of the line. One that is no comment in some dialect must leave nothing open.
-    fn line_comment(&mut self, unsure: bool) -> Flow {
-        let text = self.text();
-        let end = scan::line_end(text, self.pos);
-        let line = &text[self.pos..end];
-        // A carriage return ends the line for some; the one before a line feed ends it for all.
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let doubtful = if unsure { Some(0) } else { memchr(b'\r', line) };
-        if doubtful.is_some_and(|from| !scan::is_closed(&line[from..])) || self.hides_end(self.pos, end) {
-            return self.drop_rest(self.pos);
-        }
-        self.leave_comment_out(end);
-        Continue(())
-    }
-
-    fn block_comment(&mut self) -> Flow {
-        let text = self.text();
-        let start = self.pos;
-        let marker = text[start + 2..].starts_with(b"!") || text[start + 2..].starts_with(b"M!");
-        if marker && self.grammar.executable_comments {
-            self.start_executable_comment();
-            return Continue(());
-        }
-        let found = scan::block_comment(text, start + 2, self.grammar.nested_comments == Has::Yes);
-        let unsure = self.grammar.nested_comments == Has::Unsure;
-        if unsure && found.has_inner {
-            return self.drop_rest(start);
-        }
-        let Some(end) = found.end else {
-            self.stop_at(start);
-            return Continue(());
-        };
-        if self.hides_end(start, end) || unsure && marker && !scan::is_inert(&text[start + 2..end - 2]) {
-            return self.drop_rest(start);
-        }
-        self.leave_comment_out(end);
-        Continue(())
-    }
-
-    /// Keeps the marker of a comment that MySQL executes, its version number with it.
-    fn start_executable_comment(&mut self) {
-        let marker = self.pos + if self.text()[self.pos + 2] == b'!' { 3 } else { 4 };
-        let digits = self.text()[marker..].iter().take(7).take_while(|byte| byte.is_ascii_digit()).count();
-        self.executable = true;
-        self.operator(marker - self.pos + if matches!(digits, 5 | 6) { digits } else { 0 });
     }
 
     pub(super) fn end_executable_comment(&mut self) {

@@ -35,6 +35,8 @@ pub(super) enum Previous {
 pub(super) struct Lexer<'a, 'r> {
     pub(super) out: Output<'a>,
     pub(super) pos: usize,
+    /// Where the first token is.
+    pub(super) start: Option<usize>,
     pub(super) grammar: &'static Grammar,
     pub(super) classes: &'static Classes,
     pub(super) options: SqlOptions,
@@ -65,9 +67,10 @@ impl<'a, 'r> Lexer<'a, 'r> {
     pub(super) fn new(text: &'a [u8], options: SqlOptions, keys: &'r SensitiveKeys) -> Self {
         let out = Output::new(text);
         let fits = out.checkpoint(0);
-        Self {
+        let mut lexer = Self {
             out,
             pos: 0,
+            start: None,
             grammar: options.dialect.grammar(),
             classes: options.dialect.classes(),
             options,
@@ -83,7 +86,9 @@ impl<'a, 'r> Lexer<'a, 'r> {
             doubtful: None,
             escapes_end: None,
             fits,
-        }
+        };
+        lexer.start = lexer.after_blanks_and_comments(0);
+        lexer
     }
 
     #[inline]
@@ -176,6 +181,11 @@ impl<'a, 'r> Lexer<'a, 'r> {
             Class::SingleQuote | Class::DoubleQuote | Class::Backtick | Class::NonAscii => true,
             class => class.continues_word(),
         })
+    }
+
+    /// Whether no blank stands between what is kept before the current place and this place.
+    pub(super) fn is_adjacent(&self) -> bool {
+        self.out.last(self.pos).is_some_and(|byte| self.class(byte) != Class::Blank)
     }
 
     /// Whether a sign here belongs to the number after it: rule S3.

@@ -59,7 +59,8 @@ impl Lexer<'_, '_> {
             return Continue(());
         }
         let before = if start == 0 { b' ' } else { text[start - 1] };
-        let bare = !matches!(before, b'.' | b'@') && next != b'.';
+        let after = self.previous;
+        let bare = after != Previous::Dot && !matches!(before, b'.' | b'@') && next != b'.';
         let keyword = if bare { Keyword::of(&text[start..end]) } else { None };
         if keyword == Some(Keyword::Boolean) {
             self.literal(start, end);
@@ -70,7 +71,6 @@ impl Lexer<'_, '_> {
         } else {
             self.group.other();
         }
-        let after = self.previous;
         let after_word = after == Previous::Word && !self.word.is_empty();
         self.pos = end;
         self.previous = Previous::Word;
@@ -79,7 +79,7 @@ impl Lexer<'_, '_> {
         if bare && before != b':' {
             return self.note_word(keyword, after, after_word);
         }
-        self.note_qualified(start)
+        self.note_qualified(start, after)
     }
 
     /// The end of a name with dashes in it, as the projects of BigQuery have.
@@ -274,9 +274,9 @@ impl Lexer<'_, '_> {
     fn dot_and_name_follow(&self, end: usize) -> bool {
         let text = self.text();
         let Some(name) = self
-            .after_blanks(end)
+            .after_blanks_and_comments(end)
             .filter(|&dot| text[dot] == b'.')
-            .and_then(|dot| self.after_blanks(dot + 1))
+            .and_then(|dot| self.after_blanks_and_comments(dot + 1))
         else {
             return false;
         };
@@ -296,13 +296,6 @@ impl Lexer<'_, '_> {
     /// Whether a quoted identifier starts at a place that will not end the reading.
     fn reads_on(&self, quote: usize, backslash: Has) -> bool {
         matches!(self.string_end(quote, backslash), End::At(end) if !self.hides_end(quote, end))
-    }
-
-    /// The place of the next byte that is no blank.
-    pub(super) fn after_blanks(&self, from: usize) -> Option<usize> {
-        let length = self.text()[from..].iter().position(|&byte| self.class(byte) != Class::Blank)?;
-        steps::count(length);
-        Some(from + length)
     }
 
     /// The end of an identifier in brackets, where brackets hold identifiers.
@@ -406,11 +399,10 @@ impl Lexer<'_, '_> {
             Some(byte) if byte.is_ascii_digit() => {}
             _ => return self.operator(1),
         }
-        let adjacent = start > 0 && self.class(text[start - 1]) != Class::Blank;
         let in_slice = self.brackets > 0
             || match self.previous {
                 Previous::Operand | Previous::Identifier => true,
-                Previous::Word => adjacent && !precedes_operand(self.word),
+                Previous::Word => self.is_adjacent() && !precedes_operand(self.word),
                 Previous::Operator | Previous::Dot => false,
             };
         if in_slice {
@@ -500,7 +492,7 @@ fn exponent_sign(text: &[u8]) -> bool {
 const UUID: [u8; 36] = *b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
 /// Whether a text starts with a UUID.
-fn is_uuid(text: &[u8]) -> bool {
+pub(super) fn is_uuid(text: &[u8]) -> bool {
     let fits =
         |(&byte, &form): (&u8, &u8)| if form == b'-' { byte == b'-' } else { byte.is_ascii_hexdigit() };
     text.len() >= UUID.len() && text.iter().zip(&UUID).all(fits)

@@ -112,8 +112,7 @@ impl<'a> Lexer<'a, '_> {
 
     /// Whether the dot here stands right behind an operand.
     fn joins_words(&self) -> bool {
-        let adjacent = self.pos > 0 && self.class(self.text()[self.pos - 1]) != Class::Blank;
-        adjacent && !self.operand_follows()
+        self.is_adjacent() && !self.operand_follows()
     }
 
     fn sign(&mut self) -> Flow {

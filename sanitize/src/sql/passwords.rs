@@ -2,11 +2,12 @@
 
 use core::ops::ControlFlow::Continue;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::grammar::{Class, DoubleQuotes, Has};
-use super::keyword::{is_no_argument, is_no_setting, is_open_setting, is_scope};
+use super::keyword::{Keyword, is_no_argument, is_no_setting, is_open_setting, is_scope};
 use super::lexer::{Flow, Lexer, Previous};
+use super::literals::is_uuid;
 use super::scan;
 use super::statement::{Statement, is_connect};
 use super::unicode::Kind;
@@ -49,8 +50,11 @@ impl Lexer<'_, '_> {
 
     /// Rule S10: the settings behind SET, in which a word without quotes is a string.
     pub(super) fn settings(&mut self) -> Flow {
+        // SQL has names of two words behind SET elsewhere, as in ALTER.
+        let mut may_be_redis = self.starts_text();
         loop {
-            self.setting()?;
+            self.setting(may_be_redis)?;
+            may_be_redis = false;
             self.skip_blanks_and_comments()?;
             if self.text().get(self.pos) != Some(&b',') {
                 return Continue(());
@@ -61,7 +65,7 @@ impl Lexer<'_, '_> {
 
     /// The value of one setting: all of it where the name is sensitive or of several parts, such as Spark's
     /// `SET spark.hadoop.fs.s3a.secret.key=…` and PostgreSQL's `SET app.user = …`, else a word.
-    fn setting(&mut self) -> Flow {
+    fn setting(&mut self, may_be_redis: bool) -> Flow {
         self.skip_blanks_and_comments()?;
         // A variable, as in `SET @@global.name = …`.
         self.pos += self.text()[self.pos..].iter().take_while(|byte| **byte == b'@').count();
@@ -69,13 +73,15 @@ impl Lexer<'_, '_> {
         let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
         let name = &rest[..rest.iter().take_while(in_name).count()];
         steps::count(name.len());
+        let name = memmem::find(name, b"--").map_or(name, |comment| &name[..comment]);
         let is_row = |row: &[u8]| name.len() > row.len() && name[..row.len()].eq_ignore_ascii_case(row);
         let qualified = name.contains(&b'.') && !is_row(b"new.") && !is_row(b"old.");
         // A key of Redis has colons in it.
         let is_redis =
             matches!(rest[name.len()..], [b':', byte, ..] if byte != b'=' && !byte.is_ascii_whitespace());
         if is_redis {
-            let key = rest.iter().take_while(|byte| !byte.is_ascii_whitespace() && **byte != b'=').count();
+            let in_key = |byte: &&u8| in_name(byte) || b":?*{}|@+,;".contains(byte);
+            let key = rest.iter().take_while(in_key).count();
             steps::count(key);
             self.operand(key);
             // Hive has colons in names, too.
@@ -85,56 +91,87 @@ impl Lexer<'_, '_> {
             return Continue(());
         }
         let secret = self.keys.contains(name);
-        let Some(value) = self.value_of_setting(self.pos + name.len()) else { return self.written(name) };
+        let Some((sign, value)) = self.value_of_setting(self.pos + name.len()) else {
+            return if may_be_redis { self.written(name) } else { Continue(()) };
+        };
+        let word = &self.text()[value..self.word_end(value)];
+        let starts = word.first().is_some_and(|first| !first.is_ascii_digit());
+        let is_word = starts && self.ends_setting(value + word.len());
+        if !(secret || qualified || is_word || self.is_one_token(value)) {
+            return Continue(());
+        }
+        self.operand(name.len());
+        self.skip_blanks_and_comments()?;
+        self.operator(sign);
         if secret || qualified {
-            self.operand(name.len());
-            self.pos = value;
-            self.previous = Previous::Operator;
             return self.secret();
         }
-        let end = self.word_end(value);
-        let word = &self.text()[value..end];
-        let starts = word.first().is_some_and(|first| !first.is_ascii_digit());
-        if starts && self.ends_setting(end) && !is_open_setting(name, word) {
-            self.literal(value, end);
+        self.skip_blanks_and_comments()?;
+        if !is_word {
+            return self.single_token(self.text()[value]);
+        }
+        if is_open_setting(name, word) && Keyword::of(word) != Some(Keyword::Boolean) {
+            self.operand(word.len());
+        } else {
+            self.literal(value, value + word.len());
         }
         Continue(())
     }
 
+    /// Whether a value is a literal or a placeholder, behind which further settings may follow.
+    fn is_one_token(&self, value: usize) -> bool {
+        let byte = self.text()[value];
+        match self.class(byte) {
+            Class::Digit
+            | Class::SingleQuote
+            | Class::DoubleQuote
+            | Class::Dollar
+            | Class::Question
+            | Class::Colon
+            | Class::Dot
+            | Class::Sign => true,
+            Class::NonAscii => matches!(Kind::at(self.text(), value).0, Kind::Quote | Kind::Digit),
+            Class::Word => {
+                self.string_after_word(value, self.word_end(value)).is_some()
+                    || is_uuid(&self.text()[value..])
+            }
+            _ => false,
+        }
+    }
+
     /// The value behind a name without a sign: one of Redis, unless SQL has such values there.
     fn written(&mut self, name: &[u8]) -> Flow {
-        // SQL has names of two words behind SET elsewhere, as in ALTER.
-        let starts_text = self.text()[..self.pos].trim_ascii().eq_ignore_ascii_case(b"set");
-        let Some(value) = self.after_blanks(self.pos + name.len()).filter(|_| starts_text) else {
+        let Some(value) = self.after_blanks_and_comments(self.pos + name.len()) else {
             return Continue(());
         };
         let word = &self.text()[value..self.word_end(value)];
         if value == self.pos + name.len()
-            || word.is_empty()
+            || word.is_empty() && &self.text()[value..] != b"?"
             || is_no_setting(name)
             || is_open_setting(name, word)
         {
             return Continue(());
         }
         self.operand(name.len());
-        self.drop_rest_of_command()
+        self.skip_blanks_and_comments()?;
+        self.drop_rest(self.pos)
     }
 
-    /// Where the value of a setting starts, behind `=`, `:=` or TO.
-    fn value_of_setting(&self, name_end: usize) -> Option<usize> {
-        let sign = self.after_blanks(name_end)?;
-        let value = match &self.text()[sign..] {
-            [b'=', ..] => sign + 1,
-            [b':', b'=', ..] => sign + 2,
-            [b't' | b'T', b'o' | b'O', blank, ..] if blank.is_ascii_whitespace() => sign + 2,
+    /// How long the sign behind the name of a setting is, `=`, `:=` or TO, and where the value behind it starts.
+    fn value_of_setting(&self, name_end: usize) -> Option<(usize, usize)> {
+        let place = self.after_blanks_and_comments(name_end)?;
+        let length = match &self.text()[place..] {
+            [b'=', ..] => 1,
+            [b':', b'=', ..] => 2,
+            [b't' | b'T', b'o' | b'O', ..] if self.word_end(place) == place + 2 => 2,
             _ => return None,
         };
-        self.after_blanks(value)
+        Some((length, self.after_blanks_and_comments(place + length)?))
     }
 
     /// Whether a value ends at a place, and no operator goes on with it.
     fn ends_setting(&self, end: usize) -> bool {
-        self.after_blanks(end).is_none_or(|next| b",;".contains(&self.text()[next]))
+        self.after_blanks_and_comments(end).is_none_or(|next| b",;".contains(&self.text()[next]))
     }
 
     /// Rule S10: the last word, which is an argument of EXECUTE and so a string without quotes.
@@ -184,7 +221,7 @@ impl Lexer<'_, '_> {
 
     /// Whether the last word is the first one of the text.
     pub(super) fn starts_text(&self) -> bool {
-        self.text()[..self.pos - self.word.len()].trim_ascii_start().is_empty()
+        self.start == Some(self.pos - self.word.len())
     }
 
     /// Rule S10: what a command of Redis writes, behind the name of the key.
@@ -216,10 +253,10 @@ impl Lexer<'_, '_> {
         Continue(())
     }
 
-    /// Replaces the rest of a command, if there is one.
+    /// Replaces the rest of a command, if there is one. Redis has no comments: what looks like one is part of it.
     pub(super) fn drop_rest_of_command(&mut self) -> Flow {
-        match self.after_blanks(self.pos) {
-            Some(rest) => self.drop_rest(rest),
+        match self.text()[self.pos..].iter().position(|&byte| self.class(byte) != Class::Blank) {
+            Some(blanks) => self.drop_rest(self.pos + blanks),
             None => Continue(()),
         }
     }

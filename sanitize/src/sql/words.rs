@@ -89,14 +89,14 @@ impl Lexer<'_, '_> {
     /// Whether what CREATE or ALTER is about next is no part of a table, but has a password of its own.
     #[cold]
     fn account_follows(&self) -> bool {
-        let Some(start) = self.after_blanks(self.pos) else { return false };
+        let Some(start) = self.after_blanks_and_comments(self.pos) else { return false };
         has_password(&self.text()[start..self.word_end(start)])
     }
 
     /// Whether `=` follows the last word.
     #[cold]
     fn is_assigned(&self) -> bool {
-        self.after_blanks(self.pos).is_some_and(|next| self.text()[next] == b'=')
+        self.after_blanks_and_comments(self.pos).is_some_and(|next| self.text()[next] == b'=')
     }
 
     /// Takes note of a bare word that is no keyword.
@@ -129,21 +129,21 @@ impl Lexer<'_, '_> {
 
     /// Takes note of a word next to a dot, where that matters.
     #[inline]
-    pub(super) fn note_qualified(&mut self, start: usize) -> Flow {
+    pub(super) fn note_qualified(&mut self, start: usize, after: Previous) -> Flow {
         match self.context.statement {
-            Statement::Pragma | Statement::Arguments => self.qualified(start),
+            Statement::Pragma | Statement::Arguments => self.qualified(start, after),
             _ => Continue(()),
         }
     }
 
     #[cold]
-    fn qualified(&mut self, start: usize) -> Flow {
+    fn qualified(&mut self, start: usize, after: Previous) -> Flow {
         let word = &self.text()[start..self.pos];
         match self.context.statement {
             Statement::Pragma if names_pragma_secret(word) && self.text().get(self.pos) != Some(&b'.') => {
                 self.secret()
             }
-            Statement::Arguments if self.text()[..start].last() != Some(&b'.') => {
+            Statement::Arguments if after != Previous::Dot && !self.text()[..start].ends_with(b".") => {
                 self.word = word;
                 self.argument()
             }

@@ -192,7 +192,8 @@ impl<'a, 'r> Scan<'a, 'r> {
     /// Replaces the tokens of a path that the names before them tell.
     fn behind_names(&mut self, end: usize) {
         let path = self.place;
-        let Some(first) = self.text[path..end].find('/') else { return };
+        // A value may go on behind the end of the segment.
+        let Some(first) = self.text.get(path..end).and_then(|path| path.find('/')) else { return };
         for (start, token_end) in Tokens::of(self.rules.keys, &self.text[path..end]) {
             if start <= first {
                 continue;

@@ -141,6 +141,19 @@ fn piece() -> impl Strategy<Value = &'static str> {
         "q",
         "_",
         "DELETE",
+        "SET",
+        "TO",
+        ":=",
+        "OPEN",
+        "EXEC",
+        "sp_x",
+        "PRAGMA",
+        "AUTH",
+        "secret_key",
+        "signature",
+        "33",
+        "% ",
+        "\n=",
     ])
 }
 

@@ -174,6 +174,7 @@ mod l1_places {
         tokens_of_parsers: "unexpected token \"x1\", expected token \"}\"" => "unexpected token \"x1\", expected token \"}\"";
         ssh2: "k ---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nsecret\n---- END SSH2 ENCRYPTED PRIVATE KEY ----\nnext" => "k REDACTED\nnext";
         putty: "PuTTY-User-Key-File-3: ssh-rsa\nPrivate-Lines: 1\nsecret\nPrivate-MAC: abc\nnext" => "REDACTED\nnext";
+        values_beyond_a_segment: "token=t//eyJhbG.cpostgres%40http'" => "token=REDACTED";
         escaped_urls: "GET /to/http%3A%2F%2Fu%3Ahunter2%40x done" => "GET /to/REDACTED done";
         credentials_behind_a_scheme: "open oracle://scott/hunter2@h failed" => "open oracle://REDACTED failed";
     }

@@ -252,6 +252,16 @@ mod s10_secrets_without_quotes {
         explained: [Generic, Postgres] "EXPLAIN ANALYZE ALTER USER b PASSWORD secret" => "EXPLAIN ANALYZE ALTER USER b PASSWORD ?";
         columns_altered: [Generic, Postgres] "ALTER TABLE a ALTER COLUMN password TYPE text" => same;
         comments_between: [Generic] "ALTER USER a PASSWORD /* x */ -- y\n secret" => "ALTER USER a PASSWORD  \n ?";
+        comments_before_signs: [Generic, Postgres] "OPEN x signature /* y */ = secret" => "OPEN x signature  = ?";
+        comments_in_settings: [Generic, MySql] "SET a.b /* x */ = /* secret */ secret" => "SET a.b  =  ?";
+        comments_behind_words: [Generic, Postgres] "SET a = secret /* x */, b TO/* y */secret -- z" => "SET a = ? , b TO ? ";
+        comments_before_accounts: [Generic, Postgres] "CREATE TABLE a (b int) ALTER /* x */ USER c PASSWORD secret" => "CREATE TABLE a (b int) ALTER  USER c PASSWORD ?";
+        comments_before_commands: [Generic] "/* x */ SET /* y */ session:1 secret" => " SET  session:1 ?";
+        comments_before_keys: [Generic] "-- x\nSET/* y */ key/* z */secret" => "\nSET key ?";
+        blanks_before_signs: [Generic, Postgres] "OPEN x signature\u{a0}= secret" => "OPEN x signature\u{a0}= ?";
+        keys_with_quotes: [Generic] "SET a=b,c:'secret' d" => "SET a=?,c:?";
+        names_that_start_with_digits: [Generic, Hive] "SET 5x=secret, 6y=secret" => "SET 5x=?, 6y=?";
+        qualified_arguments: [Generic, MsSql] "EXEC p \"a\" . true, secret" => "EXEC p \"a\" . true, ?";
     }
 }
 
