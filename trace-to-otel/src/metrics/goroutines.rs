@@ -8,6 +8,8 @@ use go_trace_format::{
     spec::MAX_FRAMES_PER_STACK,
 };
 
+use crate::metrics::cpu::Duty;
+
 /// The goroutines that live.
 #[derive(Debug, Default)]
 pub(super) struct Goroutines {
@@ -22,15 +24,40 @@ struct Goroutine {
     runnable_since: Option<Time>,
     /// The generation that last said that it lives.
     generation: u32,
-    /// Whether it is one of the runtime's own; `None` as long as its entry function is not known.
-    is_system: Option<bool>,
+    /// `None` as long as neither its entry function nor a label tells.
+    kind: Option<Kind>,
+}
+
+/// Whose a goroutine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Program,
+    /// One that marks in the background. Go: `runtime.gcBgMarkWorker`.
+    MarkWorker,
+    /// The one that gives memory back in the background. Go: `runtime.bgscavenge`.
+    Scavenger,
+    /// Another one of the runtime's own.
+    Runtime,
 }
 
 impl Goroutines {
-    /// It runs; gives since when it could have.
+    /// It runs; gives since when it could have, and for whom it does.
     #[inline]
-    pub(super) fn start(&mut self, id: i64) -> Option<Time> {
-        self.live.get_mut(&id)?.runnable_since.take()
+    pub(super) fn start(&mut self, id: i64) -> (Option<Time>, Option<Duty>) {
+        let Some(goroutine) = self.live.get_mut(&id) else { return (None, None) };
+        (goroutine.runnable_since.take(), goroutine.duty())
+    }
+
+    /// What it runs for, if not for the program.
+    pub(super) fn duty(&self, id: i64) -> Option<Duty> {
+        self.live.get(&id)?.duty()
+    }
+
+    /// The runtime has labelled it. Go: `runtime.gcMarkWorkerModeStrings`, which are all labels that there are.
+    pub(super) fn label(&mut self, id: i64, label: &[u8]) {
+        if let Some(goroutine) = self.live.get_mut(&id).filter(|_| label.starts_with(b"GC (")) {
+            goroutine.kind = Some(Kind::MarkWorker);
+        }
     }
 
     /// It could run from now on.
@@ -50,7 +77,7 @@ impl Goroutines {
             return;
         }
         let generation = self.generation;
-        let unknown = Goroutine { runnable_since: None, generation, is_system: None };
+        let unknown = Goroutine { runnable_since: None, generation, kind: None };
         let goroutine = self.live.entry(id).or_insert(unknown);
         goroutine.generation = generation;
         match (transition.from, transition.to) {
@@ -60,8 +87,8 @@ impl Goroutines {
             (_, GoroutineState::Runnable) => {}
             _ => goroutine.runnable_since = None,
         }
-        if goroutine.is_system.is_none() {
-            goroutine.is_system = is_system(&transition);
+        if goroutine.kind.is_none() {
+            goroutine.kind = kind(&transition);
         }
     }
 
@@ -75,20 +102,37 @@ impl Goroutines {
 
     /// How many live that are not the runtime's own.
     pub(super) fn count(&self) -> u64 {
-        self.live.values().filter(|goroutine| goroutine.is_system != Some(true)).count() as u64
+        self.live.values().filter(|goroutine| matches!(goroutine.kind, None | Some(Kind::Program))).count()
+            as u64
     }
 }
 
-/// Whether the goroutine is one that `/sched/goroutines:goroutines` does not count. Go: `runtime.isSystemGoroutine`.
+impl Goroutine {
+    fn duty(&self) -> Option<Duty> {
+        match self.kind? {
+            Kind::MarkWorker => Some(Duty::Collect),
+            Kind::Scavenger => Some(Duty::Scavenge),
+            Kind::Program | Kind::Runtime => None,
+        }
+    }
+}
+
+/// Whose the goroutine is: those of the runtime are not in `/sched/goroutines:goroutines`. Go: `runtime.isSystemGoroutine`.
 ///
 /// The outermost function is the one that it began with: when it is made, and as long as its stack is not cut.
-fn is_system(transition: &GoroutineTransition<'_>) -> Option<bool> {
+fn kind(transition: &GoroutineTransition<'_>) -> Option<Kind> {
     const COUNTED: [&[u8]; 3] = [b"runtime.main", b"runtime.corostart", b"runtime.handleAsyncEvent"];
     let (depth, entry) =
         transition.stack?.frames().fold((0, None), |(depth, _), frame| (depth + 1, Some(frame)));
     let entry = entry.filter(|_| depth < MAX_FRAMES_PER_STACK)?.function.as_bytes();
-    Some(entry.starts_with(b"runtime.") && !COUNTED.contains(&entry))
+    Some(match entry {
+        b"runtime.gcBgMarkWorker" => Kind::MarkWorker,
+        b"runtime.bgscavenge" => Kind::Scavenger,
+        _ if entry.starts_with(b"runtime.") && !COUNTED.contains(&entry) => Kind::Runtime,
+        _ => Kind::Program,
+    })
 }
 
 crate::saved::saved!(Goroutines { live, generation });
-crate::saved::saved!(Goroutine { runnable_since, generation, is_system });
+crate::saved::saved!(Goroutine { runnable_since, generation, kind });
+crate::saved::saved_enum!(Kind { 0 => Program, 1 => MarkWorker, 2 => Scavenger, 3 => Runtime });

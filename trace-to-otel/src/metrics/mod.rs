@@ -1,5 +1,6 @@
 //! Metrics out of the same events that make the spans (README, "Mapping rules": Metrics).
 
+mod cpu;
 mod durations;
 mod exemplars;
 mod goroutines;
@@ -9,7 +10,7 @@ use std::borrow::Cow;
 use go_trace_context::{SpanId, TraceId};
 use go_trace_format::{
     Continuity, Event, EventKind, EventType, GenerationKey, Time,
-    event::{GoroutineId, RangeKind},
+    event::{GoroutineId, GoroutineState, RangeKind},
 };
 use opentelemetry_semantic_conventions::metric::{
     GO_GOROUTINE_COUNT, GO_MEMORY_GC_CYCLES, GO_MEMORY_GC_GOAL, GO_MEMORY_GC_PAUSE_DURATION,
@@ -21,6 +22,7 @@ use crate::{
     known::changes::{Change, SpanOut},
     metric::{HistogramPoint, Metric, MetricData, NumberPoint, Temporality},
     metrics::{
+        cpu::{CpuTime, Duty, Stopped},
         durations::Durations,
         exemplars::{Exemplars, Measure},
         goroutines::Goroutines,
@@ -35,7 +37,7 @@ const HEAP_OBJECTS: &str = "gotrace.memory.heap.objects";
 const OTHER_PAUSE_DURATION: &str = "gotrace.pause.other.duration";
 
 /// What a saved state begins with; the last byte is its version.
-const MAGIC: [u8; 8] = *b"gtrmet\0\x01";
+const MAGIC: [u8; 8] = *b"gtrmet\0\x02";
 
 /// Makes metrics of events, for each generation of a trace its own.
 ///
@@ -45,6 +47,7 @@ const MAGIC: [u8; 8] = *b"gtrmet\0\x01";
 /// | `go.processor.limit` | sum: `GOMAXPROCS` |
 /// | `go.memory.gc.goal` | sum: the size of the heap, in bytes, at which the next collection should end |
 /// | `gotrace.memory.heap.objects` | sum: bytes in heap objects, as last told |
+/// | `go.cpu.time` | sum, delta: time of the `GOMAXPROCS` processors, by `go.cpu.state`: `user`, `gc`, `idle`, `scavenge` |
 /// | `go.memory.gc.cycles` | sum, delta: collections whose marking ended |
 /// | `go.schedule.duration` | histogram, delta: from runnable to running |
 /// | `go.memory.gc.pause.duration` | histogram, delta: from the decision to stop the world for the collector until it goes on |
@@ -54,6 +57,11 @@ const MAGIC: [u8; 8] = *b"gtrmet\0\x01";
 /// first generation of an unbroken row; behind a gap everything begins anew. What a generation does not tell is left
 /// out: histograms without values, and everything of the scheduler where the fork's filter kept it out. The counts are
 /// of all events, where `runtime/metrics` looks at the scheduling of one goroutine in eight.
+///
+/// The processors' time is divided as `/cpu/classes/…` does it: `idle` is what no thread had a proc for, `gc` what goroutines marked
+/// in the background or ran while they assisted, and what was stopped for the collector, `user` all the rest, system calls that
+/// kept their proc included. `scavenge` is that in the background, where a trace tells which goroutine that is; what a goroutine
+/// does for it while it allocates no trace tells, and is `user`.
 ///
 /// A process may be recorded in several traces, each generation in one of them: who [saves](Self::save) the collector after
 /// one and [loads](Self::load) it for the next counts on where that generation follows on, as in one trace.
@@ -106,6 +114,7 @@ pub struct MetricsCollector {
     gc_pauses: Durations,
     other_pauses: Durations,
     gc_cycles: i64,
+    cpu: CpuTime,
     /// None where nobody tells of spans.
     exemplars: Option<Exemplars>,
 }
@@ -144,6 +153,7 @@ impl MetricsCollector {
             gc_pauses: Durations::default(),
             other_pauses: Durations::default(),
             gc_cycles: 0,
+            cpu: CpuTime::default(),
             exemplars: None,
         }
     }
@@ -187,35 +197,47 @@ impl MetricsCollector {
             E::Sync => return self.sync(event),
             E::GoStart => {
                 self.is_scheduled = true;
-                if let Some(since) = self.goroutines.start(first as i64) {
+                let (since, duty) = self.goroutines.start(first as i64);
+                self.cpu.start(first as i64, duty, time);
+                if let Some(since) = since {
                     let waited = nanoseconds(since, time);
                     self.schedule.record(waited);
                     self.measured(Measure::Schedule, Some(GoroutineId(first as i64)), waited, time);
                 }
             }
-            E::GoUnblock | E::GoSwitch | E::GoSwitchDestroy => {
+            E::GoUnblock => self.goroutines.make_runnable(first as i64, time),
+            E::GoSwitch | E::GoSwitchDestroy => {
+                self.cpu.stop(event.goroutine(), time);
                 self.goroutines.make_runnable(first as i64, time);
             }
             E::GoStop | E::GoSyscallEndBlocked => {
+                self.cpu.stop(event.goroutine(), time);
                 if let Some(goroutine) = event.goroutine() {
                     self.goroutines.make_runnable(goroutine.0, time);
                 }
             }
-            E::GoCreate
-            | E::GoCreateBlocked
-            | E::GoCreateSyscall
-            | E::GoStatus
-            | E::GoStatusStack
-            | E::GoDestroy
-            | E::GoDestroySyscall => self.goroutines.transition(event),
+            E::GoBlock => self.cpu.stop(event.goroutine(), time),
+            E::GoCreate | E::GoCreateBlocked | E::GoCreateSyscall => self.goroutines.transition(event),
+            E::GoStatus | E::GoStatusStack => self.status(event, first as i64),
+            E::GoDestroy | E::GoDestroySyscall => {
+                self.cpu.stop(event.goroutine(), time);
+                self.goroutines.transition(event);
+            }
+            E::GoLabel => self.label(event),
+            E::GcMarkAssistBegin | E::GcMarkAssistActive | E::GcMarkAssistEnd => self.assist(event),
+            E::ProcStart | E::ProcStop | E::ProcSteal | E::ProcStatus => {
+                let stopped = self.stopped();
+                self.cpu.proc(event, stopped);
+            }
             E::ProcsChange => {
                 self.is_scheduled = true;
                 self.values.processor_limit = Some(first);
+                self.cpu.limit(time, first, self.stopped());
             }
             E::HeapGoal => self.values.gc_goal = Some(first),
             E::HeapAlloc => self.values.heap_objects = Some(first),
             E::GcEnd => self.gc_cycles += 1,
-            E::StwBegin => self.stopping = Some((time, is_of_collector(event))),
+            E::StwBegin => self.stop(event),
             E::StwEnd => self.resume(time, event.goroutine()),
             _ => {}
         }
@@ -298,6 +320,7 @@ impl MetricsCollector {
         let begin = event.raw_time();
         self.since.get_or_insert(self.clock.unix_time(begin));
         self.generation = Some(Interval { begin, latest: begin });
+        self.cpu.begin(begin, self.values.processor_limit);
         metrics
     }
 
@@ -311,8 +334,55 @@ impl MetricsCollector {
         self.values = Values::default();
     }
 
+    /// A goroutine is in some state when the generation begins.
+    fn status(&mut self, event: &Event<'_>, goroutine: i64) {
+        self.goroutines.transition(event);
+        let EventKind::Goroutine(status) = event.kind() else { return };
+        if status.to == GoroutineState::Running {
+            self.cpu.is_running(goroutine, self.goroutines.duty(goroutine));
+        }
+    }
+
+    /// The goroutine that runs is one of the collector's.
+    fn label(&mut self, event: &Event<'_>) {
+        let (EventKind::Label(label), Some(goroutine)) = (event.kind(), event.goroutine()) else { return };
+        self.goroutines.label(goroutine.0, label.label.as_bytes());
+        if let Some(duty) = self.goroutines.duty(goroutine.0) {
+            self.cpu.run(goroutine.0, duty, event.raw_time());
+        }
+    }
+
+    fn assist(&mut self, event: &Event<'_>) {
+        let duty = event.goroutine().and_then(|goroutine| self.goroutines.duty(goroutine.0));
+        self.cpu.assist(event, duty);
+    }
+
+    /// Whether the world is stopped, and why.
+    fn stopped(&self) -> Stopped {
+        match self.stopping {
+            None => Stopped::No,
+            Some((_, true)) => Stopped::ForCollector,
+            Some((_, false)) => Stopped::ForOther,
+        }
+    }
+
+    /// A goroutine begins to stop the world.
+    fn stop(&mut self, event: &Event<'_>) {
+        let time = event.raw_time();
+        self.cpu.settle(time, self.stopped());
+        let is_of_collector = is_of_collector(event);
+        self.stopping = Some((time, is_of_collector));
+        if let Some(goroutine) = event.goroutine().filter(|_| is_of_collector) {
+            self.cpu.run(goroutine.0, Duty::Collect, time);
+        }
+    }
+
     /// The world goes on, as a goroutine says that has stopped it.
     fn resume(&mut self, end: Time, goroutine: Option<GoroutineId>) {
+        self.cpu.settle(end, self.stopped());
+        if let Some(goroutine) = goroutine {
+            self.cpu.is_done(goroutine, self.goroutines.duty(goroutine.0), end);
+        }
         let Some((begin, is_of_collector)) = self.stopping.take() else { return };
         let (pauses, measure) = match is_of_collector {
             true => (&mut self.gc_pauses, Measure::GcPause),
@@ -345,6 +415,7 @@ impl MetricsCollector {
                 Temporality::Delta,
                 NumberPoint::new(end, self.gc_cycles).since(start),
             ));
+            metrics.extend(self.cpu.end(generation.latest, self.stopped(), (start, end)));
         }
         metrics.extend(self.histograms(start, end));
         if let Some(exemplars) = &mut self.exemplars {

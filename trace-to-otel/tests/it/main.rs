@@ -9,6 +9,7 @@ mod cases;
 mod clocks;
 mod comparison;
 mod correlate;
+mod cpu_time;
 mod encoding;
 mod examples;
 mod exemplars;

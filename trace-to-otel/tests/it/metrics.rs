@@ -116,6 +116,9 @@ impl Slow {
                 RangeKind::GcMark => self.cycles += 1,
                 _ => {}
             },
+            EventKind::Label(label) if label.label.as_bytes().starts_with(b"GC (") => {
+                self.system.extend(event.goroutine());
+            }
             EventKind::Goroutine(transition) => {
                 let Some(id) = transition.goroutine else { return };
                 let is_status = matches!(event.event_type(), EventType::GoStatus | EventType::GoStatusStack);
@@ -248,6 +251,7 @@ fn names_units_and_kinds_are_the_conventions() {
         (names::GO_GOROUTINE_COUNT, "{goroutine}", "updowncounter"),
         (names::GO_PROCESSOR_LIMIT, "{thread}", "updowncounter"),
         (names::GO_MEMORY_GC_GOAL, "By", "updowncounter"),
+        (names::GO_CPU_TIME, "s", "counter"),
         (names::GO_MEMORY_GC_CYCLES, "{gc_cycle}", "counter"),
         (names::GO_MEMORY_GC_PAUSE_DURATION, "s", "histogram"),
         (names::GO_SCHEDULE_DURATION, "s", "histogram"),
