@@ -14,5 +14,6 @@ libfuzzer_sys::fuzz_target!(|input: (u8, u16, &[u8])| {
     assert!(salvaged.error.is_none() && salvaged.events <= 2 * trace.len());
     assert!(salvaged == dump(Reader::new(head.chain(tail)).expect("a header")));
     let strict = dump(ReaderOptions::new().mode(Mode::Strict).read_slice(&trace).expect("a header"));
-    assert!(if strict.error.is_some() { !salvaged.losses.is_empty() } else { strict.text == salvaged.text });
+    // Strict reading believes times that cannot be, as Go does.
+    assert!(!salvaged.losses.is_empty() || strict.error.is_none() && strict.text == salvaged.text);
 });
