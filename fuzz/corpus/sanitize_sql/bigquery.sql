@@ -1,0 +1,1 @@
+< SELECT r'''a''', b"c", """d""" FROM `p-q.r.s` WHERE t = @u

@@ -1,0 +1,1 @@
+? INSERT INTO t FORMAT JSONEachRow {"a": 1}; SELECT {p:UInt8}, 'b' FROM c FORMAT CSV

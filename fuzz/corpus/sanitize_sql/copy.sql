@@ -1,0 +1,3 @@
+5 COPY t (a, b) FROM STDIN;
+1	secret
+\.

@@ -1,0 +1,1 @@
+3zWITH x AS (SELECT a FROM b WHERE c IN (1, 2, 3)) SELECT * FROM x WHERE d = 'cut off in the mid

@@ -1,0 +1,1 @@
+3 SET a = 'x', b.c = y /* d */, e TO 5; SET key:1 value; SET PASSWORD FOR f = g; OPEN h signature = i

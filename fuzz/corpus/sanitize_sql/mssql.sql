@@ -1,0 +1,1 @@
+8 EXEC sp_addlogin bob, hunter2; SELECT [a]]b], N'c', $5.25, #temp FROM @t WHERE d = 'e'

@@ -1,0 +1,1 @@
+9 SELECT q'[it's]', nq'{x}' FROM dual; ALTER USER a IDENTIFIED BY "x" REPLACE y; CONNECT scott/tiger@db

@@ -1,0 +1,1 @@
+5 SELECT 'it''s', E'a\'b', $$c$$, $tag$d$tag$, U&'\0041' FROM "t" WHERE a->>'k' = $1 AND b::text IN ('x', 'y')

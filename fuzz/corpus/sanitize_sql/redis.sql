@@ -1,0 +1,1 @@
+3 AUTH user pass

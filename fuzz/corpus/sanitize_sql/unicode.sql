@@ -1,0 +1,1 @@
+3 SELECT ‘a’, “b”, «c» FROM é WHERE f = ٣ AND g = £5
