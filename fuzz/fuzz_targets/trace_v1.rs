@@ -23,6 +23,7 @@ fn with_header(bytes: &[u8]) -> Cow<'_, [u8]> {
     if old.iter().any(|version| bytes.starts_with(&version.header())) {
         return bytes.into();
     }
-    let (version, bytes) = bytes.split_first().map_or((0, bytes), |(&first, rest)| (usize::from(first), rest));
+    let (version, bytes) =
+        bytes.split_first().map_or((0, bytes), |(&first, rest)| (usize::from(first), rest));
     [&old[version % old.len()].header()[..], bytes].concat().into()
 }

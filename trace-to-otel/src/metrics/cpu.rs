@@ -36,25 +36,41 @@ pub(super) enum Stopped {
     ForOther,
 }
 
+/// Procs from this number on are not looked at: only damage tells of so many.
+const MOST_PROCS: usize = 1 << 16;
+
+/// Procs are counted anew so many times a generation at most, when there are more or fewer of them.
+const MOST_COUNTS: u32 = 256;
+
 /// The processors' time of one generation. Every generation tells of all procs anew, and says where they were when it began
 /// before anything else of each.
 #[derive(Debug, Default)]
 pub(super) struct CpuTime {
     begin: Time,
-    /// The last moment at which the world began to stop or went on, or there were more or fewer procs.
-    settled: Time,
-    /// What a proc has spent up to there that has had no thread since there are as many procs as there are.
-    of_idle: Spent,
-    /// Since when there are as many procs as there are: each whose number is below the limit.
-    limit_since: Time,
+    /// Up to when everything is counted. Threads' clocks may disagree a little: it never goes back.
+    counted: Time,
+    /// How many procs there are: each whose number is below. 0 as long as nobody has told.
     limit: u64,
-    /// Of each proc that was told of, since when it has no thread.
-    procs: HashMap<i64, Option<Time>, foldhash::fast::RandomState>,
+    counts: u32,
+    /// Of each proc that was told of whether a thread has it.
+    procs: Vec<Option<Held>>,
+    /// How many there are of which something was told, and how many of these no thread has.
+    told: u64,
+    idle: u64,
+    /// What a proc has spent that no thread had, since there are as many as there are.
+    of_idle: Spent,
     /// Goroutines that assist the collector.
     assists: HashSet<i64, foldhash::fast::RandomState>,
     /// Goroutines that run for another than the program, and since when.
-    running: Vec<(i64, Duty, Time)>,
+    running: HashMap<i64, (Duty, Time), foldhash::fast::RandomState>,
     spent: Spent,
+}
+
+/// Whether a thread has a proc.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Yes,
+    No,
 }
 
 /// Time in nanoseconds.
@@ -68,62 +84,80 @@ struct Spent {
 
 impl CpuTime {
     pub(super) fn begin(&mut self, begin: Time, limit: Option<u64>) {
-        let limit = limit.unwrap_or_default();
-        *self = Self { begin, settled: begin, limit_since: begin, limit, ..Self::default() };
+        *self = Self { begin, counted: begin, limit: limit.unwrap_or_default(), ..Self::default() };
     }
 
     /// `GOMAXPROCS` changes, or is told for the first time.
     pub(super) fn limit(&mut self, time: Time, limit: u64, stopped: Stopped) {
-        if self.limit != limit && self.limit > 0 {
-            self.settle(time, stopped);
-            self.settle_limit(time);
+        if self.limit == limit || self.counts == MOST_COUNTS {
+            return;
         }
-        self.limit = limit;
+        self.count(time, stopped);
+        let is_first = core::mem::replace(&mut self.limit, limit) == 0;
+        let told = self.procs.iter().take(usize::try_from(limit).unwrap_or(usize::MAX)).flatten();
+        (self.told, self.idle) =
+            told.fold((0, 0), |(told, idle), held| (told + 1, idle + u64::from(*held == Held::No)));
+        self.counts += 1;
+        let of_idle = core::mem::take(&mut self.of_idle);
+        if is_first {
+            self.spent.total = limit.saturating_mul(nanoseconds(self.begin, self.counted));
+            self.spent.add(limit.saturating_sub(self.told), of_idle);
+            self.of_idle = of_idle;
+        }
     }
 
     /// A proc gets a thread, or loses it, or is told of for the first time.
     pub(super) fn proc(&mut self, event: &Event<'_>, stopped: Stopped) {
         let EventKind::Proc(transition) = event.kind() else { return };
-        let Some(proc) = transition.proc else { return };
-        let time = event.raw_time();
-        // What is told first was so when the generation began.
-        let was_idle = match transition.from {
-            ProcState::Undetermined => transition.to == ProcState::Idle,
-            from => from == ProcState::Idle,
-        };
-        let idle_since = self.procs.entry(proc.0).or_insert_with(|| {
-            if was_idle && is_below(self.limit, proc.0) {
-                self.spent.add(1, self.of_idle);
-            }
-            was_idle.then_some(self.settled)
-        });
-        if transition.to == ProcState::Idle {
-            *idle_since = idle_since.or(Some(time));
-        } else if let Some(since) = idle_since.take().filter(|_| is_below(self.limit, proc.0)) {
-            self.spent.count_idle(since, time, stopped);
+        let place = transition.proc.and_then(|proc| usize::try_from(proc.0).ok());
+        let Some(place) = place.filter(|place| *place < MOST_PROCS) else { return };
+        self.count(event.raw_time(), stopped);
+        let held = |state| if state == ProcState::Idle { Held::No } else { Held::Yes };
+        let (is_told, to) = (self.procs.get(place).is_some_and(Option::is_some), held(transition.to));
+        if !is_told {
+            // What is told first was so when the generation began.
+            let from = transition.from;
+            let first = if from == ProcState::Undetermined { to } else { held(from) };
+            self.tell(place, first);
+        }
+        let before = self.procs[place].replace(to);
+        if self.is_one(place) {
+            self.idle = self.idle + u64::from(to == Held::No) - u64::from(before == Some(Held::No));
         }
     }
 
-    /// Counts what has been idle so far. The world begins to stop or goes on, or there are more or fewer procs from now on.
-    pub(super) fn settle(&mut self, time: Time, stopped: Stopped) {
-        self.of_idle.count_idle(core::mem::replace(&mut self.settled, time), time, stopped);
-        for (&proc, idle_since) in &mut self.procs {
-            if let Some(since) = idle_since {
-                let since = core::mem::replace(since, time);
-                if is_below(self.limit, proc) {
-                    self.spent.count_idle(since, time, stopped);
-                }
-            }
+    /// A proc is told of for the first time. Until then it counts as one that no thread has, if it is known that there is one.
+    fn tell(&mut self, place: usize, held: Held) {
+        if place >= self.procs.len() {
+            self.procs.resize(place + 1, None);
         }
+        self.procs[place] = Some(held);
+        if !self.is_one(place) {
+            return;
+        }
+        self.told += 1;
+        match (held, self.limit) {
+            (Held::No, 0) => self.spent.add(1, self.of_idle),
+            (Held::No, _) | (Held::Yes, 0) => {}
+            (Held::Yes, _) => self.spent.take_back(self.of_idle),
+        }
+        self.idle += u64::from(held == Held::No);
     }
 
-    /// Counts all time since there are as many procs as there are, and that of those that nothing was told of, which did nothing.
-    fn settle_limit(&mut self, time: Time) {
-        let told = self.procs.keys().filter(|proc| is_below(self.limit, **proc)).count() as u64;
-        self.spent.add(self.limit.saturating_sub(told), core::mem::take(&mut self.of_idle));
-        let since = core::mem::replace(&mut self.limit_since, time);
-        let all = self.limit.saturating_mul(nanoseconds(since, time));
-        self.spent.total = self.spent.total.saturating_add(all);
+    /// Whether there is a proc of this number. As long as nobody has told how many there are, there are those that are told of.
+    fn is_one(&self, place: usize) -> bool {
+        self.limit == 0 || (place as u64) < self.limit
+    }
+
+    /// Counts what has been spent up to a time: before procs change, or the world begins to stop or goes on.
+    pub(super) fn count(&mut self, time: Time, stopped: Stopped) {
+        let passed = nanoseconds(self.counted, time);
+        self.counted = self.counted.max(time);
+        self.spent.total = self.spent.total.saturating_add(self.limit.saturating_mul(passed));
+        let mut of_idle = Spent::default();
+        of_idle.count_idle(passed, stopped);
+        self.of_idle.add(1, of_idle);
+        self.spent.add(self.idle.saturating_add(self.limit.saturating_sub(self.told)), of_idle);
     }
 
     /// A goroutine runs, for what it was made to do.
@@ -142,9 +176,7 @@ impl CpuTime {
 
     /// A goroutine that runs does so for another than the program from now on.
     pub(super) fn run(&mut self, goroutine: i64, duty: Duty, time: Time) {
-        if !self.running.iter().any(|&(id, ..)| id == goroutine) {
-            self.running.push((goroutine, duty, time));
-        }
+        self.running.entry(goroutine).or_insert((duty, time));
     }
 
     /// A goroutine stops running, or goes on for the program.
@@ -153,8 +185,7 @@ impl CpuTime {
         if self.running.is_empty() {
             return;
         }
-        let place = self.running.iter().position(|&(id, ..)| Some(id) == goroutine.map(|id| id.0));
-        if let Some((_, duty, since)) = place.map(|place| self.running.swap_remove(place)) {
+        if let Some((duty, since)) = goroutine.and_then(|goroutine| self.running.remove(&goroutine.0)) {
             self.spent.count(duty, nanoseconds(since, time));
         }
     }
@@ -195,18 +226,12 @@ impl CpuTime {
 
     /// The metric of the generation that ends; none where it did not tell how many procs there are.
     pub(super) fn end(&mut self, end: Time, stopped: Stopped, times: (UnixTime, UnixTime)) -> Option<Metric> {
-        self.settle(end, stopped);
-        self.settle_limit(end);
-        for (_, duty, since) in core::mem::take(&mut self.running) {
+        self.count(end, stopped);
+        for (duty, since) in core::mem::take(&mut self.running).into_values() {
             self.spent.count(duty, nanoseconds(since, end));
         }
         (self.limit > 0).then(|| self.spent.metric(times))
     }
-}
-
-/// Whether there is a proc of this number. As long as nobody has told how many there are, there are those that are told of.
-fn is_below(limit: u64, proc: i64) -> bool {
-    limit == 0 || u64::try_from(proc).is_ok_and(|proc| proc < limit)
 }
 
 impl Spent {
@@ -224,8 +249,13 @@ impl Spent {
         *spent = spent.saturating_add(nanoseconds);
     }
 
-    fn count_idle(&mut self, since: Time, time: Time, stopped: Stopped) {
-        let nanoseconds = nanoseconds(since, time);
+    /// What a proc has not spent after all.
+    fn take_back(&mut self, one: Self) {
+        self.idle = self.idle.saturating_sub(one.idle);
+        self.collector = self.collector.saturating_sub(one.collector);
+    }
+
+    fn count_idle(&mut self, nanoseconds: u64, stopped: Stopped) {
         match stopped {
             Stopped::No => self.idle = self.idle.saturating_add(nanoseconds),
             Stopped::ForCollector => self.count(Duty::Collect, nanoseconds),

@@ -369,7 +369,7 @@ impl MetricsCollector {
     /// A goroutine begins to stop the world.
     fn stop(&mut self, event: &Event<'_>) {
         let time = event.raw_time();
-        self.cpu.settle(time, self.stopped());
+        self.cpu.count(time, self.stopped());
         let is_of_collector = is_of_collector(event);
         self.stopping = Some((time, is_of_collector));
         if let Some(goroutine) = event.goroutine().filter(|_| is_of_collector) {
@@ -379,7 +379,7 @@ impl MetricsCollector {
 
     /// The world goes on, as a goroutine says that has stopped it.
     fn resume(&mut self, end: Time, goroutine: Option<GoroutineId>) {
-        self.cpu.settle(end, self.stopped());
+        self.cpu.count(end, self.stopped());
         if let Some(goroutine) = goroutine {
             self.cpu.is_done(goroutine, self.goroutines.duty(goroutine.0), end);
         }
