@@ -14,8 +14,8 @@ use trace_to_otel::{
     Scope, Span, SpanSink,
     profiles::Profiles,
     render::{
-        Canvas, ChromeWriter, HtmlOptions, PerfettoWriter, Process, TreeOptions, write_html,
-        write_html_with_overview, write_tree,
+        Canvas, ChromeWriter, HtmlOptions, Overview, PerfettoWriter, Process, TreeOptions, write_html,
+        write_tree,
     },
 };
 
@@ -126,12 +126,10 @@ fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Re
     let mut options = HtmlOptions::default();
     options.ranges = arguments.ranges;
     let recording = gathering.map(|gathering| gathering.finish(String::new()));
-    if let Some(recording) = recording.filter(|recording| !recording.is_empty()) {
-        let about = stats::about(&recording);
-        write_html_with_overview(&processes, &about, &recording.analysis, &options, &mut output)?;
-    } else {
-        write_html(&processes, &options, &mut output)?;
-    }
+    let recording = recording.filter(|recording| !recording.is_empty());
+    let about = recording.as_ref().map(stats::about).unwrap_or_default();
+    options.overview = recording.as_ref().map(|recording| Overview::new(&about, &recording.analysis));
+    write_html(&processes, &options, &mut output)?;
     output.flush()?;
     outcome
 }

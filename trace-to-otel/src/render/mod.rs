@@ -7,8 +7,7 @@
 //! | | |
 //! |---|---|
 //! | [`write_tree`] | a line for each span, below the one that it is part of |
-//! | [`write_html`] | a page with a waterfall of each trace, which needs no network |
-//! | `write_html_with_overview` | the same, with what the program did as its first tab (feature `analysis`) |
+//! | [`write_html`] | a page with a waterfall of each trace, which needs no network, and what the program did as its first tab, if an [`Overview`] is given |
 //! | `write_flame_graphs` | a page with a flame graph of each profile (feature `profiles`) |
 //! | [`Timeline`] | what each goroutine did, with its spans beside it, on a [`Canvas`]: [`PerfettoWriter`], [`ChromeWriter`] |
 //! | [`Forest`], [`CriticalPaths`], [`AnatomyBar`], [`DisplayDuration`], [`DisplayTime`], [`DisplayText`] | the parts of which views are made |
@@ -60,9 +59,8 @@ pub use critical_path::{CriticalPaths, Stretch, critical_path};
 #[cfg(feature = "profiles")]
 pub use flame::write_flame_graphs;
 pub use forest::{Forest, Item, Position};
-#[cfg(feature = "analysis")]
-pub use html::write_html_with_overview;
 pub use html::{HtmlOptions, write_html};
+pub use overview::Overview;
 pub use ranges::RangeSummary;
 pub use text::DisplayTime;
 pub use timeline::{

@@ -8,10 +8,12 @@ mod waits;
 
 use std::io::{self, Write};
 
-#[cfg(feature = "analysis")]
-use crate::analysis::Analysis;
-
-use super::{Process, flame, joined::Joined, overview, page::Page};
+use super::{
+    Process, flame,
+    joined::Joined,
+    overview::{self, Overview},
+    page::Page,
+};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPTS: [&str; 7] = [
@@ -25,11 +27,14 @@ const SCRIPTS: [&str; 7] = [
 ];
 
 /// What is on a page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct HtmlOptions {
+pub struct HtmlOptions<'a> {
     /// Garbage collections, stops of the world and the like one by one, instead of a note that sums them up.
     pub ranges: bool,
+    /// What the program did, as the first tab, on which the page opens: how busy it was, requests and queries with pictures of how
+    /// long they took, goroutines, waits, the scheduler and the garbage collector, the 20 heaviest of each.
+    pub overview: Option<Overview<'a>>,
 }
 
 /// Writes a page with a waterfall of each trace: one file that needs no network, and opens in any browser.
@@ -49,26 +54,12 @@ pub struct HtmlOptions {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// # Errors
+/// With an overview of what the program did, which feature `analysis` makes:
 ///
-/// Those of the output.
-pub fn write_html<W: Write + ?Sized>(
-    processes: &[Process<'_>],
-    options: &HtmlOptions,
-    output: &mut W,
-) -> io::Result<()> {
-    let joined = Joined::new(processes, options.ranges);
-    page(&model::title(processes)).write(&model::page(&joined)?, output)
-}
-
-/// Writes the same page with what the program did as its first tab, on which it opens: how busy it was, requests and queries with
-/// pictures of how long they took, goroutines, waits, the scheduler and the garbage collector, the 20 heaviest of each.
-///
-/// `about` is a line that says what program it is and when it was recorded, as the caller knows it.
-///
-/// ```
+#[cfg_attr(feature = "analysis", doc = "```")]
+#[cfg_attr(not(feature = "analysis"), doc = "```text")]
 /// use trace_to_otel::{Mapper, Span, analysis::AnalysisCollector};
-/// use trace_to_otel::render::{HtmlOptions, Process, write_html_with_overview};
+/// use trace_to_otel::render::{HtmlOptions, Overview, Process, write_html};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let trace = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/generations.trace"));
@@ -82,8 +73,9 @@ pub fn write_html<W: Write + ?Sized>(
 /// mapper.finish(&mut spans)?;
 /// spans.iter().for_each(|span| collector.span(span));
 /// let (analysis, mut page) = (collector.finish(), Vec::new());
-/// let processes = [Process::new("shop", &spans)];
-/// write_html_with_overview(&processes, "Go 1.27", &analysis, &HtmlOptions::default(), &mut page)?;
+/// let mut options = HtmlOptions::default();
+/// options.overview = Some(Overview::new("Go 1.27", &analysis));
+/// write_html(&[Process::new("shop", &spans)], &options, &mut page)?;
 /// assert!(page.starts_with(b"<!DOCTYPE html>"));
 /// # Ok(())
 /// # }
@@ -92,17 +84,13 @@ pub fn write_html<W: Write + ?Sized>(
 /// # Errors
 ///
 /// Those of the output.
-#[cfg(feature = "analysis")]
-pub fn write_html_with_overview<W: Write + ?Sized>(
+pub fn write_html<W: Write + ?Sized>(
     processes: &[Process<'_>],
-    about: &str,
-    analysis: &Analysis,
-    options: &HtmlOptions,
+    options: &HtmlOptions<'_>,
     output: &mut W,
 ) -> io::Result<()> {
     let joined = Joined::new(processes, options.ranges);
-    let data = model::page(&joined)?.with_overview(overview::Overview::new(about, analysis));
-    page(&model::title(processes)).write(&data, output)
+    page(&model::title(processes)).write(&model::page(&joined, options.overview)?, output)
 }
 
 /// The page of a title.
@@ -238,7 +226,7 @@ mod tests {
         let range = Span { scope: Scope::Range, ..span("GC mark assist", 3, 0, 30, 40) };
         let (front, back) = ([span("ask", 1, 0, 0, 100)], [inner, range]);
         let processes = [Process::new("front", &front), Process::new("back", &back)];
-        let data = |options: HtmlOptions| {
+        let data = |options: HtmlOptions<'_>| {
             let mut page = Vec::new();
             write_html(&processes, &options, &mut page).expect("memory takes it");
             data(&String::from_utf8(page).expect("UTF-8"))
@@ -253,7 +241,7 @@ mod tests {
         assert_eq!((&spans[0]["process"], &spans[1]["process"]), (&"front".into(), &"back".into()));
         assert_eq!(spans[1]["parent"], 0);
         assert_eq!(spans[1]["critical"], json!([[20, 60]]));
-        assert_eq!(spans_of(&data(HtmlOptions { ranges: true })).len(), 3);
+        assert_eq!(spans_of(&data(HtmlOptions { ranges: true, ..HtmlOptions::default() })).len(), 3);
     }
 
     #[test]
@@ -292,8 +280,9 @@ mod tests {
         spans.iter().for_each(|span| collector.span(span));
         let (analysis, mut page) = (collector.finish(), Vec::new());
         let processes = [Process::new("shop", &spans)];
-        write_html_with_overview(&processes, HOSTILE, &analysis, &HtmlOptions::default(), &mut page)
-            .expect("memory takes it");
+        let overview = Some(Overview::new(HOSTILE, &analysis));
+        let options = HtmlOptions { overview, ..HtmlOptions::default() };
+        write_html(&processes, &options, &mut page).expect("memory takes it");
         let page = String::from_utf8(page).expect("UTF-8");
         checks::no_text_becomes_markup(&page, HOSTILE);
         let overview = &data(&page)["overview"];

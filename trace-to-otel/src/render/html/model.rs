@@ -9,13 +9,13 @@ use super::{
     lane::Lane,
 };
 #[cfg(feature = "analysis")]
-use crate::render::overview::Overview;
+use crate::render::overview::Tab;
 #[cfg(feature = "profiles")]
 use crate::render::{flame::Flame, waits::Waits};
 use crate::{
     render::{
         NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, joined::Joined,
-        ranges::is_range,
+        overview::Overview, ranges::is_range,
     },
     span::UnixTime,
 };
@@ -31,7 +31,10 @@ pub(super) fn title(processes: &[Process<'_>]) -> String {
 }
 
 /// What the page shows.
-pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
+///
+/// Without feature `analysis` there is no overview to show.
+#[cfg_attr(not(feature = "analysis"), expect(unused_variables))]
+pub(super) fn page<'a>(joined: &Joined<'a>, overview: Option<Overview<'a>>) -> io::Result<Page<'a>> {
     let by_process = joined.processes.iter().enumerate();
     let ranges =
         by_process.flat_map(|(number, process)| process.spans.iter().map(move |span| (number, span)));
@@ -61,7 +64,7 @@ pub(super) fn page<'a>(joined: &Joined<'a>) -> io::Result<Page<'a>> {
         #[cfg(feature = "profiles")]
         waits: SpanWaits::default(),
         #[cfg(feature = "analysis")]
-        overview: None,
+        overview: overview.map(Tab::new),
     };
     page.add(joined, base)?;
     #[cfg(feature = "profiles")]
@@ -111,7 +114,7 @@ pub(super) struct Page<'a> {
     waits: SpanWaits<'a>,
     /// None where there is no such tab.
     #[cfg(feature = "analysis")]
-    overview: Option<Overview<'a>>,
+    overview: Option<Tab<'a>>,
 }
 
 #[derive(Serialize)]
@@ -166,13 +169,6 @@ impl<'a> Page<'a> {
             self.places = places;
         }
         Ok(())
-    }
-}
-
-#[cfg(feature = "analysis")]
-impl<'a> Page<'a> {
-    pub(super) fn with_overview(self, overview: Overview<'a>) -> Self {
-        Self { overview: Some(overview), ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     analysis::{Analysis, Distribution, Extent, Frame, GoroutineGroup, SpanGroup, Wait, Wakeup},
     anatomy::Anatomy,
-    render::{anatomy, kind_of},
+    render::{anatomy, kind_of, overview::Overview},
     span::{Scope, SpanKind},
 };
 
@@ -18,7 +18,7 @@ const MOST_VALUES: usize = 512;
 
 /// What stands on the page of a recording. Durations are nanoseconds.
 #[derive(Serialize)]
-pub(in crate::render) struct Overview<'a> {
+pub(in crate::render) struct Tab<'a> {
     /// What program it is, and when it was recorded.
     about: &'a str,
     /// How long it was recorded.
@@ -126,8 +126,8 @@ struct DurationsRow {
     durations: [u64; 5],
 }
 
-impl<'a> Overview<'a> {
-    pub(in crate::render) fn new(about: &'a str, analysis: &'a Analysis) -> Self {
+impl<'a> Tab<'a> {
+    pub(in crate::render) fn new(Overview { about, analysis }: Overview<'a>) -> Self {
         let (all, collections) = (analysis.anatomy(), &analysis.collections);
         let is_request = |group: &&SpanGroup| group.kind != SpanKind::Internal;
         let is_task = |group: &&SpanGroup| !is_request(group) && group.scope != Some(Scope::Range);
