@@ -30,6 +30,29 @@ pub(crate) struct Inputs {
     pub(crate) work: Work,
 }
 
+/// What is measured with, which depends on how long a run is.
+pub(crate) struct ByLength {
+    short: Inputs,
+    usual: Inputs,
+}
+
+impl ByLength {
+    /// Takes from a file, if there is one, what it says, and the rest as it is not said otherwise.
+    pub(crate) fn read(file: Option<&Path>) -> Result<Self> {
+        let (short, usual) = (Inputs::new(true), Inputs::new(false));
+        let Some(file) = file else { return Ok(Self { short, usual }) };
+        let name = || file.display().to_string();
+        let text = fs::read_to_string(file).with_context(name)?;
+        let [short, usual] = [short, usual].map(|inputs| inputs.parse(&text).with_context(name));
+        Ok(Self { short: short?, usual: usual? })
+    }
+
+    /// For a short run, or a usual one.
+    pub(crate) fn of(&self, is_quick: bool) -> &Inputs {
+        if is_quick { &self.short } else { &self.usual }
+    }
+}
+
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Work {
@@ -57,12 +80,6 @@ impl Inputs {
                 workers: 2,
             },
         }
-    }
-
-    /// Takes from a file what it says, and `self` for the rest.
-    pub(crate) fn read(self, file: &Path) -> Result<Self> {
-        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        self.parse(&text).with_context(|| file.display().to_string())
     }
 
     fn parse(mut self, text: &str) -> Result<Self> {
@@ -177,6 +194,19 @@ mod tests {
     #[test]
     fn the_example_says_what_is_usual() {
         assert_eq!(parse(include_str!("../inputs.json")), Ok(Inputs::new(false)));
+    }
+
+    #[test]
+    fn a_file_is_read_for_runs_of_either_length() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, r#"{"rate": 7}"#).unwrap();
+        let inputs = ByLength::read(Some(file.path())).unwrap();
+        for is_quick in [true, false] {
+            assert_eq!(*inputs.of(is_quick), Inputs { pace: Pace::Rate(7), ..Inputs::new(is_quick) });
+            assert_eq!(*ByLength::read(None).unwrap().of(is_quick), Inputs::new(is_quick));
+        }
+        let missing = file.path().with_extension("missing");
+        assert!(ByLength::read(Some(&missing)).is_err());
     }
 
     #[test]

@@ -50,7 +50,7 @@ use trace_harness::{build, run_file};
 
 use crate::{
     cli::{Choice, Cli, Command, Output},
-    inputs::Inputs,
+    inputs::{ByLength, Inputs},
     report::Report,
     resources::Watch,
     scenario::{
@@ -110,9 +110,8 @@ fn programs(force: bool, sidecar: PathBuf) -> Result<Programs> {
 
 /// How many checks failed.
 fn run(arguments: &cli::Run) -> Result<u32> {
-    let inputs = Inputs::new(false);
     // What is wrong in there is told before anything is built.
-    arguments.inputs.as_ref().map_or(Ok(inputs.clone()), |file| inputs.read(file))?;
+    let inputs = ByLength::read(arguments.inputs.as_deref())?;
     let sidecar = sidecar(arguments)?;
     let scenarios: Vec<_> = arguments
         .scenario
@@ -146,7 +145,15 @@ fn run(arguments: &cli::Run) -> Result<u32> {
                 Some(programs) if scenario != Choice::Overhead => {
                     scenario::run(scenario, programs, &directory, scale, report);
                 }
-                _ => measure(arguments, &sidecar, directory, repetition, scale, report),
+                _ => measure(
+                    arguments,
+                    inputs.of(scale.is_quick),
+                    &sidecar,
+                    directory,
+                    repetition,
+                    scale,
+                    report,
+                ),
             });
         }
     }
@@ -210,25 +217,19 @@ impl Outcome {
 /// Runs `overhead`.
 fn measure(
     arguments: &cli::Run,
+    inputs: &Inputs,
     sidecar: &Path,
     directory: PathBuf,
     repetition: u64,
     scale: Scale,
     report: &mut Report,
 ) {
-    let inputs = Inputs::new(scale.is_quick);
-    let inputs = arguments.inputs.as_ref().map_or(Ok(inputs.clone()), |file| inputs.read(file));
     let root = root();
     // What was measured stays: a short run, which measures nothing, and another of several have folders of their own.
     let usual = if scale.is_quick { "overhead-short" } else { "overhead" };
     let out = arguments.out.clone().unwrap_or_else(|| root.join(".cache/harness").join(usual));
     let out = numbered(out, repetition);
-    match inputs {
-        Ok(inputs) => {
-            overhead::run(Settings { root: &root, directory, sidecar, out: &out, inputs, scale }, report);
-        }
-        Err(error) => report.check("the inputs are there", false, format_args!("{error:#}")),
-    }
+    overhead::run(Settings { root: &root, directory, sidecar, out: &out, inputs, scale }, report);
 }
 
 /// Ends what runs have left.

@@ -45,7 +45,7 @@ pub(crate) struct Settings<'s> {
     pub(crate) sidecar: &'s Path,
     /// Where the report goes.
     pub(crate) out: &'s Path,
-    pub(crate) inputs: Inputs,
+    pub(crate) inputs: &'s Inputs,
     pub(crate) scale: Scale,
 }
 
@@ -68,7 +68,7 @@ fn measure(settings: &Settings<'_>, report: &mut Report) -> Result<()> {
         date: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         machine,
         service_has_a_cpu_of_its_own: division.is_apart(),
-        inputs: inputs.clone(),
+        inputs: (*inputs).clone(),
         seed,
         faults: Vec::new(),
         variants: variants.map(|(variant, build)| Measured::new(variant, build)).collect(),
