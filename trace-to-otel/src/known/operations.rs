@@ -14,7 +14,7 @@ use go_trace_format::{
 use crate::{
     attribute,
     form::Form,
-    known::{open::OpenSpans, span::SectionKey},
+    known::span::SectionKey,
     operations::{self, Described, Side},
     span::{Attribute, Scope},
 };
@@ -71,12 +71,16 @@ struct Namesakes {
 }
 
 impl Operations {
-    /// Counts the operations that are open, and forgets that others seem to be over.
-    pub(crate) fn recount(&mut self, open: &OpenSpans) {
-        (self.count, self.shown) = open.operations().fold((0, 0), |(count, shown), operation| {
+    /// Counts the operations that are open, and forgets that those that are not seem to be over.
+    pub(crate) fn recount<'o>(
+        &mut self,
+        open: impl Iterator<Item = &'o OpenOperation>,
+        is_open: impl Fn(SectionKey) -> bool,
+    ) {
+        (self.count, self.shown) = open.fold((0, 0), |(count, shown), operation| {
             (count + 1, shown + usize::from(operations::is_on_stack(operation.operation)))
         });
-        self.over.retain(|&(_, key)| open.is_operation(key));
+        self.over.retain(|&(_, key)| is_open(key));
     }
 
     /// Whether some operation is open of which a stack may show that it is over, or that seems to be.

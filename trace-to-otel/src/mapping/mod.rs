@@ -120,7 +120,7 @@ impl Mapping {
         loaded.counters = Saved::load(input)?;
         loaded.stack_counters = Saved::load(input)?;
         // What can be counted is not believed.
-        loaded.operations.recount(&loaded.open);
+        loaded.operations.recount(loaded.open.operations(), |key| loaded.open.is_operation(key));
         loaded.regions.count = loaded.open.region_count();
         loaded.open.calls().for_each(|(id, key)| loaded.stacks.opened(id, key));
         loaded.pending_events = loaded.open.pending_events();
