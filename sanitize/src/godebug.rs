@@ -1,6 +1,6 @@
 //! Trace categories in a `GODEBUG` setting, rules G2–G4.
 
-use crate::Filter;
+use crate::filter::Filter;
 
 /// The keys a recorder reads, and what each turns on: rules G2 and G4.
 const KEYS: [(&str, Filter); 5] = [

@@ -5,7 +5,14 @@ extern crate std;
 use std::format;
 use std::string::String;
 
-use crate::{Dialect, Sanitizer, SqlOptions, UrlMode, UrlOptions, dsn, sql, steps, text};
+use crate::{
+    dsn::dsn,
+    options::{UrlMode, UrlOptions},
+    sanitizer::Sanitizer,
+    sql::{Dialect, SqlOptions, sql},
+    steps,
+    text::text,
+};
 
 /// Pieces that make a careless sanitizer look at the rest of the text again and again, each for nothing.
 const PIECES: [&str; 58] = [

@@ -7,7 +7,11 @@ use core::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-use crate::{SpanId, TraceFlags, TraceId, TraceParent, TraceState};
+use crate::{
+    id::{SpanId, TraceId},
+    traceparent::{TraceFlags, TraceParent},
+    tracestate::TraceState,
+};
 
 struct FromText<T> {
     expected: &'static str,

@@ -3,8 +3,8 @@
 use go_trace_format::{Event, EventType};
 
 use crate::{
-    TimeWindow,
     analysis::{Analysis, Wait, Wakeup, spans::SpanGroups, tally::Tally, wakeups::Waited},
+    moment::TimeWindow,
     profiles::{Collector, ProfilesOptions},
     span::{Span, UnixTime},
 };

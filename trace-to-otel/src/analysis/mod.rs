@@ -55,7 +55,7 @@ pub use timeline::{Bucket, Timeline};
 pub use waits::{Frame, Wait};
 pub use wakeups::Wakeup;
 
-use crate::{Waiting, profiles::Period};
+use crate::{anatomy::Waiting, profiles::Period};
 
 /// What recordings and their spans add up to.
 #[derive(Clone, Debug)]

@@ -70,8 +70,9 @@ impl Mapping {
         if let Fate::ExportedElsewhere(_) = fate {
             return self.suppress(&span, placed.context, anatomy, ending, sink);
         }
-        self.stack_counters.spans_of_program += u64::from(form.scope != Scope::Range);
+        let is_of_program = form.scope != Scope::Range;
         self.spare.finish(span, form, placed, anatomy, ending, sink)?;
+        self.stack_counters.spans_of_program += u64::from(is_of_program);
         self.counters.spans += 1;
         self.counters.incomplete_spans += u64::from(ending.missing.is_some());
         self.counters.clamped_spans += u64::from(is_clamped);
