@@ -225,7 +225,7 @@ fn s14_work_is_linear() {
                     SqlOptions { collapse_values_rows: true, max_output: 100, ..SqlOptions::new(dialect) };
                 let sanitizer = Sanitizer::new().with_sql(options);
                 check(&name, &text, |text| drop(sanitizer.sql(text)));
-                check(&name, &text, |text| drop(crate::sql_summary(text, dialect)));
+                check(&name, &text, |text| drop(crate::sql::sql_summary(text, dialect)));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The passwords of command lines, which a short flag or the place tells, and of directives, which have no sign: rule L1.
 
-use super::value::{last_word, trim_blanks, word_end};
+use super::ends::{trim_blanks, word_end};
+use super::value::last_word;
 use crate::credentials::{ends_login, is_oracle};
 use crate::steps;
 

@@ -1,6 +1,6 @@
 //! Values that take more than a word where a text has lines, as the files of settings have: rule L1.
 
-use super::value::{line_end, trim_blanks, word_end};
+use super::ends::{line_end, trim_blanks, word_end};
 use crate::keys::in_name;
 use crate::steps;
 

@@ -2,6 +2,7 @@
 
 mod commands;
 mod database;
+mod ends;
 mod lines;
 mod phrase;
 mod plain;

@@ -4,6 +4,7 @@
 use alloc::string::String;
 
 use super::database::Searched;
+use super::ends::bare_word_end;
 use super::statement::{Froms, Verb};
 use crate::edit::{Edit, REDACTED};
 use crate::rules::Rules;
@@ -25,7 +26,7 @@ pub(super) fn values<'a>(rules: Rules<'_>, text: &'a str) -> Edit<'a> {
             place += 1;
             continue;
         }
-        let end = word_end(bytes, place);
+        let end = bare_word_end(bytes, place);
         let word = &bytes[place..end];
         let next = match Opening::of(word) {
             Some(Opening::Statement(verb)) if verb.starts_statement(bytes, place, end, &mut froms) => {
@@ -46,12 +47,6 @@ pub(super) fn values<'a>(rules: Rules<'_>, text: &'a str) -> Edit<'a> {
         place = next;
     }
     edit
-}
-
-/// The end of the word that starts at a place.
-pub(super) fn word_end(text: &[u8], start: usize) -> usize {
-    let in_word = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_' || !byte.is_ascii();
-    start + text[start..].iter().take_while(in_word).count()
 }
 
 /// Sanitizes a statement. One in a quoted text has its quotes escaped.

@@ -3,10 +3,11 @@
 use core::ops::Range;
 
 use super::commands::{Commands, password_beside, sets};
+use super::ends::{trim_blanks, word_end};
 use super::prose::is_prose;
 use super::value::{
     Assignment, credentials_after, is_mark, is_scheme, name_end, password_of_user, private_key_end,
-    starts_private_key, trim_blanks, word_end,
+    starts_private_key,
 };
 use crate::credentials::{is_oracle, is_version};
 use crate::edit::{Edit, REDACTED};

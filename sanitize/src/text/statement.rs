@@ -3,7 +3,7 @@
 //! What is asked for is what no sentence has: `INSERT` with INTO, a name and VALUES, `UPDATE` with a name, SET, a name and `=`, and so
 //! on. A sentence that is taken for a statement loses its numbers and what it has in quotes, and nothing else.
 
-use super::phrase::word_end;
+use super::ends::bare_word_end;
 use super::prose::is_prose;
 use crate::credentials::ends_login;
 use crate::steps;
@@ -113,8 +113,9 @@ impl Froms {
         while let Some(found) = memchr::memchr2(b'f', b'F', &text[from..]) {
             let start = from + found;
             from = start + 1;
-            let is_word =
-                start > 0 && !text[start - 1].is_ascii_alphanumeric() && word_end(text, start) == start + 4;
+            let is_word = start > 0
+                && !text[start - 1].is_ascii_alphanumeric()
+                && bare_word_end(text, start) == start + 4;
             if is_word && text[start..start + 4].eq_ignore_ascii_case(b"from") {
                 self.next = Some(start);
                 break;
@@ -209,7 +210,7 @@ impl Words<'_> {
             .get(start)
             .is_some_and(|byte| byte.is_ascii_alphabetic() || b"_#@".contains(byte) || !byte.is_ascii());
         if starts {
-            self.place = word_end(self.text, start + 1);
+            self.place = bare_word_end(self.text, start + 1);
         }
         starts
     }
@@ -400,7 +401,7 @@ impl Words<'_> {
                 || (0..2 * MOST_WORDS).any(|_| {
                     self.word(&["identified", "password", "with"]) || {
                         self.place += usize::from(self.peek().is_some());
-                        self.place = word_end(self.text, self.place);
+                        self.place = bare_word_end(self.text, self.place);
                         false
                     }
                 });

@@ -1,5 +1,6 @@
 //! Where the value of a key in free text starts and ends.
 
+use super::ends::{line_end, trim_blanks, word_before_blank, word_end};
 use super::lines::{behind_properties, block, setting_end};
 use super::plain::control_sequence;
 use crate::edit::REDACTED;
@@ -511,22 +512,6 @@ fn value_end(text: &str, start: usize) -> usize {
     end
 }
 
-pub(super) fn word_end(text: &str, start: usize) -> usize {
-    let end = start + word_before_blank(&text[start..]);
-    steps::count(end - start);
-    end
-}
-
-fn word_before_blank(text: &str) -> usize {
-    text.find(char::is_whitespace).unwrap_or(text.len())
-}
-
-pub(super) fn line_end(text: &str, start: usize) -> usize {
-    let end = text[start..].find(['\n', '\r']).map_or(text.len(), |length| start + length);
-    steps::count(end - start);
-    end
-}
-
 /// The end of the name that starts at a place.
 pub(super) fn name_end(text: &str, start: usize, end: usize) -> usize {
     text[start..end].find(|character| !in_name(character)).map_or(end, |length| start + length)
@@ -535,10 +520,6 @@ pub(super) fn name_end(text: &str, start: usize, end: usize) -> usize {
 /// Whether a character separates segments besides blanks.
 pub(super) fn is_mark(character: char) -> bool {
     matches!(character, '"' | '\'' | '`' | '<' | '>')
-}
-
-pub(super) fn trim_blanks(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t'])
 }
 
 /// Whether a name ends with another, in any letter case.

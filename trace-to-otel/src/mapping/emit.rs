@@ -43,8 +43,15 @@ impl Mapping {
     ) -> Result<(), Stopped> {
         self.pending_events = self.pending_events.saturating_sub(span.details.held());
         let said = span.details.get_mut().and_then(|details| details.notes.said.take());
-        if said.is_some_and(|said| said.conclude(&mut span, &mut form, &mut ending)) {
-            anatomy = None;
+        if let Some(begin) = said.map(|said| said.conclude(&mut form, &mut ending)) {
+            if begin.has_code {
+                span.place.code = None;
+            }
+            if let Some(time) = begin.time {
+                (span.start, span.is_start_clamped) = (time, false);
+                // It is of the time that was seen.
+                anatomy = None;
+            }
         }
         // Only now is it known when the span began.
         let holds_events = span.hold_events(ending.time);

@@ -12,7 +12,6 @@ use opentelemetry_semantic_conventions::attribute as keys;
 use crate::{
     form::{Ending, Form, Missing},
     identity::SpanContext,
-    known::span::OpenSpan,
     said::json::Member,
     span::{Attribute, SpanKind, Status, Value},
     text::Texts,
@@ -315,8 +314,8 @@ impl Said {
         })
     }
 
-    /// Puts into a span that ends what was said of it. Says whether its times are others than those that were seen.
-    pub(crate) fn conclude(mut self, span: &mut OpenSpan, form: &mut Form, ending: &mut Ending) -> bool {
+    /// Puts into the form and the ending of a span what was said of it, and gives what its begin is to be.
+    pub(crate) fn conclude(mut self, form: &mut Form, ending: &mut Ending) -> Begin {
         self.check_query();
         let name = self.name.take().or_else(|| self.name_of_query());
         form.name = name.or(form.name.take());
@@ -324,9 +323,7 @@ impl Said {
         if let Some(status) = self.status() {
             form.status = status;
         }
-        if self.attributes.iter().any(|attribute| attribute.key == keys::CODE_FUNCTION_NAME) {
-            span.place.code = None;
-        }
+        let has_code = self.attributes.iter().any(|attribute| attribute.key == keys::CODE_FUNCTION_NAME);
         // A query has a database, said or not. OpenTelemetry: database spans.
         if let (Some(read_by), None) = (self.read_by.take(), self.attribute(keys::DB_SYSTEM_NAME)) {
             self.attributes
@@ -337,12 +334,19 @@ impl Said {
         let lacks_begin = matches!(ending.missing, Some(Missing::Start | Missing::Both));
         let began =
             self.was_since.or(self.began.filter(|_| lacks_begin)).filter(|began| *began <= ending.time);
-        if let Some(began) = began {
-            (span.start, span.is_start_clamped) = (began, false);
+        if began.is_some() {
             ending.missing = ending.missing.filter(|missing| *missing != Missing::Start);
         }
-        began.is_some()
+        Begin { time: began, has_code }
     }
+}
+
+/// What was said of the begin of a span.
+pub(crate) struct Begin {
+    /// When it was, if not when it was seen.
+    pub(crate) time: Option<Time>,
+    /// Where in the source it was is among the attributes.
+    pub(crate) has_code: bool,
 }
 
 /// Keys of a query, today's and the former one: it goes out by today's.
