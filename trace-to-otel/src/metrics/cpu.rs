@@ -87,9 +87,9 @@ impl CpuTime {
         *self = Self { begin, counted: begin, limit: limit.unwrap_or_default(), ..Self::default() };
     }
 
-    /// `GOMAXPROCS` changes, or is told for the first time.
+    /// `GOMAXPROCS` changes, or is told for the first time. It is never 0 but in damaged traces.
     pub(super) fn limit(&mut self, time: Time, limit: u64, stopped: Stopped) {
-        if self.limit == limit || self.counts == MOST_COUNTS {
+        if limit == 0 || limit == self.limit || self.counts == MOST_COUNTS {
             return;
         }
         self.count(time, stopped);

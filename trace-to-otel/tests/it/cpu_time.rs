@@ -277,3 +277,22 @@ fn a_made_trace_gives_what_it_says() {
     assert!(gc > 0.0 && user > 0.0);
     assert_eq!(collect(&trace), [expected.map(|(state, time)| (state.to_owned(), time)).into()]);
 }
+
+/// Damage tells of procs that come and go, and that there are none.
+#[test]
+fn numbers_of_procs_that_cannot_be_are_survived() {
+    let act = |script: &mut Script<'_>| {
+        script.run(7);
+        script.event(7, EventType::ProcStatus, &[6, 2]);
+        for (limit, sequence) in [8, 0, 2, u64::MAX, 1, 0, 8].into_iter().zip(1..) {
+            script.event(7, EventType::ProcsChange, &[limit, 0]);
+            script.event(6, EventType::ProcStart, &[6, sequence]);
+            script.event(6, EventType::ProcStop, &[]);
+        }
+    };
+    let generations = collect(&trace(Dialect::Stock, &[(1, &act)]));
+    assert!(
+        generations.iter().flat_map(BTreeMap::values).all(|seconds| seconds.is_finite() && *seconds >= 0.0)
+    );
+    assert_eq!(generations.len(), 1);
+}
