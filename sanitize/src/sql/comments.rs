@@ -10,6 +10,14 @@ use super::scan;
 use super::unicode::Kind;
 use crate::steps;
 
+/// What may stand between words.
+enum Gap {
+    /// A blank up to a place.
+    Blank(usize),
+    MayBeComment,
+    None,
+}
+
 /// What starts where a comment may start.
 enum Comment {
     /// A comment up to a place.
@@ -38,27 +46,47 @@ impl Lexer<'_, '_> {
         Continue(true)
     }
 
+    pub(super) fn skip_blanks_and_comments(&mut self) -> Flow {
+        loop {
+            match self.gap_at(self.pos) {
+                Gap::Blank(end) => self.pos = end,
+                Gap::MayBeComment if self.comment()? => {}
+                Gap::MayBeComment | Gap::None => return Continue(()),
+            }
+        }
+    }
+
     /// The place of the next byte that is neither blank nor part of a comment. Reading gets there, too, unless a doubtful comment
     /// ends it first.
     pub(super) fn after_blanks_and_comments(&self, from: usize) -> Option<usize> {
         let mut place = from;
-        while let Some(&byte) = self.text().get(place) {
-            place = match self.class(byte) {
-                Class::Blank => place + 1,
-                Class::NonAscii => match Kind::at(self.text(), place) {
-                    (Kind::Blank, length) => place + length,
-                    _ => return Some(place),
-                },
-                Class::Slash | Class::Hash | Class::Sign => match self.comment_at(place) {
+        while place < self.text().len() {
+            place = match self.gap_at(place) {
+                Gap::Blank(end) => end,
+                Gap::MayBeComment => match self.comment_at(place) {
                     Some(Comment::To(end) | Comment::Executable(end)) => end,
                     Some(Comment::Open | Comment::Doubtful) => return None,
                     None => return Some(place),
                 },
-                _ => return Some(place),
+                Gap::None => return Some(place),
             };
             steps::count(1);
         }
         None
+    }
+
+    /// What stands at a place, if it may stand between words.
+    fn gap_at(&self, place: usize) -> Gap {
+        let Some(&byte) = self.text().get(place) else { return Gap::None };
+        match self.class(byte) {
+            Class::Blank => Gap::Blank(place + 1),
+            Class::NonAscii => match Kind::at(self.text(), place) {
+                (Kind::Blank, length) => Gap::Blank(place + length),
+                _ => Gap::None,
+            },
+            Class::Slash | Class::Hash | Class::Sign => Gap::MayBeComment,
+            _ => Gap::None,
+        }
     }
 
     /// The comment that starts at a place, if one does.

@@ -339,23 +339,4 @@ impl Lexer<'_, '_> {
         self.literal(start, end);
         Continue(())
     }
-
-    pub(super) fn skip_blanks_and_comments(&mut self) -> Flow {
-        while let Some(&byte) = self.text().get(self.pos) {
-            match self.class(byte) {
-                Class::Blank => self.pos += 1,
-                Class::NonAscii => match Kind::at(self.text(), self.pos) {
-                    (Kind::Blank, length) => self.pos += length,
-                    _ => break,
-                },
-                Class::Slash | Class::Hash | Class::Sign => {
-                    if !self.comment()? {
-                        break;
-                    }
-                }
-                _ => break,
-            }
-        }
-        Continue(())
-    }
 }

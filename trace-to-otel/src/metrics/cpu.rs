@@ -200,27 +200,20 @@ impl CpuTime {
     /// A goroutine begins or ends to assist the collector, or was at it when the generation began.
     pub(super) fn assist(&mut self, event: &Event<'_>, duty: Option<Duty>) {
         let time = event.raw_time();
-        let (EventKind::RangeBegin(range) | EventKind::RangeActive(range) | EventKind::RangeEnd(range)) =
-            event.kind()
-        else {
-            return;
+        let (range, since) = match event.kind() {
+            EventKind::RangeBegin(range) => (range, Some(time)),
+            EventKind::RangeActive(range) => (range, Some(self.begin)),
+            EventKind::RangeEnd(range) => (range, None),
+            _ => return,
         };
         let Scope::Goroutine(Some(goroutine)) = range.scope else { return };
-        match event.kind() {
-            EventKind::RangeEnd(_) => {
-                self.assists.remove(&goroutine.0);
-                self.is_done(goroutine, duty, time);
-            }
-            EventKind::RangeBegin(_) => {
-                self.assists.insert(goroutine.0);
-                self.run(goroutine.0, Duty::Collect, time);
-            }
-            _ => {
-                self.assists.insert(goroutine.0);
-                if event.goroutine() == Some(goroutine) {
-                    self.run(goroutine.0, Duty::Collect, self.begin);
-                }
-            }
+        let Some(since) = since else {
+            self.assists.remove(&goroutine.0);
+            return self.is_done(goroutine, duty, time);
+        };
+        self.assists.insert(goroutine.0);
+        if event.goroutine() == Some(goroutine) {
+            self.run(goroutine.0, Duty::Collect, since);
         }
     }
 

@@ -226,8 +226,7 @@ impl MetricsCollector {
             E::GoLabel => self.label(event),
             E::GcMarkAssistBegin | E::GcMarkAssistActive | E::GcMarkAssistEnd => self.assist(event),
             E::ProcStart | E::ProcStop | E::ProcSteal | E::ProcStatus => {
-                let stopped = self.stopped();
-                self.cpu.proc(event, stopped);
+                self.cpu.proc(event, self.stopped());
             }
             E::ProcsChange => {
                 self.is_scheduled = true;

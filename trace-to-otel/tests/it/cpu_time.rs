@@ -10,29 +10,25 @@ use go_trace_format::{
     event::{GoroutineId, GoroutineState, Metric as Measured, ProcId, ProcState, RangeKind, Scope},
 };
 use opentelemetry_semantic_conventions::{attribute::GO_CPU_STATE, metric::GO_CPU_TIME};
-use trace_to_otel::{Metric, MetricData, MetricsCollector, Number, UnixTime, Value};
+use trace_to_otel::{Metric, MetricData, Number, NumberPoint, Value};
 
-use crate::common::{
-    self,
-    script::{EPOCH, Script, trace},
+use crate::{
+    common::{
+        self,
+        script::{Script, trace},
+    },
+    metrics,
 };
 
 /// The seconds of each state, of each generation.
 fn collect(trace: &[u8]) -> Vec<BTreeMap<String, f64>> {
-    let mut collector = MetricsCollector::new(UnixTime(EPOCH));
-    let mut generations = Vec::new();
-    let mut reader = Reader::from_slice(trace).expect("a trace");
-    while let Some(event) = reader.next_event().expect("slices can be read") {
-        generations.extend(collector.event(&event));
-    }
-    generations.extend(collector.finish());
-    generations.iter().filter_map(|metrics| states(metrics)).collect()
+    metrics::collect(trace).iter().filter_map(|metrics| states(metrics)).collect()
 }
 
 fn states(metrics: &[Metric]) -> Option<BTreeMap<String, f64>> {
-    let metric = metrics.iter().find(|metric| metric.name == GO_CPU_TIME)?;
+    let metric = metrics::find(metrics, GO_CPU_TIME)?;
     let MetricData::Sum { points, .. } = &metric.data else { panic!("{metric:?}") };
-    let state = |point: &trace_to_otel::NumberPoint| match &point.attributes[..] {
+    let state = |point: &NumberPoint| match &point.attributes[..] {
         [attribute] if attribute.key == GO_CPU_STATE => match (&attribute.value, point.value) {
             (Value::Text(state), Number::Float(seconds)) => (state.to_string(), seconds),
             other => panic!("{other:?}"),
@@ -56,7 +52,6 @@ enum Said {
     Assists(GoroutineId, bool),
     Stops(Option<GoroutineId>, bool),
     GoesOn,
-    Nothing,
 }
 
 fn said(event: &Event<'_>) -> Vec<Said> {
@@ -104,7 +99,7 @@ fn said(event: &Event<'_>) -> Vec<Said> {
                 _ => {}
             }
         }
-        _ => said.push(Said::Nothing),
+        _ => {}
     }
     said
 }
@@ -132,7 +127,7 @@ impl Scene {
             Said::Assists(goroutine, false) => drop(self.assists.remove(&goroutine)),
             Said::Stops(goroutine, is_gc) => self.stopped = Some((goroutine, is_gc)),
             Said::GoesOn => self.stopped = None,
-            Said::Ran(_) | Said::Assisted(_) | Said::Nothing => {}
+            Said::Ran(_) | Said::Assisted(_) => {}
         }
     }
 

@@ -17,7 +17,7 @@ use opentelemetry_semantic_conventions::metric as names;
 use trace_to_otel::{Histogram, Metric, MetricData, MetricsCollector, Number, Temporality, UnixTime};
 
 /// The metrics of each generation.
-fn collect(trace: &[u8]) -> Vec<Vec<Metric>> {
+pub(crate) fn collect(trace: &[u8]) -> Vec<Vec<Metric>> {
     let mut collector = MetricsCollector::new(UnixTime(EPOCH));
     let mut generations = Vec::new();
     let mut reader = Reader::from_slice(trace).expect("a trace");
@@ -29,7 +29,7 @@ fn collect(trace: &[u8]) -> Vec<Vec<Metric>> {
     generations
 }
 
-fn find<'m>(metrics: &'m [Metric], name: &str) -> Option<&'m Metric> {
+pub(crate) fn find<'m>(metrics: &'m [Metric], name: &str) -> Option<&'m Metric> {
     metrics.iter().find(|metric| metric.name == name)
 }
 
