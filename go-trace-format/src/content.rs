@@ -8,7 +8,7 @@ pub enum Content {
     Empty,
     /// A trace, or something else that a [`Reader`](crate::Reader) has to judge.
     Trace,
-    /// Traces, each behind its length: for [`TraceFrames`](crate::TraceFrames).
+    /// Traces, each behind its length: for [`TraceStream`](crate::TraceStream).
     Stream,
 }
 

@@ -12,7 +12,8 @@ use crate::{
 /// Why bytes are not, or not any more, a Go execution trace.
 ///
 /// Small; every variant that concerns a place carries the byte offset in the whole input (after decompression, if any), and
-/// the generation where one is known. It becomes an [`io::Error`] by `?` where those are passed on.
+/// the generation where one is known: by its number, which is one because readers count by it (the next generation has the next
+/// number), while what only names something is of a type of its own, such as [`StackId`]. It becomes an [`io::Error`] by `?` where those are passed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -275,16 +276,16 @@ pub enum Error {
         /// What it contradicts.
         violation: Violation,
     },
-    /// A frame of a length-prefixed stream is larger than the limit set for it.
-    FrameTooLarge {
-        /// Where the frame's length stands.
+    /// A trace of a length-prefixed stream is larger than the limit set for it.
+    TraceTooLarge {
+        /// Where its length stands.
         offset: u64,
         /// The length that it says, in bytes.
         size: u64,
     },
-    /// The input ends inside a frame of a length-prefixed stream.
-    TruncatedFrame {
-        /// Where the frame's length stands.
+    /// The input ends inside a trace of a length-prefixed stream.
+    TruncatedTrace {
+        /// Where its length stands.
         offset: u64,
     },
 }
@@ -402,8 +403,8 @@ impl Error {
             | Self::Tangled { offset, .. }
             | Self::RecordV1 { offset, .. }
             | Self::OutOfOrderV1 { offset, .. }
-            | Self::FrameTooLarge { offset, .. }
-            | Self::TruncatedFrame { offset } => Some(offset),
+            | Self::TraceTooLarge { offset, .. }
+            | Self::TruncatedTrace { offset } => Some(offset),
         }
     }
 
@@ -414,7 +415,7 @@ impl Error {
             self,
             Self::TruncatedBatch { .. }
                 | Self::IncompleteGeneration { .. }
-                | Self::TruncatedFrame { .. }
+                | Self::TruncatedTrace { .. }
                 | Self::RecordV1 { fault: FaultV1::Cut, .. }
         )
     }
@@ -540,11 +541,11 @@ impl fmt::Display for Error {
             Self::OutOfOrderV1 { offset, proc, event, violation } => {
                 write!(f, "byte {offset}: {event} on proc {proc}: {violation}")
             }
-            Self::FrameTooLarge { offset, size } => {
-                write!(f, "byte {offset}: stream frame of {size} bytes is over the limit")
+            Self::TraceTooLarge { offset, size } => {
+                write!(f, "byte {offset}: a trace of {size} bytes in the stream is over the limit")
             }
-            Self::TruncatedFrame { offset } => {
-                write!(f, "byte {offset}: the input ends inside this stream frame")
+            Self::TruncatedTrace { offset } => {
+                write!(f, "byte {offset}: the input ends inside this trace of the stream")
             }
         }
     }

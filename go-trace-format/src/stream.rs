@@ -11,12 +11,12 @@ use crate::error::Error;
 /// Reads length-prefixed traces. Memory is bounded by the largest one that really came, whatever the lengths say.
 ///
 /// ```
-/// use go_trace_format::{Reader, TraceFrames};
+/// use go_trace_format::{Reader, TraceStream};
 ///
 /// # fn main() -> Result<(), go_trace_format::Error> {
 /// # let response: &[u8] = &[];
-/// let mut frames = TraceFrames::new(response);
-/// while let Some(trace) = frames.next_frame()? {
+/// let mut traces = TraceStream::new(response);
+/// while let Some(trace) = traces.next_trace()? {
 ///     let mut reader = Reader::from_slice(trace)?;
 ///     while let Some(event) = reader.next_event()? {
 ///         println!("{event:?}");
@@ -26,11 +26,11 @@ use crate::error::Error;
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct TraceFrames<R> {
+pub struct TraceStream<R> {
     source: R,
     buffer: Vec<u8>,
     limit: u64,
-    /// Where the current frame's length stands.
+    /// Where the current trace's length stands.
     start: u64,
     /// The size of the current frame, once its length has been read.
     size: Option<u64>,
@@ -40,7 +40,7 @@ pub struct TraceFrames<R> {
 /// The bytes of a length.
 const PREFIX: usize = 8;
 
-impl<R: Read> TraceFrames<R> {
+impl<R: Read> TraceStream<R> {
     /// The largest trace that is accepted unless another limit is set, in bytes.
     pub const DEFAULT_LIMIT: u64 = 1 << 30;
 
@@ -60,10 +60,10 @@ impl<R: Read> TraceFrames<R> {
     ///
     /// # Errors
     ///
-    /// [`Error::FrameTooLarge`] over the limit and [`Error::TruncatedFrame`] where the stream ends within a frame, both
+    /// [`Error::TraceTooLarge`] over the limit and [`Error::TruncatedTrace`] where the stream ends within a trace, both
     /// again on each further call. [`Error::Io`] where the source fails: the next call goes on where it failed. What
     /// came of a trace that is cut off is in [`truncated`](Self::truncated).
-    pub fn next_frame(&mut self) -> Result<Option<&[u8]>, Error> {
+    pub fn next_trace(&mut self) -> Result<Option<&[u8]>, Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
@@ -85,7 +85,7 @@ impl<R: Read> TraceFrames<R> {
             }
         };
         if size > self.limit {
-            return Err(self.fail(Error::FrameTooLarge { offset: self.start, size }));
+            return Err(self.fail(Error::TraceTooLarge { offset: self.start, size }));
         }
         self.size = Some(size);
         self.fill(size)?;
@@ -95,7 +95,7 @@ impl<R: Read> TraceFrames<R> {
         Ok(Some(&self.buffer))
     }
 
-    /// What came last, after [`Error::TruncatedFrame`]: the beginning of a trace, from which a salvaging reader
+    /// What came last, after [`Error::TruncatedTrace`]: the beginning of a trace, from which a salvaging reader
     /// may still get something.
     #[must_use]
     pub fn truncated(&self) -> &[u8] {
@@ -103,7 +103,7 @@ impl<R: Read> TraceFrames<R> {
     }
 
     fn cut(&self) -> Error {
-        Error::TruncatedFrame { offset: self.start }
+        Error::TruncatedTrace { offset: self.start }
     }
 
     fn fail(&mut self, error: Error) -> Error {

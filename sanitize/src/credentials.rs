@@ -1,4 +1,4 @@
-//! Credentials without a scheme before them, as Oracle writes them: rule U6.
+//! Credentials without a scheme before them, as Oracle writes them: [rule U6](crate#the-rules).
 
 /// Where the address starts behind `user/password@`, if a text starts with that.
 pub(crate) fn oracle_address(text: &str) -> Option<usize> {

@@ -1,4 +1,4 @@
-//! Connection strings: rule U6.
+//! Connection strings: [rule U6](crate#the-rules).
 
 use alloc::borrow::Cow;
 use alloc::string::String;

@@ -1,4 +1,4 @@
-//! Names whose values are secret: rules U2 and L3.
+//! Names whose values are secret: [rules U2 and L3](crate#the-rules).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -268,14 +268,14 @@ const LAST_WORDS_OF_FACTS: &[&str] = &[
     "version",
 ];
 
-/// The keys whose values are secret, in the query of a URL, a connection string or a log message: rule U2.
+/// The keys whose values are secret, in the query of a URL, a connection string or a log message: [rule U2](crate#the-rules).
 ///
 /// A name is matched exactly as written. A pattern is matched without regard to ASCII case and to the characters `_`, `-`, `.` and
 /// blank, so `apikey` also means `api_key`, `API-Key` and `apiKey`; a `*` at its begin or end stands for any characters.
 ///
 /// By default a name is secret, too, whose last word is `key`, `sid`, `sig`, `psk`, `pw`, `cvv` or `cvc` (`app_datadog_key`,
 /// `connect.sid`), but for keys of data (`sort_key`, `idempotency_key`), and none is whose last word tells a fact
-/// (`max_password_length`, `token_expires_in`): rule L3.
+/// (`max_password_length`, `token_expires_in`): [rule L3](crate#the-rules).
 ///
 /// ```
 /// use go_trace_sanitize::SensitiveKeys;

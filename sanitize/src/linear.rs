@@ -1,4 +1,4 @@
-//! Rules S14 and U8: the work grows with the length of a text and no faster, whatever the text is.
+//! [Rules S14 and U8](crate#the-rules): the work grows with the length of a text and no faster, whatever the text is.
 
 extern crate std;
 

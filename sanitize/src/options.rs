@@ -1,6 +1,6 @@
 //! How URLs are sanitized.
 
-/// What becomes of the parts of a URL that can hold secrets: rule U1.
+/// What becomes of the parts of a URL that can hold secrets: [rule U1](crate#the-rules).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UrlMode {
@@ -29,7 +29,7 @@ pub enum UrlMode {
 pub struct UrlOptions {
     /// What becomes of the parts that can hold secrets.
     pub mode: UrlMode,
-    /// Whether segments of the path that are values, such as ids and e-mail addresses, are replaced (rule U7). Off by default;
+    /// Whether segments of the path that are values, such as ids and e-mail addresses, are replaced ([rule U7](crate#the-rules)). Off by default;
     /// tokens are replaced in any case.
     pub scrub_path: bool,
 }

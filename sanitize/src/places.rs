@@ -1,4 +1,4 @@
-//! Where secrets stand in the paths of URLs, though no key and no shape tells them: rule U9.
+//! Where secrets stand in the paths of URLs, though no key and no shape tells them: [rule U9](crate#the-rules).
 
 use crate::keys::SensitiveKeys;
 use crate::steps;

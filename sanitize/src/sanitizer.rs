@@ -20,13 +20,13 @@ use crate::url::Url;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TextKind {
-    /// SQL: rules S1–S15.
+    /// SQL: [rules S1–S15](crate#the-rules).
     Sql,
-    /// A URL: rules U1–U9.
+    /// A URL: [rules U1–U9](crate#the-rules).
     Url,
-    /// A connection string: rule U6.
+    /// A connection string: [rule U6](crate#the-rules).
     Dsn,
-    /// Free text, such as a log message or a name: rules L1–L6.
+    /// Free text, such as a log message or a name: [rules L1–L6](crate#the-rules).
     Text,
 }
 
@@ -151,7 +151,7 @@ impl Sanitizer {
         self.run(TextKind::Sql, text.as_ref(), |text| lossy(sql::sanitize(text, options, &self.shared.keys)))
     }
 
-    /// The summary of SQL of a dialect for `db.query.summary` (rule S15), made of what [`sql_in`](Self::sql_in) lets through.
+    /// The summary of SQL of a dialect for `db.query.summary` ([rule S15](crate#the-rules)), made of what [`sql_in`](Self::sql_in) lets through.
     #[must_use]
     pub fn sql_summary(&self, text: &(impl AsRef<[u8]> + ?Sized), dialect: Dialect) -> String {
         let options = SqlOptions { dialect, ..self.shared.sql };

@@ -1,4 +1,4 @@
-//! URLs: rules U1–U5, U7 to U9.
+//! URLs: [rules U1–U5, U7 to U9](crate#the-rules).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -23,11 +23,11 @@ pub fn url(text: &str) -> Cow<'_, str> {
 
 /// What stands in the place of user information in [`UrlMode::Redact`].
 const CREDENTIALS: &str = "REDACTED:REDACTED@";
-/// The schemes whose authority needs no slashes before it (rule U3).
+/// The schemes whose authority needs no slashes before it ([rule U3](crate#the-rules)).
 const SPECIAL: [&str; 5] = ["http", "https", "ws", "wss", "ftp"];
-/// The schemes that another URL follows (rule U5).
+/// The schemes that another URL follows ([rule U5](crate#the-rules)).
 const WRAPPERS: [&str; 4] = ["jdbc", "view-source", "feed", "blob"];
-/// Schemes without authority in which an `@` separates no user information (rule U5).
+/// Schemes without authority in which an `@` separates no user information ([rule U5](crate#the-rules)).
 const OPAQUE: [&str; 11] =
     ["mailto", "data", "javascript", "tel", "sip", "sips", "sms", "acct", "xmpp", "urn", "news"];
 
@@ -106,7 +106,7 @@ impl Url<'_> {
         None
     }
 
-    /// Sanitizes what follows the slashes before an authority: rule U3.
+    /// Sanitizes what follows the slashes before an authority: [rule U3](crate#the-rules).
     fn authority(&self, edit: &mut Edit<'_>, text: &str, start: usize, special: bool) {
         let (host, end) = host(text, start);
         steps::count(end - start);
@@ -148,7 +148,7 @@ impl Url<'_> {
         }
     }
 
-    /// Sanitizes path, query and fragment: rules U1, U2 and U7.
+    /// Sanitizes path, query and fragment: [rules U1, U2 and U7](crate#the-rules).
     fn path(&self, edit: &mut Edit<'_>, text: &str, start: usize) {
         let end = text[start..].find(['?', '#']).map_or(text.len(), |found| start + found);
         steps::count(text.len() - start);
@@ -260,7 +260,7 @@ impl Url<'_> {
         credentials || self.0.tokens.find(&decoded, 0, decoded.len()).is_some() || names.any(is_secret)
     }
 
-    /// Whether a segment of a path is a value rather than a name: rule U7.
+    /// Whether a segment of a path is a value rather than a name: [rule U7](crate#the-rules).
     fn is_value(&self, segment: &str) -> bool {
         let bytes = segment.as_bytes();
         let digits = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
@@ -369,7 +369,7 @@ fn authority_end(text: &str) -> usize {
     text.find(['/', '\\', '?', '#']).unwrap_or(text.len())
 }
 
-/// Where the hosts of an authority start and end: rule U3.
+/// Where the hosts of an authority start and end: [rule U3](crate#the-rules).
 fn host(text: &str, start: usize) -> (usize, usize) {
     let after_at = |from: usize, to: usize| text[from..to].rfind('@').map(|at| from + at + 1);
     let mut end = start + authority_end(&text[start..]);
@@ -410,12 +410,12 @@ fn split_port(hosts: &str) -> (&str, bool) {
     (&hosts[..name], valid)
 }
 
-/// A URL without what rule U4 trims.
+/// A URL without what [rule U4](crate#the-rules) trims.
 fn trimmed(text: &str) -> &str {
     text.trim_matches(|character| character <= ' ')
 }
 
-/// Text of bytes as rule U4 reads it: without control characters and blanks at its ends, and without tabs and line ends in it.
+/// Text of bytes as [rule U4](crate#the-rules) reads it: without control characters and blanks at its ends, and without tabs and line ends in it.
 fn readable(bytes: &[u8]) -> Cow<'_, str> {
     let trimmed = |byte: &u8| *byte > b' ';
     let start = bytes.iter().position(trimmed).unwrap_or(bytes.len());

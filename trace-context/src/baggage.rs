@@ -1,4 +1,4 @@
-//! The `baggage` header: W3C Baggage, section "Baggage HTTP Header Format" (rule T4).
+//! The `baggage` header: W3C Baggage, section "Baggage HTTP Header Format" ([rule T4](crate#the-rules)).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -14,7 +14,7 @@ mod percent;
 ///
 /// Members are kept as they arrived, without the blanks around their parts, so that handing baggage on changes nothing
 /// in it; [`BaggageMember::value`] decodes on demand. There are never more than 64 members or 8192 bytes, the amount
-/// that every participant has to hand on (rule T4).
+/// that every participant has to hand on ([rule T4](crate#the-rules)).
 ///
 /// ```
 /// use go_trace_context::Baggage;
@@ -55,7 +55,7 @@ impl Baggage {
         Self { members: Vec::new() }
     }
 
-    /// Reads the values of all `baggage` headers of a request, in the order in which they arrived (rule T4). An invalid
+    /// Reads the values of all `baggage` headers of a request, in the order in which they arrived ([rule T4](crate#the-rules)). An invalid
     /// member costs only itself; members without any text are skipped and not counted.
     pub fn from_headers<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> ReceivedBaggage {
         let mut received = ReceivedBaggage::default();
@@ -176,7 +176,7 @@ impl BaggageMember {
     /// A member without properties. The value can be any text: what the grammar does not allow is percent-encoded.
     ///
     /// # Errors
-    /// [`BaggageError`] where the key is not a token of HTTP. Keys are not encoded (rule T4).
+    /// [`BaggageError`] where the key is not a token of HTTP. Keys are not encoded ([rule T4](crate#the-rules)).
     pub fn new(key: &str, value: &str) -> Result<Self, BaggageError> {
         check_key(key.as_bytes(), 0)?;
         Ok(Self { text: alloc::format!("{key}={}", percent::Encoded(value)) })
@@ -196,7 +196,7 @@ impl BaggageMember {
         Ok(self)
     }
 
-    /// The key, which is never decoded (rule T4).
+    /// The key, which is never decoded ([rule T4](crate#the-rules)).
     pub fn key(&self) -> &str {
         self.pair().0
     }
@@ -206,7 +206,7 @@ impl BaggageMember {
         self.pair().1.unwrap_or_default()
     }
 
-    /// The value, percent-decoded. Octets that are not UTF-8 become U+FFFD, and `+` stays a plus (rule T4).
+    /// The value, percent-decoded. Octets that are not UTF-8 become U+FFFD, and `+` stays a plus ([rule T4](crate#the-rules)).
     pub fn value(&self) -> Cow<'_, str> {
         percent::decode(self.raw_value())
     }
@@ -243,7 +243,7 @@ fn split_pair(pair: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Checks one `key`, or `key=value`, and appends it without blanks. The value may contain further `=` (rule T4).
+/// Checks one `key`, or `key=value`, and appends it without blanks. The value may contain further `=` ([rule T4](crate#the-rules)).
 fn push_pair(text: &mut String, pair: &[u8], offset: usize) -> Result<(), BaggageError> {
     let equals = pair.iter().position(|byte| *byte == b'=');
     let key = trim(&pair[..equals.unwrap_or(pair.len())]);

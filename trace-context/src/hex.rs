@@ -1,4 +1,4 @@
-//! Lower-case hexadecimal, the only case that W3C Trace Context allows (rule T1).
+//! Lower-case hexadecimal, the only case that W3C Trace Context allows ([rule T1](crate#the-rules)).
 
 use core::fmt;
 

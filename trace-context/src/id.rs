@@ -28,7 +28,7 @@ macro_rules! id {
                 Self::from_bytes(value.to_be_bytes())
             }
 
-            #[doc = concat!("Reads exactly ", $digits, " lower-case hexadecimal digits (rule T1).")]
+            #[doc = concat!("Reads exactly ", $digits, " lower-case hexadecimal digits ([rule T1](crate#the-rules)).")]
             ///
             /// # Errors
             /// [`ParseIdError`] for any other length, any other byte, and the all-zero id.
@@ -92,7 +92,7 @@ id! {
     /// The 16 bytes that name a whole trace. Never all zero: the specification forbids that value, so
     /// `Option<TraceId>` is how an absent id is spelled.
     ///
-    /// Its text is 32 lower-case hexadecimal digits; upper-case ones are refused, as the specification demands (rule T1).
+    /// Its text is 32 lower-case hexadecimal digits; upper-case ones are refused, as the specification demands ([rule T1](crate#the-rules)).
     ///
     /// ```
     /// use go_trace_context::TraceId;
@@ -116,7 +116,7 @@ id! {
     /// The 8 bytes that name one span within its trace (the specification's "parent-id"). Never all zero: the
     /// specification forbids that value, so `Option<SpanId>` is how an absent id is spelled.
     ///
-    /// Its text is 16 lower-case hexadecimal digits (rule T1).
+    /// Its text is 16 lower-case hexadecimal digits ([rule T1](crate#the-rules)).
     ///
     /// ```
     /// use go_trace_context::SpanId;

@@ -1,5 +1,5 @@
 //! From the headers of a request to a context, and from a context to the headers of the next request: W3C Trace Context
-//! level 2, section "Processing Model" (rules T1 and T2).
+//! level 2, section "Processing Model" ([rules T1 and T2](crate#the-rules)).
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -54,13 +54,13 @@ pub struct Extracted {
     /// The caller's place in the trace, or why a new trace has to be started.
     pub parent: Result<TraceParent, RestartReason>,
     /// What tracing systems hand on. It is ignored without a valid `parent`, and an invalid one is discarded as a
-    /// whole, which leaves `parent` as it is (rule T2).
+    /// whole, which leaves `parent` as it is ([rule T2](crate#the-rules)).
     pub state: Result<TraceState, TraceStateError>,
     /// What the application hands on, with or without a valid `parent`, and how many members were dropped.
     pub baggage: ReceivedBaggage,
 }
 
-/// Why a trace cannot be continued (rules T1 and T2).
+/// Why a trace cannot be continued ([rules T1 and T2](crate#the-rules)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RestartReason {
@@ -86,7 +86,7 @@ impl core::error::Error for RestartReason {}
 
 impl Extracted {
     /// The context to go on with: the caller's one, or else the given new trace, which then starts without a
-    /// `tracestate` (rule T2). Whatever could not be used is left out; look at the fields first to report it.
+    /// `tracestate` ([rule T2](crate#the-rules)). Whatever could not be used is left out; look at the fields first to report it.
     #[must_use]
     pub fn or_restart(self, new_trace: impl FnOnce() -> TraceParent) -> Context {
         Context {
@@ -140,7 +140,7 @@ pub fn extract<H: HeaderPair>(headers: impl IntoIterator<Item = H>) -> Extracted
 }
 
 /// Writes the context into the headers of an outgoing request and returns how many entries of the `tracestate` were
-/// left out: beyond 512 characters, whole entries are dropped (rule T3).
+/// left out: beyond 512 characters, whole entries are dropped ([rule T3](crate#the-rules)).
 ///
 /// `traceparent` is set; `tracestate` and `baggage` are set or, where there is nothing to hand on, removed, so that
 /// headers which were forwarded from the incoming request do not pass for this context's. Whoever receives the request

@@ -1,4 +1,4 @@
-//! The `traceparent` header: W3C Trace Context level 2, section "Traceparent Header" (rule T1).
+//! The `traceparent` header: W3C Trace Context level 2, section "Traceparent Header" ([rule T1](crate#the-rules)).
 
 use core::fmt;
 use core::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Not};
@@ -14,7 +14,7 @@ const FLAGS_AT: usize = 53;
 const LENGTH: usize = 55;
 
 /// The flags of a trace that level 2 defines: bit 0 sampled, bit 1 random. Unknown bits are accepted on input and,
-/// as the specification demands, never handed on (rule T1).
+/// as the specification demands, never handed on ([rule T1](crate#the-rules)).
 ///
 /// ```
 /// use go_trace_context::TraceFlags;
@@ -142,7 +142,7 @@ impl TraceParent {
         Self { trace_id, span_id, flags }
     }
 
-    /// Reads the value of a `traceparent` header, of version 00 or of a later one (rule T1): spaces and tabs around
+    /// Reads the value of a `traceparent` header, of version 00 or of a later one ([rule T1](crate#the-rules)): spaces and tabs around
     /// it are not part of it, digits are lower-case, a version of `ff` and ids of zeros are invalid, version 00 is
     /// exactly 55 bytes long and a later version may go on after a further dash.
     ///
@@ -161,7 +161,7 @@ impl TraceParent {
     ///
     /// # Errors
     /// [`ParseTraceParentError`] says what is wrong and at which byte of `value`. A receiver then starts a new trace
-    /// (rule T2).
+    /// ([rule T2](crate#the-rules)).
     pub const fn from_bytes(value: &[u8]) -> Result<Self, ParseTraceParentError> {
         match parse_trimmed(trim(value)) {
             Ok(parent) => Ok(parent),
@@ -185,7 +185,7 @@ impl TraceParent {
     }
 
     /// The same trace, called from another span: what a participant sends on. The random flag stays as it was
-    /// received (rule T1).
+    /// received ([rule T1](crate#the-rules)).
     #[must_use]
     pub const fn with_span_id(self, span_id: SpanId) -> Self {
         Self { span_id, ..self }

@@ -1,4 +1,4 @@
-//! The `tracestate` header: W3C Trace Context level 2, section "Tracestate Header" (rule T3).
+//! The `tracestate` header: W3C Trace Context level 2, section "Tracestate Header" ([rule T3](crate#the-rules)).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use core::str::FromStr;
 use crate::blanks::trim;
 
 /// What the tracing systems of a trace want to hand on beside `traceparent`: up to 32 entries of a key and a value,
-/// the most recently written first (rule T3).
+/// the most recently written first ([rule T3](crate#the-rules)).
 ///
 /// ```
 /// use go_trace_context::TraceState;
@@ -47,7 +47,7 @@ impl TraceState {
         Self { entries: Vec::new() }
     }
 
-    /// Reads the values of all `tracestate` headers of a request, in the order in which they arrived (rule T3): blanks
+    /// Reads the values of all `tracestate` headers of a request, in the order in which they arrived ([rule T3](crate#the-rules)): blanks
     /// around a member are not part of it, empty members do not count, and of several entries with one key the first
     /// is kept.
     ///
@@ -61,7 +61,7 @@ impl TraceState {
     ///
     /// # Errors
     /// [`TraceStateError`] where any member is invalid or there are more than 32. The whole `tracestate` is then to be
-    /// discarded, and `traceparent` stays valid (rule T2).
+    /// discarded, and `traceparent` stays valid ([rule T2](crate#the-rules)).
     pub fn from_headers<V: AsRef<[u8]>>(
         values: impl IntoIterator<Item = V>,
     ) -> Result<Self, TraceStateError> {
@@ -133,7 +133,7 @@ impl TraceState {
     }
 
     /// Drops whole entries until the header value has at most `characters`: entries longer than 128 characters first,
-    /// the last of them before the others, then any entry from the end (rule T3). Returns how many were dropped.
+    /// the last of them before the others, then any entry from the end ([rule T3](crate#the-rules)). Returns how many were dropped.
     ///
     /// ```
     /// use go_trace_context::TraceState;

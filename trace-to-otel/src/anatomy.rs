@@ -1,4 +1,4 @@
-//! Latency anatomy: how the time of a span splits over what its goroutine did (README, "Mapping rules":
+//! Latency anatomy: how the time of a span splits over what its goroutine did ([mapping rules](crate#mapping-rules):
 //! Latency anatomy).
 
 /// What a goroutine did while a span of it was open, in nanoseconds.

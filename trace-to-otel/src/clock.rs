@@ -1,4 +1,4 @@
-//! From the trace clock to the wall clock (README, "Mapping rules": Time).
+//! From the trace clock to the wall clock ([mapping rules](crate#mapping-rules): Time).
 
 use go_trace_format::{Event, Time};
 

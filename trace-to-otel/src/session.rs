@@ -1,82 +1,28 @@
 //! Bytes of traces in, batches out.
 
 mod error;
+mod options;
 mod output;
 mod pipe;
 
 pub use error::SessionError;
+pub use options::SessionOptions;
 
-use go_trace_format::{Error, Reader, ReaderOptions};
+use go_trace_format::{Error, Reader};
 
 use crate::{
-    options::MapperOptions,
-    otlp::{Batch, Encoder, Encoding},
-    pipeline::{Pipeline, PipelineCounters, PipelineOptions},
-    resource::Resource,
+    otlp::Batch,
+    pipeline::{Pipeline, PipelineCounters},
     session::{output::Output, pipe::Pipe},
     sink::AllSignals,
-    span::Span,
-    volume::VolumeOptions,
 };
-
-/// How a [`Session`] reads, maps and encodes.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionOptions {
-    /// How traces are read.
-    pub reader: ReaderOptions,
-    /// How their events are mapped.
-    pub mapper: MapperOptions,
-    /// Which spans go out.
-    pub volume: VolumeOptions,
-    /// Whether there are metrics: the runtime's, for each generation, without exemplars.
-    pub metrics: bool,
-    /// How spans, log records and metrics are encoded.
-    pub encoding: Encoding,
-    /// How large a batch gets: see [`Encoder::with_max_bytes`].
-    pub max_batch_bytes: usize,
-    /// How large a generation may be, in bytes. Of a trace that has a larger one, what comes behind its first so many
-    /// bytes is left out.
-    pub max_generation_bytes: u64,
-    /// What is known of the process; what the traces tell is added.
-    pub resource: Resource,
-}
-
-impl SessionOptions {
-    /// The defaults of everything, with generations of up to 256 MiB.
-    #[must_use]
-    pub fn new(encoding: Encoding, resource: Resource) -> Self {
-        Self {
-            reader: ReaderOptions::new(),
-            mapper: MapperOptions::default(),
-            volume: VolumeOptions::default(),
-            metrics: false,
-            encoding,
-            max_batch_bytes: Encoder::<Span>::DEFAULT_MAX_BYTES,
-            max_generation_bytes: 256 << 20,
-            resource,
-        }
-    }
-
-    fn pipeline(&self) -> PipelineOptions {
-        let (mapper, volume) = (self.mapper.clone(), self.volume.clone());
-        PipelineOptions {
-            mapper,
-            volume,
-            metrics: self.metrics,
-            exemplars: false,
-            #[cfg(feature = "profiles")]
-            profiles: None,
-        }
-    }
-}
 
 /// Takes the bytes of traces in pieces, and gives finished OTLP batches: reading, a [`Pipeline`] and encoding in one. It does no
 /// I/O, starts no thread and asks no clock, so that it runs wherever bytes come from: a file, a socket, a WebAssembly host.
 ///
 /// Traces come one after the other. Where they are snapshots of one process, in their order, the generations that they
 /// share are read once, and spans that are open at the end of one go on in the next; where nothing tells that one is of the
-/// process of the one before, a new process begins. [Logs](MapperOptions::log_records) and [metrics](SessionOptions::metrics)
+/// process of the one before, a new process begins. [Logs](crate::MapperOptions::log_records) and [metrics](SessionOptions::metrics)
 /// become batches of their own on request.
 ///
 /// The same traces give the same batches, in whatever pieces their bytes come. Memory is bounded by the largest

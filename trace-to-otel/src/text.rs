@@ -1,4 +1,4 @@
-//! Texts of the program on their way out: sanitized (README, "Mapping rules": Texts), and each name once in
+//! Texts of the program on their way out: sanitized ([mapping rules](crate#mapping-rules): Texts), and each name once in
 //! memory.
 
 use std::{

@@ -220,9 +220,9 @@ fn the_collectors_answers_are_understood() {
     let (http, grpc) = (collector.http_endpoint(), collector.grpc_endpoint());
     let small = batches(Encoding::Protobuf, &Resource::new(), &made_spans(1, 10)).remove(0);
     // Who takes a call for nonsense may break the connection before its words are read: then only trying again tells.
-    let retry = RetryOptions::default()
-        .with_max_attempts(50)
-        .with_backoff(Duration::from_millis(10), Duration::from_millis(50));
+    let mut retry = RetryOptions::default();
+    retry.max_attempts = 50;
+    (retry.initial_backoff, retry.max_backoff) = (Duration::from_millis(10), Duration::from_millis(50));
     let send = |protocol, settings: Settings| {
         let config = settings.with_protocol(protocol).resolve(Signal::Traces).unwrap();
         let exporter = Exporter::new(config).unwrap().with_retry(retry.clone());

@@ -5,6 +5,7 @@
 
 mod experimental;
 mod network;
+mod ordered;
 mod range;
 mod state;
 mod user;
@@ -16,6 +17,7 @@ pub use experimental::{Experimental, ExperimentalArgument};
 pub use network::{
     HttpErrorKind, NetErrorCode, Operation, OperationEnd, OperationStart, Outcome, SqlErrorCode, TlsVersion,
 };
+pub use ordered::{Ordered, Selected};
 pub use range::{Range, RangeKind, Scope, Sweep};
 pub(crate) use state::PROC_SYSCALL_ABANDONED;
 pub use state::{GoroutineState, GoroutineTransition, ProcState, ProcTransition};
@@ -24,7 +26,6 @@ pub use user::{Label, Log, Region, Task};
 use crate::{
     generation_key::GenerationKey,
     process::Continuity,
-    selection::Ordered,
     spec::{ArgumentKind, Category, EventType, MAX_ARGUMENTS},
     tables::{ClockSnapshot, Stack, Tables, Text, Time, WallTime},
     wire::argument_count,

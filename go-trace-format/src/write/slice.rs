@@ -6,12 +6,11 @@ use foldhash::fast::RandomState;
 
 use crate::{
     error::Error,
-    event::{Event, Record},
+    event::{Event, Ordered, Record},
     generation::Generation,
     id::ThreadId,
     mode::Mode,
     order::{GOROUTINE_RUNNING, PROC_RUNNING, PROC_SYSCALL, Scene, Standing},
-    selection::Ordered,
     sequence::Sequencer,
     spec::{EventType, MAX_ARGUMENTS},
     tables::Time,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use flate2::{GzBuilder, write::GzEncoder};
-use go_trace_format::{Compression, Content, Decompressed, Reader, TraceFrames};
+use go_trace_format::{Compression, Content, Decompressed, Reader, TraceStream};
 
 use crate::support::{self, Pieces};
 
@@ -113,11 +113,11 @@ fn readers_take_them() {
     for compressed in [stream.clone(), gzip(&stream), zstd(&stream)] {
         let decompressed = open(&compressed);
         assert_eq!(decompressed.content(), Content::Stream);
-        let mut frames = TraceFrames::new(decompressed);
+        let mut frames = TraceStream::new(decompressed);
         for _ in 0..2 {
-            assert!(frames.next_frame().expect("a stream") == Some(&trace));
+            assert!(frames.next_trace().expect("a stream") == Some(&trace));
         }
-        assert!(frames.next_frame().expect("a stream").is_none());
+        assert!(frames.next_trace().expect("a stream").is_none());
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io};
 
 use crate::support;
 use go_trace_format::{
-    Continuity, Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceFrames,
+    Continuity, Error, Event, EventKind, Mode, Reader, ReaderOptions, TraceStream,
     event::{GoroutineState, SyncPoint},
     wire::Batches,
 };
@@ -228,11 +228,11 @@ fn tasks_go_on_over_snapshots() {
 fn a_stream_is_taken_apart() {
     let stream =
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../testdata/fork/stream.bin")).expect("there");
-    let mut frames = TraceFrames::new(support::Pieces::new(&stream));
+    let mut traces = TraceStream::new(support::Pieces::new(&stream));
     let mut sizes = Vec::new();
     let mut generations = Vec::new();
     let mut earlier: Option<Reader<'static>> = None;
-    while let Some(trace) = frames.next_frame().expect("a sound stream") {
+    while let Some(trace) = traces.next_trace().expect("a sound stream") {
         sizes.push(trace.len());
         let mut reader = Reader::new(io::Cursor::new(trace.to_vec())).expect("a header");
         if let Some(earlier) = earlier.take() {
@@ -256,20 +256,20 @@ fn a_stream_is_taken_apart() {
 fn a_stream_that_lies_is_refused() {
     let mut huge = u64::MAX.to_le_bytes().to_vec();
     huge.extend(b"go 1.26 trace\0\0\0");
-    let error = TraceFrames::new(&huge[..]).next_frame().expect_err("too large");
-    assert_eq!(error, Error::FrameTooLarge { offset: 0, size: u64::MAX });
+    let error = TraceStream::new(&huge[..]).next_trace().expect_err("too large");
+    assert_eq!(error, Error::TraceTooLarge { offset: 0, size: u64::MAX });
 
     let mut cut = 100_u64.to_le_bytes().to_vec();
     cut.extend(b"go 1.26 trace\0\0\0");
-    let mut frames = TraceFrames::new(&cut[..]);
-    assert_eq!(frames.next_frame().expect_err("cut"), Error::TruncatedFrame { offset: 0 });
-    assert_eq!(frames.truncated(), b"go 1.26 trace\0\0\0");
+    let mut traces = TraceStream::new(&cut[..]);
+    assert_eq!(traces.next_trace().expect_err("cut"), Error::TruncatedTrace { offset: 0 });
+    assert_eq!(traces.truncated(), b"go 1.26 trace\0\0\0");
 
     assert_eq!(
-        TraceFrames::new(&cut[..3]).next_frame().expect_err("cut"),
-        Error::TruncatedFrame { offset: 0 }
+        TraceStream::new(&cut[..3]).next_trace().expect_err("cut"),
+        Error::TruncatedTrace { offset: 0 }
     );
-    assert_eq!(TraceFrames::new(&[][..]).next_frame(), Ok(None));
+    assert_eq!(TraceStream::new(&[][..]).next_trace(), Ok(None));
 }
 
 /// Whether the first generation of a trace continues the last one of another.

@@ -1,4 +1,4 @@
-//! The shapes of well-known secret tokens: rule L2.
+//! The shapes of well-known secret tokens: [rule L2](crate#the-rules).
 
 mod table;
 
@@ -414,7 +414,7 @@ impl From<&Row<'static>> for TokenShape {
     }
 }
 
-/// The shapes by which a secret token is known wherever it stands, such as `ghp_…` and `AKIA…` (rule L2).
+/// The shapes by which a secret token is known wherever it stands, such as `ghp_…` and `AKIA…` ([rule L2](crate#the-rules)).
 ///
 /// ```
 /// use go_trace_sanitize::{Sanitizer, TokenShapes};

@@ -1,4 +1,4 @@
-//! Comments: rule S7, and where they are in doubt, rule S9.
+//! Comments: [rule S7](crate#the-rules), and where they are in doubt, [rule S9](crate#the-rules).
 
 use core::ops::ControlFlow::{self, Continue};
 
@@ -26,7 +26,7 @@ enum Comment {
     Executable(usize),
     /// A comment that does not end.
     Open,
-    /// None, or one that ends elsewhere, in some dialect, and something is open then: rule S9.
+    /// None, or one that ends elsewhere, in some dialect, and something is open then: [rule S9](crate#the-rules).
     Doubtful,
 }
 

@@ -6,7 +6,7 @@ use core::str::FromStr;
 /// The SQL dialect a text is written in: what counts as a string, a comment, an identifier (the table in [`sql`](crate::sql)).
 ///
 /// [`Generic`](Self::Generic) is for text of unknown origin. It knows the literals of every dialect, and where two of them would
-/// read a text differently it drops the rest (rule S9); name the dialect to keep more.
+/// read a text differently it drops the rest ([rule S9](crate#the-rules)); name the dialect to keep more.
 ///
 /// The lower-case names, those of [`Display`](fmt::Display), and their aliases are read by [`FromStr`] in any letter case:
 ///

@@ -2,7 +2,7 @@
 
 use super::Dialect;
 
-/// Whether a dialect has a feature. Unsure, where the text may be of any dialect: what differs is dropped (rule S9).
+/// Whether a dialect has a feature. Unsure, where the text may be of any dialect: what differs is dropped ([rule S9](crate#the-rules)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Has {
     No,
@@ -15,7 +15,7 @@ pub(super) enum Has {
 pub(super) enum DoubleQuotes {
     Identifier,
     String,
-    /// Told by the place: rule S6.
+    /// Told by the place: [rule S6](crate#the-rules).
     ByPlace,
 }
 
@@ -97,9 +97,9 @@ pub(super) struct Grammar {
     pub(super) dashed_names: bool,
     /// Bare `P1DT2H` is a literal.
     pub(super) durations: bool,
-    /// Data may follow `INSERT … FORMAT name` (rule S11).
+    /// Data may follow `INSERT … FORMAT name` ([rule S11](crate#the-rules)).
     pub(super) inline_formats: bool,
-    /// Words without quotes among the arguments of EXECUTE are strings (rule S10).
+    /// Words without quotes among the arguments of EXECUTE are strings ([rule S10](crate#the-rules)).
     pub(super) bare_arguments: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The list of literals that is being read, as far as rule S13 asks for it.
+//! The list of literals that is being read, as far as [rule S13](crate#the-rules) asks for it.
 
 use super::output::Checkpoint;
 

@@ -5,7 +5,7 @@ use crate::words::Words;
 /// A word with a meaning to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keyword {
-    /// TRUE and FALSE: rule S2.
+    /// TRUE and FALSE: [rule S2](crate#the-rules).
     Boolean,
     In,
     Values,
@@ -13,7 +13,7 @@ pub(super) enum Keyword {
     Delete,
     Insert,
     From,
-    /// INTO, UPDATE, JOIN and TABLE: a table follows (rule S6).
+    /// INTO, UPDATE, JOIN and TABLE: a table follows ([rule S6](crate#the-rules)).
     Target,
     Is,
     Not,
@@ -81,7 +81,7 @@ impl Keyword {
     }
 }
 
-/// Words after which a sign belongs to the number that follows (rule S3): only those that are reserved nearly everywhere, so
+/// Words after which a sign belongs to the number that follows ([rule S3](crate#the-rules)): only those that are reserved nearly everywhere, so
 /// that no column has their name.
 const BEFORE_OPERANDS: [&[u8]; 46] = [
     b"all",
@@ -138,7 +138,7 @@ pub(super) fn precedes_operand(word: &[u8]) -> bool {
     is_among(word, &BEFORE_OPERANDS) || is_among(word, &MORE_BEFORE_OPERANDS)
 }
 
-/// The statements in which PASSWORD names a secret (rule S10), but for those that name others as well.
+/// The statements in which PASSWORD names a secret ([rule S10](crate#the-rules)), but for those that name others as well.
 const SECRET_STATEMENTS: [&[u8]; 7] =
     [b"validate", b"check", b"export", b"import", b"recover", b"backup", b"restore"];
 
@@ -147,7 +147,7 @@ pub(super) fn starts_secret_statement(word: &[u8]) -> bool {
     is_among(word, &SECRET_STATEMENTS)
 }
 
-/// What CREATE and ALTER make that has columns or code, in which PASSWORD is an ordinary name (rule S10).
+/// What CREATE and ALTER make that has columns or code, in which PASSWORD is an ordinary name ([rule S10](crate#the-rules)).
 const HOLDERS_OF_NAMES: [&[u8]; 12] = [
     b"table",
     b"index",

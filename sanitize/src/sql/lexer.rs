@@ -55,7 +55,7 @@ pub(super) struct Lexer<'a, 'r> {
     pub(super) bracketed: bool,
     /// Whether the place is within `/*! … */`.
     pub(super) executable: bool,
-    /// The first string that would end elsewhere under the other backslash rule (rule S9).
+    /// The first string that would end elsewhere under the other backslash rule ([rule S9](crate#the-rules)).
     pub(super) doubtful: Option<Checkpoint>,
     /// The end of the last string with escapes in a dialect that has none in others, until the next string.
     pub(super) escapes_end: Option<usize>,
@@ -143,7 +143,7 @@ impl<'a, 'r> Lexer<'a, 'r> {
         self.pos = self.pos.min(end);
     }
 
-    /// Replaces everything from a checkpoint on by one `?`: rules S8 and S9.
+    /// Replaces everything from a checkpoint on by one `?`: [rules S8 and S9](crate#the-rules).
     pub(super) fn drop_from<T>(&mut self, from: Checkpoint) -> ControlFlow<(), T> {
         self.go_back(from);
         self.out.replace(from.at, self.text().len(), b'?');
@@ -188,7 +188,7 @@ impl<'a, 'r> Lexer<'a, 'r> {
         self.out.last(self.pos).is_some_and(|byte| self.class(byte) != Class::Blank)
     }
 
-    /// Whether a sign here belongs to the number after it: rule S3.
+    /// Whether a sign here belongs to the number after it: [rule S3](crate#the-rules).
     pub(super) fn operand_follows(&self) -> bool {
         match self.previous {
             Previous::Operator => true,

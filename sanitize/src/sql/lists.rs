@@ -1,4 +1,4 @@
-//! Lists of literals that become one: rule S13.
+//! Lists of literals that become one: [rule S13](crate#the-rules).
 
 use super::group::{Group, List};
 use super::keyword::Keyword;

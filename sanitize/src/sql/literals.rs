@@ -1,4 +1,4 @@
-//! Literals, quoted names and placeholders: rules S2 to S6, S8 and S9.
+//! Literals, quoted names and placeholders: [rules S2 to S6, S8 and S9](crate#the-rules).
 
 use core::ops::ControlFlow::{self, Continue};
 
@@ -11,7 +11,7 @@ use super::scan;
 use super::unicode::{Kind, Quotes};
 use crate::steps;
 
-/// A placeholder's number has at most so many digits (rule S5).
+/// A placeholder's number has at most so many digits ([rule S5](crate#the-rules)).
 const PLACEHOLDER_DIGITS: usize = 5;
 
 /// Where a quoted text ends.
@@ -20,9 +20,9 @@ enum End {
     At(usize),
     /// There, but elsewhere under the other backslash rule.
     Doubtful(usize),
-    /// The text ends first: rule S8.
+    /// The text ends first: [rule S8](crate#the-rules).
     Missing,
-    /// Elsewhere in another dialect: rule S9.
+    /// Elsewhere in another dialect: [rule S9](crate#the-rules).
     Ambiguous,
 }
 
@@ -270,7 +270,7 @@ impl Lexer<'_, '_> {
         self.previous = Previous::Identifier;
     }
 
-    /// Rule S6: whether a dot joins what ends here to another identifier.
+    /// [Rule S6](crate#the-rules): whether a dot joins what ends here to another identifier.
     fn dot_and_name_follow(&self, end: usize) -> bool {
         let text = self.text();
         let Some(name) = self
@@ -375,7 +375,7 @@ impl Lexer<'_, '_> {
         }
     }
 
-    /// The end of the number of a placeholder: rule S5.
+    /// The end of the number of a placeholder: [rule S5](crate#the-rules).
     pub(super) fn placeholder_number_end(&self, start: usize) -> Option<usize> {
         let text = self.text();
         let digits = text[start..]
@@ -451,7 +451,7 @@ impl Lexer<'_, '_> {
         }
     }
 
-    /// The end of a run that starts with a digit: all letters and digits, dots and the sign of an exponent (rule S2).
+    /// The end of a run that starts with a digit: all letters and digits, dots and the sign of an exponent ([rule S2](crate#the-rules)).
     #[inline]
     pub(super) fn number_end(&self, start: usize) -> usize {
         let text = self.text();

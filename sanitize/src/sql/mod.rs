@@ -1,4 +1,4 @@
-//! SQL text: rules S1–S15.
+//! SQL text: [rules S1–S15](crate#the-rules).
 
 mod comments;
 mod dialect;
@@ -32,7 +32,7 @@ pub use options::SqlOptions;
 ///
 /// Any text is accepted, valid or not, whole or cut off. The work is linear in its length, and the result is never longer. What
 /// cannot be told for sure is dropped: an unterminated string, or a string whose end depends on a dialect that is not known, becomes
-/// `?` together with everything after it (rules S8 and S9).
+/// `?` together with everything after it ([rules S8 and S9](crate#the-rules)).
 ///
 /// ```
 /// use go_trace_sanitize::{Dialect, sql};
@@ -59,7 +59,7 @@ pub fn sql_bytes(text: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
     sanitize(text, SqlOptions::new(dialect), &SensitiveKeys::RECOMMENDED)
 }
 
-/// The summary of an SQL text for OpenTelemetry's attribute `db.query.summary` (rule S15): its operations and their targets, in
+/// The summary of an SQL text for OpenTelemetry's attribute `db.query.summary` ([rule S15](crate#the-rules)): its operations and their targets, in
 /// order and as written, in at most 255 characters.
 ///
 /// ```
@@ -111,7 +111,7 @@ fn settled<'a>(cut: Cow<'a, [u8]>, options: SqlOptions, keys: &SensitiveKeys) ->
     Cow::Borrowed(&[])
 }
 
-/// The operations and targets of an SQL text, in order and as written, in at most 255 characters (rule S15).
+/// The operations and targets of an SQL text, in order and as written, in at most 255 characters ([rule S15](crate#the-rules)).
 pub(crate) fn summary_of(text: &str, options: SqlOptions, keys: &SensitiveKeys) -> String {
     let whole = SqlOptions { keep_comments: false, max_output: usize::MAX, ..options };
     summary::summary(&sanitize_text(text, whole, keys), options.dialect)

@@ -18,14 +18,14 @@ use super::Dialect;
 pub struct SqlOptions {
     /// The dialect of texts that come without one.
     pub dialect: Dialect,
-    /// Whether `IN (1, 2, 3)` becomes `IN (?)` rather than `IN (?, ?, ?)` (rule S13). On by default.
+    /// Whether `IN (1, 2, 3)` becomes `IN (?)` rather than `IN (?, ?, ?)` ([rule S13](crate#the-rules)). On by default.
     pub collapse_in_lists: bool,
-    /// Whether of the rows of `VALUES (?, ?), (?, ?)` only the first is kept (rule S13). Off by default.
+    /// Whether of the rows of `VALUES (?, ?), (?, ?)` only the first is kept ([rule S13](crate#the-rules)). Off by default.
     pub collapse_values_rows: bool,
     /// Whether comments stay, as they are: their text is not looked at, so whatever it holds leaves. Off by default: comments carry
-    /// values, tags and personal data (rule S7).
+    /// values, tags and personal data ([rule S7](crate#the-rules)).
     pub keep_comments: bool,
-    /// The largest number of bytes of an output; what is longer is cut at the end of a token (rule S14). No limit by default.
+    /// The largest number of bytes of an output; what is longer is cut at the end of a token ([rule S14](crate#the-rules)). No limit by default.
     pub max_output: usize,
 }
 

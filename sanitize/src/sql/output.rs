@@ -1,4 +1,4 @@
-//! The text that is kept: borrowed as long as nothing had to change (rule S14).
+//! The text that is kept: borrowed as long as nothing had to change ([rule S14](crate#the-rules)).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;

@@ -75,7 +75,7 @@ impl<'a> Lexer<'a, '_> {
         self.token(byte)
     }
 
-    /// Rule S14: remembers the last place up to which the output fits. Reading goes on, as what follows may make an earlier string
+    /// [Rule S14](crate#the-rules): remembers the last place up to which the output fits. Reading goes on, as what follows may make an earlier string
     /// doubtful.
     fn check_limit(&mut self) {
         // A list may still shrink; it is looked at again behind its end.

@@ -1,4 +1,4 @@
-//! Secrets without quotes: rule S10.
+//! Secrets without quotes: [rule S10](crate#the-rules).
 
 use core::ops::ControlFlow::Continue;
 
@@ -14,7 +14,7 @@ use super::unicode::Kind;
 use crate::steps;
 
 impl Lexer<'_, '_> {
-    /// Rule S10: the value after PASSWORD or IDENTIFIED BY. A quoted string or a placeholder is left to be read as ever.
+    /// [Rule S10](crate#the-rules): the value after PASSWORD or IDENTIFIED BY. A quoted string or a placeholder is left to be read as ever.
     pub(super) fn secret(&mut self) -> Flow {
         loop {
             self.skip_blanks_and_comments()?;
@@ -48,7 +48,7 @@ impl Lexer<'_, '_> {
         self.drop_statement(start.at)
     }
 
-    /// Rule S10: the settings behind SET, in which a word without quotes is a string.
+    /// [Rule S10](crate#the-rules): the settings behind SET, in which a word without quotes is a string.
     pub(super) fn settings(&mut self) -> Flow {
         // SQL has names of two words behind SET elsewhere, as in ALTER.
         let mut may_be_redis = self.starts_text();
@@ -174,7 +174,7 @@ impl Lexer<'_, '_> {
         self.after_blanks_and_comments(end).is_none_or(|next| b",;".contains(&self.text()[next]))
     }
 
-    /// Rule S10: the last word, which is an argument of EXECUTE and so a string without quotes.
+    /// [Rule S10](crate#the-rules): the last word, which is an argument of EXECUTE and so a string without quotes.
     pub(super) fn argument(&mut self) -> Flow {
         if !self.grammar.bare_arguments || is_no_argument(self.word) {
             return Continue(());
@@ -191,7 +191,7 @@ impl Lexer<'_, '_> {
         Continue(())
     }
 
-    /// Rule S10: what is kept secret by CREATE SECRET, behind its name.
+    /// [Rule S10](crate#the-rules): what is kept secret by CREATE SECRET, behind its name.
     pub(super) fn stored_secret(&mut self) -> Flow {
         loop {
             self.skip_blanks_and_comments()?;
@@ -214,7 +214,7 @@ impl Lexer<'_, '_> {
         }
     }
 
-    /// Rule S10: whether the last word is AUTH, with which a command of Redis starts that tells a password.
+    /// [Rule S10](crate#the-rules): whether the last word is AUTH, with which a command of Redis starts that tells a password.
     pub(super) fn starts_redis_password(&self) -> bool {
         self.word.eq_ignore_ascii_case(b"auth")
     }
@@ -224,7 +224,7 @@ impl Lexer<'_, '_> {
         self.start == Some(self.pos - self.word.len())
     }
 
-    /// Rule S10: what a command of Redis writes, behind the name of the key.
+    /// [Rule S10](crate#the-rules): what a command of Redis writes, behind the name of the key.
     pub(super) fn written_to_redis(&mut self) -> Flow {
         self.skip_blanks_and_comments()?;
         if !self.word.eq_ignore_ascii_case(b"eval") {
@@ -236,7 +236,7 @@ impl Lexer<'_, '_> {
         self.drop_rest_of_command()
     }
 
-    /// Rule S10: a further word of a command of Redis that may hold a password.
+    /// [Rule S10](crate#the-rules): a further word of a command of Redis that may hold a password.
     pub(super) fn redis_argument(&mut self) -> Flow {
         let is = |known: &[u8]| self.word.eq_ignore_ascii_case(known);
         if is(b"auth") || is(b"auth2") {
@@ -261,7 +261,7 @@ impl Lexer<'_, '_> {
         }
     }
 
-    /// Rule S10: what follows the `/` behind the name of a user.
+    /// [Rule S10](crate#the-rules): what follows the `/` behind the name of a user.
     pub(super) fn slash(&mut self) -> Flow {
         let user = match self.previous {
             Previous::Operator => false,
@@ -297,7 +297,7 @@ impl Lexer<'_, '_> {
         self.text().get(place).is_none_or(|&byte| self.class(byte) == Class::Blank || b",;)".contains(&byte))
     }
 
-    /// The end of a placeholder (rule S5) that starts here.
+    /// The end of a placeholder ([rule S5](crate#the-rules)) that starts here.
     fn placeholder_end(&self, start: usize) -> Option<usize> {
         let text = self.text();
         let word_after = |place: usize| {

@@ -8,9 +8,9 @@ use crate::steps;
 /// Where a quoted text ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Quoted {
-    /// The place after the closing quote, or none where the text ends first (rule S8).
+    /// The place after the closing quote, or none where the text ends first ([rule S8](crate#the-rules)).
     pub(super) end: Option<usize>,
-    /// It would end elsewhere under the other backslash rule (rule S9).
+    /// It would end elsewhere under the other backslash rule ([rule S9](crate#the-rules)).
     pub(super) doubtful: bool,
 }
 

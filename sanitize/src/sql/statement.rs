@@ -1,4 +1,4 @@
-//! The kind of the statement that is being read, and what its words say so far: rules S6, S10 and S11.
+//! The kind of the statement that is being read, and what its words say so far: [rules S6, S10 and S11](crate#the-rules).
 
 use super::keyword::{
     Keyword, holds_names, is_modifier, is_query, is_scope, starts_redis_command, starts_secret_statement,

@@ -1,4 +1,4 @@
-//! The summary of a query for `db.query.summary`: rule S15.
+//! The summary of a query for `db.query.summary`: [rule S15](crate#the-rules).
 
 use alloc::string::String;
 

@@ -1,4 +1,4 @@
-//! Characters beyond ASCII: rule S12.
+//! Characters beyond ASCII: [rule S12](crate#the-rules).
 
 /// What a character beyond ASCII is to SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

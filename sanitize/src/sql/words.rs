@@ -1,4 +1,4 @@
-//! What the words of a statement say of what follows them: rules S6 and S11, and where rule S10 begins.
+//! What the words of a statement say of what follows them: [rules S6 and S11](crate#the-rules), and where [rule S10](crate#the-rules) begins.
 
 use core::ops::ControlFlow::Continue;
 
@@ -151,7 +151,7 @@ impl Lexer<'_, '_> {
         }
     }
 
-    /// Rule S6: whether a double-quoted text right here is the name of a table.
+    /// [Rule S6](crate#the-rules): whether a double-quoted text right here is the name of a table.
     pub(super) fn table_follows(&self) -> bool {
         self.previous == Previous::Word
             && match self.keyword {
@@ -161,7 +161,7 @@ impl Lexer<'_, '_> {
             }
     }
 
-    /// Rule S11: data follows the end of the statement or of the line.
+    /// [Rule S11](crate#the-rules): data follows the end of the statement or of the line.
     fn inline_data(&mut self) {
         if let Some(length) = memchr3(b';', b'\n', b'\r', &self.text()[self.pos..]) {
             let end = self.pos + length;
@@ -169,7 +169,7 @@ impl Lexer<'_, '_> {
         }
     }
 
-    /// Rule S11: data follows the name of the format.
+    /// [Rule S11](crate#the-rules): data follows the name of the format.
     fn format(&mut self) -> Flow {
         self.skip_blanks_and_comments()?;
         let end = self.word_end(self.pos);

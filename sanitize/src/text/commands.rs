@@ -1,4 +1,4 @@
-//! The passwords of command lines, which a short flag or the place tells, and of directives, which have no sign: rule L1.
+//! The passwords of command lines, which a short flag or the place tells, and of directives, which have no sign: [rule L1](crate#the-rules).
 
 use super::ends::{trim_blanks, word_end};
 use super::value::last_word;

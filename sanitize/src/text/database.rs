@@ -1,4 +1,4 @@
-//! The values of rows and parameters that databases quote in their errors: rule L6.
+//! The values of rows and parameters that databases quote in their errors: [rule L6](crate#the-rules).
 
 use crate::steps;
 

@@ -1,4 +1,4 @@
-//! Values that take more than a word where a text has lines, as the files of settings have: rule L1.
+//! Values that take more than a word where a text has lines, as the files of settings have: [rule L1](crate#the-rules).
 
 use super::ends::{line_end, trim_blanks, word_end};
 use crate::keys::in_name;

@@ -1,4 +1,4 @@
-//! Free text: rules L1–L6 and U9.
+//! Free text: [rules L1–L6 and U9](crate#the-rules).
 
 mod commands;
 mod database;

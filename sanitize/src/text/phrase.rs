@@ -1,5 +1,5 @@
-//! The words in a free text after which values stand that no key tells: statements of SQL (rule L5) and what databases quote in
-//! their errors (rule L6).
+//! The words in a free text after which values stand that no key tells: statements of SQL ([rule L5](crate#the-rules)) and what databases quote in
+//! their errors ([rule L6](crate#the-rules)).
 
 use alloc::string::String;
 

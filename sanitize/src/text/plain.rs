@@ -1,4 +1,4 @@
-//! What a text says where letters and signs are escaped, or stand between what colours them on a terminal: rule L1.
+//! What a text says where letters and signs are escaped, or stand between what colours them on a terminal: [rule L1](crate#the-rules).
 
 use alloc::string::String;
 use alloc::vec::Vec;

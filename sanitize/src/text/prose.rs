@@ -1,4 +1,4 @@
-//! What is said of a thing that has the name of a secret, as in `jwt: token is expired`: rule L4.
+//! What is said of a thing that has the name of a secret, as in `jwt: token is expired`: [rule L4](crate#the-rules).
 
 /// Words of what programs say when something is wrong, words that join others, and the error codes of OAuth (RFC 6749).
 const WORDS: [&str; 83] = [

@@ -1,4 +1,4 @@
-//! Whether a word in a free text starts a statement of SQL, or a part of one that has literals, rather than a sentence: rule L5.
+//! Whether a word in a free text starts a statement of SQL, or a part of one that has literals, rather than a sentence: [rule L5](crate#the-rules).
 //!
 //! What is asked for is what no sentence has: `INSERT` with INTO, a name and VALUES, `UPDATE` with a name, SET, a name and `=`, and so
 //! on. A sentence that is taken for a statement loses its numbers and what it has in quotes, and nothing else.

@@ -1,4 +1,4 @@
-//! Percent-encoding as W3C Baggage uses it (rule T4).
+//! Percent-encoding as W3C Baggage uses it ([rule T4](crate#the-rules)).
 
 use alloc::borrow::Cow;
 use alloc::string::String;

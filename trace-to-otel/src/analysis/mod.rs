@@ -55,7 +55,10 @@ pub use timeline::{Bucket, Timeline};
 pub use waits::{Frame, Wait};
 pub use wakeups::Wakeup;
 
-use crate::{anatomy::Waiting, profiles::Period};
+use crate::{
+    anatomy::{Anatomy, Waiting},
+    profiles::Period,
+};
 
 /// What recordings and their spans add up to.
 #[derive(Clone, Debug)]
@@ -120,8 +123,8 @@ impl Analysis {
 
     /// What goroutines did, all of them together.
     #[must_use]
-    pub fn anatomy(&self) -> crate::Anatomy {
-        let mut all = crate::Anatomy::default();
+    pub fn anatomy(&self) -> Anatomy {
+        let mut all = Anatomy::default();
         self.goroutines.iter().for_each(|group| all.add(&group.anatomy()));
         all
     }

@@ -8,9 +8,10 @@ use opentelemetry_semantic_conventions::attribute::HTTP_RESPONSE_STATUS_CODE;
 use crate::{
     attribute,
     correlate::{
-        CorrelationReport, ProcessIndex, ServerKey,
         hops::Hops,
         offset::{Bounds, PairsOfProcesses},
+        process::{ProcessIndex, ServerKey},
+        report::CorrelationReport,
     },
     span::Span,
 };

@@ -7,8 +7,8 @@ use go_trace_context::{FoldIndex, SpanId, TraceId};
 use crate::{
     attribute,
     correlate::{
-        ProcessIndex,
         offset::{Bounds, PairsOfProcesses},
+        process::ProcessIndex,
     },
     span::{Scope, Span},
 };

@@ -1,4 +1,4 @@
-//! What several processes say of the same traces, put together (README, "Mapping rules": Identity
+//! What several processes say of the same traces, put together ([mapping rules](crate#mapping-rules): Identity
 //! and Time).
 //!
 //! Mapping one process never looks at another, so that its spans are the same whatever else there is. This is the step
@@ -7,8 +7,12 @@
 mod calls;
 mod hops;
 mod offset;
+mod process;
+mod report;
 
 pub use offset::{ClockOffset, OffsetEstimate};
+pub use process::ProcessIndex;
+pub use report::CorrelationReport;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,21 +24,10 @@ use crate::{
     correlate::{
         calls::{Call, Matches},
         hops::Hops,
+        process::ServerKey,
     },
     span::{Parent, Scope, Span, SpanKind, UnixTime},
 };
-
-/// One of the processes of a [`Correlator`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ProcessIndex(u32);
-
-impl ProcessIndex {
-    /// The how many-th that was added, from 0.
-    #[must_use]
-    pub const fn get(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// Reads the spans of several processes, to find out what they have to do with each other. The first of two passes:
 /// [`observe`](Self::observe) every span, [`finish`](Self::finish), then [`apply`](Correlation::apply) to every span.
@@ -176,9 +169,6 @@ pub struct Correlation {
     report: CorrelationReport,
 }
 
-/// A server span, by what the process itself knows of it.
-pub(crate) type ServerKey = (ProcessIndex, TraceId, SpanId);
-
 impl Correlation {
     /// What was found, and what was not.
     #[must_use]
@@ -224,32 +214,6 @@ impl Correlation {
         let shift = self.shifts.get(&process).copied().unwrap_or_default();
         profiles.correlate(|trace_id| self.folds.replace(trace_id), shift);
     }
-}
-
-/// What a [`Correlator`] has found, and what not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CorrelationReport {
-    /// Traces of HTTP spans with a stand-in id whose real id is known now.
-    pub resolved_traces: u64,
-    /// Those with several real ids that would fit: they keep their stand-in.
-    pub ambiguous_traces: u64,
-    /// Those whose real id nobody has seen.
-    pub unresolved_traces: u64,
-    /// Server spans that got a client span of another process as their parent.
-    pub joined_servers: u64,
-    /// Server spans with several client spans that could enclose them, or with more than 1,024 to look at.
-    pub ambiguous_servers: u64,
-    /// Server spans with no client span in another process.
-    pub unmatched_servers: u64,
-    /// Server spans whose client spans all were at other times, as the offset between the clocks tells.
-    pub contradicted_servers: u64,
-    /// Tasks and HTTP spans that a limit kept out.
-    pub dropped_spans: u64,
-    /// Traces whose ids there was no room for.
-    pub forgotten_traces: u64,
-    /// The offsets between the clocks of those processes that called each other, in the order of the processes.
-    pub offsets: Vec<ClockOffset>,
 }
 
 /// Correlates the spans of some processes, each with all of its spans, in place. Times stay as they are.

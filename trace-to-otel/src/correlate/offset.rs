@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::correlate::ProcessIndex;
+use crate::correlate::process::ProcessIndex;
 
 /// What is known of the offset between the clocks of two processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use super::{Bounds, OffsetEstimate, Pairs};
-    use crate::correlate::ProcessIndex;
+    use crate::correlate::process::ProcessIndex;
     use proptest::prelude::*;
 
     fn pairs(bounds: &[(i128, i128)]) -> Pairs {

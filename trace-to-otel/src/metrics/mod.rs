@@ -1,4 +1,4 @@
-//! Metrics out of the same events that make the spans (README, "Mapping rules": Metrics).
+//! Metrics out of the same events that make the spans ([mapping rules](crate#mapping-rules): Metrics).
 
 mod cpu;
 mod durations;

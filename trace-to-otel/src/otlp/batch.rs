@@ -4,7 +4,7 @@ use core::fmt;
 
 #[cfg(feature = "profiles")]
 use super::pieces::Piece;
-use super::{Encoding, Signal, envelope::Envelope};
+use super::{Encoding, Signal, parts::Envelope};
 
 /// An export request: bytes that a receiver takes as they are, with at least one record.
 ///

@@ -8,7 +8,7 @@ use opentelemetry_semantic_conventions::SCHEMA_URL;
 use super::{
     Batch, Encoding, Record, Signal,
     buffer::Buffer,
-    envelope::{Envelope, Section},
+    parts::{Envelope, Section},
 };
 use crate::{
     resource::Resource,

@@ -3,39 +3,10 @@
 //! A request of any signal has the same three levels: one resource, its scopes, their records. In both encodings it is
 //! a few rows of bytes that never change, with the records between them.
 
-use super::{Encoding, MalformedBatch, Signal};
-
-/// A request of one resource, in parts.
-#[derive(Debug)]
-pub(super) struct Envelope<'a> {
-    /// The resource, with what is before and after it.
-    pub(super) before: &'a [u8],
-    /// Scopes, each with at least one record.
-    pub(super) sections: Vec<Section<'a>>,
-    /// What comes after the last scope.
-    pub(super) after: &'a [u8],
-}
-
-/// The records of a scope.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Section<'a> {
-    /// The scope, with what is before and after it.
-    pub(super) before: &'a [u8],
-    /// The records; in JSON with commas between them.
-    pub(super) records: &'a [u8],
-    /// What comes after the last record.
-    pub(super) after: &'a [u8],
-}
-
-impl Section<'_> {
-    pub(super) fn len(&self) -> usize {
-        self.before.len() + self.records.len() + self.after.len()
-    }
-
-    pub(super) fn parts(&self) -> [&[u8]; 3] {
-        [self.before, self.records, self.after]
-    }
-}
+use super::{
+    Encoding, MalformedBatch, Signal,
+    parts::{Envelope, Section},
+};
 
 impl<'a> Envelope<'a> {
     /// Takes a request apart that [`write`](Self::write) has put together.

@@ -5,7 +5,7 @@
 //! | `encoder` | groups records by scope, and cuts batches at a size |
 //! | `protobuf`, `json` | write a record's fields, straight into the batch |
 //! | `profiles`, `pieces` | make a request of profiles, with the dictionary that they refer to, or several |
-//! | `envelope` | knows what stands around the records |
+//! | `parts`, `envelope` | what stands around the records, and how a request is put together and taken apart |
 //! | `batch` | a request's bytes, which can be split in two without the spans that they were made of |
 //! | `lines` | batches as lines of a file |
 //! | `export` | sends batches to a receiver |
@@ -20,6 +20,7 @@ mod export;
 mod json;
 #[cfg(feature = "json")]
 mod lines;
+mod parts;
 #[cfg(feature = "profiles")]
 mod pieces;
 #[cfg(feature = "profiles")]

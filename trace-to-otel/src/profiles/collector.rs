@@ -10,8 +10,10 @@ use crate::{
     known::changes::{Change, SpanOut},
     moment::{Moment, TimeWindow},
     profiles::{
-        goroutines::{Doing, Goroutines, Step, Stretch, Woken},
-        ledger::{Account, Interval, Key, Ledger, MOST_NUMBERS},
+        account::Account,
+        doing::Doing,
+        goroutines::{Goroutines, Step, Stretch, Woken},
+        ledger::{Interval, Key, Ledger, MOST_NUMBERS},
         listener::{Books, Listener},
         profile::{Period, Profiles},
         reasons::{Reason, Reasons},

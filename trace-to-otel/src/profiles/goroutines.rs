@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use go_trace_format::{Time, event::GoroutineId};
 
 use crate::{
-    anatomy,
     near::Near,
     profiles::{
-        ledger::{Account, Interval, Key, Ledger},
+        account::Account,
+        doing::Doing,
+        ledger::{Interval, Key, Ledger},
         listener::{self, Books, Listener},
         reasons::{Reason, Reasons},
         spans::SpanNumber,
@@ -44,44 +45,6 @@ struct Goroutine<L: Listener> {
     /// The generation that last said that it lives.
     generation: u32,
     kept: L::Kept,
-}
-
-/// What a goroutine does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doing {
-    Running,
-    /// Why it stopped running.
-    Runnable(Reason),
-    /// What for.
-    Waiting(Reason),
-    InSyscall,
-}
-
-impl Doing {
-    fn is_like(self, other: Self) -> bool {
-        core::mem::discriminant(&self) == core::mem::discriminant(&other)
-    }
-
-    /// The same as anatomies have it.
-    #[inline]
-    fn in_anatomy(self, reasons: &Reasons) -> anatomy::Doing {
-        match self {
-            Self::Running => anatomy::Doing::Running,
-            Self::Runnable(_) => anatomy::Doing::Runnable,
-            Self::Waiting(reason) => reasons.wait(reason),
-            Self::InSyscall => anatomy::Doing::Syscall,
-        }
-    }
-
-    /// What its time is counted as.
-    fn account(self) -> (Account, Reason) {
-        match self {
-            Self::Running => (Account::Running, Reason::NONE),
-            Self::Runnable(_) => (Account::Runnable, Reason::RUNNABLE),
-            Self::Waiting(reason) => (Account::Waiting, reason),
-            Self::InSyscall => (Account::InSyscall, Reason::SYSCALL),
-        }
-    }
 }
 
 /// What began at a time, and where.

@@ -2,7 +2,7 @@
 
 use core::{fmt, str::FromStr};
 
-use crate::profiles::ledger::Account;
+use crate::profiles::account::Account;
 
 /// A profile that a trace holds: see [the module](crate::profiles).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

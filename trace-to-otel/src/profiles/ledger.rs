@@ -5,27 +5,8 @@ use indexmap::IndexMap;
 
 use crate::{
     clock::nanoseconds,
-    profiles::{reasons::Reason, spans::SpanNumber, stacks::StackNumber},
+    profiles::{account::Account, reasons::Reason, spans::SpanNumber, stacks::StackNumber},
 };
-
-/// What time is counted as.
-///
-/// The first four are what goroutines do, all of the time, by their own stacks. The next four are what Go's tool makes of the
-/// same events by rules of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub(super) enum Account {
-    Running,
-    Runnable,
-    Waiting,
-    InSyscall,
-    Network,
-    Block,
-    Syscall,
-    Scheduler,
-    Samples,
-    Gc,
-}
 
 /// An account, a reason, a stack, and the innermost span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,7 +99,7 @@ impl Key {
 
     fn of_number(number: u64) -> Option<Self> {
         Some(Self {
-            account: *ACCOUNTS.get((number & 0xf) as usize)?,
+            account: *Account::ALL.get((number & 0xf) as usize)?,
             reason: Reason((number >> 4 & 0xfff) as u16),
             stack: StackNumber((number >> (64 - 2 * BITS) & MASK) as u32),
             span: SpanNumber((number >> (64 - BITS)) as u32),
@@ -127,19 +108,6 @@ impl Key {
 }
 
 const MASK: u64 = (1 << BITS) - 1;
-
-const ACCOUNTS: [Account; 10] = [
-    Account::Running,
-    Account::Runnable,
-    Account::Waiting,
-    Account::InSyscall,
-    Account::Network,
-    Account::Block,
-    Account::Syscall,
-    Account::Scheduler,
-    Account::Samples,
-    Account::Gc,
-];
 
 impl Ledger {
     /// For so many totals, and so many more that are of spans.
@@ -235,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_key_is_its_number() {
-        for (place, account) in ACCOUNTS.into_iter().enumerate() {
+        for (place, account) in Account::ALL.into_iter().enumerate() {
             assert_eq!(account as usize, place);
             let (stack, span) = (StackNumber(0x00fe_dcba), SpanNumber(0x0012_3456));
             let key = Key { account, reason: Reason(0x123), stack, span };

@@ -10,7 +10,7 @@ use crate::{
     anatomy,
     clock::WallOffset,
     profiles::{
-        goroutines::Doing,
+        doing::Doing,
         ledger::{Interval, Key, Ledger},
         reasons::{Reason, Reasons},
         stacks::{StackNumber, StackTable},

@@ -37,13 +37,15 @@
 //! | module | does |
 //! |---|---|
 //! | `collector` | says what an event changes |
-//! | `goroutines` | what each does, and since when |
+//! | `doing`, `goroutines` | what each does, and since when |
 //! | `listener` | who hears of that too: [`analysis`](crate) |
-//! | `ledger`, `stacks`, `reasons`, `spans` | totals, and what they are by: each stack and each text once, whatever a generation calls it; each span by a number until it is known what it is called, and whether it goes out |
+//! | `account`, `ledger`, `stacks`, `reasons`, `spans` | totals, and what they are by: each stack and each text once, whatever a generation calls it; each span by a number until it is known what it is called, and whether it goes out |
 //! | `profile`, `kind` | what comes out |
 //! | `pprof`, `folded`, `top` | formats that it is written in |
 
+mod account;
 mod collector;
+mod doing;
 mod folded;
 mod goroutines;
 mod kind;
@@ -62,7 +64,7 @@ pub use kind::{ProfileKind, UnknownProfileKind};
 #[cfg(feature = "analysis")]
 pub(crate) use {
     collector::Collector,
-    goroutines::Doing,
+    doing::Doing,
     ledger::Interval,
     listener::{Listener, Stretch},
     profile::begins_own_goroutine,

@@ -5,7 +5,7 @@ use indexmap::IndexSet;
 
 use crate::{
     anatomy::{Doing, Waiting},
-    profiles::ledger::Account,
+    profiles::account::Account,
 };
 
 /// A reason by its place in [`Reasons`].

@@ -1,4 +1,4 @@
-//! What process the spans are of (README, "Mapping rules": Resource).
+//! What process the spans are of ([mapping rules](crate#mapping-rules): Resource).
 //!
 //! OpenTelemetry, "Resource SDK" and "Resource Data Model".
 

@@ -3,12 +3,12 @@
 use core::convert::Infallible;
 use std::collections::VecDeque;
 
-use super::SessionOptions;
 use crate::{
     log::LogRecord,
     metric::Metric,
     otlp::{Batch, Encoder, Record, RecordTooLarge},
     resource::Resource,
+    session::options::SessionOptions,
     sink::{LogSink, MetricSink, SpanSink},
     span::Span,
 };

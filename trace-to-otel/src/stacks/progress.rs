@@ -2,14 +2,13 @@
 //!
 //! Nothing here knows of spans or of events: classes of stacks and moments come in, and steps go out.
 
-use go_trace_format::{Time, event::GoroutineId};
+use go_trace_format::Time;
 
-use crate::{
-    clock::nanoseconds,
-    stacks::{
-        class::{Class, Found, Phase},
-        entries::{Advance, Handler, Kind},
-    },
+use crate::stacks::{
+    class::{Class, Phase},
+    entries::{Handler, Kind},
+    moment::{Bounds, Likely, Moment},
+    open::Open,
 };
 
 /// What is known of a goroutine that has been in an operation, or in the connection of a server.
@@ -39,49 +38,6 @@ enum Standing {
     HasServed,
 }
 
-/// An operation that the goroutine is in.
-#[derive(Debug)]
-struct Open {
-    kind: Kind,
-    key: u64,
-    /// The stack of the first thing that it did.
-    first: Option<u64>,
-    /// The stack of the last thing that it did.
-    latest: u64,
-    /// Whether it did something else than the first thing.
-    has_moved_on: bool,
-    /// The stacks by which it has sent something, as far as there is room.
-    sends: [u64; MOST_SENDS],
-    /// Whom the request was handed to that a client makes: the goroutine that writes to its connection.
-    writer: Option<GoroutineId>,
-    /// How far it is, if it is a call by gRPC.
-    advance: Advance,
-    /// Since when it has been seen, but not to do anything by itself: the next call may have begun.
-    idle_since: Option<Time>,
-    /// Since when it has been seen, but not where it sends or takes the answer: where it sends again, the next call may have begun.
-    unsure_since: Option<Time>,
-    /// The stack by which it has begun to take the answer to what it sent last.
-    answer: Option<u64>,
-    /// Whether what comes next is another operation, as a query whose rows are being read.
-    is_over: bool,
-    /// Whether the next event will tell by when it had begun at the latest.
-    is_unsettled: bool,
-    /// How much has been told of it.
-    rank: u32,
-    /// Whether it has done anything by itself.
-    is_active: bool,
-}
-
-const MOST_SENDS: usize = 4;
-
-/// When something happened, as far as the trace tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bounds {
-    pub(crate) earliest: Time,
-    pub(crate) estimate: Time,
-    pub(crate) latest: Time,
-}
-
 /// What a stack changes. Steps come in the order of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -100,150 +56,6 @@ pub(crate) enum Step {
     },
     /// The stack tells more of an operation than others did: of one that it has, or of a request that a panic has unwound.
     Show { depth: usize, found: Option<usize> },
-}
-
-/// An event of a goroutine.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    /// The goroutine's event before.
-    pub(crate) last: Time,
-    pub(crate) now: Time,
-    /// Whether the goroutine did something by itself, and did not merely have to stop or to help the garbage collector.
-    pub(crate) is_own_doing: bool,
-    /// The goroutine that it lets go on.
-    pub(crate) wakes: Option<GoroutineId>,
-}
-
-/// Where between its bounds a moment most likely is.
-#[derive(Clone, Copy)]
-enum Likely {
-    Earliest,
-    Middle,
-    Latest,
-}
-
-impl Bounds {
-    fn new(earliest: Time, latest: Time, likely: Likely) -> Self {
-        let earliest = earliest.min(latest);
-        let estimate = match likely {
-            Likely::Earliest => earliest,
-            Likely::Middle => Time(earliest.0.wrapping_add((nanoseconds(earliest, latest) / 2) as i64)),
-            Likely::Latest => latest,
-        };
-        Self { earliest, estimate, latest }
-    }
-
-    fn at(time: Time) -> Self {
-        Self { earliest: time, estimate: time, latest: time }
-    }
-
-    /// The same, but most likely not before something else that cannot have been later.
-    fn not_before(self, other: Time) -> Self {
-        Self { estimate: self.estimate.max(other).min(self.latest), ..self }
-    }
-
-    /// How far apart the bounds are, in nanoseconds.
-    pub(crate) fn width(&self) -> u64 {
-        nanoseconds(self.earliest, self.latest)
-    }
-}
-
-/// By what recordings with the truth beside them have shown.
-impl Kind {
-    fn likely_start(self) -> Likely {
-        match self {
-            Self::HttpServer | Self::RpcClient | Self::RpcServer | Self::Tls | Self::Connect => {
-                Likely::Earliest
-            }
-            Self::Dns => Likely::Latest,
-            _ => Likely::Middle,
-        }
-    }
-
-    fn likely_end(self) -> Likely {
-        match self {
-            Self::HttpClient | Self::Connect | Self::Dns => Likely::Earliest,
-            _ => Likely::Middle,
-        }
-    }
-}
-
-impl Open {
-    fn new(kind: Kind, key: u64) -> Self {
-        Self {
-            kind,
-            key,
-            first: None,
-            latest: 0,
-            has_moved_on: false,
-            sends: [0; MOST_SENDS],
-            writer: None,
-            advance: Advance::None,
-            idle_since: None,
-            unsure_since: None,
-            answer: None,
-            is_over: false,
-            is_unsettled: false,
-            rank: 0,
-            is_active: false,
-        }
-    }
-
-    fn is(&self, found: &Found) -> bool {
-        // A goroutine serves one request at a time, whatever its connection was called from.
-        self.kind == found.kind && (self.kind.is_server() || self.key == found.key)
-    }
-
-    /// Where the same call has come again, as it does what it began with or sends once more: when the one before can have been
-    /// over at the earliest.
-    fn repeated_since(&self, class: &Class, moment: Moment) -> Option<Time> {
-        if self.kind.is_server() || self.is_tried_again(moment.wakes) {
-            return None;
-        }
-        let begins_anew = match self.kind {
-            Kind::RpcClient => self.advance.is_over_at(class.advance),
-            _ => self.is_over || self.has_moved_on && self.first == Some(class.hash),
-        };
-        let sends_anew = self.kind != Kind::RpcClient
-            && class.is_send
-            && self.latest != class.hash
-            && self.sends.contains(&class.hash);
-        let since = if begins_anew { self.idle_since } else { self.unsure_since };
-        (begins_anew || sends_anew).then(|| since.unwrap_or(moment.last))
-    }
-
-    /// Whether a client makes the same request by another connection: the next request would take the one that the former
-    /// has just left, unless that had broken. Go: `net/http.Transport.roundTrip`, `persistConn.shouldRetryRequest`.
-    fn is_tried_again(&self, wakes: Option<GoroutineId>) -> bool {
-        self.kind == Kind::HttpClient && self.writer.is_some() && wakes.is_some() && self.writer != wakes
-    }
-
-    /// Takes note of something that the goroutine did in it.
-    fn does(&mut self, class: &Class, moment: Moment, is_innermost: bool) {
-        let first = *self.first.get_or_insert(class.hash);
-        self.has_moved_on |= first != class.hash;
-        self.latest = class.hash;
-        self.is_active = true;
-        self.idle_since = None;
-        self.advance = self.advance.then(class.advance);
-        match class.is_send {
-            true => (self.answer, self.unsure_since) = (None, None),
-            false if *self.answer.get_or_insert(class.hash) == class.hash => self.unsure_since = None,
-            false => _ = self.unsure_since.get_or_insert(moment.last),
-        }
-        if !is_innermost {
-            return;
-        }
-        if class.is_send && !self.sends.contains(&class.hash) {
-            if let Some(free) = self.sends.iter_mut().find(|send| **send == 0) {
-                *free = class.hash;
-            }
-        }
-        if class.is_send && self.kind == Kind::HttpClient {
-            self.writer = moment.wakes.or(self.writer);
-        }
-        self.is_over |= class.is_query_over && self.kind == Kind::Sql;
-    }
 }
 
 impl Progress {
@@ -382,7 +194,9 @@ impl Progress {
         is_unsettled: bool,
         steps: &mut Vec<Step>,
     ) {
-        self.open.push(Open { is_unsettled, ..Open::new(kind, 0) });
+        let mut request = Open::new(kind, 0);
+        request.is_unsettled = is_unsettled;
+        self.open.push(request);
         steps.push(Step::Open { kind, found: None, start, was_there });
     }
 
@@ -511,23 +325,6 @@ impl Progress {
 }
 
 crate::saved::saved!(Progress { open, phase, standing });
-crate::saved::saved!(Open {
-    kind,
-    key,
-    first,
-    latest,
-    has_moved_on,
-    sends,
-    writer,
-    advance,
-    idle_since,
-    unsure_since,
-    answer,
-    is_over,
-    is_unsettled,
-    rank,
-    is_active
-});
 crate::saved::saved_enum!(Standing {
     0 => Usual,
     1 => Unseen,
@@ -539,6 +336,8 @@ crate::saved::saved_enum!(Standing {
 
 #[cfg(test)]
 mod tests {
+    use go_trace_format::event::GoroutineId;
+
     use super::*;
     use crate::stacks::class::tests::class;
 

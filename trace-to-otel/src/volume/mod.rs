@@ -1,4 +1,4 @@
-//! Volume control: fewer and smaller spans, everything that is left out counted (README, "Mapping rules": Volume).
+//! Volume control: fewer and smaller spans, everything that is left out counted ([mapping rules](crate#mapping-rules): Volume).
 
 mod collapse;
 mod family;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::common;
-use go_trace_format::{ReaderOptions, TraceFrames};
+use go_trace_format::{ReaderOptions, TraceStream};
 use opentelemetry_semantic_conventions::attribute as semantic;
 use trace_to_otel::{Anatomy, Mapper, MapperOptions, Scope, Span};
 
@@ -52,8 +52,8 @@ fn traces_in(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
             traces.push((name, fs::read(&path).expect("a file")));
         } else if name.ends_with("stream.bin") {
             let bytes = fs::read(&path).expect("a file");
-            let mut frames = TraceFrames::new(&bytes[..]);
-            while let Some(frame) = frames.next_frame().expect("whole frames") {
+            let mut frames = TraceStream::new(&bytes[..]);
+            while let Some(frame) = frames.next_trace().expect("whole frames") {
                 traces.push((name.clone(), frame.to_vec()));
             }
         }

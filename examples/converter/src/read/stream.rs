@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use go_trace_format::{Content, Damage, Error, HEADER_LENGTH, Mode, TraceFrames};
+use go_trace_format::{Content, Damage, Error, HEADER_LENGTH, Mode, TraceStream};
 use trace_to_otel::UnixTime;
 
 use super::{Opening, Trace};
@@ -16,7 +16,7 @@ use crate::{input::Input, report};
 pub(super) struct Stream {
     name: String,
     service: Option<Arc<str>>,
-    frames: TraceFrames<Box<dyn Read + Send>>,
+    traces: TraceStream<Box<dyn Read + Send>>,
     modified: Option<UnixTime>,
     damage: Damage,
     opening: Opening,
@@ -28,8 +28,8 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(input: Input, opening: Opening) -> Self {
         let Input { name, service, bytes, modified, damage, .. } = input;
-        let frames = TraceFrames::new(bytes).limit(opening.most);
-        Self { name, service, frames, modified, damage, opening, count: 0, is_over: false }
+        let traces = TraceStream::new(bytes).limit(opening.most);
+        Self { name, service, traces, modified, damage, opening, count: 0, is_over: false }
     }
 
     /// The next trace. One that is cut off is the last, and worth reading unless that has to be strict.
@@ -37,16 +37,16 @@ impl Stream {
         if self.is_over {
             return None;
         }
-        let bytes = match self.frames.next_frame() {
-            Ok(frame) => frame?.to_vec(),
+        let bytes = match self.traces.next_trace() {
+            Ok(trace) => trace?.to_vec(),
             Err(error) => {
                 self.is_over = true;
-                let is_cut = matches!(error, Error::TruncatedFrame { .. });
+                let is_cut = matches!(error, Error::TruncatedTrace { .. });
                 if !is_cut || self.opening.mode == Mode::Strict {
                     return Some(Err(error).with_context(|| self.name.clone()));
                 }
                 report::warning(&self.name, error);
-                let cut = self.frames.truncated();
+                let cut = self.traces.truncated();
                 // Nothing of it can be read.
                 if cut.len() < HEADER_LENGTH {
                     return None;

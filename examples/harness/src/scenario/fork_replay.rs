@@ -15,7 +15,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use go_trace_format::{Reader, TraceFrames};
+use go_trace_format::{Reader, TraceStream};
 use trace_to_otel::{Mapper, Span};
 
 use crate::{
@@ -108,7 +108,7 @@ impl Recordings {
         for path in names.iter().filter(|path| path.extension().is_some_and(|name| name == "trace")) {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let process = name.split('.').next().unwrap_or_default();
-            // A frame of the stream, which is played.
+            // A trace of the stream, which is played.
             if process != STREAM {
                 files.entry(process.to_owned()).or_default().push(path.clone());
             }
@@ -141,10 +141,10 @@ impl Recordings {
             let snapshots = files.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
             expected.insert(service.clone(), map(&snapshots)?);
         }
-        let mut frames = TraceFrames::new(File::open(&self.stream)?);
+        let mut traces = TraceStream::new(File::open(&self.stream)?);
         let mut snapshots = Vec::new();
-        while let Some(frame) = frames.next_frame()? {
-            snapshots.push(frame.to_vec());
+        while let Some(trace) = traces.next_trace()? {
+            snapshots.push(trace.to_vec());
         }
         expected.insert(STREAM.to_owned(), map(&snapshots)?);
         Ok(expected)
@@ -170,7 +170,7 @@ fn map(snapshots: &[Vec<u8>]) -> Result<BTreeMap<Key, Span>> {
     Ok(spans.into_iter().map(|span| (key(&span), span)).collect())
 }
 
-/// Plays the stream: whole, broken off within a frame, and whole again for as long as it is asked.
+/// Plays the stream: whole, broken off within a trace, and whole again for as long as it is asked.
 struct Player {
     stream: Vec<u8>,
     plays: AtomicUsize,

@@ -136,8 +136,9 @@ impl Otlp {
 
     /// The waits before a request is sent again that the receiver was not there for.
     pub(crate) fn retry(&self) -> RetryOptions {
-        let initial = Duration::from_millis(500).min(self.max_backoff);
-        RetryOptions::never().with_backoff(initial, self.max_backoff)
+        let mut retry = RetryOptions::never();
+        retry.max_backoff = self.max_backoff;
+        retry
     }
 
     fn settings(&self) -> Result<Settings> {

@@ -82,8 +82,8 @@ pub(crate) fn origin_of(service: Option<String>, instance: Option<String>) -> Or
 }
 
 /// Takes a whole trace in.
-fn spool_frame(spool: &Arc<Spool>, origin: &Origin, frame: &[u8]) -> io::Result<()> {
-    let mut incoming = spool.patiently(|| spool.begin(origin.clone(), frame.len() as u64))?;
-    spool.patiently(|| incoming.write(frame))?;
+fn spool_trace(spool: &Arc<Spool>, origin: &Origin, trace: &[u8]) -> io::Result<()> {
+    let mut incoming = spool.patiently(|| spool.begin(origin.clone(), trace.len() as u64))?;
+    spool.patiently(|| incoming.write(trace))?;
     spool.patiently(|| incoming.finish())
 }

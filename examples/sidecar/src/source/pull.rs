@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, anyhow, bail, ensure};
 use bytes::Bytes;
-use go_trace_format::{Error, TraceFrames};
+use go_trace_format::{Error, TraceStream};
 use http::{HeaderValue, StatusCode, Uri, header::AUTHORIZATION, uri::Scheme};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{origin_of, spool_frame};
+use super::{origin_of, spool_trace};
 use crate::{
     config::Pull,
     premises::Premises,
@@ -221,9 +221,9 @@ impl Puller {
             }
             Ok(())
         };
-        let frames = TraceFrames::new(Pieces { pieces: receiver, piece: io::Cursor::default() });
-        let frames = frames.limit(self.most);
-        let splitting = spawn_blocking(move || split(frames, &spool, &origin, note));
+        let traces = TraceStream::new(Pieces { pieces: receiver, piece: io::Cursor::default() });
+        let traces = traces.limit(self.most);
+        let splitting = spawn_blocking(move || split(traces, &spool, &origin, note));
         let broken = loop {
             match self.piece(&mut body).await {
                 Ok(None) => break None,
@@ -236,11 +236,11 @@ impl Puller {
             }
         };
         drop(sender);
-        let frames = splitting.await??;
-        ensure!(frames > 0, "the stream has ended before its first snapshot");
+        let traces = splitting.await??;
+        ensure!(traces > 0, "the stream has ended before its first snapshot");
         self.note_covered()?;
         let why = broken.map_or_else(|| "its sender has ended it".to_owned(), |error| format!("{error:#}"));
-        tracing::info!(url = self.name, frames, "the stream has ended: {why}");
+        tracing::info!(url = self.name, traces, "the stream has ended: {why}");
         Ok(())
     }
 
@@ -285,17 +285,17 @@ fn wait(failures: u32) -> Duration {
 
 /// Spools the snapshots of a stream, one by one, and calls `note` after each. How many there were.
 fn split(
-    mut frames: TraceFrames<Pieces>,
+    mut traces: TraceStream<Pieces>,
     spool: &Arc<Spool>,
     origin: &Origin,
     mut note: impl FnMut() -> Result<()>,
 ) -> Result<u64> {
     let mut count = 0;
     loop {
-        match frames.next_frame() {
-            Ok(Some(frame)) => spool_frame(spool, origin, frame)?,
+        match traces.next_trace() {
+            Ok(Some(trace)) => spool_trace(spool, origin, trace)?,
             // What breaks off is no failure of what came before: the next stream has it again.
-            Ok(None) | Err(Error::TruncatedFrame { .. }) => return Ok(count),
+            Ok(None) | Err(Error::TruncatedTrace { .. }) => return Ok(count),
             Err(error) => return Err(error.into()),
         }
         note()?;

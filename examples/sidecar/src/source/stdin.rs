@@ -6,9 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use go_trace_format::{Content, Decompressed, Error, TraceFrames};
+use go_trace_format::{Content, Decompressed, Error, TraceStream};
 
-use super::spool_frame;
+use super::spool_trace;
 use crate::{spool::Spool, store::Origin};
 
 /// Takes in what comes, to its end. A trace of a stream may have `most` bytes.
@@ -25,17 +25,17 @@ fn take_in(spool: &Arc<Spool>, most: u64) -> Result<u64> {
     match bytes.content() {
         Content::Empty => Ok(0),
         Content::Stream => {
-            let mut frames = TraceFrames::new(bytes).limit(most);
+            let mut traces = TraceStream::new(bytes).limit(most);
             let mut count = 0;
             loop {
-                match frames.next_frame() {
+                match traces.next_trace() {
                     Ok(None) => return Ok(count),
-                    Ok(Some(frame)) => spool_frame(spool, &origin, frame)?,
-                    Err(Error::TruncatedFrame { .. }) => {
+                    Ok(Some(trace)) => spool_trace(spool, &origin, trace)?,
+                    Err(Error::TruncatedTrace { .. }) => {
                         tracing::warn!("the stream breaks off within a trace: its beginning is taken");
-                        let beginning = frames.truncated();
+                        let beginning = traces.truncated();
                         if !beginning.is_empty() {
-                            spool_frame(spool, &origin, beginning)?;
+                            spool_trace(spool, &origin, beginning)?;
                         }
                         return Ok(count);
                     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io};
 
 use go_trace_format::{
-    Content, Continuity, Decompressed, Error, Event, Losses, Reader, ReaderOptions, TraceFrames,
+    Content, Continuity, Decompressed, Error, Event, Losses, Reader, ReaderOptions, TraceStream,
 };
 use trace_programs::SignalName;
 use trace_to_otel::{
@@ -86,7 +86,7 @@ pub(super) fn file(
             let damage = damage.found().map(ToString::to_string);
             return Err(Trouble::Poison(damage.unwrap_or_else(|| "it is empty".to_owned())));
         }
-        Content::Stream => job.stream(TraceFrames::new(bytes).limit(most))?,
+        Content::Stream => job.stream(TraceStream::new(bytes).limit(most))?,
         _ => {
             let options = ReaderOptions::new().max_generation_bytes(most);
             job.trace(options.read(bytes).map_err(|error| job.refuse(error))?)?;
@@ -175,17 +175,17 @@ impl<'a> Job<'a> {
     }
 
     /// Traces that came one after the other, each behind its length.
-    fn stream(&mut self, mut frames: TraceFrames<Decompressed>) -> Result<(), Trouble> {
+    fn stream(&mut self, mut traces: TraceStream<Decompressed>) -> Result<(), Trouble> {
         loop {
-            match frames.next_frame() {
+            match traces.next_trace() {
                 Ok(None) => return Ok(()),
-                Ok(Some(frame)) => {
-                    let reader = Reader::from_slice(frame).map_err(|error| self.refuse(error))?;
+                Ok(Some(trace)) => {
+                    let reader = Reader::from_slice(trace).map_err(|error| self.refuse(error))?;
                     self.trace(reader)?;
                 }
-                Err(Error::TruncatedFrame { .. }) if self.arrival.is_whole => {
+                Err(Error::TruncatedTrace { .. }) if self.arrival.is_whole => {
                     // Of what is cut off, the beginning is worth reading.
-                    if let Ok(reader) = Reader::from_slice(frames.truncated()) {
+                    if let Ok(reader) = Reader::from_slice(traces.truncated()) {
                         self.trace(reader)?;
                     }
                     tracing::warn!(file = self.name, "the stream breaks off");

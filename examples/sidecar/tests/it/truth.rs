@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use go_trace_format::{Reader, TraceFrames};
+use go_trace_format::{Reader, TraceStream};
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span};
 use prost::Message;
 use trace_to_otel::{
@@ -32,8 +32,8 @@ pub(crate) fn snapshots(name: &str, count: usize) -> Vec<Vec<u8>> {
 
 /// The traces that a stream holds.
 pub(crate) fn frames(stream: &[u8]) -> Vec<Vec<u8>> {
-    let mut frames = TraceFrames::new(stream);
-    core::iter::from_fn(|| frames.next_frame().expect("a stream").map(<[u8]>::to_vec)).collect()
+    let mut frames = TraceStream::new(stream);
+    core::iter::from_fn(|| frames.next_trace().expect("a stream").map(<[u8]>::to_vec)).collect()
 }
 
 /// The spans of traces that one process has recorded, each generation once: those that end within, in their order, and

@@ -41,28 +41,6 @@ impl RetryOptions {
         Self { max_attempts: 1, ..Self::default() }
     }
 
-    /// Sends at most this often.
-    #[must_use]
-    pub fn with_max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = attempts;
-        self
-    }
-
-    /// Waits in steps from `initial` to `max`.
-    #[must_use]
-    pub fn with_backoff(mut self, initial: Duration, max: Duration) -> Self {
-        self.initial_backoff = initial;
-        self.max_backoff = max;
-        self
-    }
-
-    /// Gives up after this long.
-    #[must_use]
-    pub fn with_deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
     /// How long to wait after the attempt of this number, counted from 1, for a `chance` from 0 to 1: for callers that
     /// keep their data and come back themselves. A receiver's [own wish](super::ExportError::retry_after) goes before.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use super::super::{
     Signal,
-    envelope::{Envelope, Section},
+    parts::{Envelope, Section},
 };
 
 pub(in super::super) fn len(envelope: &Envelope<'_>) -> usize {

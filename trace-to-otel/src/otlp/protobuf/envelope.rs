@@ -1,7 +1,7 @@
 //! `opentelemetry/proto/collector/*/v1/*_service.proto`, and the two levels below: the same fields for every signal.
 
 use super::{
-    super::envelope::{Envelope, Section},
+    super::parts::{Envelope, Section},
     wire::{Wire, tag, varint_len},
 };
 

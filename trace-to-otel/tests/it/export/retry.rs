@@ -21,13 +21,17 @@ fn fine() -> Reply {
     Reply::Answer(Answer::new(200, "application/x-protobuf", ""))
 }
 
+/// The usual attempts, within so many seconds.
+fn until(seconds: u64) -> RetryOptions {
+    let mut options = RetryOptions::default();
+    options.deadline = Some(Duration::from_secs(seconds));
+    options
+}
+
 /// One that may take two minutes.
 fn patient(receiver: &HttpReceiver, pace: &Arc<FakePace>) -> Exporter {
     let settings = settings(Protocol::HttpProtobuf, &receiver.endpoint);
-    Exporter::new(config(settings))
-        .unwrap()
-        .with_retry(RetryOptions::default().with_deadline(Duration::from_secs(120)))
-        .with_pace(pace.clone())
+    Exporter::new(config(settings)).unwrap().with_retry(until(120)).with_pace(pace.clone())
 }
 
 #[tokio::test]
@@ -49,10 +53,10 @@ async fn waits_double_with_jitter() {
 async fn waits_are_capped_and_attempts_too() {
     let receiver = HttpReceiver::start([busy(503)]).await;
     let pace = FakePace::new(0.5);
-    let options = RetryOptions::default()
-        .with_max_attempts(5)
-        .with_backoff(Duration::from_secs(1), Duration::from_secs(3));
-    let exporter = patient(&receiver, &pace).with_retry(options.with_deadline(Duration::from_secs(120)));
+    let mut options = until(120);
+    options.max_attempts = 5;
+    (options.initial_backoff, options.max_backoff) = (Duration::from_secs(1), Duration::from_secs(3));
+    let exporter = patient(&receiver, &pace).with_retry(options);
     let error = failed(exporter.export(&batch(Encoding::Protobuf, 1)).await, ExportErrorKind::ServerError);
     assert_eq!(pace.slept(), [1.0, 2.0, 3.0, 3.0]);
     assert_eq!(error.attempts(), 5);
@@ -123,10 +127,8 @@ async fn what_does_not_help_is_not_tried() {
 async fn a_hanging_attempt_leaves_time_for_another() {
     let receiver = HttpReceiver::start([Reply::Hang, fine()]).await;
     let settings = settings(Protocol::HttpProtobuf, &receiver.endpoint).with_timeout(Duration::from_secs(1));
-    let exporter = Exporter::new(config(settings))
-        .unwrap()
-        .with_retry(RetryOptions::default().with_deadline(Duration::from_secs(60)))
-        .with_pace(FakePace::new(0.5));
+    let exporter =
+        Exporter::new(config(settings)).unwrap().with_retry(until(60)).with_pace(FakePace::new(0.5));
     exporter.export(&batch(Encoding::Protobuf, 1)).await.unwrap();
     // More where the answer that comes is late too.
     assert!(receiver.received().len() > 1);
@@ -137,10 +139,7 @@ async fn dropping_the_call_cancels_it() {
     let receiver = HttpReceiver::start([busy_until(429, "60"), fine()]).await;
     let pace = Arc::new(StillPace::default());
     let settings = settings(Protocol::HttpProtobuf, &receiver.endpoint);
-    let exporter = Exporter::new(config(settings))
-        .unwrap()
-        .with_retry(RetryOptions::default().with_deadline(Duration::from_secs(120)))
-        .with_pace(pace.clone());
+    let exporter = Exporter::new(config(settings)).unwrap().with_retry(until(120)).with_pace(pace.clone());
     let batch = batch(Encoding::Protobuf, 1);
     tokio::select! {
         outcome = exporter.export(&batch) => panic!("it waits for ever: {outcome:?}"),

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use go_trace_format::{Event, Reader, TraceFrames};
+use go_trace_format::{Event, Reader, TraceStream};
 use trace_to_otel::{Mapper, MapperOptions, Span};
 
 use crate::fork_truth::truth::Truth;
@@ -75,8 +75,8 @@ impl Recording {
             let name = file.display();
             if self.is_stream {
                 let source = File::open(file).unwrap_or_else(|error| panic!("{name}: {error}"));
-                let mut frames = TraceFrames::new(source);
-                while let Some(trace) = frames.next_frame().unwrap_or_else(|error| panic!("{name}: {error}"))
+                let mut frames = TraceStream::new(source);
+                while let Some(trace) = frames.next_trace().unwrap_or_else(|error| panic!("{name}: {error}"))
                 {
                     take(trace.to_vec());
                 }

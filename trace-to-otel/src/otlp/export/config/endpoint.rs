@@ -7,7 +7,7 @@ use http::{
     uri::{PathAndQuery, Scheme},
 };
 
-use super::{ConfigError, Protocol};
+use super::{error::ConfigError, protocol::Protocol};
 use crate::otlp::Signal;
 
 /// Where requests go: a URL of `http` or `https`.

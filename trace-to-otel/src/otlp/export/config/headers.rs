@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use percent_encoding::percent_decode_str;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// Headers of HTTP requests, or metadata of gRPC calls. Their values are secrets: they are in no text that this crate
 /// makes.
