@@ -2,7 +2,7 @@
 //!
 //! Several requests are under way side by side; what has become of them is told in the order of sending.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::{
     collections::VecDeque,
     io,
@@ -13,7 +13,7 @@ use std::{
 use anyhow::Result;
 use tokio::{
     runtime::Handle,
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::JoinError,
     time::{sleep, timeout},
 };
@@ -38,6 +38,9 @@ const ALARMING: u32 = 3;
 /// How long the worker waits before it shows that it is alive.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How much may be done with behind what is not, as nothing is told of it before.
+const MOST_BEHIND: usize = 64;
+
 /// Longer than this no receiver is left alone, whatever it says.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
@@ -61,10 +64,35 @@ pub(crate) struct Outgoing {
     /// None where nothing is sent.
     parcels: Option<(Handle, mpsc::Sender<Parcel>)>,
     told: std_mpsc::Receiver<Done>,
+    room: Arc<Room>,
     /// What is done with, and was not [taken](Self::take_done) yet.
     done: VecDeque<Done>,
     sent_count: u64,
     done_count: u64,
+}
+
+/// How much fits into one request, as the receiver has let on: less than what it last found too large. Where it takes more from
+/// now on, that is found out by the next [session](crate::session).
+#[derive(Debug)]
+struct Room(AtomicUsize);
+
+impl Room {
+    const fn unknown() -> Self {
+        Self(AtomicUsize::new(usize::MAX))
+    }
+
+    fn note_too_large(&self, bytes: usize) {
+        self.0.fetch_min(bytes.saturating_sub(1), Ordering::Relaxed);
+    }
+
+    /// Who wants nothing at all has told nothing of what fits.
+    fn forget(&self) {
+        self.0.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The program ends before all is delivered.
@@ -72,8 +100,17 @@ pub(crate) struct Outgoing {
 pub(crate) struct Stopped;
 
 impl Outgoing {
-    fn new(parcels: Option<(Handle, mpsc::Sender<Parcel>)>, told: std_mpsc::Receiver<Done>) -> Self {
-        Self { parcels, told, done: VecDeque::new(), sent_count: 0, done_count: 0 }
+    fn new(
+        parcels: Option<(Handle, mpsc::Sender<Parcel>)>,
+        told: std_mpsc::Receiver<Done>,
+        room: Arc<Room>,
+    ) -> Self {
+        Self { parcels, told, room, done: VecDeque::new(), sent_count: 0, done_count: 0 }
+    }
+
+    /// How many bytes of batches fit into one request, as far as the receiver has let on.
+    pub(crate) fn room(&self) -> usize {
+        self.room.bytes()
     }
 
     /// Hands batches out. Where too many are under way it waits, and calls `meanwhile` now and then.
@@ -137,7 +174,7 @@ impl Outgoing {
 
 /// For who only wants to know what would be sent.
 pub(crate) fn pretend() -> Outgoing {
-    Outgoing::new(None, std_mpsc::channel().1)
+    Outgoing::new(None, std_mpsc::channel().1, Arc::new(Room::unknown()))
 }
 
 /// Begins to deliver. Whoever takes from `inbox` is woken by what is done with.
@@ -146,13 +183,14 @@ pub(crate) fn start(courier: Courier, config: &Config, inbox: Arc<Inbox>, stop: 
     let (parcels, incoming) = mpsc::channel(1);
     let (tell, told) = std_mpsc::channel();
     let (courier, stop) = (Arc::new(courier), stop.clone());
+    let room = Arc::clone(&courier.room);
     tokio::spawn(async move {
         tokio::select! {
             () = deliver_all(courier, concurrency, incoming, tell, inbox) => {}
             () = stop.stopped() => {}
         }
     });
-    Outgoing::new(Some((Handle::current(), parcels)), told)
+    Outgoing::new(Some((Handle::current(), parcels)), told, room)
 }
 
 async fn deliver_all(
@@ -163,17 +201,26 @@ async fn deliver_all(
     inbox: Arc<Inbox>,
 ) {
     let mut under_way: VecDeque<UnderWay> = VecDeque::new();
+    // How many of these are not done with. One that waits holds what comes behind it no longer than it has to.
+    let mut busy = 0;
+    let (finish, mut finished) = mpsc::unbounded_channel();
     let mut is_open = true;
     while is_open || !under_way.is_empty() {
         tokio::select! {
-            parcel = incoming.recv(), if is_open && under_way.len() < concurrency => match parcel {
+            parcel = incoming.recv(), if is_open && busy < concurrency && under_way.len() < concurrency + MOST_BEHIND => match parcel {
                 Some(parcel) => {
-                    let courier = Arc::clone(&courier);
-                    let delivery = tokio::spawn(async move { courier.deliver(parcel).await });
+                    busy += 1;
+                    let (courier, finish) = (Arc::clone(&courier), finish.clone());
+                    let delivery = tokio::spawn(async move {
+                        let done = courier.deliver(parcel).await;
+                        let _ = finish.send(());
+                        done
+                    });
                     under_way.push_back(AbortOnDropHandle::new(delivery));
                 }
                 None => is_open = false,
             },
+            Some(()) = finished.recv() => busy -= 1,
             Some(outcome) = first(&mut under_way), if !under_way.is_empty() => {
                 under_way.pop_front();
                 // A batch that was not delivered is never told to be; the worker waits for it until it is stopped.
@@ -197,23 +244,42 @@ async fn first(under_way: &mut VecDeque<UnderWay>) -> Option<Result<Vec<Done>, J
     }
 }
 
+/// Where the batches of a signal go.
+#[derive(Debug)]
+struct Way {
+    exporter: Exporter,
+    /// How many the receiver has taken: who waits for it may try again.
+    taken: watch::Sender<u64>,
+}
+
 /// Brings batches to the receiver, however long it takes.
 #[derive(Debug)]
 pub(crate) struct Courier {
-    traces: Exporter,
-    logs: Exporter,
+    traces: Way,
+    logs: Way,
     /// None where metrics are not wanted.
-    metrics: Option<Exporter>,
+    metrics: Option<Way>,
     /// None where profiles are not wanted.
-    profiles: Option<Exporter>,
+    profiles: Option<Way>,
     backoff: RetryOptions,
     slow_retry: Duration,
     advice: Advice,
     /// How many requests in a row the receiver did not want, whatever was in them.
     unwanted: AtomicU32,
+    room: Arc<Room>,
     quarantine: Arc<Quarantine>,
     telemetry: Telemetry,
     stop: Stop,
+}
+
+/// What has become of batches that were sent as one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Together {
+    Accepted,
+    /// The receiver wants nothing at all.
+    PutAside,
+    /// The receiver does not want them together, or they cannot be.
+    Apart,
 }
 
 /// What is known of a delivery under way.
@@ -229,22 +295,24 @@ struct Attempts {
 
 impl Courier {
     pub(crate) fn new(config: &Config, premises: &Premises, stop: Stop) -> Result<Self> {
-        let exporter = |config: &ReceiverConfig| -> Result<Exporter> {
-            Ok(Exporter::new(config.clone())?.with_retry(RetryOptions::never()))
+        let way = |config: &ReceiverConfig| -> Result<Way> {
+            let exporter = Exporter::new(config.clone())?.with_retry(RetryOptions::never());
+            Ok(Way { exporter, taken: watch::Sender::new(0) })
         };
         if config.profiles.is_none() {
             // Nobody asks any more whether there is a place for them.
             premises.telemetry.clear(Concern::Profiles);
         }
         Ok(Self {
-            traces: exporter(&config.traces)?,
-            logs: exporter(&config.logs)?,
-            metrics: config.metrics.as_ref().map(exporter).transpose()?,
-            profiles: config.profiles.as_ref().map(exporter).transpose()?,
+            traces: way(&config.traces)?,
+            logs: way(&config.logs)?,
+            metrics: config.metrics.as_ref().map(way).transpose()?,
+            profiles: config.profiles.as_ref().map(way).transpose()?,
             backoff: config.file.otlp.retry(),
             slow_retry: config.file.otlp.slow_retry,
             advice: config.advice.clone(),
             unwanted: AtomicU32::new(0),
+            room: Arc::new(Room::unknown()),
             quarantine: Arc::clone(&premises.quarantine),
             telemetry: premises.telemetry.clone(),
             stop,
@@ -252,31 +320,61 @@ impl Courier {
     }
 
     /// Returns when all batches are done with: accepted, or put aside because the receiver does not want them.
+    ///
+    /// They go as one request. What the receiver does not want together is tried by halves, so that it takes few requests to find
+    /// what is wrong with it.
     async fn deliver(&self, parcel: Parcel) -> Vec<Done> {
-        if parcel.len() > 1 && self.deliver_joined(&parcel).await {
-            return vec![Done::default(); parcel.len()];
-        }
         let mut done = Vec::new();
-        for batch in parcel {
-            done.push(Done { refused: self.deliver_one(batch).await });
+        // The next one last.
+        let mut waiting = vec![parcel];
+        while let Some(mut parcel) = waiting.pop() {
+            if parcel.len() < 2 {
+                for batch in parcel {
+                    done.push(Done { refused: self.deliver_one(batch).await });
+                }
+                continue;
+            }
+            match self.deliver_joined(&parcel).await {
+                Together::Accepted => done.extend(parcel.iter().map(|_| Done::default())),
+                Together::PutAside => {
+                    done.extend(parcel.iter().map(|batch| Done { refused: batch.records() as u64 }));
+                }
+                Together::Apart => {
+                    let second = parcel.split_off(parcel.len() / 2);
+                    waiting.extend([second, parcel]);
+                }
+            }
         }
         done
     }
 
-    /// Sends batches as one request. Whether the receiver has taken it; otherwise they have to go one by one.
-    async fn deliver_joined(&self, parcel: &[Batch]) -> bool {
-        let Some(joined) = Batch::join(parcel) else { return false };
+    /// Sends batches as one request.
+    async fn deliver_joined(&self, parcel: &[Batch]) -> Together {
+        let bytes: usize = parcel.iter().map(|batch| batch.bytes().len()).sum();
+        let Some(joined) = Batch::join(parcel).filter(|_| bytes <= self.room.bytes() || self.wants_nothing())
+        else {
+            return Together::Apart;
+        };
         let mut failures = 0;
         loop {
-            match self.exporter(&joined).export(&joined).await {
+            match self.way(joined.signal()).exporter.export(&joined).await {
                 Ok(accepted) => {
                     self.note_accepted(joined.signal(), &accepted);
-                    return true;
+                    return Together::Accepted;
                 }
-                Err(error) if is_hopeless(&error) => return false,
+                Err(error) if is_hopeless(&error) && self.wants_nothing() => {
+                    self.put_aside(&joined, &error).await;
+                    return Together::PutAside;
+                }
+                Err(error) if is_hopeless(&error) => {
+                    if error.kind() == ExportErrorKind::TooLarge {
+                        self.room.note_too_large(bytes);
+                    }
+                    return Together::Apart;
+                }
                 Err(error) => {
                     failures += 1;
-                    self.wait(&error, failures).await;
+                    self.wait(joined.signal(), &error, failures).await;
                 }
             }
         }
@@ -287,7 +385,7 @@ impl Courier {
         let mut waiting = vec![whole.clone()];
         let mut attempts = Attempts::default();
         while let Some(part) = waiting.pop() {
-            match self.exporter(&part).export(&part).await {
+            match self.way(part.signal()).exporter.export(&part).await {
                 Ok(accepted) => {
                     self.note_accepted(part.signal(), &accepted);
                     (attempts.failures, attempts.is_partly_accepted) = (0, true);
@@ -310,7 +408,7 @@ impl Courier {
                 Err(error) => {
                     waiting.push(part);
                     attempts.failures += 1;
-                    self.wait(&error, attempts.failures).await;
+                    self.wait(whole.signal(), &error, attempts.failures).await;
                 }
             }
         }
@@ -340,10 +438,10 @@ impl Courier {
             },
             _ => part,
         };
-        let unwanted = self.unwanted.fetch_add(1, Ordering::Relaxed) + 1;
-        if unwanted >= ALARMING {
-            let message = format!("{error:#}; {unwanted} requests in a row were put aside");
+        if self.unwanted.fetch_add(1, Ordering::Relaxed) + 1 >= ALARMING {
+            let message = format!("{error:#}; whatever is sent is put aside");
             self.telemetry.raise(Concern::Refusal, &message);
+            self.room.forget();
         }
         Some((part, error))
     }
@@ -353,19 +451,20 @@ impl Courier {
         self.unwanted.load(Ordering::Relaxed) >= ALARMING
     }
 
-    fn exporter(&self, batch: &Batch) -> &Exporter {
-        let exporter = match batch.signal() {
+    fn way(&self, signal: Signal) -> &Way {
+        let way = match signal {
             Signal::Logs => Some(&self.logs),
             Signal::Metrics => self.metrics.as_ref(),
             Signal::Profiles => self.profiles.as_ref(),
             _ => None,
         };
         // Of what is not wanted no batch is made; this one would find it invalid, so that it is put aside.
-        exporter.unwrap_or(&self.traces)
+        way.unwrap_or(&self.traces)
     }
 
     fn note_accepted(&self, signal: Signal, accepted: &Accepted) {
         self.unwanted.store(0, Ordering::Relaxed);
+        self.way(signal).taken.send_modify(|count| *count = count.wrapping_add(1));
         self.telemetry.accepted(accepted.rejected, accepted.is_acknowledged);
         self.telemetry.clear(Concern::Receiver);
         self.telemetry.clear(Concern::Refusal);
@@ -378,7 +477,11 @@ impl Courier {
     }
 
     /// Waits before the next attempt, and tells why where that is no accident.
-    async fn wait(&self, error: &ExportError, failures: u32) {
+    ///
+    /// What the receiver asks for is waited for, but no longer than until it takes something else of the same signal: then the usual
+    /// wait is enough, and nothing is held that could go out.
+    async fn wait(&self, signal: Signal, error: &ExportError, failures: u32) {
+        let mut taken = self.way(signal).taken.subscribe();
         self.telemetry.retries(&format!("{:?}", error.kind()));
         let asked = error.retry_after().unwrap_or_default();
         let is_long = asked > self.backoff.max_backoff;
@@ -388,11 +491,14 @@ impl Courier {
         } else {
             tracing::debug!(%error, failures, "it will be sent again");
         }
-        let usual = match error.is_retryable() {
-            true => self.backoff.wait(failures, SystemPace::default().chance()),
-            false => self.slow_retry,
-        };
-        sleep(usual.max(asked.min(LONGEST_WAIT))).await;
+        let usual = self.backoff.wait(failures, SystemPace::default().chance());
+        let longest = if error.is_retryable() { usual } else { self.slow_retry }.max(asked.min(LONGEST_WAIT));
+        let least = usual.min(longest);
+        sleep(least).await;
+        tokio::select! {
+            () = sleep(longest - least) => {}
+            _ = taken.changed() => {}
+        }
     }
 
     /// Puts aside what sending again does not help. While even that fails, as on a full disk, it is kept.

@@ -16,7 +16,7 @@ use crate::{
     deliver::{self, Courier},
     premises::{Premises, Purpose},
     source::{self, Eagerness, PushState, Watcher},
-    telemetry,
+    telemetry::{self, Concern},
     work::{Office, Worker},
 };
 
@@ -70,6 +70,9 @@ pub(crate) enum Extent {
     /// Likewise, but nothing is sent and nothing changes.
     DryRun,
 }
+
+/// How long who hands over waits for a receiver that is known to be away.
+const IN_VAIN: Duration = Duration::from_secs(1);
 
 /// Why a session is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +180,10 @@ impl Session {
     /// Ends it, within the time that there is.
     pub(crate) async fn end(mut self, ending: Ending) -> Result<()> {
         let begin = Instant::now();
-        let deadline = begin + self.drain_timeout;
+        // Who goes on has all of what waits, so that nothing is gained by waiting for a receiver that is not there.
+        let is_in_vain = ending == Ending::HandOver && self.premises.telemetry.is_raised(Concern::Receiver);
+        let patience = if is_in_vain { self.drain_timeout.min(IN_VAIN) } else { self.drain_timeout };
+        let deadline = begin + patience;
         self.stop.stopping.cancel();
         for intake in core::mem::take(&mut self.intakes) {
             // What is being taken in has not been promised to anybody yet: it does not get all of the time.

@@ -35,7 +35,7 @@ use crate::{
 ///
 /// Two pointers, valid until the reader goes on. Copy what must live longer.
 ///
-/// One of [some events](crate::ReaderOptions::events) is [`Selected`](crate::Selected), and says less than one of all, which is
+/// One of [some events](crate::ReaderOptions::events) is [`Selected`], and says less than one of all, which is
 /// [`Ordered`].
 #[derive(Clone, Copy)]
 pub struct Event<'t, O = Ordered> {

@@ -134,7 +134,9 @@ impl Store {
         let opened = match database {
             Some(database) if is_whole => Opened::Database(database),
             database => {
-                drop(database);
+                if let Some(database) = database {
+                    salvage::close(database);
+                }
                 Opened::Database(salvage::salvage(&path)?)
             }
         };
@@ -158,7 +160,9 @@ impl Store {
             Ok(Err(error)) => (Opened::Closed, error.into()),
             Err(_) => (Opened::Damaged, anyhow!("it is damaged")),
         };
-        *opened = after;
+        if let Opened::Database(failed) = core::mem::replace(&mut *opened, after) {
+            salvage::close(failed);
+        }
         Err(error.context(format!("the state in {}", self.path.display())))
     }
 
@@ -353,9 +357,15 @@ fn open(path: &Path) -> Result<Database> {
     if let Err(error) = fs::set_permissions(path, Permissions::from_mode(0o600)) {
         tracing::warn!(file = %path.display(), %error, "others may be able to read it");
     }
-    let prepared = catch_unwind(AssertUnwindSafe(|| prepare(&database)));
-    prepared.unwrap_or_else(|_| Err(Damage.into())).with_context(|| path.display().to_string())?;
-    Ok(database)
+    let prepared =
+        catch_unwind(AssertUnwindSafe(|| prepare(&database))).unwrap_or_else(|_| Err(Damage.into()));
+    match prepared {
+        Ok(()) => Ok(database),
+        Err(error) => {
+            salvage::close(database);
+            Err(error.context(path.display().to_string()))
+        }
+    }
 }
 
 /// The file is none that can be read.

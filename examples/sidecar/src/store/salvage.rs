@@ -26,6 +26,9 @@ pub(super) fn salvage(path: &Path) -> Result<Database> {
         Some(damaged) => copy(damaged, &fresh)?,
         None => 0,
     };
+    if let Some(damaged) = damaged {
+        close(damaged);
+    }
     tracing::error!(
         state = %path.display(), aside = %aside.display(), kept,
         "the state was damaged: what can be read of it is kept; of the rest, what lies there is delivered again, and spans that \
@@ -33,6 +36,11 @@ pub(super) fn salvage(path: &Path) -> Result<Database> {
          done, and what was put aside may be removed"
     );
     Ok(fresh)
+}
+
+/// Lets go of a store that may be damaged: redb writes to it when it ends, and panics on what cannot be.
+pub(super) fn close(database: Database) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(database)));
 }
 
 /// Where a damaged store goes.

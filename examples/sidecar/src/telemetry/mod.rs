@@ -529,6 +529,11 @@ impl Telemetry {
         self.metrics().alarms.set(signed(alarms.len() as u64));
     }
 
+    /// Whether something is wrong.
+    pub(crate) fn is_raised(&self, concern: Concern) -> bool {
+        self.alarms().contains_key(&concern)
+    }
+
     /// What is wrong now.
     pub(crate) fn alarm(&self) -> Option<Alarm> {
         self.alarms().values().next().cloned()

@@ -40,7 +40,7 @@ const ROUNDS: Duration = Duration::from_secs(5);
 /// How often it is looked for what is no longer worth remembering.
 const PRUNING: Duration = Duration::from_secs(3600);
 
-/// How many processes are closed with one commit: between two such groups it is looked for what has come.
+/// How many processes are closed with one commit at most: between two such groups it is looked for what has come.
 const GROUP: usize = 256;
 
 /// How long to wait before reading a file again that could not be read.
@@ -57,6 +57,8 @@ pub(crate) struct Worker {
     given_up: Vec<String>,
     /// Processes whose open spans are to go out.
     closing: VecDeque<ProcessId>,
+    /// How many of them at a time: as many as go out as one request.
+    group: usize,
     next_round: Instant,
     next_pruning: Instant,
 }
@@ -69,6 +71,7 @@ impl Worker {
             again: Vec::new(),
             given_up: Vec::new(),
             closing: VecDeque::new(),
+            group: GROUP,
             next_round: Instant::now(),
             next_pruning: Instant::now() + PRUNING,
         }
@@ -227,32 +230,39 @@ impl Worker {
             self.closing = self.office.silent(deadline)?.into();
         }
         self.office.telemetry.overdue(self.closing.len());
-        let group: Vec<_> = self.closing.drain(..self.closing.len().min(GROUP)).collect();
-        self.close(&group)
+        let group: Vec<_> = self.closing.drain(..self.closing.len().min(self.group)).collect();
+        let requests = self.close(&group)?;
+        self.group = match requests {
+            0 | 1 => (self.group * 2).min(GROUP),
+            // What has come meanwhile must not wait for all of them.
+            _ => (group.len() / requests).max(1),
+        };
+        Ok(())
     }
 
     fn close_all(&mut self) -> Result<(), Stopped> {
         let all: Vec<_> = self.office.processes()?.into_iter().map(|(id, _)| id).collect();
-        all.chunks(GROUP).try_for_each(|group| self.close(group))
+        all.chunks(GROUP).try_for_each(|group| self.close(group).map(drop))
     }
 
-    /// Lets out what is open in processes, in as few requests as it fits into.
-    fn close(&mut self, ids: &[ProcessId]) -> Result<(), Stopped> {
+    /// Lets out what is open in processes, in as few requests as it fits into. Gives how many these are.
+    fn close(&mut self, ids: &[ProcessId]) -> Result<usize, Stopped> {
         if ids.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
-        let most = self.config.file.otlp.max_batch_bytes;
-        let (mut together, mut bytes) = (Vec::new(), 0);
+        let most = self.config.file.otlp.max_batch_bytes.min(self.office.room());
+        let (mut together, mut bytes, mut requests) = (Vec::new(), 0, 1);
         for (id, process) in self.office.begin_closing(ids)? {
             let (tally, made) = map::close(&self.config, &process)?;
             let more: usize = made.iter().map(|made| made.batch.bytes().len()).sum();
-            if bytes + more > most {
+            if bytes + more > most && bytes > 0 {
                 self.office.close(core::mem::take(&mut together))?;
-                bytes = 0;
+                (bytes, requests) = (0, requests + 1);
             }
             bytes += more;
             together.push((id, tally, made));
         }
-        self.office.close(together)
+        self.office.close(together)?;
+        Ok(requests)
     }
 }

@@ -256,6 +256,11 @@ impl Office {
         Ok(closing)
     }
 
+    /// How many bytes of batches fit into one request, as far as the receiver has let on.
+    pub(crate) fn room(&self) -> usize {
+        self.outgoing.room()
+    }
+
     /// Sends what was open in processes, together. They are done with when that is accepted.
     pub(crate) fn close(&mut self, closed: Vec<(ProcessId, Tally, Vec<Made>)>) -> Result<(), Stopped> {
         let mut at = self.outgoing.sent();

@@ -47,6 +47,62 @@ fn they_go_out_one_by_one_where_they_have_to() {
     assert_eq!(home.reasons(), [""; 0]);
 }
 
+/// How much a receiver takes at once is found out in few requests, and kept to.
+#[test]
+fn they_go_out_in_as_many_requests_as_have_to_be() {
+    const MANY: u64 = 64;
+    let receiver = Receiver::with(|_, _, body| match body.len() {
+        0..6000 => Reply::Accept,
+        _ => Reply::Refuse(413, ""),
+    });
+    let home = Home::new(&receiver);
+    for number in 0..MANY {
+        home.put(&format!("{number}/1.trace"), &open(number));
+    }
+    home.once();
+    let (all, accepted) = (receiver.count(), receiver.accepted_count());
+    assert!(accepted < 20 && all - accepted < 10, "{accepted} accepted of {all}");
+    for number in 0..MANY {
+        assert_once(&receiver.spans_of(&number.to_string()), &Truth::of(&open(number)).open, "open");
+    }
+}
+
+/// One that the receiver does not want keeps none of the others.
+#[test]
+fn they_go_out_but_for_the_one_that_is_not_wanted() {
+    const MANY: u64 = 64;
+    let receiver = Receiver::with(|_, _, body| match body.windows(7).any(|part| part == b"open 63") {
+        true => Reply::Refuse(400, "ugly"),
+        false => Reply::Accept,
+    });
+    let home = Home::new(&receiver);
+    for number in 0..MANY {
+        home.put(&format!("{number}/1.trace"), &open(number));
+    }
+    home.once();
+    assert!((receiver.count() as u64) < MANY / 2, "{} requests", receiver.count());
+    assert_eq!(home.reasons().len(), 1);
+    for number in (0..MANY).filter(|&number| number != 63) {
+        assert_once(&receiver.spans_of(&number.to_string()), &Truth::of(&open(number)).open, "open");
+    }
+}
+
+/// Where the receiver wants nothing, they are put aside as they went out.
+#[test]
+fn they_are_put_aside_together_where_nothing_is_wanted() {
+    const MANY: u64 = 64;
+    for status in [400, 413] {
+        let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, "no"));
+        let home = Home::new(&receiver);
+        for number in 0..MANY {
+            home.put(&format!("{number}/1.trace"), &open(number));
+        }
+        home.once();
+        assert!(receiver.count() < 24, "{} requests", receiver.count());
+        assert!(home.reasons().len() < 16, "{} files", home.reasons().len());
+    }
+}
+
 /// Under steady load, too: new work does not keep them from going out, nor they new work.
 #[test]
 fn they_go_out_among_others() {

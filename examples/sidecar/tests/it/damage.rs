@@ -131,6 +131,31 @@ fn a_changed_byte_in_the_state() {
     }
 }
 
+/// Wherever many bits of it are others: what cannot be read does not keep the program from starting, nor from ending.
+#[test]
+fn many_changed_bits_in_the_state() {
+    let receiver = Receiver::start();
+    let home = Home::new(&receiver);
+    let trace = truth::read(TRACE);
+    for service in 0..20 {
+        home.put(&format!("{service}/1.trace"), &trace);
+    }
+    home.once();
+    let state = home.path("state/state.redb");
+    let bytes = fs::read(&state).unwrap();
+    let mut random = fastrand::Rng::with_seed(4);
+    for number in 0..16 {
+        let mut damaged = bytes.clone();
+        for _ in 0..40 {
+            damaged[random.usize(..bytes.len())] ^= 1 << random.u8(..8);
+        }
+        fs::write(&state, &damaged).unwrap();
+        home.put(&format!("new-{number}/1.trace"), &trace);
+        home.once();
+        assert_once(&receiver.spans_of(&format!("new-{number}")), &Truth::of(&trace).all(), "the new one");
+    }
+}
+
 /// All that lies there goes out again, which is said.
 #[test]
 fn a_state_that_is_empty_or_nothing_of_the_kind() {

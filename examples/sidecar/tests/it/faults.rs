@@ -266,6 +266,22 @@ fn a_far_retry_after_is_told_at_once() {
     assert!(log.contains("left alone for 25 h"), "{log}");
 }
 
+/// A receiver that wants to be left alone for long, and then takes something else, is there again for what waits.
+#[test]
+fn a_far_retry_after_ends_where_the_receiver_takes_something() {
+    let receiver = Receiver::with(|number, _, _| match number {
+        0 => Reply::RefuseUntil(503, "3600"),
+        _ => Reply::Accept,
+    });
+    let home = Home::new(&receiver);
+    home.put("a/1.trace", &truth::read(TRACE));
+    let sidecar = home.start();
+    sidecar.until("it is refused", || receiver.count() > 0);
+    home.put("b/1.trace", &truth::read("go1.26/http.trace"));
+    sidecar.until_delivered(2);
+    sidecar.terminate();
+}
+
 /// Who is not let in is told where the token came from.
 #[test]
 fn the_hint_names_where_a_setting_came_from() {

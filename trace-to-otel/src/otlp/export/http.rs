@@ -138,9 +138,10 @@ fn success(head: &http::response::Parts, body: Body) -> Result<Accepted, ExportE
     if let Some(message) = json::failure(&bytes) {
         return Err(ExportError::answered(ExportErrorKind::ServerError, status, &message, false));
     }
-    if media_type == "application/json" && !bytes.is_empty() && !is_long {
-        let response = json::export_response(&bytes).map_err(|wrong| not_otlp(&wrong.to_string()))?;
-        return Ok(response.into());
+    if media_type == "application/json" && !is_long {
+        if let Ok(response) = json::export_response(&bytes) {
+            return Ok(response.into());
+        }
     }
     Ok(unlabelled(&bytes).map_or_else(Accepted::default, Accepted::from))
 }
