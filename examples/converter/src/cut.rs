@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &CutArguments) -> anyhow::Result<()> {
     let name = trace.source.name.clone();
     if trace.source.version.is_v1() {
         bail!(
-            "{name} is of the format before Go 1.22 ({}), which is read and not written: `spans`, `otlp` and `profile` take it",
+            "{name} is of the format before Go 1.22 ({}), which is read and not written: all verbs but cut and filter take it",
             trace.source.version
         );
     }

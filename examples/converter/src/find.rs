@@ -26,6 +26,7 @@ use crate::{
     read::{Source, Traces},
     report,
     select::{Times, Within},
+    stats::base,
 };
 
 use goroutines::Goroutines;
@@ -229,6 +230,9 @@ impl<W: Write> Found<W> {
         write!(self.output, "{file}: {time} {duration:>8} {}", DisplayText(&span.name))?;
         if let Some(goroutine) = goroutine(span) {
             write!(self.output, "  g{goroutine}")?;
+            if let Some(Value::Text(function)) = span.attribute("code.function.name") {
+                write!(self.output, " {}", DisplayText(base(function)))?;
+            }
         }
         writeln!(self.output, "  span {} trace {}", span.span_id, span.trace_id)
     }

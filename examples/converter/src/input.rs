@@ -149,7 +149,7 @@ fn whole_seconds(time: SystemTime) -> Option<UnixTime> {
 
 /// Whether something is there that can be meant as input: a file, a pipe or a socket, and no terminal or other device.
 #[cfg(unix)]
-fn is_redirected() -> bool {
+pub(crate) fn is_redirected() -> bool {
     use std::os::unix::fs::FileTypeExt;
     let kind =
         standard_input_file().and_then(|file| file.metadata().ok()).map(|metadata| metadata.file_type());
@@ -158,7 +158,7 @@ fn is_redirected() -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_redirected() -> bool {
+pub(crate) fn is_redirected() -> bool {
     !io::stdin().is_terminal()
 }
 

@@ -97,7 +97,9 @@ impl Trace {
         match content {
             Content::Empty if damage.found().is_none() => bail!("{name}: is empty, and so no trace"),
             Content::Stream => {
-                bail!("{name}: is a stream of traces, which only spans, otlp and profile read")
+                bail!(
+                    "{name}: is a stream of traces, which info, dump, cut and filter do not read: all other verbs do"
+                )
             }
             _ => {}
         }

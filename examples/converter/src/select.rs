@@ -78,7 +78,7 @@ impl Selecting {
         TimeWindow::new(self.from, self.to)
     }
 
-    fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         let is_any = self.names.is_empty() && self.trace_ids.is_empty();
         is_any && self.window().is_all() && !self.is_of_traces()
     }

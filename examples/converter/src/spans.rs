@@ -88,6 +88,7 @@ fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::R
     let mut trees = Trees {
         options,
         is_joined: arguments.correlation.correlate,
+        is_selected: !arguments.selection.is_all(),
         output: &mut output,
         processes: Vec::new(),
         spans: Kept::new(most),
@@ -116,6 +117,7 @@ fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Re
         spans: Kept::new(most),
         ranges: Kept::new(MOST_RANGES),
         has_ranges: arguments.ranges,
+        is_selected: !arguments.selection.is_all(),
     };
     let mut gathering = (!arguments.no_overview)
         .then(|| Gathering::new(arguments.mapping.base_time, arguments.selection.window()));
@@ -135,7 +137,7 @@ fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Re
 }
 
 fn timeline(arguments: &SpansArguments, canvas: impl Canvas) -> anyhow::Result<()> {
-    let mut timeline = TimelineOutput::new(canvas);
+    let mut timeline = TimelineOutput::new(canvas, arguments.selection.window());
     let outcome = show(arguments, None, &mut timeline);
     // What precedes a failure is a timeline too.
     timeline.finish()?;
@@ -208,14 +210,22 @@ struct KeptProcess {
     left_out: u64,
     left_out_ranges: u64,
     is_approximate: bool,
+    is_selected: bool,
     /// None where nobody shows them.
     profiles: Option<Profiles>,
 }
 
 impl KeptProcess {
-    fn begun(source: &Source) -> Self {
-        let (name, is_approximate) = (source.title().to_owned(), source.is_approximate());
-        Self { name, spans: Vec::new(), left_out: 0, left_out_ranges: 0, is_approximate, profiles: None }
+    fn begun(source: &Source, is_selected: bool) -> Self {
+        Self {
+            name: source.title().to_owned(),
+            spans: Vec::new(),
+            left_out: 0,
+            left_out_ranges: 0,
+            is_approximate: source.is_approximate(),
+            is_selected,
+            profiles: None,
+        }
     }
 
     fn end(&mut self, kept: &mut Kept) {
@@ -234,6 +244,7 @@ impl KeptProcess {
         process.left_out = self.left_out;
         process.left_out_ranges = self.left_out_ranges;
         process.is_approximate = self.is_approximate;
+        process.is_selected = self.is_selected;
         process.profiles = self.profiles.as_ref();
         process
     }
@@ -243,6 +254,8 @@ impl KeptProcess {
 struct Trees<'a, W> {
     options: TreeOptions,
     is_joined: bool,
+    /// Whether some spans are chosen.
+    is_selected: bool,
     output: &'a mut W,
     /// Those that are not shown yet.
     processes: Vec<KeptProcess>,
@@ -305,7 +318,7 @@ impl<W: Write> Output for Trees<'_, W> {
     }
 
     fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {
-        self.processes.push(KeptProcess::begun(&begun.source));
+        self.processes.push(KeptProcess::begun(&begun.source, self.is_selected));
         Ok(())
     }
 
@@ -329,6 +342,8 @@ struct Page {
     ranges: Kept,
     /// Whether they are chosen, and shown, as spans are.
     has_ranges: bool,
+    /// Whether some spans are chosen.
+    is_selected: bool,
 }
 
 impl SpanSink for Page {
@@ -349,7 +364,7 @@ impl Output for Page {
     }
 
     fn begin(&mut self, Begun { source, .. }: &Begun) -> anyhow::Result<()> {
-        self.processes.push(KeptProcess::begun(source));
+        self.processes.push(KeptProcess::begun(source, self.is_selected));
         Ok(())
     }
 

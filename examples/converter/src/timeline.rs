@@ -4,7 +4,7 @@ use std::io;
 
 use go_trace_format::Event;
 use trace_to_otel::{
-    Span, SpanSink, UnixTime,
+    Span, SpanSink, TimeWindow, UnixTime,
     render::{Canvas, Timeline},
 };
 
@@ -21,8 +21,9 @@ pub(crate) struct TimelineOutput<C> {
 }
 
 impl<C: Canvas> TimelineOutput<C> {
-    pub(crate) fn new(canvas: C) -> Self {
-        Self { timeline: Timeline::new(canvas), name: String::new() }
+    /// Draws what is in a window of time.
+    pub(crate) fn new(canvas: C, window: TimeWindow) -> Self {
+        Self { timeline: Timeline::new(canvas).with_window(window), name: String::new() }
     }
 
     /// Nothing more comes.

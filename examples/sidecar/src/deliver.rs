@@ -25,6 +25,7 @@ use trace_to_otel::otlp::{
 
 use crate::{
     config::{Advice, Config},
+    durable::cause_of,
     inbox::Inbox,
     premises::Premises,
     quarantine::Quarantine,
@@ -505,8 +506,10 @@ impl Courier {
     async fn put_aside(&self, batch: &Batch, error: &ExportError) {
         let begin = Instant::now();
         while let Err(failure) = self.put(batch, error) {
-            self.telemetry
-                .raise(Concern::Quarantine, &format!("a rejected batch cannot be put aside: {failure}"));
+            self.telemetry.raise(
+                Concern::Quarantine,
+                &format!("a rejected batch cannot be put aside: {}", cause_of(&failure)),
+            );
             let wait = begin.elapsed().clamp(Duration::from_millis(500), Duration::from_secs(30));
             tokio::select! {
                 () = sleep(wait) => {}

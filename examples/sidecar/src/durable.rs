@@ -1,6 +1,7 @@
 //! Files that no crash can leave half written: written aside, synced, moved to their place, and the place synced.
 
 use std::{
+    error::Error,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -48,6 +49,15 @@ pub(crate) fn move_file(from: &Path, to: &Path) -> io::Result<()> {
         }
         outcome => outcome,
     }
+}
+
+/// What is wrong, without the name of the file aside, which is another one each time.
+pub(crate) fn cause_of(error: &io::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 fn folder_of(place: &Path) -> &Path {

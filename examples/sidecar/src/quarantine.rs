@@ -1,10 +1,12 @@
 //! What nobody wants: kept aside with the reason, for a person to look at, within bounds.
 
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::Result;
@@ -21,21 +23,58 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Quarantine {
     folder: PathBuf,
-    /// How many bytes may lie here. Held while something is put or given up.
-    most: Mutex<u64>,
+    /// Held while something is put or given up.
+    kept: Mutex<Kept>,
     telemetry: Telemetry,
+}
+
+/// What lies here.
+#[derive(Debug)]
+struct Kept {
+    /// How many bytes may.
+    most: u64,
+    /// By name, the first first.
+    sizes: BTreeMap<OsString, u64>,
+    used: u64,
+    looked: Instant,
+}
+
+/// How long what lies here is believed to, before it is looked again whether somebody has taken it away.
+const BELIEVED: Duration = Duration::from_secs(60);
+
+impl Kept {
+    fn look(folder: &Path, most: u64) -> Self {
+        let entries = WalkDir::new(folder).min_depth(1).max_depth(1).into_iter().flatten();
+        let sizes: BTreeMap<_, _> =
+            entries.map(|entry| (entry.file_name().to_owned(), size_of(entry.path()))).collect();
+        Self { most, used: sizes.values().sum(), sizes, looked: Instant::now() }
+    }
+
+    /// Takes note of what has come to a place.
+    fn add(&mut self, place: &Path) {
+        let bytes = size_of(place);
+        if let Some(name) = place.file_name().filter(|_| place.symlink_metadata().is_ok()) {
+            self.used += bytes;
+            self.used -= self.sizes.insert(name.to_owned(), bytes).unwrap_or(0);
+        }
+    }
 }
 
 impl Quarantine {
     pub(crate) fn open(folder: PathBuf, most: u64, telemetry: Telemetry) -> Result<Self> {
         create_private(&folder)?;
-        telemetry.quarantine(size_of(&folder));
-        Ok(Self { folder, most: Mutex::new(most), telemetry })
+        let kept = Kept::look(&folder, most);
+        telemetry.quarantine(kept.used);
+        Ok(Self { folder, kept: Mutex::new(kept), telemetry })
     }
 
     /// Goes on with another limit.
     pub(crate) fn limit(&self, most: u64) {
-        *self.most.lock().unwrap_or_else(PoisonError::into_inner) = most;
+        self.kept().most = most;
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a file or a folder aside: moves it here where `moves`, else it stays where it is and only the reason is written
@@ -49,7 +88,7 @@ impl Quarantine {
         }
         tracing::error!(file = %path.display(), aside = %self.folder.display(), "put aside: {reason}");
         self.telemetry.quarantined("files");
-        self.keep_within_bounds();
+        self.keep_within_bounds(&place);
         Ok(())
     }
 
@@ -64,7 +103,7 @@ impl Quarantine {
         durable::write(&reason_of(&place), format!("{reason}\n").as_bytes())?;
         tracing::error!(records = batch.records(), aside = %place.display(), "put aside: {reason}");
         self.telemetry.quarantined("batches");
-        self.keep_within_bounds();
+        self.keep_within_bounds(&place);
         Ok(())
     }
 
@@ -74,21 +113,29 @@ impl Quarantine {
         self.folder.join(format!("{since:020}-{name}"))
     }
 
-    /// What was put aside first, goes first.
-    fn keep_within_bounds(&self) {
-        let most = self.most.lock().unwrap_or_else(PoisonError::into_inner);
-        let entries = WalkDir::new(&self.folder).min_depth(1).max_depth(1).sort_by_file_name();
-        let entries: Vec<_> =
-            entries.into_iter().flatten().map(|entry| (size_of(entry.path()), entry.into_path())).collect();
-        let mut used: u64 = entries.iter().map(|(bytes, _)| bytes).sum();
-        for (bytes, path) in entries {
-            if used <= *most {
-                break;
-            }
+    /// Something has come to a place. What was put aside first, goes first.
+    fn keep_within_bounds(&self, place: &Path) {
+        let mut kept = self.kept();
+        if kept.looked.elapsed() >= BELIEVED {
+            *kept = Kept::look(&self.folder, kept.most);
+        } else {
+            kept.add(place);
+            kept.add(&reason_of(place));
+        }
+        let mut stays = Vec::new();
+        while kept.used > kept.most {
+            let Some((name, bytes)) = kept.sizes.pop_first() else { break };
+            let path = self.folder.join(&name);
             match remove(&path) {
-                Ok(()) => used -= bytes,
+                Ok(()) => kept.used -= bytes,
+                // Somebody else has taken it away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    kept.used -= bytes;
+                    continue;
+                }
                 Err(error) => {
                     tracing::error!(file = %path.display(), %error, "the quarantine is full, and this cannot be removed");
+                    stays.push((name, bytes));
                     continue;
                 }
             }
@@ -98,7 +145,8 @@ impl Quarantine {
                 self.telemetry.lost(Loss::QuarantineFull, bytes);
             }
         }
-        self.telemetry.quarantine(used);
+        kept.sizes.extend(stays);
+        self.telemetry.quarantine(kept.used);
     }
 }
 

@@ -74,6 +74,9 @@ pub(crate) enum Extent {
 /// How long who hands over waits for a receiver that is known to be away.
 const IN_VAIN: Duration = Duration::from_secs(1);
 
+/// How long after its time the parts of a session may take to end.
+const LEFT_BEHIND: Duration = Duration::from_secs(5);
+
 /// Why a session is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -208,10 +211,14 @@ impl Session {
             watchers.into_iter().for_each(|watcher| drop(watcher.join()));
             worker.join()
         });
-        let outcome = outcome.await?.map_err(|_| anyhow!("the worker has panicked"))?;
         // It could be watched to its end.
         drop(self.observers);
-        outcome?;
+        // A file that cannot be read to its end, as on a network that is away, holds nobody else.
+        let Ok(outcome) = tokio::time::timeout_at(deadline + LEFT_BEHIND, outcome).await else {
+            tracing::error!("something that is being read does not come to an end: it is left behind");
+            return Ok(());
+        };
+        outcome?.map_err(|_| anyhow!("the worker has panicked"))??;
         ensure!(self.unreadable == 0, "{} files could not be read", self.unreadable);
         Ok(())
     }

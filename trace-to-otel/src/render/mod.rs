@@ -90,6 +90,8 @@ pub struct Process<'a> {
     pub left_out_ranges: u64,
     /// Whether its trace holds no clock, so that times of day are approximate.
     pub is_approximate: bool,
+    /// Whether its spans are some that somebody has asked for: none of them says nothing of the trace.
+    pub is_selected: bool,
     /// Its profiles: trees tell by them what spans waited for, and pages show them beside the spans, those of each span alone too.
     #[cfg(feature = "profiles")]
     pub profiles: Option<&'a Profiles>,
@@ -105,6 +107,7 @@ impl<'a> Process<'a> {
             left_out: 0,
             left_out_ranges: 0,
             is_approximate: false,
+            is_selected: false,
             #[cfg(feature = "profiles")]
             profiles: None,
         }
@@ -114,6 +117,13 @@ impl<'a> Process<'a> {
 /// What is said of a trace that holds nothing of which spans are made.
 const NO_SPANS: &str = "no spans: the trace holds no task, no region (runtime/trace.NewTask and StartRegion) and \
                         nothing else that spans are made of";
+
+/// The same where only some were asked for.
+const NONE_SELECTED: &str = "no spans: none of those that the trace holds is what was asked for";
+
+fn no_spans(processes: &[Process<'_>]) -> &'static str {
+    if processes.iter().any(|process| process.is_selected) { NONE_SELECTED } else { NO_SPANS }
+}
 
 /// The side of an HTTP request; otherwise the last part of the scope's name.
 fn kind(span: &Span) -> &'static str {

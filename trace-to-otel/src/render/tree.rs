@@ -8,14 +8,14 @@ use std::{
 use unicode_width::UnicodeWidthChar;
 
 use super::{
-    NO_SPANS, Process,
+    Process,
     anatomy::AnatomyBar,
     base,
     critical_path::CriticalPaths,
     forest::{Item, Position},
     function, hint, is_approximate,
     joined::Joined,
-    kind,
+    kind, no_spans,
     text::{day, time_of_day},
     theme::Theme,
     waits::Waits,
@@ -333,7 +333,7 @@ impl<W: Write + ?Sized> Printer<'_, '_, W> {
         }
         let spans = self.joined.forest.spans();
         if spans.is_empty() {
-            return writeln!(self.output, "{NO_SPANS}");
+            return writeln!(self.output, "{}", no_spans(self.joined.processes));
         }
         let traces: HashSet<_> = spans.iter().map(|span| span.trace_id).collect();
         let plural = |count: usize| if count == 1 { "" } else { "s" };
@@ -522,7 +522,22 @@ mod tests {
         assert!(folded.ends_with("\n2 ranges of the runtime, 30 ns in all\n1 span in 1 trace\n"), "{folded}");
         assert!(!folded.contains("GC mark assist"));
         let alone = tree(&spans[1..], false);
-        assert!(alone.starts_with("2 ranges") && alone.contains(NO_SPANS), "{alone}");
+        assert!(
+            alone.starts_with("2 ranges") && alone.contains("no spans: the trace holds no task"),
+            "{alone}"
+        );
+    }
+
+    #[test]
+    fn that_none_is_what_was_asked_for_says_nothing_of_the_trace() {
+        let mut process = Process::new("", &[]);
+        process.is_selected = true;
+        let mut output = Vec::new();
+        write_tree(&[process], &PLAIN, &mut output).expect("memory takes it");
+        assert_eq!(
+            String::from_utf8_lossy(&output),
+            "no spans: none of those that the trace holds is what was asked for\n"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use go_trace_format::Event;
 use trace_to_otel::{
@@ -24,7 +24,7 @@ use crate::{
     input::Progress,
     map::{Begun, Conversion, Output, Wanted},
     order::{self, NamedFile},
-    output::Destination,
+    output::{self, Destination},
     read::{Source, Traces},
     report,
     select::{Times, Within},
@@ -79,6 +79,9 @@ impl TableFormat {
 }
 
 pub(crate) fn run(arguments: &ExportArguments) -> anyhow::Result<()> {
+    if output::is_standard(&arguments.out) {
+        bail!("--out is a folder, since tables are several files: standard output cannot be one");
+    }
     let opening = arguments.reading.opening();
     let files = order::in_order(NamedFile::all(&arguments.files, &[])?, opening);
     let within = arguments.times.within()?;

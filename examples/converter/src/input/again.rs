@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     io::{self, Read, Seek},
     path::Path,
+    time::SystemTime,
 };
 
 use anyhow::Context;
@@ -17,6 +18,8 @@ pub(crate) struct Rereadable {
     file: File,
     /// What is appended to it later is no part of it.
     length: u64,
+    /// When the file was last modified. None of what a pipe gave.
+    modified: Option<SystemTime>,
 }
 
 impl Rereadable {
@@ -24,13 +27,13 @@ impl Rereadable {
     pub(crate) fn open(path: &Path, progress: Progress) -> anyhow::Result<Self> {
         let is_standard = path.as_os_str() == "-";
         let name = if is_standard { "standard input".to_owned() } else { path.display().to_string() };
-        let file = match is_standard {
+        let opened = match is_standard {
             true => kept(io::stdin().lock(), progress),
             false => file(path, progress),
         };
-        let length = |file: File| file.metadata().map(|metadata| (file, metadata.len()));
-        let (file, length) = file.and_then(length).with_context(|| name.clone())?;
-        Ok(Self { name, file, length })
+        let (file, modified) = opened.with_context(|| name.clone())?;
+        let length = file.metadata().with_context(|| name.clone())?.len();
+        Ok(Self { name, file, length, modified })
     }
 
     /// Its bytes, decompressed. Only one of these can be read at a time: they share the place in the file.
@@ -44,22 +47,23 @@ impl Rereadable {
         Input::decompressed(
             &self.name,
             Watched::new(file.take(self.length), Some(self.length), progress),
-            None,
+            self.modified,
         )
     }
 }
 
-fn file(path: &Path, progress: Progress) -> io::Result<File> {
+/// With the time when it was last modified.
+fn file(path: &Path, progress: Progress) -> io::Result<(File, Option<SystemTime>)> {
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
         return Err(super::is_a_directory());
     }
     let file = File::open(path)?;
-    if metadata.is_file() { Ok(file) } else { kept(file, progress) }
+    if metadata.is_file() { Ok((file, metadata.modified().ok())) } else { kept(file, progress) }
 }
 
-fn kept(source: impl Read, progress: Progress) -> io::Result<File> {
+fn kept(source: impl Read, progress: Progress) -> io::Result<(File, Option<SystemTime>)> {
     let mut file = tempfile::tempfile()?;
     io::copy(&mut Watched::new(source, None, progress), &mut file)?;
-    Ok(file)
+    Ok((file, None))
 }

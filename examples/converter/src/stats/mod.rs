@@ -9,6 +9,7 @@ use std::{
     path::PathBuf,
 };
 
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use trace_to_otel::TimeWindow;
 
@@ -17,6 +18,7 @@ pub(crate) use page::{about, base, title};
 
 use crate::{
     cli::{Mapping, Reading},
+    input,
     page::PageArguments,
     recording::Recording,
     report,
@@ -31,12 +33,12 @@ Examples:
   trace-converter stats --json app.trace | jq '.goroutines[] | {function, count, running: .running_nanoseconds.total}'
   trace-converter stats --csv spans --per-file *.trace > spans.csv
   trace-converter stats --from 1s --to 3s app.trace
-  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter stats -";
+  curl -s localhost:6060/debug/pprof/trace?seconds=5 | trace-converter stats";
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArguments {
-    /// Trace files; `-` is standard input.
-    #[arg(value_name = "FILE", required = true)]
+    /// Trace files; `-`, or none, is standard input.
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Tells everything as JSON, with all groups: durations in nanoseconds, sizes in bytes.
     #[arg(long, conflicts_with = "csv")]
@@ -84,6 +86,9 @@ enum Table {
 
 pub(crate) fn run(arguments: &StatsArguments) -> anyhow::Result<()> {
     arguments.page.color.choice().write_global();
+    if arguments.files.is_empty() && !input::is_redirected() {
+        bail!("name a trace file, or give one on standard input: see trace-converter stats --help");
+    }
     let (mut recordings, outcome) = read(arguments, arguments.counted.window()?);
     // What precedes a failure is told before that.
     if outcome.is_err() {
@@ -98,9 +103,11 @@ pub(crate) fn run(arguments: &StatsArguments) -> anyhow::Result<()> {
 /// All files as one recording, or each as one of its own, up to the first that fails. One with nothing in the window is a failure where
 /// none has anything, and is left out and told of where others have.
 fn read(arguments: &StatsArguments, window: TimeWindow) -> (Vec<Recording>, anyhow::Result<()>) {
+    let standard_input = [PathBuf::from("-")];
+    let files = if arguments.files.is_empty() { &standard_input[..] } else { &arguments.files };
     let groups: Vec<_> = match arguments.per_file {
-        true => arguments.files.chunks(1).collect(),
-        false => vec![&arguments.files[..]],
+        true => files.chunks(1).collect(),
+        false => vec![files],
     };
     let (mut recordings, mut refused) = (Vec::new(), Vec::new());
     let mut outcome = Ok(());

@@ -146,7 +146,11 @@ impl<W: Write> Page<'_, W> {
             self.row(&title(group), span_style(group), &figures)?;
             self.details(group)?;
         }
-        self.more(shown.len())
+        self.more(shown.len())?;
+        match shown.iter().any(|group| group.kind == SpanKind::Server) {
+            true => self.dim("  the slowest: trace-converter spans --top 1 --critical-path FILE"),
+            false => Ok(()),
+        }
     }
 
     /// What else is to be told of spans, if anything is.

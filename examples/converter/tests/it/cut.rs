@@ -164,3 +164,29 @@ fn what_is_cut_out_of_damage_is_sound_or_refused() {
     }
     assert!(refused > 0);
 }
+
+/// A trace of before Go 1.25 has no clock: it was recorded when its file says, to the second.
+#[test]
+fn times_of_day_are_those_that_find_tells() {
+    let (folder, trace) = (tempfile::tempdir().expect("a folder"), bytes_of("go1.22/http.trace"));
+    let file = folder.path().join("http.trace");
+    std::fs::write(&file, &trace).expect("a file");
+    let modified = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    std::fs::File::options()
+        .write(true)
+        .open(&file)
+        .and_then(|file| file.set_modified(modified))
+        .expect("a time");
+    let file = file.display().to_string();
+    let found = output_with(&["find", &file, "kind=server"], b"");
+    let first = found.lines().next().expect("a request");
+    let time =
+        first.strip_prefix(&format!("{file}: ")).and_then(|rest| rest.split(' ').next()).expect("a time");
+    assert!(time.starts_with("2023-11-14T22:13:2"), "{first}");
+    let window = run(&["cut", &file, "--from", time, "--out", "-"], b"");
+    assert!(window.status.success(), "{}", errors(&window));
+    let requests = |trace: &[u8]| spans(trace).values().filter(|span| span.name.starts_with("GET")).count();
+    assert!(requests(&window.stdout) > 0 && requests(&window.stdout) <= requests(&trace));
+    let early = run(&["cut", &file, "--to", "2001-01-01T00:00:00Z", "--out", "-"], b"");
+    assert!(errors(&early).contains("the recording begins at 2023-11-14"), "{}", errors(&early));
+}

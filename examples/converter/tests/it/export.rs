@@ -338,3 +338,11 @@ fn without_parquet_it_is_told_where_there_is_it() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(errors(&refused).contains("build it with --features parquet"), "{}", errors(&refused));
 }
+
+/// Tables are several files.
+#[test]
+fn standard_output_is_no_folder() {
+    let refused = run(&["export", &path("go1.27/http.trace"), "--format", "csv", "--out", "-"], b"");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(errors(&refused).contains("--out is a folder"), "{}", errors(&refused));
+}

@@ -272,3 +272,11 @@ fn a_wrong_query_is_pointed_at() {
     let order = errors(&run(&["find", "name~GET", &file], b""));
     assert!(order.contains("the query stands behind the files"), "{order}");
 }
+
+/// A request of a program that says nothing of itself has the name of its handler.
+#[test]
+fn handlers_are_named() {
+    let found = output(&["find", &path("zero-code/go1.27-libraries.trace"), "kind=server name=HTTP"]);
+    let named = found.lines().filter(|line| line.contains(" HTTP  g") && line.contains(" main."));
+    assert!(named.count() > 5, "{found}");
+}

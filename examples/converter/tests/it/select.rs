@@ -133,3 +133,15 @@ fn what_the_runtime_did_keeps_no_chosen_span_out() {
         assert!(data["lane"]["duration"].as_array().is_some_and(|lane| lane.len() > 1), "{chosen:?}");
     }
 }
+
+/// Where nothing is what was asked for, that is what is said, and not that the trace holds nothing.
+#[test]
+fn nothing_chosen_is_not_nothing_recorded() {
+    let file = path("go1.27/http.trace");
+    for selection in [&["--name", "nope"][..], &["--slower-than", "1h"], &["--from", "1h"]] {
+        let tree = output(&[&["spans", &file], selection].concat());
+        assert!(tree.contains("none of those that the trace holds is what was asked for"), "{tree}");
+        let page = output(&[&["spans", "--format", "html", &file], selection].concat());
+        assert!(!page_data(&page).to_string().contains("holds no task"), "{selection:?}");
+    }
+}

@@ -136,7 +136,7 @@ fn verbs_that_read_one_trace_refuse_a_stream() {
         let output = run(&[verb, &path("fork/stream.bin")], b"");
         assert_eq!(output.status.code(), Some(1), "{verb}");
         assert!(
-            errors(&output).contains("a stream of traces, which only spans, otlp and profile read"),
+            errors(&output).contains("a stream of traces, which info, dump, cut and filter do not read"),
             "{verb}"
         );
     }

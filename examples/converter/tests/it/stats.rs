@@ -1,6 +1,6 @@
 //! The verb `stats`.
 
-use crate::common::{Process, errors, output, page_data, path, records, run};
+use crate::common::{Process, bytes_of, errors, output, page_data, path, records, run};
 use serde_json::{Value, json as made};
 
 fn json(arguments: &[&str]) -> Value {
@@ -249,4 +249,21 @@ fn a_page_of_spans_opens_on_the_same_figures() {
             .as_str()
             .is_some_and(|about| about.contains("2 processes"))
     );
+}
+
+/// A trace on standard input needs no name.
+#[test]
+fn standard_input_is_read_where_no_file_is_named() {
+    let trace = bytes_of("go1.27/http.trace");
+    let told = |arguments: &[&str]| run(arguments, &trace);
+    assert_eq!(told(&["stats"]).stdout, told(&["stats", "-"]).stdout);
+    assert!(told(&["stats"]).status.success());
+}
+
+/// Who sees that requests are slow is told how to find out why.
+#[test]
+fn slow_requests_have_a_way_to_their_reason() {
+    let hint = "trace-converter spans --top 1 --critical-path FILE";
+    assert!(output(&["stats", &path("zero-code/go1.27-libraries.trace")]).contains(hint));
+    assert!(!output(&["stats", &path("go1.27/mutexes.trace")]).contains(hint));
 }

@@ -464,3 +464,31 @@ fn perfetto_s_format_is_not_many_times_the_trace() {
         (common::bytes_of("zero-code/go1.27-saturated.trace"), bytes("perfetto", &[&recording]));
     assert!(shown.len() < 4 * trace.len(), "{} bytes for {}", shown.len(), trace.len());
 }
+
+/// A part of the time is drawn with everything in it, and nothing else.
+#[test]
+fn a_part_of_the_time_is_drawn_alone() {
+    let recording = "go1.27/http.trace";
+    let whole = view_perfetto(recording, &bytes("perfetto", &[&path(recording)]));
+    let mut starts: Vec<_> = whole.slices.iter().map(|slice| slice.start).collect();
+    starts.sort_unstable();
+    let (from, to) = (starts[starts.len() / 3], starts[starts.len() / 2]);
+    let of_day = |time: u64| jiff::Timestamp::from_nanosecond(time.into()).expect("a time").to_string();
+    let part = bytes("perfetto", &[&path(recording), "--from", &of_day(from), "--to", &of_day(to)]);
+    let part = view_perfetto(recording, &part);
+    let told = |viewed: &Viewed| {
+        let within = viewed.slices.iter().filter(|slice| slice.start <= to && slice.end >= from);
+        let mut told: Vec<_> = within
+            .map(|Slice { track, name, category, start, end, .. }| {
+                (track.clone(), name.clone(), category.clone(), *start, *end)
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    assert_eq!(told(&part), told(&whole));
+    assert_eq!(told(&part).len(), part.slices.len());
+    assert!(part.slices.len() * 2 < whole.slices.len(), "{} of {}", part.slices.len(), whole.slices.len());
+    assert!(part.instants.iter().all(|&(_, _, time)| (from..=to).contains(&time)));
+    assert!(part.instants.len() < whole.instants.len());
+}

@@ -16,7 +16,7 @@ use rustix::{
 use tokio::{sync::Notify, task::spawn_blocking, time::sleep};
 
 use super::Spool;
-use crate::telemetry::Concern;
+use crate::{durable::cause_of, telemetry::Concern};
 
 /// How often it is tried whether something can be written again.
 const PACE: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ pub(super) struct Trouble {
 impl Spool {
     /// A trace of so many bytes could not be written.
     pub(super) fn fail(&self, error: &io::Error, bytes: u64) {
-        self.telemetry.raise(Concern::Spool, &format!("nothing can be taken in: {error}"));
+        self.telemetry.raise(Concern::Spool, &format!("nothing can be taken in: {}", cause_of(error)));
         self.trouble.bytes.fetch_max(bytes.max(1), Ordering::Relaxed);
         self.trouble.changed.notify_one();
     }

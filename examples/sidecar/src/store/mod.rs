@@ -386,7 +386,12 @@ fn is_damage(error: &anyhow::Error) -> bool {
         let storage = match cause.downcast_ref() {
             Some(redb::DatabaseError::Storage(storage)) => Some(storage),
             Some(redb::DatabaseError::UpgradeRequired(_)) => return true,
-            _ => cause.downcast_ref::<redb::StorageError>(),
+            _ => match cause.downcast_ref() {
+                Some(redb::TableError::Storage(storage)) => Some(storage),
+                // The tables are always the same.
+                Some(_) => return true,
+                None => cause.downcast_ref::<redb::StorageError>(),
+            },
         };
         let is_no_database = |error: &io::Error| {
             matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
@@ -397,7 +402,11 @@ fn is_damage(error: &anyhow::Error) -> bool {
             _ => {
                 cause.is::<Damage>()
                     || cause.downcast_ref::<redb::Error>().is_some_and(|error| match error {
-                        redb::Error::Corrupted(_) | redb::Error::TableTypeMismatch { .. } => true,
+                        redb::Error::Corrupted(_)
+                        | redb::Error::TableTypeMismatch { .. }
+                        | redb::Error::TableIsMultimap(_)
+                        | redb::Error::TableIsNotMultimap(_)
+                        | redb::Error::TypeDefinitionChanged { .. } => true,
                         redb::Error::Io(error) => is_no_database(error),
                         _ => false,
                     })

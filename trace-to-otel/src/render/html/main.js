@@ -22,7 +22,7 @@ const traceList = new List(document.getElementById("trace-list"), 44, (place) =>
   const length = whole === root.duration ? spanDuration(root) : duration(whole);
   const facts = element("div", "facts", element("span", "", wall(trace.start, false).slice(0, 15)), element("span", "", `${trace.count} span${trace.count === 1 ? "" : "s"}`), element("span", "", length));
   const { name, hint } = root;
-  row.append(element("div", "name", visible(name), hint === null ? null : element("span", "hint foreign", visible(hint))), facts);
+  row.append(element("div", "name", visible(name), hint === null ? "" : " ", hint === null ? null : element("span", "hint foreign", visible(hint))), facts);
   return row;
 });
 

@@ -14,7 +14,7 @@ use crate::render::overview::Tab;
 use crate::render::{flame::Flame, waits::Waits};
 use crate::{
     render::{
-        NO_SPANS, Process, anatomy, critical_path::CriticalPaths, forest::Item, joined::Joined,
+        Process, anatomy, critical_path::CriticalPaths, forest::Item, joined::Joined, no_spans,
         overview::Overview, ranges::is_range,
     },
     span::UnixTime,
@@ -51,7 +51,7 @@ pub(super) fn page<'a>(joined: &Joined<'a>, overview: Option<Overview<'a>>) -> i
             .flat_map(|process| notes(process, joined.has_ranges))
             .chain(folded)
             .collect(),
-        nothing: NO_SPANS,
+        nothing: no_spans(joined.processes),
         parts: anatomy::names(),
         lane: Lane::new(ranges, base),
         processes: joined.processes.iter().map(|process| process.name).collect(),

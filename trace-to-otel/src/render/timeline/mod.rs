@@ -17,7 +17,7 @@ mod perfetto;
 mod spans;
 mod states;
 
-use std::io;
+use std::{collections::HashMap, io};
 
 use go_trace_format::{
     Event, EventKind, EventType,
@@ -28,6 +28,7 @@ use spans::Spans;
 use states::States;
 
 use crate::{
+    moment::TimeWindow,
     sink::SpanSink,
     span::{Span, UnixTime},
 };
@@ -73,12 +74,17 @@ pub struct Timeline<C> {
     metrics: [Option<Track>; 3],
 }
 
-/// A canvas, and the numbers of what is drawn on it.
+/// A canvas, the numbers of what is drawn on it, and what of it is drawn.
 #[derive(Debug)]
 struct Pen<C> {
     canvas: C,
     tracks: u32,
     arrows: u64,
+    window: TimeWindow,
+    /// When the first trace begins.
+    begin: Option<UnixTime>,
+    /// What counters had last before the window, by the numbers of their tracks.
+    before: HashMap<u32, u64>,
 }
 
 impl<C: Canvas> Pen<C> {
@@ -91,13 +97,45 @@ impl<C: Canvas> Pen<C> {
         self.arrows += 1;
         Arrow(self.arrows)
     }
+
+    fn slice(&mut self, track: Track, slice: &Slice<'_>) -> io::Result<()> {
+        if self.holds(slice.start, slice.end) { self.canvas.slice(track, slice) } else { Ok(()) }
+    }
+
+    fn instant(&mut self, track: Track, instant: &Instant<'_>) -> io::Result<()> {
+        if self.holds(instant.time, instant.time) { self.canvas.instant(track, instant) } else { Ok(()) }
+    }
+
+    /// A counter that was set before the window has that value when the window begins.
+    fn count(&mut self, track: Track, time: UnixTime, value: u64) -> io::Result<()> {
+        if self.holds(time, time) {
+            let from = self.window.from.map(|from| from.unix_time(self.begin.unwrap_or_default()));
+            if let Some((before, from)) = self.before.remove(&track.number).zip(from) {
+                self.canvas.count(track, from, before)?;
+            }
+            return self.canvas.count(track, time, value);
+        }
+        self.before.insert(track.number, value);
+        Ok(())
+    }
+
+    fn holds(&self, start: UnixTime, end: UnixTime) -> bool {
+        self.window.is_all() || self.window.holds(self.begin.unwrap_or_default(), start, end)
+    }
 }
 
 impl<C: Canvas> Timeline<C> {
     /// Draws on `canvas`.
     pub fn new(canvas: C) -> Self {
         Self {
-            pen: Pen { canvas, tracks: 0, arrows: 0 },
+            pen: Pen {
+                canvas,
+                tracks: 0,
+                arrows: 0,
+                window: TimeWindow::default(),
+                begin: None,
+                before: HashMap::new(),
+            },
             processes: 0,
             latest: UnixTime(0),
             names: Names::default(),
@@ -105,6 +143,14 @@ impl<C: Canvas> Timeline<C> {
             spans: Spans::default(),
             metrics: [None; 3],
         }
+    }
+
+    /// Draws only what is in a window of time, in part or whole. Events and spans of all of the trace are needed all the same, as what
+    /// goes on when the window begins may have begun long before.
+    #[must_use]
+    pub fn with_window(mut self, window: TimeWindow) -> Self {
+        self.pen.window = window;
+        self
     }
 
     /// A process begins: the spans and events that follow are its. `is_approximate` tells that its trace holds no clock.
@@ -126,6 +172,7 @@ impl<C: Canvas> Timeline<C> {
     ///
     /// Those of the canvas.
     pub fn event(&mut self, event: &Event<'_>, time: UnixTime) -> io::Result<()> {
+        self.pen.begin.get_or_insert(time);
         if event.event_type() == EventType::Sync {
             self.names.begin_generation();
             return Ok(());
@@ -194,7 +241,7 @@ impl<C: Canvas> Timeline<C> {
                 *self.metrics[place].insert(track)
             }
         };
-        self.pen.canvas.count(track, time, metric.value())
+        self.pen.count(track, time, metric.value())
     }
 
     fn label(&mut self, label: Label<'_>, time: UnixTime) -> io::Result<()> {
@@ -202,7 +249,7 @@ impl<C: Canvas> Timeline<C> {
         let name = format!("label: {}", self.names.text(label.label.as_bytes()));
         let time = time.max(goroutine.since);
         let instant = Instant { name: &name, category: "label", time, tip: Tip::None, details: &[] };
-        self.pen.canvas.instant(goroutine.track, &instant)
+        self.pen.instant(goroutine.track, &instant)
     }
 }
 

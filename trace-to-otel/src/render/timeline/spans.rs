@@ -36,7 +36,7 @@ impl Spans {
             let time = event.time.clamp(span.start, span.end);
             let instant =
                 Instant { name: &event.name, category: "log", time, tip: Tip::None, details: &details };
-            pen.canvas.instant(track, &instant)?;
+            pen.instant(track, &instant)?;
         }
         let drawn = Drawn {
             track,
@@ -135,7 +135,7 @@ fn slice<C: Canvas>(span: &Span, track: Track, pen: &mut Pen<C>) -> io::Result<(
         arrow: None,
         details: &details,
     };
-    pen.canvas.slice(track, &slice)
+    pen.slice(track, &slice)
 }
 
 fn arrow<C: Canvas>(cause: &Cause, pen: &mut Pen<C>) -> io::Result<()> {
@@ -144,11 +144,10 @@ fn arrow<C: Canvas>(cause: &Cause, pen: &mut Pen<C>) -> io::Result<()> {
     let category = "cause";
     let name = format!("→ {}", cause.to.name);
     let tip = Tip::From(arrow);
-    pen.canvas
-        .instant(cause.from.track, &Instant { name: &name, category, time: from, tip, details: &[] })?;
+    pen.instant(cause.from.track, &Instant { name: &name, category, time: from, tip, details: &[] })?;
     let name = format!("← {}", cause.from.name);
     let tip = Tip::To(arrow);
-    pen.canvas.instant(cause.to.track, &Instant { name: &name, category, time: to, tip, details: &[] })
+    pen.instant(cause.to.track, &Instant { name: &name, category, time: to, tip, details: &[] })
 }
 
 fn integer(span: &Span, key: &str) -> Option<i64> {

@@ -203,7 +203,7 @@ impl States {
             tip: Tip::From(arrow),
             details: &[],
         };
-        pen.canvas.instant(waker.track, &instant)?;
+        pen.instant(waker.track, &instant)?;
         if let Some(goroutine) = self.goroutines.get_mut(&id) {
             goroutine.woken = Some(arrow);
         }
@@ -250,7 +250,7 @@ impl Count {
             }
         };
         self.goroutines = self.goroutines.saturating_add_signed(by);
-        pen.canvas.count(track, time, self.goroutines)
+        pen.count(track, time, self.goroutines)
     }
 }
 
@@ -338,7 +338,7 @@ impl Goroutine {
             arrow,
             details: &details,
         };
-        pen.canvas.slice(self.track, &slice)
+        pen.slice(self.track, &slice)
     }
 }
 
@@ -355,7 +355,7 @@ impl Proc {
         let slice =
             Slice { name: &label, category: "proc", start: self.since, end, arrow: None, details: &details };
         self.since = end;
-        pen.canvas.slice(self.track, &slice)
+        pen.slice(self.track, &slice)
     }
 
     pub(super) fn track(&self) -> Track {
