@@ -82,8 +82,9 @@ impl Room {
         Self(AtomicUsize::new(usize::MAX))
     }
 
+    /// What is about as large is not tried any more.
     fn note_too_large(&self, bytes: usize) {
-        self.0.fetch_min(bytes.saturating_sub(1), Ordering::Relaxed);
+        self.0.fetch_min(bytes - bytes / 4, Ordering::Relaxed);
     }
 
     /// Who wants nothing at all has told nothing of what fits.

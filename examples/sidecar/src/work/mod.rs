@@ -43,6 +43,9 @@ const PRUNING: Duration = Duration::from_secs(3600);
 /// How many processes are closed with one commit at most: between two such groups it is looked for what has come.
 const GROUP: usize = 256;
 
+/// How many at first, as nobody knows yet how much the receiver takes at once.
+const FIRST_GROUP: usize = 16;
+
 /// How long to wait before reading a file again that could not be read.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -59,6 +62,8 @@ pub(crate) struct Worker {
     closing: VecDeque<ProcessId>,
     /// How many of them at a time: as many as go out as one request.
     group: usize,
+    /// How many batches had been handed out when the first so many of them had.
+    tried: Option<u64>,
     next_round: Instant,
     next_pruning: Instant,
 }
@@ -71,7 +76,8 @@ impl Worker {
             again: Vec::new(),
             given_up: Vec::new(),
             closing: VecDeque::new(),
-            group: GROUP,
+            group: FIRST_GROUP,
+            tried: None,
             next_round: Instant::now(),
             next_pruning: Instant::now() + PRUNING,
         }
@@ -232,12 +238,21 @@ impl Worker {
         self.office.telemetry.overdue(self.closing.len());
         let group: Vec<_> = self.closing.drain(..self.closing.len().min(self.group)).collect();
         let requests = self.close(&group)?;
-        self.group = match requests {
-            0 | 1 => (self.group * 2).min(GROUP),
-            // What has come meanwhile must not wait for all of them.
-            _ => (group.len() / requests).max(1),
-        };
+        self.adapt(group.len(), requests);
         Ok(())
+    }
+
+    /// As many as go out as one request are closed at a time, so that what has come meanwhile does not wait for more; and more only
+    /// when the receiver has taken as many.
+    fn adapt(&mut self, closed: usize, requests: usize) {
+        if requests > 1 {
+            (self.group, self.tried) = ((closed / requests).max(1), None);
+        } else if closed == self.group {
+            let (sent, done) = self.office.progress();
+            if done >= *self.tried.get_or_insert(sent) {
+                (self.group, self.tried) = ((self.group * 2).min(GROUP), None);
+            }
+        }
     }
 
     fn close_all(&mut self) -> Result<(), Stopped> {

@@ -256,6 +256,11 @@ impl Office {
         Ok(closing)
     }
 
+    /// How many batches were handed out, and how many of them are done with.
+    pub(crate) fn progress(&mut self) -> (u64, u64) {
+        (self.outgoing.sent(), self.outgoing.done())
+    }
+
     /// How many bytes of batches fit into one request, as far as the receiver has let on.
     pub(crate) fn room(&self) -> usize {
         self.outgoing.room()
