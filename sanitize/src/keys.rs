@@ -445,7 +445,8 @@ impl SensitiveKeys {
             return false;
         }
         let has = |kind: fn(&u8) -> bool| word.bytes().any(|byte| kind(&byte));
-        let plural = key.ends_with(b"s") || holds(&key, b"tokens");
+        // `pass` is none, and neither is `access`.
+        let plural = key.ends_with(b"s") && !key.ends_with(b"ss") || holds(&key, b"tokens");
         let count = plural && word.len() <= LONGEST_COUNT && !has(|byte| !byte.is_ascii_digit());
         let random = has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && word.len() >= SHORTEST_CODE;
         let code = key == b"code" && word.len() <= LONGEST_CODE && !random;

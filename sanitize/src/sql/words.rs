@@ -131,7 +131,7 @@ impl Lexer<'_, '_> {
     #[inline]
     pub(super) fn note_qualified(&mut self, start: usize, after: Previous) -> Flow {
         match self.context.statement {
-            Statement::Pragma | Statement::Arguments => self.qualified(start, after),
+            Statement::Pragma | Statement::Execute | Statement::Arguments => self.qualified(start, after),
             _ => Continue(()),
         }
     }
@@ -142,6 +142,13 @@ impl Lexer<'_, '_> {
         match self.context.statement {
             Statement::Pragma if names_pragma_secret(word) && self.text().get(self.pos) != Some(&b'.') => {
                 self.secret()
+            }
+            // The last part of the name of a procedure.
+            Statement::Execute if after == Previous::Dot || self.text()[..start].ends_with(b".") => {
+                if self.after_blanks_and_comments(self.pos).is_none_or(|next| self.text()[next] != b'.') {
+                    self.context.statement = Statement::Arguments;
+                }
+                Continue(())
             }
             Statement::Arguments if after != Previous::Dot && !self.text()[..start].ends_with(b".") => {
                 self.word = word;

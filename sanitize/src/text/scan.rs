@@ -224,9 +224,7 @@ impl<'a, 'r> Scan<'a, 'r> {
                 self.redact(token, token_end);
             } else if name.is_empty() {
                 self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
-            } else if let Some((value, value_end)) = self.secret_of(start, name_end) {
-                self.redact(value, value_end);
-            } else if let Some((value, value_end)) = self.password_of_command(start, name_end) {
+            } else if let Some((value, value_end)) = self.value_of(start, name_end) {
                 self.redact(value, value_end);
             } else {
                 self.place = name_end;
@@ -237,6 +235,15 @@ impl<'a, 'r> Scan<'a, 'r> {
                 }
             }
         }
+    }
+
+    /// The secret that belongs to a name. Behind a short flag a password may begin with what looks like a key.
+    fn value_of(&mut self, start: usize, name_end: usize) -> Option<(usize, usize)> {
+        let flag = self.text[start..].strip_prefix('-');
+        if flag.is_some_and(|flag| !flag.starts_with('-')) {
+            return self.password_of_command(start, name_end).or_else(|| self.secret_of(start, name_end));
+        }
+        self.secret_of(start, name_end).or_else(|| self.password_of_command(start, name_end))
     }
 
     /// The password that no key tells, but the program or the directive of which it is an argument.

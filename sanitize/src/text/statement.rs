@@ -43,6 +43,21 @@ impl Verb {
 
 /// Names are looked at no further than this.
 const LONGEST_NAME: usize = 128;
+/// What stands before the quote of a literal of some encoding.
+const PREFIXES: &[&str] = &["n", "e", "x", "b", "u&", "q", "nq", "r", "br", "rb"];
+/// What stands before a literal of some type.
+const TYPES: &[&str] = &[
+    "date",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "datetime",
+    "interval",
+    "numeric",
+    "bignumeric",
+    "decimal",
+    "json",
+];
 /// Words between that are looked over for the one that tells.
 const MOST_WORDS: usize = 3;
 
@@ -266,6 +281,9 @@ impl Words<'_> {
         if self.word(&["distinct", "all", "top", "sql_calc_found_rows", "straight_join"]) {
             return true;
         }
+        if self.prefixed_literal() {
+            return true;
+        }
         match self.peek() {
             Some(
                 b'*'
@@ -292,6 +310,27 @@ impl Words<'_> {
         }
         // An alias.
         self.any_word() && (self.word(&["from"]) || self.sign(",")) || upper && self.word(&["as"])
+    }
+
+    /// Whether a literal comes that has its type or its encoding before it: `N'x'`, `DATE '2026-01-31'`.
+    fn prefixed_literal(&mut self) -> bool {
+        self.skip_blanks();
+        let rest = &self.text[self.place..];
+        let letters = rest
+            .iter()
+            .take(LONGEST_NAME)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"_&".contains(byte));
+        let (prefix, behind) = rest.split_at(letters.count());
+        let is = |known: &[&str]| known.iter().any(|known| prefix.eq_ignore_ascii_case(known.as_bytes()));
+        match behind.first() {
+            Some(b'\'') => is(PREFIXES) || prefix.starts_with(b"_"),
+            Some(b' ' | b'\t') => {
+                is(TYPES)
+                    && behind.iter().take(LONGEST_NAME).find(|byte| !byte.is_ascii_whitespace())
+                        == Some(&b'\'')
+            }
+            _ => false,
+        }
     }
 
     /// Whether what follows the first name of a list of columns goes on with it.

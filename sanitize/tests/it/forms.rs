@@ -151,6 +151,9 @@ fn l1_escapes_stay_beside_a_secret() {
 fn l1_passwords_of_command_lines() {
     leaves_none(&[
         "mysql -u root -p_ shop",
+        "mysql -uroot -psecret_ shop",
+        "redis-cli -atoken_ ping",
+        "7z x -pMySecret_ a.7z",
         "exec: [\"mysql\", \"-p_\"]",
         "sshpass -p _ ssh h",
         "redis-cli -h h -a _ ping",
@@ -330,9 +333,16 @@ fn s10_secrets_of_more_statements() {
         all_leave_none(&statements, |input| sql(input, dialect).into_owned());
     }
     for dialect in [Dialect::Generic, Dialect::MsSql] {
-        all_leave_none(&["sp§addlogin bob, _", "sp§setapprole @rolename=r, @password=_"], |input| {
-            sql(input, dialect).into_owned()
-        });
+        let procedures = [
+            "sp§addlogin bob, _",
+            "sp§setapprole @rolename=r, @password=_",
+            "EXEC master..sp§password @old = _, @new = x",
+            "EXEC master.dbo.sp§password @old = x, @new = _",
+            "EXEC @result = a.b.sp§x @p = _",
+            "EXEC a . b @p = _",
+            "EXEC dbo.x _",
+        ];
+        all_leave_none(&procedures, |input| sql(input, dialect).into_owned());
     }
 }
 
@@ -367,6 +377,12 @@ fn l5_more_statements_in_texts() {
         "query failed: ALTER SYSTEM SET x = _",
         "query failed: ALTER DATABASE d SET app.user TO _",
         "query failed: exec sp§addlinkedsrvlogin s, false, NULL, u, _",
+        "query failed: SELECT N'_', 1",
+        "query failed: SELECT E'_' FROM t",
+        "query failed: select x'5a71', name FROM t WHERE y = '_'",
+        "query failed: SELECT DATE '2026-01-31', '_'",
+        "query failed: SELECT §utf8mb4'_'",
+        "query failed: SELECT U&'_'",
         "CREATE DICTIONARY d SOURCE(MYSQL(USER u PASSWORD _))",
         "AUTH _",
         "AUTH bob _",
@@ -382,6 +398,8 @@ fn l5_more_statements_in_texts() {
         "auth required",
         "hello 3 times",
         "connect to db failed",
+        "please select Bob's favourite",
+        "select date and time",
         "attach volume vol-1 to node",
         "config set by user",
         "set x to 5",
@@ -566,4 +584,18 @@ fn s10_settings_and_procedures_of_sql_stay() {
     for plain in ["sp_helptext foo", "sp_rename a, b", "sp_who2 active"] {
         assert_eq!(sql(plain, Dialect::MsSql), plain);
     }
+}
+
+/// `pass` ends as plurals do, and is none: a number that it has is a password, not a count.
+#[test]
+fn l1_passwords_of_digits() {
+    for key in ["pass", "db_pass", "user_pass", "DB_PASS", "\"pass\"", "password", "passwd", "pin_pass"] {
+        for value in ["12345678", "471199", "42"] {
+            for sign in [": ", "="] {
+                let input = format!("{key}{sign}{value}");
+                assert!(!text(&input).contains(value), "{input} became {}", text(&input));
+            }
+        }
+    }
+    stay(&["total_tokens=512", "sessions: 42", "cookies=7"]);
 }
