@@ -1,9 +1,9 @@
 #![no_main]
-//! Spans and metrics of any bytes after a header: in order, in the trace's bounds, each once; the same where the mapper is put away
+//! Spans of any bytes after a header: in order, in the trace's bounds, each once; the same where the mapper is put away
 //! meanwhile, and the same batches in whatever pieces the bytes come.
 use go_trace_format::{EventKind, Reader};
 use trace_fuzz::{in_pieces, map};
-use trace_to_otel::{MapperOptions, Metric, MetricData, MetricsCollector, Number, UnixTime};
+use trace_to_otel::MapperOptions;
 
 libfuzzer_sys::fuzz_target!(|trace: &[u8]| {
     let Ok(reader) = Reader::from_slice(trace) else { return };
@@ -23,31 +23,4 @@ libfuzzer_sys::fuzz_target!(|trace: &[u8]| {
     map(read(), &without_contexts, |_, _| false).check_ids();
     let sizes = [every as usize, 1, 4_096];
     assert!(in_pieces(trace, &sizes) == in_pieces(trace, &[]), "in pieces of {sizes:?}");
-    check_metrics(read());
 });
-
-/// Nothing ends before it begins, and what only grows has not become less.
-fn check_metrics(mut reader: Reader<'_>) {
-    let mut collector = MetricsCollector::new(UnixTime(0));
-    let check = |metric: Metric| match metric.data {
-        MetricData::Sum { is_monotonic, points, .. } => points.iter().for_each(|point| {
-            let grows = match point.value {
-                Number::Integer(value) => value >= 0,
-                Number::Float(value) => value.is_finite() && value >= 0.0,
-            };
-            assert!(
-                point.start <= Some(point.time) && (grows || !is_monotonic),
-                "{}: {point:?}",
-                metric.name
-            );
-        }),
-        MetricData::Histogram { points, .. } => {
-            points.iter().for_each(|point| assert!(point.start <= point.time, "{}: {point:?}", metric.name));
-        }
-        other => panic!("{other:?}"),
-    };
-    while let Some(event) = reader.next_event().expect("salvaging never fails") {
-        collector.event(&event).into_iter().flatten().for_each(check);
-    }
-    collector.finish().into_iter().flatten().for_each(check);
-}

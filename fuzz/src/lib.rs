@@ -1,8 +1,10 @@
 //! What the fuzz targets share.
 
 mod mapped;
+mod signals;
 
 pub use mapped::{Mapped, in_pieces, map};
+pub use signals::check_signals;
 
 use go_trace_format::{
     Dumper, Error, EventType, Losses, Reader, ReaderOptions, Selection, Time,
