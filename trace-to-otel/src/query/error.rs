@@ -20,7 +20,8 @@ impl QueryError {
     pub(super) fn new(text: &str, place: Range<usize>, what: impl Into<String>) -> Self {
         let characters = |range: Range<usize>| text.get(range).map_or(0, |part| part.chars().count());
         let (column, width) = (characters(0..place.start), characters(place.clone()));
-        Self { place, column, width, what: what.into(), text: text.to_owned() }
+        // Names in it are from the query.
+        Self { place, column, width, what: on_one_line(&what.into()), text: text.to_owned() }
     }
 
     /// Where in the query, in bytes. It is empty where something is missing.
@@ -35,14 +36,18 @@ impl QueryError {
         impl fmt::Display for Pointing<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let QueryError { column, width, what, text, .. } = self.0;
-                // A character is one column then, whatever it is.
-                let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-                writeln!(f, "  {shown}")?;
-                write!(f, "  {:column$}{} {what}", "", "^".repeat((*width).max(1)))
+                writeln!(f, "  {}", on_one_line(text))?;
+                // Widths of the formatter's own end at 65,535.
+                write!(f, "  {}{} {what}", " ".repeat(*column), "^".repeat((*width).max(1)))
             }
         }
         Pointing(self)
     }
+}
+
+/// A text with blanks for what moves the cursor: a character is one column then, whatever it is.
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 impl fmt::Display for QueryError {

@@ -300,6 +300,18 @@ fn conditions_of(
     })
 }
 
+#[test]
+fn what_is_wrong_is_shown_on_two_lines_whatever_the_names_and_however_far() {
+    let far = " ".repeat(70_000);
+    for text in ["'a\nb\u{1b}[2J'", "'a' = 'b\r\n' x\u{1b}", &format!("{far}name")] {
+        let error = text.parse::<Query>().unwrap_err();
+        let shown = error.pointing().to_string();
+        assert_eq!(shown.lines().count(), 2, "{shown:?}");
+        let is_control = |c: char| c.is_control() && c != '\n';
+        assert!(!shown.contains(is_control) && !error.to_string().contains(char::is_control), "{shown:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_query_that_is_written_is_read_as_it_was(condition in condition()) {
