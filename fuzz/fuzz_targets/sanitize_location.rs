@@ -1,11 +1,13 @@
-//! URLs, connection strings and free text: a second pass changes nothing, nothing panics, and a password does not leave, whatever
-//! stands around it.
+//! URLs, connection strings and free text: a second pass changes nothing, nothing panics, and a password or a token does not leave,
+//! whatever stands around it.
 #![no_main]
 
 use go_trace_sanitize::{Sanitizer, UrlMode, UrlOptions};
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &str = "s3cr3tQx";
+/// As long as one of GitHub: it is known without a name.
+const TOKEN: &str = "ghp_s3cr3tQxs3cr3tQxs3cr3tQxs3cr3tQxAb12";
 
 fuzz_target!(|data: &[u8]| {
     let Some((options, data)) = data.split_first() else { return };
@@ -26,5 +28,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(!sanitizer.dsn(&location).contains(SECRET), "{location:?}");
         assert!(!sanitizer.text(&location).contains(SECRET), "{location:?}");
         assert!(!sanitizer.text(&message).contains(SECRET), "{message:?}");
+        let log = format!("{noise} {TOKEN} {noise}");
+        assert!(!sanitizer.text(&log).contains(SECRET), "{log:?}");
     }
 });
