@@ -25,8 +25,8 @@ const fn quotation(
 }
 
 /// What PostgreSQL and its kin, MySQL, SQL Server, Oracle, SQLite, DuckDB, MongoDB, ClickHouse, Cassandra, Snowflake, BigQuery, Spanner,
-/// Trino, Spark, Elasticsearch, Neo4j and Redis say.
-const QUOTATIONS: [Quotation; 40] = [
+/// Trino, Spark, Elasticsearch, Neo4j, Vertica, Firebird and Redis say, and Go's `strconv`, `time` and `database/sql`.
+const QUOTATIONS: [Quotation; 49] = [
     quotation(
         "key",
         " (*)=(",
@@ -82,7 +82,7 @@ const QUOTATIONS: [Quotation; 40] = [
     quotation("near", " '", &["' at line"], None),
     quotation("near", " \"", &["\": syntax error", "\": syntax"], None),
     quotation("or", " near \"", &[], Some(b'"')),
-    quotation("string", " '", &["' as "], None),
+    quotation("string", " '", &["' as ", "' is too long"], None),
     quotation("convert", " string '", &["' to "], None),
     quotation("cast", " '", &["' to ", "' as "], None),
     quotation("parse", " \"", &["\" as type "], None),
@@ -90,6 +90,15 @@ const QUOTATIONS: [Quotation; 40] = [
     quotation("coerce", " '", &["' to "], None),
     quotation("number", " '", &["' in $convert"], None),
     quotation("beginning", " with: '", &[], Some(b'\'')),
+    quotation("duplicate", " key values: '", &[], Some(b'\'')),
+    quotation("problematic", " key value is (", &[], Some(b')')),
+    quotation("key", " [", &["]. It conflicts with row"], None),
+    quotation("conflicts", " with row [", &[], Some(b']')),
+    quotation("parsing", " \"", &["\": invalid syntax", "\": value out of range"], None),
+    quotation("parsing", " time \"", &["\" as ", "\": "], None),
+    quotation("cannot", " parse \"", &["\" as \"", "\" as \\\""], None),
+    quotation("extra", " text: \"", &[], Some(b'"')),
+    quotation("converting", " driver.Value type * (\"", &["\") to a "], None),
 ];
 
 /// What follows the row of which Spanner says that it already exists.

@@ -156,7 +156,7 @@ enum Opening {
 }
 
 /// The words, by length.
-static WORDS: Words<Opening, 12> = Words::new(&[
+static WORDS: Words<Opening, 13> = Words::new(&[
     (b"or", Opening::Error),
     (b"key", Opening::Error),
     (b"dup", Opening::Error),
@@ -183,6 +183,7 @@ static WORDS: Words<Opening, 12> = Words::new(&[
     (b"range", Opening::Error),
     (b"parse", Opening::Error),
     (b"label", Opening::Error),
+    (b"extra", Opening::Error),
     (b"hello", Opening::Statement(Verb::Redis)),
     (b"setex", Opening::Statement(Verb::Redis)),
     (b"setnx", Opening::Statement(Verb::Redis)),
@@ -203,6 +204,7 @@ static WORDS: Words<Opening, 12> = Words::new(&[
     (b"column", Opening::Error),
     (b"number", Opening::Error),
     (b"coerce", Opening::Error),
+    (b"cannot", Opening::Error),
     (b"config", Opening::Statement(Verb::Redis)),
     (b"psetex", Opening::Statement(Verb::Redis)),
     (b"getset", Opening::Statement(Verb::Redis)),
@@ -217,6 +219,7 @@ static WORDS: Words<Opening, 12> = Words::new(&[
     (b"context", Opening::Error),
     (b"convert", Opening::Error),
     (b"preview", Opening::Error),
+    (b"parsing", Opening::Error),
     (b"migrate", Opening::Statement(Verb::Redis)),
     (b"connect", Opening::Statement(Verb::Attach)),
     (b"sentinel", Opening::Statement(Verb::Redis)),
@@ -226,9 +229,12 @@ static WORDS: Words<Opening, 12> = Words::new(&[
     (b"truncated", Opening::Error),
     (b"timestamp", Opening::Error),
     (b"beginning", Opening::Error),
+    (b"conflicts", Opening::Error),
     (b"identified", Opening::Statement(Verb::Identified)),
     (b"parameters", Opening::Error),
     (b"containing", Opening::Error),
+    (b"converting", Opening::Error),
+    (b"problematic", Opening::Error),
 ]);
 
 impl Opening {
