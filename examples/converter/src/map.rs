@@ -77,6 +77,10 @@ pub(crate) struct Wanted {
     /// Whether metrics name spans: where all of those go out, with them or by another run of the same arguments.
     pub(crate) exemplars: bool,
     pub(crate) profiles: bool,
+    /// Whether profiles name only spans that go out, as `exemplars` do; otherwise who takes them looks for which are there.
+    pub(crate) links_lead_out: bool,
+    /// Whether profiles name no spans.
+    pub(crate) no_links: bool,
     /// Whether times of day matter less than that all are on one line.
     pub(crate) steady_clock: bool,
     /// Whether ranges of the runtime are wanted beside the spans that are selected, whichever these are.
@@ -155,7 +159,7 @@ impl<'m, 'o> Conversion<'m, 'o> {
         options.mapper = mapper(mapping, wanted);
         options.volume = mapping.volume.options();
         (options.metrics, options.exemplars) = (wanted.metrics, wanted.exemplars);
-        options.profiles = wanted.profiles.then(ProfilesOptions::default);
+        options.profiles = wanted.profiles.then(|| profiles(wanted));
         Self {
             mapping,
             has_details,
@@ -279,6 +283,14 @@ impl<'m, 'o> Conversion<'m, 'o> {
             notes.report(&name);
         }
     }
+}
+
+fn profiles(wanted: Wanted) -> ProfilesOptions {
+    let mut options = ProfilesOptions::default();
+    if wanted.no_links {
+        options.max_spans = 0;
+    }
+    options
 }
 
 fn mapper(mapping: &Mapping, wanted: Wanted) -> MapperOptions {

@@ -310,8 +310,9 @@ impl SpanSink for Selected<'_> {
 impl Output for Selected<'_> {
     fn wanted(&self) -> Wanted {
         let wanted = self.output.wanted();
-        // Which spans are chosen is not known yet when metrics name them.
-        Wanted { exemplars: wanted.exemplars && self.is_all, ..wanted }
+        // Which spans are chosen is not known yet when metrics and profiles name them.
+        let no_links = wanted.links_lead_out && !self.is_all;
+        Wanted { exemplars: wanted.exemplars && self.is_all, no_links, ..wanted }
     }
 
     fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {

@@ -154,7 +154,7 @@ impl<W: Write> Output for Records<W> {
     fn wanted(&self) -> Wanted {
         let (logs, metrics) = (self.logs.is_somewhere(), self.metrics.is_somewhere());
         let profiles = self.profiles.is_somewhere();
-        Wanted { logs, metrics, exemplars: metrics, profiles, ..Wanted::default() }
+        Wanted { logs, metrics, exemplars: metrics, profiles, links_lead_out: true, ..Wanted::default() }
     }
 
     fn begin(&mut self, Begun { source, told }: &Begun) -> anyhow::Result<()> {

@@ -249,6 +249,33 @@ fn metrics_name_spans_where_all_go_out() {
 }
 
 #[test]
+fn profiles_name_only_spans_that_go_out() {
+    let recording = path("go1.27/http.trace");
+    let check = |how: &[&str]| {
+        let sent = lines(&[&[&*recording], how].concat());
+        let sent: Vec<_> = spans(&sent).iter().map(|span| ids(span)).collect();
+        let profiles = lines(&[&[&*recording, "--signals", "profiles"], how].concat());
+        assert!(!profiles.is_empty(), "{how:?}");
+        // The first link is none.
+        let links = profiles
+            .iter()
+            .flat_map(|line| line["dictionary"]["linkTable"].as_array().into_iter().flatten().skip(1));
+        let links: Vec<_> = links.map(ids).collect();
+        assert!(links.iter().all(|link| sent.contains(link)), "{how:?}");
+        links.len()
+    };
+    assert!(check(&[]) > 5);
+    assert!(check(&["--min-duration", "1us"]) > 0);
+    let selections = [["--name", "nothing of this name"], ["--from", "1ms"], ["--to", "1h"]];
+    selections.iter().for_each(|selection| assert_eq!(check(selection), 0, "{selection:?}"));
+}
+
+/// Trace and span.
+fn ids(of: &Value) -> [&str; 2] {
+    ["traceId", "spanId"].map(|key| of[key].as_str().expect("an id"))
+}
+
+#[test]
 fn fewer_spans_are_let_through() {
     let recording = path("go1.27/http.trace");
     let all = lines(&[&recording]);
