@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &ProfileArguments) -> anyhow::Result<()> {
             Outlet::File(destination) => write(arguments, &resource, &profiles, destination)?,
             Outlet::Receiver(sender) => send(arguments, &resource, &profiles, sender)?,
         }
-        tell_left_out(&profiles);
+        report::left_out_of_profiles(&profiles);
     }
     outcome
 }
@@ -275,17 +275,4 @@ fn write(
     output.flush()?;
     drop(output);
     destination.finish()
-}
-
-/// What limits have kept out.
-fn tell_left_out(profiles: &Profiles) {
-    for (count, what) in [
-        (profiles.left_out_stacks(), "stacks were too many, and are counted together as [other stacks]"),
-        (profiles.left_out_spans(), "times a span was one too many: its time is in the span around it"),
-        (profiles.left_out_reasons(), "times a reason was one too many, and is counted as other"),
-    ] {
-        if count > 0 {
-            report::note(format_args!("{count} {what}"));
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use go_trace_format::Losses;
-use trace_to_otel::{Counters, StackCounters, VolumeCounters};
+use trace_to_otel::{Counters, StackCounters, VolumeCounters, profiles::Profiles};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -170,6 +170,11 @@ pub(crate) fn reduction(counters: &VolumeCounters) {
     for (count, what) in counters.losses() {
         anstream::eprintln!("left out as asked: {count} {what}");
     }
+}
+
+/// What limits have kept out of profiles.
+pub(crate) fn left_out_of_profiles(profiles: &Profiles) {
+    profiles.left_out().for_each(note);
 }
 
 pub(crate) fn no_clock(name: &str) {

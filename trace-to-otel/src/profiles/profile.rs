@@ -91,6 +91,16 @@ impl Profiles {
         self.reasons.left_out()
     }
 
+    /// What limits have kept out, in words, a line for each limit that did: for whoever shows profiles.
+    pub fn left_out(&self) -> impl Iterator<Item = String> {
+        let left_out = [
+            (self.left_out_stacks(), "stacks were too many, and are counted together as [other stacks]"),
+            (self.left_out_spans(), "times a span was one too many: its time is in the span around it"),
+            (self.left_out_reasons(), "times a reason was one too many, and is counted as other"),
+        ];
+        left_out.into_iter().filter(|&(count, _)| count > 0).map(|(count, what)| format!("{count} {what}"))
+    }
+
     /// Why goroutines waited.
     #[cfg(feature = "analysis")]
     pub(crate) fn reason(&self, reason: Reason) -> &str {

@@ -232,6 +232,10 @@ fn spans_that_are_too_many_are_counted_and_their_time_is_that_of_those_around_th
         assert!(check_names(&spans, &profiles) > 0 || max_spans < 2);
         assert_eq!(profiles.left_out_spans() > 10, max_spans > 0, "{}", profiles.left_out_spans());
         assert!(profiles.spans().count() <= max_spans);
+        let told: Vec<_> = profiles.left_out().collect();
+        assert_eq!(told.len(), usize::from(max_spans > 0), "{told:?}");
+        let count = format!("{} times a span ", profiles.left_out_spans());
+        assert!(told.iter().all(|what| what.starts_with(&count)), "{told:?}");
         check_sums(&profiles, &alone(&trace));
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     order::{self, NamedFile},
     output::{self, Destination},
     read::Traces,
+    report,
     select::Selected,
     send::{Receiver, SendError, Sender},
 };
@@ -178,7 +179,10 @@ impl<W: Write> Output for Records<W> {
     }
 
     fn profiles(&mut self, profiles: Profiles) -> anyhow::Result<()> {
-        Ok(self.profiles.take(&self.profiled, &Arc::new(profiles), &ProfileKind::ALL)?)
+        let profiles = Arc::new(profiles);
+        self.profiles.take(&self.profiled, &profiles, &ProfileKind::ALL)?;
+        report::left_out_of_profiles(&profiles);
+        Ok(())
     }
 
     fn end(&mut self) -> anyhow::Result<()> {

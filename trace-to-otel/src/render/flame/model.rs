@@ -100,6 +100,9 @@ impl<'p> Flame<'p> {
             let folded_frame = stacks.bracketed("folded");
             let (tree, folded) = stacks.tree.folded(MOST_BOXES, folded_frame);
             let note = folded_note(folded, &profile);
+            let (of_spans, cut) = of_spans(tree.samples(), MOST_OF_SPANS);
+            let cut = cut.map(|cut| cut_note(cut, kind));
+            let left_out = profiles.left_out().map(|what| format!("{what}."));
             let nodes = tree.nodes().map(|(parent, frame)| (parent, self.frame(&stacks.frames[frame])));
             let nodes = nodes.collect();
             self.profiles.push(PageProfile {
@@ -110,8 +113,8 @@ impl<'p> Flame<'p> {
                 total: total(&profile),
                 nodes,
                 samples: whole(tree.samples()),
-                of_spans: of_spans(tree.samples()),
-                notes: note.into_iter().chain(left_out_note(profiles.left_out_stacks())).collect(),
+                of_spans,
+                notes: note.into_iter().chain(cut).chain(left_out).collect(),
             });
         }
     }
@@ -171,34 +174,47 @@ fn whole(samples: &[TreeSample]) -> Vec<(Node, u64)> {
     weights.into_iter().collect()
 }
 
-/// What they weigh in spans, the heaviest of them.
-fn of_spans(samples: &[TreeSample]) -> Vec<(Node, u64, usize)> {
+/// What graphs of spans alone lack.
+#[derive(Debug, PartialEq)]
+struct Cut {
+    samples: usize,
+    heaviest: u64,
+}
+
+/// What they weigh in spans: the heaviest of them, up to so many, and what was cut off.
+fn of_spans(samples: &[TreeSample], most: usize) -> (Vec<(Node, u64, usize)>, Option<Cut>) {
     let of_spans = samples.iter().filter_map(|sample| Some((sample.node, sample.weight, sample.span?)));
     let mut of_spans: Vec<_> = of_spans.collect();
     of_spans.sort_by_key(|&(_, weight, _)| Reverse(weight));
-    of_spans.truncate(MOST_OF_SPANS);
-    of_spans
+    let first = of_spans.get(most).map(|&(_, heaviest, _)| heaviest);
+    let cut = first.map(|heaviest| Cut { samples: of_spans.len() - most, heaviest });
+    of_spans.truncate(most);
+    (of_spans, cut)
 }
 
 fn total(profile: &Profile<'_>) -> u64 {
     if profile.kind().has_times() { profile.nanoseconds() } else { profile.count() }
 }
 
+fn amount(kind: ProfileKind, weight: u64) -> String {
+    if kind.has_times() { DisplayDuration(weight).to_string() } else { weight.to_string() }
+}
+
+fn cut_note(cut: Cut, kind: ProfileKind) -> String {
+    let (count, heaviest) = (cut.samples, amount(kind, cut.heaviest));
+    format!(
+        "{count} samples of spans, of {heaviest} or less each, are left out of the graphs of spans alone."
+    )
+}
+
 fn folded_note(folded: Folded, profile: &Profile<'_>) -> Option<String> {
-    let amount = |weight: u64| match profile.kind().has_times() {
-        true => DisplayDuration(weight).to_string(),
-        false => weight.to_string(),
-    };
+    let amount = |weight| amount(profile.kind(), weight);
     let share = 100.0 * folded.weight as f64 / total(profile).max(1) as f64;
     (folded.nodes > 0).then(|| {
         let (count, heaviest) = (folded.nodes, amount(folded.heaviest));
         let weight = amount(folded.weight);
         format!("{count} boxes of {heaviest} or less are folded into those above them: {weight} in all, {share:.2} %.")
     })
-}
-
-fn left_out_note(count: u64) -> Option<String> {
-    (count > 0).then(|| format!("{count} stacks were too many, and are counted together as [other stacks]."))
 }
 
 fn about(kind: ProfileKind) -> &'static str {
@@ -229,6 +245,18 @@ mod tests {
         let folded = Folded { nodes: 3, weight: 2, heaviest: 1 };
         let note = folded_note(folded, &profile).expect("a note");
         assert!(note.starts_with("3 boxes of 1 ns or less are folded "), "{note}");
-        assert_eq!(left_out_note(0), None);
+    }
+
+    #[test]
+    fn what_graphs_of_spans_lack_is_told() {
+        let sample = |weight, span| TreeSample { node: 1, weight, span };
+        let samples = [sample(3, Some(0)), sample(9, None), sample(7, Some(1)), sample(5, Some(2))];
+        assert_eq!(of_spans(&samples, 3), (vec![(1, 7, 1), (1, 5, 2), (1, 3, 0)], None));
+        let (kept, cut) = of_spans(&samples, 1);
+        assert_eq!(kept, [(1, 7, 1)]);
+        let cut = cut.expect("two are left out");
+        assert_eq!(cut, Cut { samples: 2, heaviest: 5 });
+        let note = cut_note(cut, ProfileKind::Cpu);
+        assert!(note.starts_with("2 samples of spans, of 5 ns or less each, are left out"), "{note}");
     }
 }
