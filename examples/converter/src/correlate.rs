@@ -95,7 +95,8 @@ impl SpanSink for Held<'_> {
 
 impl Output for Held<'_> {
     fn wanted(&self) -> Wanted {
-        Wanted { profiles: self.output.wanted().profiles, ..Wanted::default() }
+        let Wanted { profiles, no_links, .. } = self.output.wanted();
+        Wanted { profiles, no_links, ..Wanted::default() }
     }
 
     fn begin(&mut self, begun: &Begun) -> anyhow::Result<()> {

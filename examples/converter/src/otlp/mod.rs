@@ -34,8 +34,9 @@ pub(crate) use profiles::ProfilesOutlet;
 
 pub(crate) fn run(arguments: &OtlpArguments) -> anyhow::Result<()> {
     let resource = resource(arguments)?;
-    if arguments.correlation.correlate && arguments.signals != [SignalName::Traces] {
-        bail!("--correlate is for traces: take the other signals without it");
+    let is_correlated = |signal: &SignalName| matches!(signal, SignalName::Traces | SignalName::Profiles);
+    if arguments.correlation.correlate && !arguments.signals.iter().all(is_correlated) {
+        bail!("--correlate is for traces and profiles: take the other signals without it");
     }
     if arguments.selection.is_of_traces() && arguments.signals != [SignalName::Traces] {
         bail!("--slower-than, --sort and --top are for traces: take the other signals without them");

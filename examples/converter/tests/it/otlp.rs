@@ -266,8 +266,12 @@ fn profiles_name_only_spans_that_go_out() {
     };
     assert!(check(&[]) > 5);
     assert!(check(&["--min-duration", "1us"]) > 0);
+    assert!(check(&["--correlate", &path("go1.27/mutexes.trace")]) > 5);
     let selections = [["--name", "nothing of this name"], ["--from", "1ms"], ["--to", "1h"]];
-    selections.iter().for_each(|selection| assert_eq!(check(selection), 0, "{selection:?}"));
+    for selection in selections {
+        assert_eq!(check(&selection), 0, "{selection:?}");
+        assert_eq!(check(&[&["--correlate"], &selection[..]].concat()), 0, "{selection:?}");
+    }
 }
 
 /// Trace and span.
@@ -304,6 +308,8 @@ fn processes_are_correlated_on_request() {
     let together: Vec<_> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(spans(&together), spans(&apart), "these processes never met");
     assert!(output.status.success() && !told.contains("requests lead"), "{told}");
-    let other_signal = converter().args(["otlp", "--correlate", "--signals", "logs", recordings[0]]).output();
-    assert!(!other_signal.expect("output").status.success());
+    for signal in ["logs", "metrics"] {
+        let other = converter().args(["otlp", "--correlate", "--signals", signal, recordings[0]]).output();
+        assert!(!other.expect("output").status.success(), "{signal}");
+    }
 }
