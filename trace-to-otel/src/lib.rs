@@ -64,7 +64,7 @@ mod mapper;
 mod mapping;
 mod metric;
 mod metrics;
-#[cfg(any(feature = "profiles", feature = "query"))]
+#[cfg(any(feature = "profiles", feature = "query", feature = "render"))]
 mod moment;
 mod near;
 mod operations;
@@ -111,7 +111,7 @@ pub use log::LogRecord;
 pub use mapper::Mapper;
 pub use metric::{Exemplar, Histogram, HistogramPoint, Metric, MetricData, Number, NumberPoint, Temporality};
 pub use metrics::MetricsCollector;
-#[cfg(any(feature = "profiles", feature = "query"))]
+#[cfg(any(feature = "profiles", feature = "query", feature = "render"))]
 pub use moment::{Moment, TimeWindow};
 pub use options::{Limits, MapperOptions};
 pub use pipeline::{Pipeline, PipelineCounters, PipelineOptions, PipelineState, PipelineStateError};
