@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""No module of a library knows one that knows it, be it by way of others, and each is imported from where it is.
+"""No module of a library knows one that knows it, be it by way of others, but for its own parts; and each is imported from where it is.
 
 circles.py DIRECTORY...    the crates' directories
 
-What a module knows is read from its paths that begin with `crate`, `super` or `self`, without comments and unit tests. That a
-module names its own parts, or hands on what they have, counts for nothing: `mod` and `pub use` of what is below it.
+What a module knows is read from its paths that begin with `crate`, `super` or `self`, without comments and unit tests. That a module
+names its own parts by their names counts for nothing: they are of one room, and may know what is in it.
 """
 
 import re
@@ -78,6 +78,9 @@ def circle(graph):
 
 def check(directory):
     all_modules = modules(Path(directory) / "src")
+    if () not in all_modules:
+        yield "there is no src/lib.rs"
+        return
     graph = {module: set(known(module, file.read_text(), all_modules)) for module, file in all_modules.items()}
     name = lambda module: "::".join(("crate", *module))
     for module in sorted(graph):

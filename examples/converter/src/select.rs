@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct Selecting {
-    /// Only spans that end from here on: so long after the beginning of the first trace, such as 500ms, or a time of day, as
+    /// Only spans (and of timelines, all else) that end from here on: so long after the beginning of the first trace, such as 500ms, or a time of day, as
     /// 2026-11-23T15:04:05Z.
     #[arg(long, value_name = "MOMENT", value_parser = moment)]
     from: Option<Moment>,
@@ -78,9 +78,14 @@ impl Selecting {
         TimeWindow::new(self.from, self.to)
     }
 
-    pub(crate) fn is_all(&self) -> bool {
-        let is_any = self.names.is_empty() && self.trace_ids.is_empty();
-        is_any && self.window().is_all() && !self.is_of_traces()
+    /// Whether some spans are chosen, and not all of them.
+    pub(crate) fn chooses(&self) -> bool {
+        let is_any = self.names.is_empty() && self.trace_ids.is_empty() && self.window().is_all();
+        !is_any || self.slower_than.is_some() || self.top.is_some()
+    }
+
+    fn is_all(&self) -> bool {
+        !self.chooses() && self.sort.is_none()
     }
 
     fn options(&self, has_ranges: bool) -> SelectionOptions {

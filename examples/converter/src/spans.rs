@@ -88,7 +88,7 @@ fn trees(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::R
     let mut trees = Trees {
         options,
         is_joined: arguments.correlation.correlate,
-        is_selected: !arguments.selection.is_all(),
+        is_selected: arguments.selection.chooses(),
         output: &mut output,
         processes: Vec::new(),
         spans: Kept::new(most),
@@ -117,7 +117,7 @@ fn page(arguments: &SpansArguments, destination: &mut Destination) -> anyhow::Re
         spans: Kept::new(most),
         ranges: Kept::new(MOST_RANGES),
         has_ranges: arguments.ranges,
-        is_selected: !arguments.selection.is_all(),
+        is_selected: arguments.selection.chooses(),
     };
     let mut gathering = (!arguments.no_overview)
         .then(|| Gathering::new(arguments.mapping.base_time, arguments.selection.window()));

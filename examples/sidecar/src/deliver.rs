@@ -212,11 +212,10 @@ async fn deliver_all(
             parcel = incoming.recv(), if is_open && busy < concurrency && under_way.len() < concurrency + MOST_BEHIND => match parcel {
                 Some(parcel) => {
                     busy += 1;
-                    let (courier, finish) = (Arc::clone(&courier), finish.clone());
+                    let (courier, finish) = (Arc::clone(&courier), Finish(finish.clone()));
                     let delivery = tokio::spawn(async move {
-                        let done = courier.deliver(parcel).await;
-                        let _ = finish.send(());
-                        done
+                        let _tells_however_it_ends = finish;
+                        courier.deliver(parcel).await
                     });
                     under_way.push_back(AbortOnDropHandle::new(delivery));
                 }
@@ -233,6 +232,16 @@ async fn deliver_all(
                 inbox.wake();
             }
         }
+    }
+}
+
+/// Tells that a delivery is over.
+struct Finish(mpsc::UnboundedSender<()>);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        // Nobody may listen any more.
+        let _ = self.0.send(());
     }
 }
 
@@ -275,11 +284,11 @@ pub(crate) struct Courier {
 }
 
 /// What has become of batches that were sent as one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Together {
     Accepted,
-    /// The receiver wants nothing at all.
-    PutAside,
+    /// The receiver does not want them, and has wanted nothing lately.
+    Unwanted(ExportError),
     /// The receiver does not want them together, or they cannot be.
     Apart,
 }
@@ -338,8 +347,18 @@ impl Courier {
             }
             match self.deliver_joined(&parcel).await {
                 Together::Accepted => done.extend(parcel.iter().map(|_| Done::default())),
-                Together::PutAside => {
-                    done.extend(parcel.iter().map(|batch| Done { refused: batch.records() as u64 }));
+                Together::Unwanted(error) => {
+                    let others = parcel.split_off(1);
+                    for first in parcel {
+                        done.push(Done { refused: self.deliver_one(first).await });
+                    }
+                    match Batch::join(&others).filter(|_| self.wants_nothing()) {
+                        Some(joined) => {
+                            self.put_aside(&joined, &error).await;
+                            done.extend(others.iter().map(|batch| Done { refused: batch.records() as u64 }));
+                        }
+                        None => waiting.push(others),
+                    }
                 }
                 Together::Apart => {
                     let second = parcel.split_off(parcel.len() / 2);
@@ -353,10 +372,11 @@ impl Courier {
     /// Sends batches as one request.
     async fn deliver_joined(&self, parcel: &[Batch]) -> Together {
         let bytes: usize = parcel.iter().map(|batch| batch.bytes().len()).sum();
-        let Some(joined) = Batch::join(parcel).filter(|_| bytes <= self.room.bytes() || self.wants_nothing())
-        else {
+        if bytes > self.room.bytes() && !self.wants_nothing() {
             return Together::Apart;
-        };
+        }
+        let Some(joined) = Batch::join(parcel) else { return Together::Apart };
+        let mut taken = self.way(joined.signal()).taken.subscribe();
         let mut failures = 0;
         loop {
             match self.way(joined.signal()).exporter.export(&joined).await {
@@ -365,8 +385,7 @@ impl Courier {
                     return Together::Accepted;
                 }
                 Err(error) if is_hopeless(&error) && self.wants_nothing() => {
-                    self.put_aside(&joined, &error).await;
-                    return Together::PutAside;
+                    return Together::Unwanted(error);
                 }
                 Err(error) if is_hopeless(&error) => {
                     if error.kind() == ExportErrorKind::TooLarge {
@@ -376,7 +395,7 @@ impl Courier {
                 }
                 Err(error) => {
                     failures += 1;
-                    self.wait(joined.signal(), &error, failures).await;
+                    self.wait(&mut taken, &error, failures).await;
                 }
             }
         }
@@ -386,6 +405,7 @@ impl Courier {
     async fn deliver_one(&self, whole: Batch) -> u64 {
         let mut waiting = vec![whole.clone()];
         let mut attempts = Attempts::default();
+        let mut taken = self.way(whole.signal()).taken.subscribe();
         while let Some(part) = waiting.pop() {
             match self.way(part.signal()).exporter.export(&part).await {
                 Ok(accepted) => {
@@ -410,7 +430,7 @@ impl Courier {
                 Err(error) => {
                     waiting.push(part);
                     attempts.failures += 1;
-                    self.wait(whole.signal(), &error, attempts.failures).await;
+                    self.wait(&mut taken, &error, attempts.failures).await;
                 }
             }
         }
@@ -482,8 +502,7 @@ impl Courier {
     ///
     /// What the receiver asks for is waited for, but no longer than until it takes something else of the same signal: then the usual
     /// wait is enough, and nothing is held that could go out.
-    async fn wait(&self, signal: Signal, error: &ExportError, failures: u32) {
-        let mut taken = self.way(signal).taken.subscribe();
+    async fn wait(&self, taken: &mut watch::Receiver<u64>, error: &ExportError, failures: u32) {
         self.telemetry.retries(&format!("{:?}", error.kind()));
         let asked = error.retry_after().unwrap_or_default();
         let is_long = asked > self.backoff.max_backoff;

@@ -42,6 +42,9 @@ struct Kept {
 /// How long what lies here is believed to, before it is looked again whether somebody has taken it away.
 const BELIEVED: Duration = Duration::from_secs(60);
 
+/// The same where something is to be given up.
+const GLANCE: Duration = Duration::from_secs(1);
+
 impl Kept {
     fn look(folder: &Path, most: u64) -> Self {
         let entries = WalkDir::new(folder).min_depth(1).max_depth(1).into_iter().flatten();
@@ -121,6 +124,10 @@ impl Quarantine {
         } else {
             kept.add(place);
             kept.add(&reason_of(place));
+        }
+        // Nothing is given up for what somebody has taken away.
+        if kept.used > kept.most && kept.looked.elapsed() >= GLANCE {
+            *kept = Kept::look(&self.folder, kept.most);
         }
         let mut stays = Vec::new();
         while kept.used > kept.most {

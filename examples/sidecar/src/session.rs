@@ -74,7 +74,7 @@ pub(crate) enum Extent {
 /// How long who hands over waits for a receiver that is known to be away.
 const IN_VAIN: Duration = Duration::from_secs(1);
 
-/// How long after its time the parts of a session may take to end.
+/// How long the parts of a session may take to end that are told to end at once. After that they change nothing any more.
 const LEFT_BEHIND: Duration = Duration::from_secs(5);
 
 /// Why a session is to end.
@@ -211,10 +211,11 @@ impl Session {
             watchers.into_iter().for_each(|watcher| drop(watcher.join()));
             worker.join()
         });
+        // A file that cannot be read to its end, as on a network that is away, holds nobody else.
+        let outcome = tokio::time::timeout(LEFT_BEHIND, outcome).await;
         // It could be watched to its end.
         drop(self.observers);
-        // A file that cannot be read to its end, as on a network that is away, holds nobody else.
-        let Ok(outcome) = tokio::time::timeout_at(deadline + LEFT_BEHIND, outcome).await else {
+        let Ok(outcome) = outcome else {
             tracing::error!("something that is being read does not come to an end: it is left behind");
             return Ok(());
         };

@@ -26,7 +26,7 @@ const fn quotation(
 
 /// What PostgreSQL and its kin, MySQL, SQL Server, Oracle, SQLite, DuckDB, MongoDB, ClickHouse, Cassandra, Snowflake, BigQuery, Spanner,
 /// Trino, Spark, Elasticsearch, Neo4j, Vertica, Firebird and Redis say, and Go's `strconv`, `time` and `database/sql`.
-const QUOTATIONS: [Quotation; 49] = [
+const QUOTATIONS: [Quotation; 50] = [
     quotation(
         "key",
         " (*)=(",
@@ -41,6 +41,7 @@ const QUOTATIONS: [Quotation; 49] = [
     ),
     quotation("parameters", ": $*= '", &[], Some(b'\'')),
     quotation("context", ": * line *: \"", &[], Some(b'"')),
+    quotation("duration", " \"", &[], Some(b'"')),
     quotation("column", " values (", &[") already exists"], Some(b')')),
     quotation("failing", " row contains (", &[], Some(b')')),
     quotation("row", " [", &[ROW], None),

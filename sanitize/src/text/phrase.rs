@@ -224,6 +224,7 @@ static WORDS: Words<Opening, 13> = Words::new(&[
     (b"connect", Opening::Statement(Verb::Attach)),
     (b"sentinel", Opening::Statement(Verb::Redis)),
     (b"setrange", Opening::Statement(Verb::Redis)),
+    (b"duration", Opening::Error),
     (b"duplicate", Opening::Error),
     (b"incorrect", Opening::Error),
     (b"truncated", Opening::Error),

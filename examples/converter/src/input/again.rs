@@ -28,7 +28,12 @@ impl Rereadable {
         let is_standard = path.as_os_str() == "-";
         let name = if is_standard { "standard input".to_owned() } else { path.display().to_string() };
         let opened = match is_standard {
-            true => kept(io::stdin().lock(), progress),
+            true => {
+                let modified = super::standard_input_file().and_then(|file| file.metadata().ok());
+                let modified =
+                    modified.filter(fs::Metadata::is_file).and_then(|metadata| metadata.modified().ok());
+                kept(io::stdin().lock(), progress).map(|(file, _)| (file, modified))
+            }
             false => file(path, progress),
         };
         let (file, modified) = opened.with_context(|| name.clone())?;

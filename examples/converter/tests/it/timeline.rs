@@ -491,4 +491,11 @@ fn a_part_of_the_time_is_drawn_alone() {
     assert!(part.slices.len() * 2 < whole.slices.len(), "{} of {}", part.slices.len(), whole.slices.len());
     assert!(part.instants.iter().all(|&(_, _, time)| (from..=to).contains(&time)));
     assert!(part.instants.len() < whole.instants.len());
+    // What was set before, and does not change meanwhile, is what it was.
+    let procs = |viewed: &Viewed| {
+        let (_, values) =
+            viewed.counts.iter().find(|(track, _)| track.ends_with("GOMAXPROCS")).expect("a counter");
+        values.clone()
+    };
+    assert_eq!(procs(&part)[..], procs(&whole)[..1]);
 }

@@ -78,6 +78,8 @@ pub(crate) struct Watcher {
     ears: Option<Ears>,
     /// What was found and is not offered yet.
     found: Vec<Arrival>,
+    /// Tells when nothing is to be offered any more.
+    stop: Stop,
 }
 
 /// What tells that a file has changed, without opening it.
@@ -144,11 +146,13 @@ impl Watcher {
             unseen: HashSet::new(),
             ears: None,
             found: Vec::new(),
+            stop: Stop::default(),
         })
     }
 
     /// Looks for files until it is told to stop.
     pub(crate) fn run(mut self, stop: &Stop) {
+        self.stop = stop.clone();
         let (sender, notices) = mpsc::sync_channel(MOST_EVENTS);
         self.listen(sender);
         let mut next_scan = Instant::now();
@@ -373,6 +377,9 @@ impl Watcher {
     /// Offers what was found, together: whoever takes it takes the earliest recording first. What is whole waits while an
     /// earlier recording of the same origin, which was there when this program started, may still become so.
     fn offer(&mut self) {
+        if self.stop.is_stopped() {
+            return;
+        }
         let pending = &self.pending;
         let is_to_wait = |arrival: &mut Arrival| {
             let mut awaited = pending.values().filter(|pending| pending.offered.is_none());

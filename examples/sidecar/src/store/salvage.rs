@@ -18,17 +18,22 @@ const MOST: usize = 10_000_000;
 
 /// Puts a damaged store aside, and begins another one with all that can be read of it. Tells what that costs.
 pub(super) fn salvage(path: &Path) -> Result<Database> {
-    let aside = aside(path);
-    fs::rename(path, &aside).with_context(|| format!("{} cannot be put aside", path.display()))?;
-    let fresh = open(path)?;
-    let damaged = catch_unwind(|| Database::builder().set_cache_size(CACHE).open(&aside).ok()).ok().flatten();
-    let kept = match &damaged {
-        Some(damaged) => copy(damaged, &fresh)?,
-        None => 0,
-    };
+    let (aside, beside) = (aside(path), with_ending(path, ".fresh"));
+    // What could not be finished, as on a full disk, is begun anew: until the end the damaged one stays what there is.
+    if beside.symlink_metadata().is_ok() {
+        fs::remove_file(&beside).with_context(|| format!("{} cannot be removed", beside.display()))?;
+    }
+    let fresh = open(&beside)?;
+    let damaged = catch_unwind(|| Database::builder().set_cache_size(CACHE).open(path).ok()).ok().flatten();
+    let kept = damaged.as_ref().map_or(Ok(0), |damaged| copy(damaged, &fresh));
     if let Some(damaged) = damaged {
         close(damaged);
     }
+    drop(fresh);
+    let kept = kept?;
+    fs::rename(path, &aside).with_context(|| format!("{} cannot be put aside", path.display()))?;
+    fs::rename(&beside, path).with_context(|| format!("{} cannot be put in its place", beside.display()))?;
+    let fresh = open(path)?;
     tracing::error!(
         state = %path.display(), aside = %aside.display(), kept,
         "the state was damaged: what can be read of it is kept; of the rest, what lies there is delivered again, and spans that \

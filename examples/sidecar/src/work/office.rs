@@ -162,6 +162,10 @@ impl Office {
     pub(crate) fn persist<T>(&self, act: impl Fn() -> Result<T>) -> Result<T, Stopped> {
         let mut wait = Duration::from_millis(100);
         loop {
+            // What goes on after its time has no say.
+            if self.stop.is_stopped() {
+                return Err(Stopped);
+            }
             match act() {
                 Ok(done) => {
                     self.telemetry.clear(Concern::State);

@@ -17,7 +17,7 @@ mod perfetto;
 mod spans;
 mod states;
 
-use std::{collections::HashMap, io};
+use std::io;
 
 use go_trace_format::{
     Event, EventKind, EventType,
@@ -83,8 +83,8 @@ struct Pen<C> {
     window: TimeWindow,
     /// When the first trace begins.
     begin: Option<UnixTime>,
-    /// What counters had last before the window, by the numbers of their tracks.
-    before: HashMap<u32, u64>,
+    /// What counters had last before the window.
+    before: Vec<(Track, u64)>,
 }
 
 impl<C: Canvas> Pen<C> {
@@ -108,15 +108,28 @@ impl<C: Canvas> Pen<C> {
 
     /// A counter that was set before the window has that value when the window begins.
     fn count(&mut self, track: Track, time: UnixTime, value: u64) -> io::Result<()> {
-        if self.holds(time, time) {
-            let from = self.window.from.map(|from| from.unix_time(self.begin.unwrap_or_default()));
-            if let Some((before, from)) = self.before.remove(&track.number).zip(from) {
-                self.canvas.count(track, from, before)?;
+        if self.window_begin().is_some_and(|from| time < from) {
+            match self.before.iter_mut().find(|(other, _)| *other == track) {
+                Some((_, before)) => *before = value,
+                None => self.before.push((track, value)),
             }
-            return self.canvas.count(track, time, value);
+            return Ok(());
         }
-        self.before.insert(track.number, value);
+        self.begin_counters()?;
+        if self.holds(time, time) { self.canvas.count(track, time, value) } else { Ok(()) }
+    }
+
+    /// Draws what counters had before the window, when it begins.
+    fn begin_counters(&mut self) -> io::Result<()> {
+        let Some(from) = self.window_begin() else { return Ok(()) };
+        for (track, value) in core::mem::take(&mut self.before) {
+            self.canvas.count(track, from, value)?;
+        }
         Ok(())
+    }
+
+    fn window_begin(&self) -> Option<UnixTime> {
+        self.window.from.map(|from| from.unix_time(self.begin.unwrap_or_default()))
     }
 
     fn holds(&self, start: UnixTime, end: UnixTime) -> bool {
@@ -134,7 +147,7 @@ impl<C: Canvas> Timeline<C> {
                 arrows: 0,
                 window: TimeWindow::default(),
                 begin: None,
-                before: HashMap::new(),
+                before: Vec::new(),
             },
             processes: 0,
             latest: UnixTime(0),
@@ -197,6 +210,10 @@ impl<C: Canvas> Timeline<C> {
     /// Those of the canvas.
     pub fn end_process(&mut self) -> io::Result<u64> {
         self.states.finish(self.latest, &mut self.pen)?;
+        if self.pen.window_begin().is_some_and(|from| from <= self.latest) {
+            self.pen.begin_counters()?;
+        }
+        self.pen.before.clear();
         let left_out = self.spans.arrows_left_out();
         self.spans = Spans::default();
         self.metrics = [None; 3];
