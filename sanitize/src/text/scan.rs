@@ -225,7 +225,10 @@ impl<'a, 'r> Scan<'a, 'r> {
             } else if name.is_empty() {
                 self.place += self.text[start..].chars().next().map_or(1, char::len_utf8);
             } else if let Some((value, value_end)) = self.value_of(start, name_end) {
-                self.redact(value, value_end);
+                match name.starts_with('-') {
+                    true => self.redact_behind(value, value_end),
+                    false => self.redact(value, value_end),
+                }
             } else {
                 self.place = name_end;
                 if is_scheme(name) {
@@ -307,6 +310,19 @@ impl<'a, 'r> Scan<'a, 'r> {
     }
 
     /// Replaces a piece of the text and reads on behind it.
+    /// Replaces a value, and the tokens before it, as the name of a user may be one: `-u token:password`.
+    fn redact_behind(&mut self, value: usize, end: usize) {
+        const SHORTEST: usize = 16;
+        while value.saturating_sub(self.place) >= SHORTEST {
+            let Some((token, token_end)) = self.token(value) else { break };
+            self.redact(token, token_end);
+        }
+        // A token may reach into the value.
+        if self.place < end {
+            self.redact(value.max(self.place), end);
+        }
+    }
+
     fn redact(&mut self, start: usize, end: usize) {
         self.edit.replace(start, end, REDACTED);
         self.place = end;

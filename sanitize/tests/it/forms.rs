@@ -618,3 +618,19 @@ fn l1_passwords_of_digits() {
     }
     stay(&["total_tokens=512", "sessions: 42", "cookies=7"]);
 }
+
+/// A token is one wherever it stands: before the password of a user, too.
+#[test]
+fn l2_tokens_before_passwords() {
+    let token = "ghp_s3cr3tQxs3cr3tQxs3cr3tQxs3cr3tQxAb12";
+    for input in [
+        "curl -u @:x-oauth-basic https://h.test/",
+        "curl -u \"bob @:pw99\" https://h.test/",
+        "1h -u \"e @ u:ime=true&x \"e",
+    ] {
+        let input = input.replace('@', token);
+        let once = text(&input);
+        assert!(!once.contains("s3cr3tQx") && !once.contains("pw99"), "{input} became {once}");
+        assert_eq!(text(&once), once);
+    }
+}
