@@ -110,8 +110,7 @@ impl Input {
     }
 
     fn standard_input(progress: Progress) -> io::Result<Self> {
-        let metadata = standard_input_file().and_then(|file| file.metadata().ok());
-        let metadata = metadata.filter(std::fs::Metadata::is_file);
+        let metadata = redirected_file();
         let length = metadata.as_ref().map(std::fs::Metadata::len);
         let modified = metadata.and_then(|metadata| metadata.modified().ok());
         Self::decompressed("standard input", Watched::new(io::stdin(), length, progress), modified)
@@ -135,6 +134,11 @@ impl Input {
         let bytes = Box::new(Cursor::new(head).chain(bytes));
         Ok(Self { name: name.to_owned(), service: None, bytes, modified, damage, content, mistaken })
     }
+}
+
+/// What is known of the file that standard input is, where it is one.
+fn redirected_file() -> Option<std::fs::Metadata> {
+    standard_input_file()?.metadata().ok().filter(std::fs::Metadata::is_file)
 }
 
 fn is_a_directory() -> io::Error {

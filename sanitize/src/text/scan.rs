@@ -309,7 +309,6 @@ impl<'a, 'r> Scan<'a, 'r> {
         self.web_key.1
     }
 
-    /// Replaces a piece of the text and reads on behind it.
     /// Replaces a value, and the tokens before it, as the name of a user may be one: `-u token:password`.
     fn redact_behind(&mut self, value: usize, end: usize) {
         const SHORTEST: usize = 16;
@@ -323,6 +322,7 @@ impl<'a, 'r> Scan<'a, 'r> {
         }
     }
 
+    /// Replaces a piece of the text and reads on behind it.
     fn redact(&mut self, start: usize, end: usize) {
         self.edit.replace(start, end, REDACTED);
         self.place = end;

@@ -39,7 +39,7 @@ const CONVENTIONS: [&str; 28] = [
     semantic::URL_PATH,
 ];
 
-/// The traces in a folder, by name; a stream's frames one by one.
+/// The traces in a folder, by name; a stream's traces one by one.
 fn traces_in(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
     let mut paths: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
@@ -52,9 +52,9 @@ fn traces_in(folder: &Path, traces: &mut Vec<(String, Vec<u8>)>) {
             traces.push((name, fs::read(&path).expect("a file")));
         } else if name.ends_with("stream.bin") {
             let bytes = fs::read(&path).expect("a file");
-            let mut frames = TraceStream::new(&bytes[..]);
-            while let Some(frame) = frames.next_trace().expect("whole frames") {
-                traces.push((name.clone(), frame.to_vec()));
+            let mut stream = TraceStream::new(&bytes[..]);
+            while let Some(trace) = stream.next_trace().expect("whole traces") {
+                traces.push((name.clone(), trace.to_vec()));
             }
         }
     }

@@ -27,17 +27,13 @@ impl Rereadable {
     pub(crate) fn open(path: &Path, progress: Progress) -> anyhow::Result<Self> {
         let is_standard = path.as_os_str() == "-";
         let name = if is_standard { "standard input".to_owned() } else { path.display().to_string() };
-        let opened = match is_standard {
-            true => {
-                let modified = super::standard_input_file().and_then(|file| file.metadata().ok());
-                let modified =
-                    modified.filter(fs::Metadata::is_file).and_then(|metadata| metadata.modified().ok());
-                kept(io::stdin().lock(), progress).map(|(file, _)| (file, modified))
-            }
-            false => file(path, progress),
+        let (file, metadata) = match is_standard {
+            true => (kept(io::stdin().lock(), progress), super::redirected_file()),
+            false => (file(path, progress), fs::metadata(path).ok().filter(fs::Metadata::is_file)),
         };
-        let (file, modified) = opened.with_context(|| name.clone())?;
-        let length = file.metadata().with_context(|| name.clone())?.len();
+        let modified = metadata.and_then(|metadata| metadata.modified().ok());
+        let length = |file: File| file.metadata().map(|metadata| (file, metadata.len()));
+        let (file, length) = file.and_then(length).with_context(|| name.clone())?;
         Ok(Self { name, file, length, modified })
     }
 
@@ -57,18 +53,17 @@ impl Rereadable {
     }
 }
 
-/// With the time when it was last modified.
-fn file(path: &Path, progress: Progress) -> io::Result<(File, Option<SystemTime>)> {
+fn file(path: &Path, progress: Progress) -> io::Result<File> {
     let metadata = fs::metadata(path)?;
     if metadata.is_dir() {
         return Err(super::is_a_directory());
     }
     let file = File::open(path)?;
-    if metadata.is_file() { Ok((file, metadata.modified().ok())) } else { kept(file, progress) }
+    if metadata.is_file() { Ok(file) } else { kept(file, progress) }
 }
 
-fn kept(source: impl Read, progress: Progress) -> io::Result<(File, Option<SystemTime>)> {
+fn kept(source: impl Read, progress: Progress) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     io::copy(&mut Watched::new(source, None, progress), &mut file)?;
-    Ok((file, None))
+    Ok(file)
 }

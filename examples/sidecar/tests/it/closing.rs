@@ -12,14 +12,20 @@ fn open(number: u64) -> Vec<u8> {
     make::trace(7, number * 10, [1], |_, script| script.begin(number + 1, &format!("open {number}")))
 }
 
+/// A home with a trace of each of so many processes.
+fn home(receiver: &Receiver, many: u64) -> Home {
+    let home = Home::new(receiver);
+    for number in 0..many {
+        home.put(&format!("{number}/1.trace"), &open(number));
+    }
+    home
+}
+
 #[test]
 fn they_go_out_in_few_requests() {
     const MANY: u64 = 60;
     let receiver = Receiver::start();
-    let home = Home::new(&receiver);
-    for number in 0..MANY {
-        home.put(&format!("{number}/1.trace"), &open(number));
-    }
+    let home = home(&receiver, MANY);
     home.once();
     // None of them has anything else to be sent.
     assert!(receiver.count() < 10, "{} requests", receiver.count());
@@ -36,10 +42,7 @@ fn they_go_out_one_by_one_where_they_have_to() {
         0..1500 => Reply::Accept,
         _ => Reply::Refuse(413, ""),
     });
-    let home = Home::new(&receiver);
-    for number in 0..MANY {
-        home.put(&format!("{number}/1.trace"), &open(number));
-    }
+    let home = home(&receiver, MANY);
     home.once();
     for number in 0..MANY {
         assert_once(&receiver.spans_of(&number.to_string()), &Truth::of(&open(number)).open, "open");
@@ -55,10 +58,7 @@ fn they_go_out_in_as_many_requests_as_have_to_be() {
         0..6000 => Reply::Accept,
         _ => Reply::Refuse(413, ""),
     });
-    let home = Home::new(&receiver);
-    for number in 0..MANY {
-        home.put(&format!("{number}/1.trace"), &open(number));
-    }
+    let home = home(&receiver, MANY);
     home.once();
     let (all, accepted) = (receiver.count(), receiver.accepted_count());
     assert!(accepted < 20 && all - accepted < 10, "{accepted} accepted of {all}");
@@ -75,10 +75,7 @@ fn they_go_out_but_for_the_one_that_is_not_wanted() {
         true => Reply::Refuse(400, "ugly"),
         false => Reply::Accept,
     });
-    let home = Home::new(&receiver);
-    for number in 0..MANY {
-        home.put(&format!("{number}/1.trace"), &open(number));
-    }
+    let home = home(&receiver, MANY);
     home.once();
     assert!((receiver.count() as u64) < MANY / 2, "{} requests", receiver.count());
     assert_eq!(home.reasons().len(), 1);
@@ -98,10 +95,7 @@ fn they_go_out_but_for_those_that_are_not_wanted() {
                 .any(|part| [b"open 11", b"open 12", b"open 13"].contains(&part.try_into().unwrap()));
             if is_ugly || body.len() > most { Reply::Refuse(status, "ugly") } else { Reply::Accept }
         });
-        let home = Home::new(&receiver);
-        for number in 0..MANY {
-            home.put(&format!("{number}/1.trace"), &open(number));
-        }
+        let home = home(&receiver, MANY);
         home.once();
         assert_eq!(home.reasons().len(), 3);
         for number in (0..MANY).filter(|number| !(11..=13).contains(number)) {
@@ -116,10 +110,7 @@ fn they_are_put_aside_together_where_nothing_is_wanted() {
     const MANY: u64 = 64;
     for status in [400, 413] {
         let receiver = Receiver::with(move |_, _, _| Reply::Refuse(status, "no"));
-        let home = Home::new(&receiver);
-        for number in 0..MANY {
-            home.put(&format!("{number}/1.trace"), &open(number));
-        }
+        let home = home(&receiver, MANY);
         home.once();
         assert!((receiver.count() as u64) < MANY / 2, "{} requests", receiver.count());
         assert!((home.reasons().len() as u64) < MANY / 2, "{} files", home.reasons().len());

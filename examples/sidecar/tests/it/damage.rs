@@ -104,18 +104,24 @@ fn what_vanishes_from_the_spool_is_told() {
     sidecar.terminate();
 }
 
-/// Wherever a byte of the state is another one: the program starts, and everything is delivered, if need be once more.
-#[test]
-fn a_changed_byte_in_the_state() {
-    let receiver = Receiver::start();
-    let home = Home::new(&receiver);
-    let trace = truth::read(TRACE);
+/// A home that has delivered a trace of each of 20 services, its state, and what is in that.
+fn with_state(receiver: &Receiver, trace: &[u8]) -> (Home, PathBuf, Vec<u8>) {
+    let home = Home::new(receiver);
     for service in 0..20 {
-        home.put(&format!("{service}/1.trace"), &trace);
+        home.put(&format!("{service}/1.trace"), trace);
     }
     home.once();
     let state = home.path("state/state.redb");
     let bytes = fs::read(&state).unwrap();
+    (home, state, bytes)
+}
+
+/// Wherever a byte of the state is another one: the program starts, and everything is delivered, if need be once more.
+#[test]
+fn a_changed_byte_in_the_state() {
+    let receiver = Receiver::start();
+    let trace = truth::read(TRACE);
+    let (home, state, bytes) = with_state(&receiver, &trace);
     let used: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at] != 0).collect();
     for (number, at) in used.iter().step_by(used.len() / 8).enumerate() {
         let mut damaged = bytes.clone();
@@ -135,14 +141,8 @@ fn a_changed_byte_in_the_state() {
 #[test]
 fn many_changed_bits_in_the_state() {
     let receiver = Receiver::start();
-    let home = Home::new(&receiver);
     let trace = truth::read(TRACE);
-    for service in 0..20 {
-        home.put(&format!("{service}/1.trace"), &trace);
-    }
-    home.once();
-    let state = home.path("state/state.redb");
-    let bytes = fs::read(&state).unwrap();
+    let (home, state, bytes) = with_state(&receiver, &trace);
     let mut random = fastrand::Rng::with_seed(4);
     for number in 0..16 {
         let mut damaged = bytes.clone();

@@ -75,8 +75,8 @@ impl Recording {
             let name = file.display();
             if self.is_stream {
                 let source = File::open(file).unwrap_or_else(|error| panic!("{name}: {error}"));
-                let mut frames = TraceStream::new(source);
-                while let Some(trace) = frames.next_trace().unwrap_or_else(|error| panic!("{name}: {error}"))
+                let mut stream = TraceStream::new(source);
+                while let Some(trace) = stream.next_trace().unwrap_or_else(|error| panic!("{name}: {error}"))
                 {
                     take(trace.to_vec());
                 }
